@@ -1,0 +1,45 @@
+# The README's two commands are `make demo` and `make test`; each makes what it needs.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.setup-stamp
+# torch and its CUDA libraries need about 7 GB: say so before the download, not in the middle of it.
+NEED_GB := 9
+
+.PHONY: help setup demo test test-quick check format clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP)  ## make .venv from constraints.txt (about 7 GB, once)
+
+$(STAMP): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, and {sys.executable} is {v.major}.{v.minor}; name another with: make PYTHON=python3.12 $@")'
+	@free=$$(df -Pk . | awk 'NR==2 {print int($$4/1048576)}'); \
+	if [ ! -d $(VENV) ] && [ "$$free" -lt $(NEED_GB) ]; then \
+	  echo "make setup needs about $(NEED_GB) GB and this disk has $$free GB free; free some and run it again."; exit 2; fi
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup  ## the main job: prune a real model to its budget on Ray, with MLflow beside it
+	$(BIN)/python launch.py
+
+test: setup check  ## lint, types, and every test
+	$(BIN)/python -m pytest -q
+
+test-quick: setup  ## the tests that take less than five seconds each
+	$(BIN)/python -m pytest -q -m 'not slow'
+
+check: setup  ## lint, types and the picture of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+format: setup  ## rewrite the code in the house's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove what was generated, but not .venv nor runs/
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
