@@ -1,0 +1,359 @@
+"""What each kind of event carries, validated when it is written: a wrong event fails in the driver, at once.
+
+Conventions: MACs and parameters are exact integers; accuracies are fractions of one; ``wall_s`` and ``latency_s`` are
+seconds; moments are UTC. A loss may be NaN or infinite (a diverged trial is told as it was) and is written as the
+string "NaN", "Infinity" or "-Infinity", since JSON has no such numbers.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Self, TypeVar
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
+
+from tracking.events import Event, EventKind, RunStatus, SplitName, Subject, TrialState, time_text
+
+SCHEMA = 1
+"""The version of this format, carried by ``run_started``."""
+
+
+def _clean(text: object) -> object:
+    """Lone surrogates (a model's broken escape) cannot be stored as UTF-8: spell them out instead of failing."""
+    return text.encode("utf-8", "backslashreplace").decode() if isinstance(text, str) else text
+
+
+def _plain(value: object, where: str = "") -> Any:
+    """``value`` as JSON has it; raises ValueError that names the place of anything else."""
+    match value:
+        case None | bool() | int():
+            return value
+        case str():
+            return _clean(str(value))
+        case float():
+            return value if math.isfinite(value) else _spelled(value)
+        case Mapping():
+            return {str(_clean(str(key))): _plain(item, f"{where}.{key}") for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
+        case _:
+            raise ValueError(
+                f"{where.lstrip('.') or 'it'} is a {type(value).__name__}, which JSON cannot hold: {value!r}"
+            )
+
+
+def _spelled(value: float) -> float | str:
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_clean)]
+Count = Annotated[int, Field(ge=0, strict=True)]
+Macs = Annotated[int, Field(ge=1, strict=True)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Real = Annotated[float, PlainSerializer(_spelled)]
+Moment = Annotated[AwareDatetime, PlainSerializer(time_text)]
+JsonObject = Annotated[dict[str, Any], BeforeValidator(_plain)]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())
+
+
+class Payload(_Value):
+    """Base of all payloads."""
+
+    kind: ClassVar[EventKind]
+
+
+class RunStarted(Payload):
+    """First event of every ledger. ``config`` is the whole configuration as JSON, without any key or secret."""
+
+    kind = EventKind.RUN_STARTED
+    schema_version: int = Field(default=SCHEMA, alias="schema", ge=1, le=SCHEMA)
+    run_id: Text
+    model: Text
+    dataset: Text
+    proposer: Text
+    llm: Text | None
+    seed: Annotated[int, Field(strict=True)]
+    started_at: Moment
+    config: JsonObject
+
+
+class BaseReady(Payload):
+    """The trained model that will be pruned. ``cached``: it was not trained in this run."""
+
+    kind = EventKind.BASE_READY
+    macs: Macs
+    params: Macs
+    holdout_accuracy: Fraction
+    checkpoint: Text
+    cached: bool
+
+
+class GroupShape(_Value):
+    """One coupled group of the plan: its name, how many units it has, the index of its isomorphic set."""
+
+    name: Text
+    units: Annotated[int, Field(ge=1, strict=True)]
+    set: Count
+
+
+class PlanReady(Payload):
+    """The plan and the budget. ``counter`` says how MACs are counted; ``band`` is [lowest, highest] MACs accepted."""
+
+    kind = EventKind.PLAN_READY
+    counter: Text
+    groups: tuple[GroupShape, ...]
+    sets: Count
+    floor_macs: Macs
+    baseline_macs: Macs
+    target_macs: Macs
+    band: tuple[Macs, Macs]
+
+
+class StrategyRecord(_Value):
+    """A strategy as proposed: keep ratio for each isomorphic set, criterion, rounding, and how units are ranked."""
+
+    ratios: tuple[Annotated[float, Field(gt=0, le=1)], ...]
+    importance: Text
+    round_to: Annotated[int, Field(ge=1, strict=True)]
+    ranking: Text
+
+
+class Proposed(Payload):
+    """A strategy and its place on the budget.
+
+    ``requested_macs`` is what the proposer asked for before projection and ``in_band`` whether that met the band;
+    ``allocation`` (units kept in each group), ``macs`` and ``params`` are what the trial gets.
+    """
+
+    kind = EventKind.PROPOSED
+    trial: Count
+    proposer: Text
+    strategy: StrategyRecord
+    requested_macs: Macs
+    in_band: bool
+    allocation: tuple[Count, ...]
+    macs: Macs
+    params: Macs
+    rationale: Text
+
+
+class Usage(_Value):
+    """Tokens as the vendor counted them."""
+
+    input_tokens: Count
+    output_tokens: Count
+
+
+class LlmCall(Payload):
+    """One call of an LLM as it was answered, before anything was made of it. ``text`` is the raw answer, if any."""
+
+    kind = EventKind.LLM_CALL
+    call: Count
+    model: Text
+    request: JsonObject
+    text: Text | None
+    outcome: Text
+    usage: Usage | None
+    latency_s: Seconds
+    cost_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    attempts: Count
+    stop_reason: Text | None
+    validation_error: Text | None = None
+
+
+class Decision(Payload):
+    """What the master decided, and why."""
+
+    kind = EventKind.DECISION
+    decision: Text
+    reason: Text
+
+
+class TrialStarted(Payload):
+    """A trial began on an actor (its id) in a process."""
+
+    kind = EventKind.TRIAL_STARTED
+    trial: Count
+    actor: Text
+    pid: Count
+    started: Moment
+
+
+class Rung(Payload):
+    """One step of a trial's proxy. ``epochs`` counts from the trial's start; accuracy is on the holdout."""
+
+    kind = EventKind.RUNG
+    trial: Count
+    rung: Count
+    epochs: Count
+    accuracy: Fraction
+    loss: Real
+
+
+class TrialEnded(Payload):
+    """How a trial ended.
+
+    ``rungs``: how many it scored; ``served``: how many trials its actor has had, this one included.
+
+    A completed or early stopped trial has an accuracy, a failed one has an error: neither is ever made up.
+    """
+
+    kind = EventKind.TRIAL_ENDED
+    trial: Count
+    state: TrialState
+    accuracy: Fraction | None
+    rungs: Count
+    wall_s: Seconds
+    actor: Text | None
+    started: Moment | None
+    ended: Moment | None
+    served: Count
+    error: Text | None
+
+    @model_validator(mode="after")
+    def _told_as_it_was(self) -> Self:
+        if self.state is TrialState.FAILED and not self.error:
+            raise ValueError("a failed trial must say its error")
+        if self.state is not TrialState.FAILED and self.accuracy is None:
+            raise ValueError(f"a trial that ended {self.state.value!r} must have an accuracy")
+        return self
+
+
+class Winner(Payload):
+    """The trial that the search chose by proxy accuracy on the holdout."""
+
+    kind = EventKind.WINNER
+    trial: Count
+    strategy: StrategyRecord
+    allocation: tuple[Count, ...]
+    macs: Macs
+    params: Macs
+    proxy_accuracy: Fraction
+
+
+class FinetuneStarted(Payload):
+    """The winner's fine-tune began on this many workers with this recipe."""
+
+    kind = EventKind.FINETUNE_STARTED
+    workers: Annotated[int, Field(ge=1, strict=True)]
+    recipe: JsonObject
+
+
+class FinetuneEpoch(Payload):
+    """One epoch of the fine-tune, counted from 1."""
+
+    kind = EventKind.FINETUNE_EPOCH
+    epoch: Count
+    train_loss: Real
+    holdout_accuracy: Fraction | None
+    lr: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    wall_s: Seconds
+
+
+class FinetuneEnded(Payload):
+    """The fine-tune's end and the checkpoint that it left."""
+
+    kind = EventKind.FINETUNE_ENDED
+    wall_s: Seconds
+    epochs: Count
+    holdout_accuracy: Fraction | None
+    checkpoint: Text
+
+
+class Latency(_Value):
+    """Milliseconds for one batch of one image."""
+
+    median: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    p95: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Evaluated(Payload):
+    """One reading of a split, whole. ``accuracy`` must be ``correct / total``."""
+
+    kind = EventKind.EVALUATED
+    subject: Subject
+    split: SplitName
+    accuracy: Fraction
+    loss: Real
+    correct: Count
+    total: Annotated[int, Field(ge=1, strict=True)]
+    latency_ms: Latency | None
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if abs(self.accuracy - self.correct / self.total) > 1e-6:
+            raise ValueError(f"accuracy {self.accuracy} is not {self.correct} correct of {self.total}")
+        return self
+
+
+class Exported(Payload):
+    """The exported model, with its MACs and parameters as the plan has them."""
+
+    kind = EventKind.EXPORTED
+    path: Text
+    macs: Macs
+    params: Macs
+
+
+class Interrupted(Payload):
+    """The run was asked to stop."""
+
+    kind = EventKind.INTERRUPTED
+    reason: Text
+
+
+class Resumed(Payload):
+    """The run goes on after its event ``from_seq``."""
+
+    kind = EventKind.RESUMED
+    from_seq: Count
+
+
+class RunEnded(Payload):
+    """Last event of a run, unless it is resumed. ``wall_s`` is of this run's processes, all sessions together."""
+
+    kind = EventKind.RUN_ENDED
+    status: RunStatus
+    error: Text | None
+    wall_s: Seconds
+
+    @model_validator(mode="after")
+    def _failure_is_told(self) -> Self:
+        if self.status is RunStatus.FAILED and not self.error:
+            raise ValueError("a failed run must say its error")
+        return self
+
+
+PAYLOADS: Mapping[EventKind, type[Payload]] = {payload.kind: payload for payload in Payload.__subclasses__()}
+"""The payload of each kind."""
+
+_P = TypeVar("_P", bound=Payload)
+
+
+def payloads_of(events: Iterable[Event], kind: type[_P]) -> tuple[_P, ...]:
+    """The payloads of one class, in the ledger's order."""
+    return tuple(event.payload for event in events if isinstance(event.payload, kind))
+
+
+def moment(text: str) -> datetime:
+    """The inverse of :func:`tracking.events.time_text`; raises ValueError for a time without a zone."""
+    parsed = datetime.fromisoformat(text)
+    if parsed.tzinfo is None:
+        raise ValueError(f"the time {text!r} has no zone")
+    return parsed

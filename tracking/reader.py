@@ -1,0 +1,81 @@
+"""Reading a ledger back, and telling a crash (a torn last line) from damage (anything else)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from tracking.errors import CorruptLedgerError, HalfWrittenLedgerError, LedgerMissingError
+from tracking.events import Event, EventKind
+from tracking.payloads import PAYLOADS, moment
+
+
+def read_ledger(path: Path) -> tuple[Event, ...]:
+    """Every event of a ledger, checked: numbered without a gap from 1, of known kinds, with valid payloads.
+
+    Raises:
+        LedgerMissingError: there is no such file.
+        HalfWrittenLedgerError: the last line has no end (it was never acknowledged); ``repair`` cuts it.
+        CorruptLedgerError: any other line is not an event, or is out of order.
+    """
+    whole, torn = split_ledger(path)
+    events = decode_lines(path, whole)
+    if torn:
+        raise HalfWrittenLedgerError(str(path), len(whole) + 1, path.parent.name)
+    return events
+
+
+def split_ledger(path: Path) -> tuple[list[bytes], bytes]:
+    """The complete lines of a ledger without their ends, and what stands behind the last of them."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise LedgerMissingError(str(path)) from error
+    *whole, torn = content.split(b"\n")
+    return whole, torn
+
+
+def decode_lines(path: Path, lines: list[bytes]) -> tuple[Event, ...]:
+    """The events of complete lines; raises CorruptLedgerError at the first that is not one."""
+    return tuple(_event(path, number, line) for number, line in enumerate(lines, start=1))
+
+
+def decode(line: bytes, seq: int) -> Event:
+    """The event of one line; raises ValueError, with the reason, when it is not event number ``seq``."""
+    fields = _json_object(line)
+    if fields.get("seq") != seq:
+        raise ValueError(f"it is numbered {fields.get('seq')!r} where {seq} belongs, so lines are missing or moved")
+    del fields["seq"]
+    try:
+        time, kind = moment(str(fields.pop("time", None))), EventKind(fields.pop("kind", None))
+    except ValueError as error:
+        raise ValueError(f"its envelope does not read ({error})") from error
+    try:
+        return Event(seq, time, PAYLOADS[kind].model_validate(fields))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"its {kind.value} payload does not read ({_place(first['loc'])}: {first['msg']})") from error
+
+
+def _event(path: Path, number: int, line: bytes) -> Event:
+    try:
+        return decode(line, number)
+    except ValueError as error:
+        raise CorruptLedgerError(str(path), number, str(error)) from error
+
+
+def _json_object(line: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(line.decode("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"it is not JSON ({error})") from error
+    match fields:
+        case dict():
+            return fields
+        case _:
+            raise ValueError(f"it is a JSON {type(fields).__name__} and not an object")
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, location)) or "the event"

@@ -1,0 +1,86 @@
+"""Taking the torn last line off a ledger, without ever losing a byte of it."""
+
+import os
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from tracking.errors import LedgerMissingError
+from tracking.ledger import fsync_folder, lock_path
+from tracking.locks import ExclusiveLock
+from tracking.reader import decode, decode_lines, split_ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What a repair did.
+
+    Attributes:
+        events: how many events the ledger holds now.
+        cut: how many bytes were taken off; 0 when the ledger was whole, or its last event lacked only its line end.
+        completed: the last event was whole but for its line end, and was kept.
+        copy: where the bytes that were cut are kept; None when none were.
+    """
+
+    events: int
+    cut: int
+    completed: bool
+    copy: Path | None
+
+
+def repair(path: Path) -> Repair:
+    """Make a half-written ledger readable again; a whole one is left as it is.
+
+    Raises:
+        CorruptLedgerError: an earlier line is damaged. Nothing is changed.
+        LedgerMissingError, LockedError: there is none, or another process writes it.
+    """
+    if not path.is_file():
+        raise LedgerMissingError(str(path))
+    with ExclusiveLock(lock_path(path), guards=path):
+        whole, torn = split_ledger(path)
+        decode_lines(path, whole)
+        if not torn:
+            return Repair(len(whole), 0, False, None)
+        if _is_event(torn, len(whole) + 1):
+            _write(path, b"\n", os.O_APPEND)
+            return Repair(len(whole) + 1, 0, True, None)
+        copy = _keep(path, len(whole) + 1, torn)
+        _cut(path, len(torn))
+        return Repair(len(whole), len(torn), False, copy)
+
+
+def _is_event(torn: bytes, seq: int) -> bool:
+    """A crash between the last byte and the line end leaves a true event: to cut it would be a loss."""
+    try:
+        decode(torn, seq)
+    except ValueError:
+        return False
+    return True
+
+
+def _keep(path: Path, line: int, torn: bytes) -> Path:
+    """Write the torn bytes beside the ledger, durably, under a name that nothing has yet."""
+    names = (path.with_name(f"{path.name}.torn-{line}" + (f"-{n}" if n > 1 else "")) for n in count(1))
+    copy = next(name for name in names if not name.exists())
+    _write(copy, torn, os.O_CREAT | os.O_EXCL)
+    fsync_folder(path.parent)
+    return copy
+
+
+def _write(path: Path, content: bytes, flags: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | flags, 0o644)
+    try:
+        os.write(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _cut(path: Path, length: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.ftruncate(descriptor, os.fstat(descriptor).st_size - length)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

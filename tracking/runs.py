@@ -1,0 +1,163 @@
+"""Run folders: ``runs/<run id>/``, and ``runs/latest`` that points to the newest."""
+
+import difflib
+import os
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+
+from tracking.errors import RunsFolderError, UnknownRunError
+from tracking.events import utc_now
+
+LATEST = "latest"
+_LONGEST_PART = 48
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """One run's folder and what lies where in it."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @property
+    def ledger(self) -> Path:
+        return self.path / "ledger.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        return self.path / "summary.json"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def plot(self) -> Path:
+        return self.path / "accuracy_vs_macs.png"
+
+    @property
+    def model(self) -> Path:
+        """Folder of the exported model."""
+        return self.path / "model"
+
+
+class RunDirs:
+    """The folder that holds all runs."""
+
+    def __init__(self, root: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self.root = root.absolute()
+        self._clock = clock
+
+    def create(self, *labels: str) -> RunDir:
+        """Make the folder of a new run and point ``latest`` to it.
+
+        Its id is the UTC time and the labels, as in ``20261121-104233-resnet18_quarter-rules-s0``: sorted by name is
+        sorted by time. Two runs never share one, however closely they start: making a folder is atomic, and who comes
+        second gets ``-2``.
+
+        Raises:
+            RunsFolderError: the folder cannot be made or written.
+        """
+        stem = "-".join([self._clock().strftime("%Y%m%d-%H%M%S"), *(_readable(label) for label in labels)])
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            run = RunDir(_make(self.root, stem))
+            self._point_latest(run)
+        except OSError as error:
+            raise RunsFolderError(str(self.root), _why(error)) from error
+        return run
+
+    def all(self) -> tuple[RunDir, ...]:
+        """Every run with a ledger, oldest first."""
+        if not self.root.is_dir():
+            return ()
+        runs = (RunDir(path) for path in self.root.iterdir() if not path.is_symlink() and path.is_dir())
+        return tuple(sorted((run for run in runs if run.ledger.is_file()), key=lambda run: run.run_id))
+
+    def resolve(self, asked: str) -> RunDir:
+        """The run meant by an id, by the beginning of one id only, by a path, or by ``latest``.
+
+        Raises:
+            UnknownRunError: none, or several; with the near misses.
+        """
+        if asked == LATEST:
+            return self._latest()
+        runs = {run.run_id: run for run in self.all()}
+        if asked in runs:
+            return runs[asked]
+        if asked and Path(asked).is_dir():
+            return _at_path(Path(asked), self.root, asked)
+        begun = [name for name in runs if asked and name.startswith(asked)]
+        if len(begun) == 1:
+            return runs[begun[0]]
+        if begun:
+            raise UnknownRunError(asked, str(self.root), f"it begins {len(begun)} of them: {_listed(begun)}")
+        raise UnknownRunError(asked, str(self.root), _near(asked, list(runs)))
+
+    def _latest(self) -> RunDir:
+        link = self.root / LATEST
+        if link.is_dir():
+            return _at_path(link.resolve(), self.root, LATEST)
+        names = [run.run_id for run in self.all()]
+        gone = f"it points to {link.readlink()}, which is gone; " if link.is_symlink() else ""
+        raise UnknownRunError(LATEST, str(self.root), gone + _near(LATEST, names))
+
+    def _point_latest(self, run: RunDir) -> None:
+        """Replace the link in one step: a reader sees the old run or the new one, never none."""
+        link = self.root / f".{LATEST}-{secrets.token_hex(4)}"
+        link.symlink_to(run.run_id, target_is_directory=True)
+        try:
+            link.replace(self.root / LATEST)
+        except OSError:
+            link.unlink()
+            raise
+
+
+def _readable(label: str) -> str:
+    """A label as part of a file's name; never empty, never a path."""
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", label).strip("-.")[:_LONGEST_PART] or "unnamed"
+
+
+def _make(root: Path, stem: str) -> Path:
+    for number in count(1):
+        path = root / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            if not root.is_dir():
+                raise
+            continue
+        return path
+    raise AssertionError("counting never ends")
+
+
+def _at_path(path: Path, root: Path, asked: str) -> RunDir:
+    run = RunDir(path.resolve())
+    if not run.ledger.is_file():
+        raise UnknownRunError(asked, str(root), f"{run.path} holds no ledger.jsonl, so no run began there")
+    return run
+
+
+def _why(error: OSError) -> str:
+    where = f" ({os.fspath(error.filename2 or error.filename)})" if error.filename else ""
+    return f"{error.strerror or error}{where}"
+
+
+def _near(asked: str, names: list[str]) -> str:
+    if not names:
+        return "there are no runs yet; start one with `search`"
+    near = difflib.get_close_matches(asked, names, n=3, cutoff=0.4)
+    return f"did you mean {_listed(near)}?" if near else f"the newest are {_listed(names[-3:])}"
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:5])
+    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
