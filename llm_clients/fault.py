@@ -1,0 +1,102 @@
+"""What can go wrong on the way to an answer, sorted by what helps. Values, not exceptions: they hold no request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from llm_clients.request import Outcome, Usage
+
+
+class FaultKind(StrEnum):
+    RATE_LIMITED = "rate_limited"
+    OVERLOADED = "overloaded"
+    SERVER_ERROR = "server_error"
+    CONNECTION = "connection"
+    TIMEOUT = "timeout"
+    MALFORMED = "malformed"  # status 200, but no completion in the body
+    UNAUTHORISED = "unauthorised"
+    OUT_OF_QUOTA = "out_of_quota"
+    UNKNOWN_MODEL = "unknown_model"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One failed trip to a server.
+
+    Attributes:
+        detail: the vendor's own words where there are any.
+        retry_after_s: how long the server asked us to wait, if it did.
+        status: the HTTP status, None when no answer came.
+        usage: tokens that the server counted although it gave no answer.
+    """
+
+    kind: FaultKind
+    detail: str
+    retry_after_s: float | None = None
+    status: int | None = None
+    usage: Usage | None = None
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may succeed a little later."""
+        return self.kind in _PASSING
+
+    @property
+    def outcome(self) -> Outcome:
+        return _OUTCOMES[self.kind]
+
+
+def fault_of_status(status: int, detail: str, *, code: str = "", retry_after_s: float | None = None) -> Fault:
+    """Sort an HTTP error by its status, and by the vendor's code where one status means two things."""
+    kind = _BY_STATUS.get(status, FaultKind.SERVER_ERROR if status >= 500 else FaultKind.REJECTED)
+    told = f"{code} {detail}".lower()
+    # OpenAI says 429 and Anthropic 400 for an empty account: waiting does not fill it
+    if kind in (FaultKind.RATE_LIMITED, FaultKind.REJECTED) and any(word in told for word in _NO_CREDIT):
+        kind = FaultKind.OUT_OF_QUOTA
+    if kind is FaultKind.REJECTED and any(word in told for word in _NO_MODEL):
+        kind = FaultKind.UNKNOWN_MODEL
+    return Fault(kind, detail, retry_after_s, status)
+
+
+_PASSING = frozenset(
+    {
+        FaultKind.RATE_LIMITED,
+        FaultKind.OVERLOADED,
+        FaultKind.SERVER_ERROR,
+        FaultKind.CONNECTION,
+        FaultKind.TIMEOUT,
+        FaultKind.MALFORMED,
+    }
+)
+
+_OUTCOMES = {
+    FaultKind.RATE_LIMITED: Outcome.RATE_LIMITED,
+    FaultKind.OVERLOADED: Outcome.UNREACHABLE,
+    FaultKind.SERVER_ERROR: Outcome.UNREACHABLE,
+    FaultKind.CONNECTION: Outcome.UNREACHABLE,
+    FaultKind.TIMEOUT: Outcome.UNREACHABLE,
+    FaultKind.MALFORMED: Outcome.MALFORMED,
+    FaultKind.UNAUTHORISED: Outcome.UNAUTHORISED,
+    FaultKind.OUT_OF_QUOTA: Outcome.OUT_OF_QUOTA,
+    FaultKind.UNKNOWN_MODEL: Outcome.UNKNOWN_MODEL,
+    FaultKind.REJECTED: Outcome.REJECTED,
+}
+
+_BY_STATUS = {
+    401: FaultKind.UNAUTHORISED,
+    402: FaultKind.OUT_OF_QUOTA,
+    403: FaultKind.UNAUTHORISED,
+    404: FaultKind.UNKNOWN_MODEL,
+    408: FaultKind.TIMEOUT,
+    409: FaultKind.SERVER_ERROR,
+    410: FaultKind.UNKNOWN_MODEL,
+    425: FaultKind.SERVER_ERROR,
+    429: FaultKind.RATE_LIMITED,
+    503: FaultKind.OVERLOADED,
+    529: FaultKind.OVERLOADED,
+}
+
+_NO_CREDIT = ("insufficient_quota", "credit balance", "billing_error", "insufficient credits")
+_NO_MODEL = ("model_not_found", "not a valid model id", "model does not exist")

@@ -1,0 +1,156 @@
+"""From a reply to a verdict: find the JSON, check it against the schema, say in words what is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError
+
+from llm_clients.errors import LLMConfigurationError
+from llm_clients.request import Json, Outcome
+from llm_clients.vendors.base import Reply
+
+
+class Problem(StrEnum):
+    """Why an answer is invalid."""
+
+    PARSE = "parse_error"
+    SCHEMA = "schema_error"
+    RANGE = "out_of_range"
+
+
+class Form(StrEnum):
+    """Where in the text the JSON was."""
+
+    JSON = "json"
+    FENCED = "fenced"
+    PROSE = "prose"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a reply is worth. `error` holds the validator's words, fit to be sent back to the model."""
+
+    outcome: Outcome
+    value: Json = None
+    form: Form | None = None
+    problem: Problem | None = None
+    error: str | None = None
+    detail: str = ""
+
+
+def judge(reply: Reply, schema: Mapping[str, Json] | None) -> Verdict:
+    """Refusals and truncation first: the text of either is not an answer, unless it is whole and valid all the same."""
+    if reply.refusal is not None:
+        return Verdict(Outcome.REFUSED, detail=reply.refusal)
+    if schema is None:
+        if reply.truncated:
+            return Verdict(Outcome.TRUNCATED, detail="the answer ran into max_tokens")
+        return Verdict(Outcome.ANSWERED, value=reply.text)
+    verdict = validate_text(reply.text, schema)
+    if reply.truncated and verdict.outcome is Outcome.INVALID:
+        return Verdict(Outcome.TRUNCATED, error=verdict.error, detail="the answer ran into max_tokens")
+    return verdict
+
+
+def validate_text(text: str, schema: Mapping[str, Json]) -> Verdict:
+    """Parse and validate an answer. JSON inside a code fence or inside prose counts, and the form says so."""
+    found = find_json(text)
+    if found is None:
+        return Verdict(Outcome.INVALID, problem=Problem.PARSE, error=_parse_words(text))
+    value, form = found
+    errors = sorted(Draft202012Validator(dict(schema)).iter_errors(value), key=lambda error: list(map(str, error.path)))
+    if not errors:
+        return Verdict(Outcome.ANSWERED, value=value, form=form)
+    problem = Problem.RANGE if all(error.validator in _RANGE_WORDS for error in errors) else Problem.SCHEMA
+    return Verdict(Outcome.INVALID, form=form, problem=problem, error=_schema_words(errors))
+
+
+def find_json(text: str) -> tuple[Json, Form] | None:
+    """The whole text as JSON; else the last code fence that parses; else the longest JSON object or array in it."""
+    try:
+        return _strict(text), Form.JSON
+    except ValueError:
+        pass  # not an error yet: it may stand in a fence or in prose
+    for block in reversed(_FENCE.findall(text)):
+        try:
+            return _strict(block), Form.FENCED
+        except ValueError:
+            continue
+    return _in_prose(text)
+
+
+def check_schema(schema: Mapping[str, Json]) -> None:
+    """Raises LLMConfigurationError when the schema itself is not valid."""
+    try:
+        Draft202012Validator.check_schema(dict(schema))
+    except SchemaError as error:
+        raise LLMConfigurationError(f"the answer's JSON schema is not valid: {error.message}") from None
+
+
+_FENCE = re.compile(r"```(?:json|JSON)?\s*\n(.*?)```", re.DOTALL)
+
+_RANGE_WORDS = frozenset(
+    {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems", "enum"}
+)
+
+_WORDS_LIMIT = 5  # errors worth telling at once
+
+_BRACKETS_LIMIT = 200  # places in prose at which JSON is looked for
+
+
+def _strict(text: str) -> Json:
+    def refuse(constant: str) -> Json:
+        raise ValueError(f"{constant} is not JSON")  # Python's parser takes NaN and Infinity
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _in_prose(text: str) -> tuple[Json, Form] | None:
+    decoder = json.JSONDecoder()
+    best: tuple[int, Json] | None = None
+    position = 0
+    for _ in range(_BRACKETS_LIMIT):
+        start = _next_bracket(text, position)
+        if start < 0:
+            break
+        try:
+            value, end = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):  # a model in a loop may open a hundred thousand brackets
+            position = start + 1
+            continue
+        if best is None or end - start > best[0]:
+            best = (end - start, value)
+        position = end
+    return None if best is None else (best[1], Form.PROSE)
+
+
+def _next_bracket(text: str, position: int) -> int:
+    found = [index for index in (text.find("{", position), text.find("[", position)) if index >= 0]
+    return min(found, default=-1)
+
+
+def _parse_words(text: str) -> str:
+    try:
+        _strict(text)
+    except ValueError as error:
+        return f"not JSON: {error}"
+    raise AssertionError("called for text that parses")
+
+
+def _schema_words(errors: list[ValidationError]) -> str:
+    told = [f"{error.json_path}: {_short(error.message)}" for error in errors[:_WORDS_LIMIT]]
+    more = len(errors) - len(told)
+    return "; ".join(told) + (f"; and {more} more" if more else "")
+
+
+def _short(message: str, limit: int = 200) -> str:
+    return message if len(message) <= limit else message[: limit - 1] + "…"

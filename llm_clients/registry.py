@@ -1,0 +1,129 @@
+"""From the name on the command line to a client that can be asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from llm_clients.client import LLMClient
+from llm_clients.errors import LLMConfigurationError, MissingKeyError
+from llm_clients.redaction import Redactor, Secret
+from llm_clients.remote import RemoteClient, Terms
+from llm_clients.vendors.anthropic import DEFAULT_BASE_URL as ANTHROPIC_URL
+from llm_clients.vendors.anthropic import AnthropicVendor
+from llm_clients.vendors.base import Vendor
+from llm_clients.vendors.ollama import DEFAULT_BASE_URL as OLLAMA_URL
+from llm_clients.vendors.ollama import OllamaVendor
+from llm_clients.vendors.openai import OpenAIVendor, OpenRouterVendor, VLLMVendor
+
+KEY_VARIABLES = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "VLLM_API_KEY")
+
+EXAMPLES = "claude-…, gpt-…, openrouter:meta-llama/…, ollama:codellama, vllm:NAME@http://host:port/v1, scripted:FILE"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where a family of models is served, and which environment variables say so.
+
+    Attributes:
+        key_variable: holds the key; None when none is needed.
+        url_variables: hold the base URL, the first that is set wins; the names are the SDKs' own.
+        default_url: used when nothing else is said; None when the user must say.
+    """
+
+    vendor: type[AnthropicVendor] | type[OpenAIVendor] | type[OllamaVendor]
+    key_variable: str | None
+    url_variables: tuple[str, ...]
+    default_url: str | None
+    key_needed: bool = True
+
+
+SERVICES: Mapping[str, Service] = {
+    "anthropic": Service(AnthropicVendor, "ANTHROPIC_API_KEY", ("ANTHROPIC_BASE_URL",), ANTHROPIC_URL),
+    "openai": Service(OpenAIVendor, "OPENAI_API_KEY", ("OPENAI_BASE_URL",), OpenAIVendor.default_base_url),
+    "openrouter": Service(
+        OpenRouterVendor, "OPENROUTER_API_KEY", ("OPENROUTER_BASE_URL",), OpenRouterVendor.default_base_url
+    ),
+    "ollama": Service(OllamaVendor, None, ("OLLAMA_HOST",), OLLAMA_URL, key_needed=False),
+    "vllm": Service(VLLMVendor, "VLLM_API_KEY", ("VLLM_BASE_URL",), None, key_needed=False),
+}
+
+
+def connect(
+    model: str,
+    *,
+    base_url: str | None = None,
+    env: Mapping[str, str] = os.environ,
+    terms: Terms | None = None,
+) -> LLMClient:
+    """A client for the model.
+
+    Raises MissingKeyError when the service needs a key that `env` does not hold, LLMConfigurationError when the name
+    says nothing to us or the base URL is missing. No call is made.
+    """
+    terms = Terms() if terms is None else terms
+    service_name, _, rest = model.partition(":")
+    if service_name == "scripted" and rest:
+        return _connect_scripted(model, Path(rest), terms)
+    service_name, name, own_url = _resolve(model)
+    service = SERVICES[service_name]
+    vendor = _vendor(service, model, name, base_url or own_url, env)
+    return RemoteClient(model, vendor, terms)
+
+
+def _resolve(model: str) -> tuple[str, str, str | None]:
+    """Service, the name to send, and the base URL that the name carries."""
+    service, colon, rest = model.partition(":")
+    if colon and service in SERVICES and rest:
+        name, at, url = rest.partition("@") if service in ("vllm", "ollama") else (rest, "", "")
+        return service, name, url if at else None
+    for prefix, owner in _FAMILIES.items():
+        if model.startswith(prefix):
+            return owner, model, None
+    if model in _SHORT_NAMES:
+        return _SHORT_NAMES[model]
+    raise LLMConfigurationError(f"no LLM is known by the name {model!r}. Names that would work: {EXAMPLES}")
+
+
+_FAMILIES = {
+    "claude": "anthropic",
+    "gpt": "openai",
+    "chatgpt": "openai",
+    "o1": "openai",
+    "o3": "openai",
+    "o4": "openai",
+}
+
+# names that the papers' own scripts use
+_SHORT_NAMES: Mapping[str, tuple[str, str, str | None]] = {
+    "llama-3-70b": ("openrouter", "meta-llama/llama-3-70b-instruct", None),
+}
+
+
+def _vendor(service: Service, model: str, name: str, base_url: str | None, env: Mapping[str, str]) -> Vendor:
+    told = next((env[variable] for variable in service.url_variables if env.get(variable)), None)
+    url = base_url or told or service.default_url
+    if url is None:
+        raise LLMConfigurationError(
+            f"{model!r} needs to know where its server is: write {model}@http://host:port/v1, or give a base URL"
+        )
+    key = env.get(service.key_variable or "", "")
+    if service.key_needed and not key:
+        raise MissingKeyError(model, service.key_variable or "")
+    redactor = Redactor(*(Secret(env[variable]) for variable in KEY_VARIABLES if env.get(variable)))
+    # the SDK insists on some key even where the server takes none
+    return service.vendor(name, Secret(key or "no-key-needed"), _with_scheme(url), redactor)
+
+
+def _with_scheme(url: str) -> str:
+    return url if "://" in url else f"http://{url}"
+
+
+def _connect_scripted(model: str, path: Path, terms: Terms) -> LLMClient:
+    # imported late: a user of a real model needs no server
+    from llm_clients.scripted.client import ScriptedClient
+    from llm_clients.scripted.script import load_script
+
+    return ScriptedClient(model, load_script(path), terms)

@@ -1,0 +1,221 @@
+"""One exchange with a language model: what is asked (`Request`) and what came of it (`Completion`)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Self, TypeAlias
+
+from llm_clients.redaction import redact, redact_json
+
+Json: TypeAlias = Any
+"""A JSON value: None, bool, int, float, str, list or dict with string keys."""
+
+
+class Role(StrEnum):
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class Outcome(StrEnum):
+    """What became of a call. Only ANSWERED carries a value; nothing is ever made up for the others."""
+
+    ANSWERED = "answered"
+    INVALID = "invalid"  # still failing validation after the last re-ask
+    TRUNCATED = "truncated"  # the model ran into max_tokens
+    REFUSED = "refused"  # by the model or by the vendor's content filter; see stop_reason
+    RATE_LIMITED = "rate_limited"  # still limited at the deadline, or told to wait longer than the cap
+    UNAUTHORISED = "unauthorised"
+    OUT_OF_QUOTA = "out_of_quota"  # the vendor's credit is used up
+    OVER_BUDGET = "over_budget"  # our own --max-cost or --max-tokens-total: the call was not made
+    UNKNOWN_MODEL = "unknown_model"
+    REJECTED = "rejected"  # the server says that the request itself is wrong
+    UNREACHABLE = "unreachable"  # no connection, timeouts or server errors up to the deadline
+    MALFORMED = "malformed"  # the server answers, but not with a completion
+    CANCELLED = "cancelled"  # the client was closed while the call waited
+
+
+class Rung(StrEnum):
+    """How structure is asked for, best first. Whatever the rung, the answer is validated here."""
+
+    NATIVE = "native"
+    TOOL = "tool"
+    PROMPT = "prompt"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to ask.
+
+    Attributes:
+        system: instructions; may be empty.
+        messages: the conversation so far; the last one is the user's.
+        schema: JSON schema that the answer must satisfy, or None for free text. Flat, with all fields required,
+            is what every server can enforce.
+        max_tokens: most output tokens, reasoning included.
+        temperature: sent only where the model takes one; otherwise `Completion.not_sent` says so.
+        reword: said once more, as the user, if the model refuses; None accepts the first refusal.
+    """
+
+    system: str
+    messages: tuple[Message, ...]
+    schema: Mapping[str, Json] | None = None
+    max_tokens: int = 4096
+    temperature: float | None = None
+    reword: str | None = None
+
+    @classmethod
+    def ask(cls, prompt: str, *, system: str = "", **options: Any) -> Self:
+        """A request of a single user message."""
+        return cls(system=system, messages=(Message(Role.USER, prompt),), **options)
+
+    def to_json(self) -> dict[str, Json]:
+        """The request as a JSON object, without anything that looks like a key."""
+        messages = [{"role": m.role.value, "content": redact(m.content)} for m in self.messages]
+        return {
+            "system": redact(self.system),
+            "messages": messages,
+            "schema": None if self.schema is None else dict(self.schema),
+            "max_tokens": self.max_tokens,
+            "temperature": self.temperature,
+            "reword": self.reword,
+        }
+
+    @classmethod
+    def from_json(cls, payload: Mapping[str, Json]) -> Self:
+        messages = tuple(Message(Role(m["role"]), m["content"]) for m in payload["messages"])
+        return cls(**{**payload, "messages": messages})
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the redacted request: the same before and after a trip through the ledger."""
+        canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the server counted them, of one attempt or summed over all attempts of a call."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
+
+    @property
+    def total(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One trip to the server.
+
+    Attributes:
+        result: an `Outcome`, or the kind of fault that ended the trip.
+        detail: the vendor's or the validator's words, redacted.
+        text: the raw answer, if there was one.
+        usage: None when the server reported none.
+        latency_s: from sending to the last byte, without our own waiting.
+        slept_s: how long the policy waited after this attempt.
+    """
+
+    result: str
+    rung: Rung
+    detail: str = ""
+    text: str = ""
+    usage: Usage | None = None
+    latency_s: float = 0.0
+    slept_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What came of a request. Text, JSON and errors of a vendor are redacted when this is made.
+
+    Attributes:
+        value: the parsed and validated answer (the text itself when no schema was asked for); None unless answered.
+        text: the raw last answer, also when it is invalid.
+        stop_reason: in the server's own word.
+        usage: tokens summed over all attempts.
+        latency_s: wall time of the whole call, waiting included.
+        cost_usd: of all attempts; None when the model's price is not known.
+        attempts: trips to the server; `trail` has one entry for each.
+        model: as the server reported it; as asked for when it reported none.
+        detail: why the outcome is not `answered`, in the vendor's words where there are any.
+        validation_error: the validator's words about the last answer.
+        form: how the answer was found in the text: "json", "fenced" or "prose".
+        not_sent: parameters of the request that this model does not take.
+        durations_s: the server's own timings (Ollama: load, prompt_eval, eval, total), None if it has none.
+        resources: what the server's processes on this machine used during the call, None if not measurable.
+    """
+
+    outcome: Outcome
+    model: str
+    text: str = ""
+    value: Json = None
+    stop_reason: str | None = None
+    usage: Usage = Usage()
+    latency_s: float = 0.0
+    cost_usd: float | None = None
+    attempts: int = 0
+    validation_error: str | None = None
+    detail: str = ""
+    rung: Rung | None = None
+    form: str | None = None
+    not_sent: tuple[str, ...] = ()
+    trail: tuple[Attempt, ...] = ()
+    durations_s: Mapping[str, float] | None = None
+    resources: Mapping[str, float | None] | None = field(default=None)
+
+    @property
+    def answered(self) -> bool:
+        return self.outcome is Outcome.ANSWERED
+
+    @property
+    def scripted(self) -> bool:
+        """Whether a scripted server answered, by the name it reports: never mistaken for a model."""
+        return self.model.startswith("scripted")
+
+    def to_json(self) -> dict[str, Json]:
+        """A JSON object with every field, `scripted` beside them, and nothing that looks like a key."""
+        payload: dict[str, Json] = redact_json(json.loads(json.dumps(asdict(self))))
+        return {**payload, "scripted": self.scripted}
+
+    @classmethod
+    def from_json(cls, payload: Mapping[str, Json]) -> Self:
+        """The inverse of `to_json`; other keys of a ledger event are ignored."""
+        known = {name: payload[name] for name in cls.__dataclass_fields__ if name in payload}
+        usage = Usage(**known.pop("usage", {}))
+        trail = tuple(_attempt(item) for item in known.pop("trail", ()))
+        rung = known.pop("rung", None)
+        bare = cls(outcome=Outcome(known.pop("outcome")), model=known.pop("model"))
+        not_sent = tuple(known.pop("not_sent", ()))
+        return replace(
+            bare, **known, usage=usage, trail=trail, rung=None if rung is None else Rung(rung), not_sent=not_sent
+        )
+
+
+def call_record(request: Request, completion: Completion) -> dict[str, Json]:
+    """The payload of a ledger's `llm_call` event: enough to replay the call, and nothing secret."""
+    return {"request": request.to_json(), "fingerprint": request.fingerprint(), **completion.to_json()}
+
+
+def transcript(messages: Sequence[Message]) -> str:
+    """Messages as readable text, for reports."""
+    return "\n\n".join(f"[{message.role}]\n{message.content}" for message in messages)
+
+
+def _attempt(payload: Mapping[str, Json]) -> Attempt:
+    usage = payload.get("usage")
+    rung = Rung(payload["rung"])
+    return Attempt(**{**payload, "rung": rung, "usage": None if usage is None else Usage(**usage)})

@@ -1,0 +1,157 @@
+"""Decides what each call gets, and keeps the books that a client's own can be checked against."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from llm_clients.errors import ScriptError
+from llm_clients.request import Json, Usage
+from llm_clients.scripted.script import FaultName, Order, RateLimit, Script, as_text
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a server has done so far.
+
+    Attributes:
+        arrivals: seconds since the start at which each request came in.
+        accepted: arrivals of the requests that the rate limit let through.
+        usage: tokens of all answers that were sent whole, valid or not.
+    """
+
+    requests: int = 0
+    answers: int = 0
+    usage: Usage = field(default_factory=Usage)
+    faults: Counter[str] = field(default_factory=Counter)
+    arrivals: list[float] = field(default_factory=list)
+    accepted: list[float] = field(default_factory=list)
+
+    def to_json(self, script: Script) -> dict[str, Json]:
+        return {
+            "model": script.model,
+            "requests": self.requests,
+            "answers": self.answers,
+            "input_tokens": self.usage.input_tokens,
+            "output_tokens": self.usage.output_tokens,
+            "cost_usd": None if script.price is None else script.price.price().cost(self.usage),
+            "faults": dict(self.faults),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What one call gets: the text of an answer, spoilt on the way out by `fault` if there is one."""
+
+    text: str
+    fault: FaultName | None = None
+    retry_after_s: float | None = None
+
+
+class Director:
+    """Thread-safe: every decision is taken under one lock."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.totals = Totals()
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
+        self._call = 0
+        self._cursor = 0
+        self._asked: Counter[str] = Counter()
+        self._bucket = None if script.rate_limit is None else _Bucket(script.rate_limit, self._started)
+
+    def next_scene(self, prompt: str) -> Scene:
+        """What the call with this first user message gets. Only a genuine answer uses up its place in `answers`.
+
+        Raises ScriptError when the script has come to its end.
+        """
+        with self._lock:
+            now = time.monotonic()
+            self.totals.requests += 1
+            self.totals.arrivals.append(now - self._started)
+            scene = self._limited(now)
+            if scene is None:
+                self.totals.accepted.append(now - self._started)
+                scene = self._scripted(prompt)
+            if scene.fault is not None:
+                self.totals.faults[scene.fault.value] += 1
+            return scene
+
+    def charge(self, usage: Usage) -> None:
+        """A text went out whole."""
+        with self._lock:
+            self.totals.answers += 1
+            self.totals.usage += usage
+
+    def count(self, fault: str) -> None:
+        with self._lock:
+            self.totals.faults[fault] += 1
+
+    def snapshot(self) -> dict[str, Json]:
+        with self._lock:
+            return self.totals.to_json(self.script)
+
+    def _limited(self, now: float) -> Scene | None:
+        wait_s = 0.0 if self._bucket is None else self._bucket.take(now)
+        if wait_s <= 0.0 or self.script.rate_limit is None:
+            return None
+        return Scene("", FaultName.RATE_LIMIT, wait_s if self.script.rate_limit.retry_after else None)
+
+    def _scripted(self, prompt: str) -> Scene:
+        if self._call < len(self.script.calls):
+            step = self.script.calls[self._call]
+            self._call += 1
+            if step.fault is None:
+                return Scene(as_text(step.answer))
+            return Scene(self._peek(prompt), step.fault, step.retry_after_s)
+        if not self.script.answers:
+            raise ScriptError(f"the script has come to its end after {len(self.script.calls)} calls")
+        fault = self._chance(prompt)
+        text = self._peek(prompt)
+        if fault in (None, FaultName.PROSE):
+            self._cursor += 1
+        return Scene(text, fault)
+
+    def _peek(self, prompt: str) -> str:
+        """The answer whose turn it is; a stand-in for spoiling when the script has only faults."""
+        answers = self.script.answers
+        if not answers:
+            return as_text({"answer": 1})
+        index = _number(prompt) if self.script.order is Order.BY_PROMPT else self._cursor
+        return as_text(answers[index % len(answers)])
+
+    def _chance(self, prompt: str) -> FaultName | None:
+        faults = self.script.random_faults
+        if faults is None:
+            return None
+        self._asked[prompt] += 1
+        dice = random.Random(f"{faults.seed}:{_number(prompt)}:{self._asked[prompt]}")  # noqa: S311 - a rehearsal
+        return dice.choice(faults.kinds) if dice.random() < faults.probability else None
+
+
+class _Bucket:
+    """A token bucket; says how long to wait for the next token."""
+
+    def __init__(self, limit: RateLimit, now: float) -> None:
+        self._limit = limit
+        self._tokens = float(limit.burst)
+        self._filled = now
+
+    def take(self, now: float) -> float:
+        """0 and one token taken, or the seconds until there is one."""
+        gained = (now - self._filled) * self._limit.per_second
+        self._tokens = min(self._tokens + gained, float(self._limit.burst))
+        self._filled = now
+        if self._tokens >= 1.0:
+            self._tokens -= 1.0
+            return 0.0
+        return (1.0 - self._tokens) / self._limit.per_second
+
+
+def _number(prompt: str) -> int:
+    return int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:8], "big")

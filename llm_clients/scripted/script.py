@@ -1,0 +1,168 @@
+"""The file that tells a scripted server what to say and how to fail."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from llm_clients.errors import ScriptError
+from llm_clients.prices import Price
+from llm_clients.request import Json, Rung
+
+
+class WireName(StrEnum):
+    ANTHROPIC = "anthropic"
+    OPENAI = "openai"
+    OPENROUTER = "openrouter"
+    OLLAMA = "ollama"
+    VLLM = "vllm"
+
+
+class FaultName(StrEnum):
+    """Ways to fail. The last six of them deliver text, which may be charged; the first ones deliver none."""
+
+    RATE_LIMIT = "rate_limit"  # 429, with Retry-After if the step says so
+    SERVER_ERROR = "server_error"  # 500
+    OVERLOADED = "overloaded"  # 529
+    RESET = "reset"  # the connection is reset before an answer
+    HANG = "hang"  # no byte until the client gives up
+    TRICKLE = "trickle"  # a byte at a time, never done
+    HTML = "html"  # 200 with a web page
+    ERROR_200 = "error_200"  # 200 with an error body
+    EMPTY_CHOICES = "empty_choices"
+    NULL_CHOICES = "null_choices"
+    UNAUTHORISED = "unauthorised"  # 401
+    NO_CREDIT = "no_credit"  # 402
+    INSUFFICIENT_QUOTA = "insufficient_quota"  # what OpenAI (429) and Anthropic (400) say of an empty account
+    UNKNOWN_MODEL = "unknown_model"  # 404
+    BAD_REQUEST = "bad_request"  # 400
+    DIE = "die"  # the server stops, in the middle of the answer
+    CUT_JSON = "cut_json"  # said to be complete, but half the text
+    TRUNCATED = "truncated"  # half the text, stopped by max_tokens
+    PROSE = "prose"  # the right JSON inside prose
+    WRONG_SCHEMA = "wrong_schema"
+    OUT_OF_RANGE = "out_of_range"
+    REFUSAL = "refusal"
+    CONTENT_FILTER = "content_filter"
+
+
+class Order(StrEnum):
+    """Which of `answers` is next."""
+
+    CYCLE = "cycle"  # the next one, for each answer that was delivered
+    BY_PROMPT = "by_prompt"  # by the hash of the first user message: the same whatever the order of arrival
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Step(_Frozen):
+    """What one call gets: an answer (a JSON value, or raw text as a string) or a fault."""
+
+    answer: Json = None
+    fault: FaultName | None = None
+    retry_after_s: float | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.answer is None) == (self.fault is None):
+            raise ValueError("a step holds either an answer or a fault")
+        return self
+
+
+class RandomFaults(_Frozen):
+    """Faults by chance, drawn from the seed, the prompt and how often it was asked: not from the order of arrival."""
+
+    probability: Annotated[float, Field(ge=0, le=1)]
+    seed: int = 0
+    kinds: Annotated[tuple[FaultName, ...], Field(min_length=1)] = (
+        FaultName.RATE_LIMIT,
+        FaultName.SERVER_ERROR,
+        FaultName.OVERLOADED,
+        FaultName.RESET,
+        FaultName.HTML,
+        FaultName.ERROR_200,
+        FaultName.EMPTY_CHOICES,
+        FaultName.CUT_JSON,
+        FaultName.WRONG_SCHEMA,
+    )
+
+
+class PerMillion(_Frozen):
+    """US dollars per million tokens that the server counts, so that a cost counter can be checked against it."""
+
+    input_per_million: Annotated[float, Field(ge=0)]
+    output_per_million: Annotated[float, Field(ge=0)]
+
+    def price(self) -> Price:
+        return Price(self.input_per_million, self.output_per_million)
+
+
+class RateLimit(_Frozen):
+    """A token bucket: more than `burst` at once, or `per_second` on average, gets a 429."""
+
+    per_second: Annotated[float, Field(gt=0)]
+    burst: Annotated[int, Field(ge=1)] = 1
+    retry_after: bool = True
+
+
+class Script(_Frozen):
+    """A scripted server's whole character.
+
+    Attributes:
+        model: reported with each answer; starts with "scripted".
+        wire: which client `scripted:FILE` talks through. The server itself speaks all formats at once.
+        calls: what the first calls get, one by one.
+        answers: what the calls after those get, in `order`; JSON values, or raw text as strings.
+        random_faults: which of those calls fail.
+        latency_s: how long an answer takes.
+        hang_s: how long `hang` and `trickle` last when the client does not give up.
+        key: when set, any other key is answered with 401.
+        structured: ways to ask for structure that the server takes; others are answered with 400.
+        takes_temperature: when false, a temperature is answered with 400.
+    """
+
+    model: Annotated[str, Field(pattern=r"^scripted")] = "scripted"
+    wire: WireName = WireName.OPENAI
+    calls: tuple[Step, ...] = ()
+    answers: tuple[Json, ...] = ()
+    order: Order = Order.CYCLE
+    random_faults: RandomFaults | None = None
+    price: PerMillion | None = None
+    rate_limit: RateLimit | None = None
+    latency_s: Annotated[float, Field(ge=0)] = 0.0
+    hang_s: Annotated[float, Field(gt=0)] = 30.0
+    key: str | None = None
+    structured: frozenset[Rung] = frozenset(Rung)
+    takes_temperature: bool = True
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.calls and not self.answers:
+            raise ValueError("a script needs calls, answers or both")
+        return self
+
+
+def load_script(path: Path) -> Script:
+    """Raises ScriptError, which quotes the file's name and what is wrong in it."""
+    try:
+        return Script.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ScriptError(f"cannot read the script {str(path)!r}: {error.strerror}") from None
+    except ValidationError as error:
+        raise ScriptError(f"{str(path)!r} is not a script: {_first_words(error)}") from None
+
+
+def as_text(answer: Json) -> str:
+    """What a model would have written."""
+    return answer if isinstance(answer, str) else json.dumps(answer)
+
+
+def _first_words(error: ValidationError) -> str:
+    told = [f"{'.'.join(map(str, item['loc'])) or 'the file'}: {item['msg']}" for item in error.errors()[:3]]
+    return "; ".join(told)

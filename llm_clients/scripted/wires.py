@@ -1,0 +1,207 @@
+"""The vendors' wire formats, seen from the server's side."""
+
+from __future__ import annotations
+
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from llm_clients.request import Json, Rung, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the scripted server reads of a request.
+
+    Attributes:
+        prompt: the first user message: re-asks of the same question share it.
+        rung: how structure was asked for; PROMPT also when it was not.
+    """
+
+    model: str
+    prompt: str
+    characters: int
+    rung: Rung
+    temperature: bool
+
+
+class Wire(ABC):
+    """One wire format."""
+
+    @abstractmethod
+    def read(self, body: Mapping[str, Json]) -> Asked: ...
+
+    @abstractmethod
+    def answer(self, asked: Asked, text: str, model: str, usage: Usage, stop: str) -> dict[str, Json]:
+        """An answer; `stop` is "stop", "length", "refusal" or "content_filter"."""
+
+    @abstractmethod
+    def empty(self, model: str, content: list[Json] | None) -> dict[str, Json]:
+        """A completion whose list of choices is empty or null."""
+
+    @abstractmethod
+    def error(self, status: int, code: str, message: str) -> dict[str, Json]: ...
+
+    @abstractmethod
+    def listing(self, models: Sequence[str]) -> dict[str, Json]: ...
+
+
+def tokens_of(characters: int) -> int:
+    """Four characters to a token, rounded up: this server's own count, which no model's tokenizer shares."""
+    return math.ceil(characters / 4)
+
+
+class AnthropicWire(Wire):
+    """https://platform.claude.com/docs/en/api/messages"""
+
+    def read(self, body: Mapping[str, Json]) -> Asked:
+        rung = Rung.PROMPT
+        if body.get("output_config", {}).get("format"):
+            rung = Rung.NATIVE
+        elif body.get("tools"):
+            rung = Rung.TOOL
+        return _asked(body, rung, extra=len(str(body.get("system", ""))), temperature="temperature" in body)
+
+    def answer(self, asked: Asked, text: str, model: str, usage: Usage, stop: str) -> dict[str, Json]:
+        block: Json = {"type": "text", "text": text}
+        if asked.rung is Rung.TOOL and stop == "stop" and (arguments := _object(text)) is not None:
+            block = {"type": "tool_use", "id": "toolu_scripted", "name": "give_answer", "input": arguments}
+        refused = stop in ("refusal", "content_filter")
+        reason = {"stop": "tool_use" if block["type"] == "tool_use" else "end_turn", "length": "max_tokens"}
+        details = {"type": "refusal", "category": "frontier_llm", "explanation": "Scripted refusal."}
+        return {
+            **self.empty(model, [] if refused else [block]),
+            "stop_reason": reason.get(stop, "refusal"),
+            "stop_details": details if refused else None,
+            "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
+        }
+
+    def empty(self, model: str, content: list[Json] | None) -> dict[str, Json]:
+        head = {"id": "msg_scripted", "type": "message", "role": "assistant", "model": model}
+        usage = {"input_tokens": 0, "output_tokens": 0}
+        return {**head, "content": content, "stop_reason": "end_turn", "stop_sequence": None, "usage": usage}
+
+    def error(self, status: int, code: str, message: str) -> dict[str, Json]:
+        kinds = {400: "invalid_request_error", 401: "authentication_error", 402: "billing_error"}
+        kinds |= {404: "not_found_error", 429: "rate_limit_error", 529: "overloaded_error"}
+        error = {"type": kinds.get(status, "api_error"), "message": message}
+        return {"type": "error", "error": error, "request_id": "req_scripted"}
+
+    def listing(self, models: Sequence[str]) -> dict[str, Json]:
+        data = [{"type": "model", "id": name, "display_name": name} for name in models]
+        return {"data": data, "has_more": False, "first_id": None, "last_id": None}
+
+
+class OpenAIWire(Wire):
+    """https://platform.openai.com/docs/api-reference/chat; spoken by OpenRouter and vLLM too."""
+
+    def read(self, body: Mapping[str, Json]) -> Asked:
+        rung = Rung.PROMPT
+        if body.get("response_format", {}).get("type") == "json_schema":
+            rung = Rung.NATIVE
+        elif body.get("tools"):
+            rung = Rung.TOOL
+        return _asked(body, rung, temperature="temperature" in body)
+
+    def answer(self, asked: Asked, text: str, model: str, usage: Usage, stop: str) -> dict[str, Json]:
+        message: dict[str, Json] = {"role": "assistant", "content": text, "refusal": None}
+        if stop == "refusal":
+            message = {"role": "assistant", "content": None, "refusal": "Scripted refusal."}
+        elif stop == "content_filter":
+            message["content"] = ""
+        elif asked.rung is Rung.TOOL and stop == "stop":
+            function = {"name": "give_answer", "arguments": text}
+            message["content"] = None
+            message["tool_calls"] = [{"id": "call_scripted", "type": "function", "function": function}]
+        reason = {"refusal": "stop"}.get(stop, stop)
+        told = {
+            "prompt_tokens": usage.input_tokens,
+            "completion_tokens": usage.output_tokens,
+            "total_tokens": usage.total,
+        }
+        choice = {"index": 0, "message": message, "finish_reason": reason, "logprobs": None}
+        return {**self.empty(model, [choice]), "usage": told}
+
+    def empty(self, model: str, content: list[Json] | None) -> dict[str, Json]:
+        return {
+            "id": "chatcmpl-scripted",
+            "object": "chat.completion",
+            "created": 0,
+            "model": model,
+            "choices": content,
+        }
+
+    def error(self, status: int, code: str, message: str) -> dict[str, Json]:
+        return {"error": {"message": message, "type": code, "param": None, "code": code or status}}
+
+    def listing(self, models: Sequence[str]) -> dict[str, Json]:
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "scripted"} for name in models]
+        return {"object": "list", "data": data}
+
+
+class OllamaWire(Wire):
+    """https://docs.ollama.com/api/chat"""
+
+    def read(self, body: Mapping[str, Json]) -> Asked:
+        rung = Rung.NATIVE if body.get("format") else Rung.PROMPT
+        return _asked(body, rung, temperature="temperature" in body.get("options", {}))
+
+    def answer(self, asked: Asked, text: str, model: str, usage: Usage, stop: str) -> dict[str, Json]:
+        refused = stop in ("refusal", "content_filter")
+        said = "I cannot help with that." if stop == "refusal" else "" if refused else text
+        return {
+            "model": model,
+            "created_at": "1970-01-01T00:00:00Z",
+            "message": {"role": "assistant", "content": said},
+            "done": True,
+            "done_reason": "length" if stop == "length" else "stop",
+            "prompt_eval_count": usage.input_tokens,
+            "eval_count": usage.output_tokens,
+            "load_duration": 1_000_000,
+            "prompt_eval_duration": 2_000_000,
+            "eval_duration": 3_000_000,
+            "total_duration": 6_000_000,
+        }
+
+    def empty(self, model: str, content: list[Json] | None) -> dict[str, Json]:
+        message = None if content is None else {"role": "assistant", "content": ""}
+        return {"model": model, "message": message, "done": True, "done_reason": "stop"}
+
+    def error(self, status: int, code: str, message: str) -> dict[str, Json]:
+        return {"error": message}
+
+    def listing(self, models: Sequence[str]) -> dict[str, Json]:
+        return {"models": [{"name": name, "model": name} for name in models]}
+
+
+def wire_of(path: str) -> Wire | None:
+    """The format that a path belongs to, whatever prefix the base URL puts before it."""
+    for ending, wire in _PATHS.items():
+        if path.endswith(ending):
+            return wire
+    return None
+
+
+_PATHS: Mapping[str, Wire] = {
+    "/messages": AnthropicWire(),
+    "/chat/completions": OpenAIWire(),
+    "/api/chat": OllamaWire(),
+    "/api/tags": OllamaWire(),
+}
+
+
+def _asked(body: Mapping[str, Json], rung: Rung, *, temperature: bool, extra: int = 0) -> Asked:
+    messages = body.get("messages", [])
+    prompt = next((str(m.get("content")) for m in messages if m.get("role") == "user"), "")
+    characters = extra + sum(len(str(m.get("content"))) for m in messages)
+    return Asked(str(body.get("model")), prompt, characters, rung, temperature)
+
+
+def _object(text: str) -> dict[str, Json] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,1 @@
+"""One file per wire format: each states only what differs between servers."""

@@ -1,0 +1,174 @@
+"""What both official SDKs share: their HTTP client with a total deadline, and their errors made into plain faults."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import Any, TypeVar
+
+import httpx2
+from pydantic import BaseModel, ValidationError
+
+from llm_clients.fault import Fault, FaultKind, fault_of_status
+from llm_clients.redaction import Redactor
+from llm_clients.request import Json, Usage
+
+_Wire = TypeVar("_Wire", bound=BaseModel)
+
+_DETAIL_LIMIT = 500  # characters of a vendor's message that are worth keeping
+
+
+def http_options() -> dict[str, Any]:
+    """Options of an SDK's HTTP client: a total deadline, and one TLS context for all clients.
+
+    httpx2 times each read alone, so a server that trickles a byte a second never times out. Event hooks make the read
+    timeout a deadline for the whole body, checked at each chunk: a server that trickles and then hangs is given up
+    after at most one read timeout more. Reading the certificates takes 50 ms, hence the shared context.
+    """
+    return {"verify": _tls(), "event_hooks": {"request": [_note_deadline], "response": [_watch_body]}}
+
+
+def trip(call: Callable[[], Any], sdk: Any, redactor: Redactor) -> Mapping[str, Json] | Fault:
+    """Make one raw call through an SDK module and return the JSON object of a good answer, or the fault.
+
+    `sdk` is the `anthropic` or the `openai` module: their error classes have the same names and shapes. Nothing of
+    the SDK's error survives: it holds the request, and the request holds the key.
+    """
+    try:
+        response: httpx2.Response = call().http_response
+        status, text = response.status_code, response.text
+    except sdk.APITimeoutError:
+        return Fault(FaultKind.TIMEOUT, "no complete answer in time")
+    except sdk.APIConnectionError as error:
+        return Fault(FaultKind.CONNECTION, redactor(_clip(_cause(error))))
+    except sdk.APIStatusError as error:
+        return _fault_of_error(error.response, redactor)
+    except httpx2.TimeoutException:
+        return Fault(FaultKind.TIMEOUT, "no complete answer in time")
+    except httpx2.HTTPError as error:
+        return Fault(FaultKind.CONNECTION, redactor(_clip(_cause(error))))
+    return _object_of(status, text, redactor)
+
+
+def parse_wire(shape: type[_Wire], payload: Mapping[str, Json]) -> _Wire | Fault:
+    """Read the fields we use; a fault that names the bad field when the answer is not of that shape."""
+    try:
+        return shape.model_validate(payload)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return Fault(FaultKind.MALFORMED, f"status 200, but {where}: {first['msg']}", status=200)
+
+
+def empty_answer(stop_reason: str | None, usage: Usage | None) -> Fault:
+    """A completion without text, tool call or refusal: no answer, though it may have been charged."""
+    return Fault(FaultKind.MALFORMED, f"an empty answer (stop reason {stop_reason})", status=200, usage=usage)
+
+
+def fault_in_body(body: Json, status: int, redactor: Redactor, retry_after_s: float | None = None) -> Fault:
+    """The fault that an error body tells of: {"error": {"message", "code", "type"}} or {"error": "text"}."""
+    error = body.get("error", body) if isinstance(body, Mapping) else body
+    if not isinstance(error, Mapping):
+        return fault_of_status(status, redactor(_clip(str(error))), retry_after_s=retry_after_s)
+    detail = redactor(_clip(str(error.get("message") or error)))
+    code = f"{error.get('code') or ''} {error.get('type') or ''}"
+    return fault_of_status(status, detail, code=code, retry_after_s=retry_after_s)
+
+
+def _object_of(status: int, text: str, redactor: Redactor) -> Mapping[str, Json] | Fault:
+    try:
+        payload = json.loads(text)
+    except ValueError:
+        # a proxy's or a captive portal's page: both SDKs would hand it over as a str, silently
+        return Fault(FaultKind.MALFORMED, redactor(f"not JSON: {_clip(text, 80)!r}"), status=status)
+    if not isinstance(payload, Mapping):
+        return Fault(FaultKind.MALFORMED, redactor(f"not a JSON object: {_clip(text, 80)!r}"), status=status)
+    if payload.get("error"):
+        return _fault_of_good_status(payload, redactor)
+    return payload
+
+
+def _fault_of_good_status(payload: Mapping[str, Json], redactor: Redactor) -> Fault:
+    """OpenRouter reports an upstream failure as status 200 with an error body whose code is the real status.
+
+    https://openrouter.ai/docs/api-reference/errors
+    """
+    error = payload["error"]
+    code = error.get("code") if isinstance(error, Mapping) else None
+    status = code if isinstance(code, int) and 400 <= code < 600 else 500
+    return fault_in_body(payload, status, redactor)
+
+
+def _fault_of_error(response: httpx2.Response, redactor: Redactor) -> Fault:
+    retry_after_s = _retry_after(response.headers)
+    try:
+        body = json.loads(response.text)
+    except ValueError:
+        body = response.text or f"status {response.status_code} without a body"
+    return fault_in_body(body, response.status_code, redactor, retry_after_s)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait by `retry-after-ms` or `Retry-After` (seconds or an HTTP date), None without either."""
+    milliseconds = headers.get("retry-after-ms")
+    value = headers.get("retry-after")
+    try:
+        if milliseconds is not None:
+            return max(float(milliseconds) / 1000, 0.0)
+        return None if value is None else max(float(value), 0.0)
+    except ValueError:
+        return _until(value)
+
+
+def _until(date: str | None) -> float | None:
+    try:
+        return None if date is None else max(parsedate_to_datetime(date).timestamp() - time.time(), 0.0)
+    except ValueError:
+        return None  # a header in no known form asks for nothing
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason: the SDKs say only "Connection error."."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {error}"
+
+
+def _clip(text: str, limit: int = _DETAIL_LIMIT) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return httpx2.create_ssl_context()
+
+
+def _note_deadline(request: httpx2.Request) -> None:
+    timeout_s = request.extensions.get("timeout", {}).get("read")
+    if timeout_s is not None:
+        request.extensions["espalier_deadline"] = time.monotonic() + timeout_s
+
+
+def _watch_body(response: httpx2.Response) -> None:
+    deadline = response.request.extensions.get("espalier_deadline")
+    if deadline is not None and isinstance(response.stream, httpx2.SyncByteStream):
+        response.stream = _DeadlineStream(response.stream, deadline)
+
+
+class _DeadlineStream(httpx2.SyncByteStream):
+    def __init__(self, stream: httpx2.SyncByteStream, deadline: float) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._stream:
+            if time.monotonic() > self._deadline:
+                raise httpx2.ReadTimeout("the answer trickled past the deadline")
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()

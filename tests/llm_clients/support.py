@@ -1,0 +1,77 @@
+"""What the tests of this room share: a schema, a clock that does not sleep, clients that talk to a script."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from llm_clients.remote import RemoteClient, Terms
+from llm_clients.request import Request
+from llm_clients.retry import RetryPolicy
+from llm_clients.scripted.client import scripted_vendor
+from llm_clients.scripted.script import FaultName, Script, Step, WireName
+from llm_clients.scripted.server import ScriptedServer
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "ratios": {
+            "type": "array",
+            "items": {"type": "number", "minimum": 0, "maximum": 1},
+            "minItems": 2,
+            "maxItems": 2,
+        },
+        "importance": {"type": "string"},
+    },
+    "required": ["ratios", "importance"],
+    "additionalProperties": False,
+}
+ANSWER = {"ratios": [0.5, 0.25], "importance": "magnitude"}
+REQUEST = Request.ask("Choose keep ratios.", system="You prune vision models.", schema=SCHEMA)
+
+# short enough for tests, long enough for a busy machine to answer a request that is meant to be answered
+ATTEMPT_S = 0.5
+
+
+class LeapingClock:
+    """Real time plus every wait that was asked for: waiting costs nothing, and `waits` lists what it would have."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+        self._leapt = 0.0
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def now(self) -> float:
+        return time.monotonic() + self._leapt
+
+    def wait(self, seconds: float) -> bool:
+        with self._lock:
+            if not self._closed:
+                self.waits.append(seconds)
+                self._leapt += seconds
+            return not self._closed
+
+    def close(self) -> None:
+        self._closed = True
+
+
+@contextmanager
+def rehearsal(script: Script, wire: WireName, **terms: Any) -> Iterator[tuple[RemoteClient, ScriptedServer]]:
+    """A client of the given shape and the scripted server that it talks to over a socket."""
+    given = Terms(policy=RetryPolicy(attempt_s=ATTEMPT_S), clock=LeapingClock())
+    with (
+        ScriptedServer(script) as server,
+        RemoteClient("rehearsal", scripted_vendor(script, server.url, wire), replace(given, **terms)) as client,
+    ):
+        yield client, server
+
+
+def failing(*faults: FaultName, **options: Any) -> Script:
+    """A script that fails in the given ways, call by call, and then answers."""
+    steps = tuple(Step(fault=fault) for fault in faults)
+    return Script(calls=steps, **{"answers": (ANSWER,), "hang_s": 5.0, **options})

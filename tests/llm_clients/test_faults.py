@@ -1,0 +1,76 @@
+"""Every fault, over a real socket, for every client: what comes out, and after how many trips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from llm_clients.request import Outcome
+from llm_clients.scripted.script import FaultName, WireName
+from tests.llm_clients.support import ANSWER, REQUEST, failing, rehearsal
+
+F = FaultName
+
+
+@dataclass(frozen=True)
+class Expected:
+    """After one fault: the first trip's result, the outcome of the call, and whether it was tried again."""
+
+    first: str
+    outcome: Outcome = Outcome.ANSWERED
+    trips: int = 2
+
+
+TABLE = {
+    F.RATE_LIMIT: Expected("rate_limited"),
+    F.SERVER_ERROR: Expected("server_error"),
+    F.OVERLOADED: Expected("overloaded"),
+    F.RESET: Expected("connection"),
+    F.HANG: Expected("timeout"),
+    F.TRICKLE: Expected("timeout"),
+    F.HTML: Expected("malformed"),
+    F.ERROR_200: Expected("server_error"),
+    F.EMPTY_CHOICES: Expected("malformed"),
+    F.NULL_CHOICES: Expected("malformed"),
+    F.UNAUTHORISED: Expected("unauthorised", Outcome.UNAUTHORISED, 1),
+    F.NO_CREDIT: Expected("out_of_quota", Outcome.OUT_OF_QUOTA, 1),
+    F.INSUFFICIENT_QUOTA: Expected("out_of_quota", Outcome.OUT_OF_QUOTA, 1),
+    F.UNKNOWN_MODEL: Expected("unknown_model", Outcome.UNKNOWN_MODEL, 1),
+    F.BAD_REQUEST: Expected("rejected"),
+    F.DIE: Expected("connection", Outcome.UNREACHABLE, 6),
+    F.CUT_JSON: Expected("invalid"),
+    F.TRUNCATED: Expected("truncated", Outcome.TRUNCATED, 1),
+    F.PROSE: Expected("answered", trips=1),
+    F.WRONG_SCHEMA: Expected("invalid"),
+    F.OUT_OF_RANGE: Expected("invalid"),
+    F.REFUSAL: Expected("refused", Outcome.REFUSED, 1),
+    F.CONTENT_FILTER: Expected("refused", Outcome.REFUSED, 1),
+}
+
+# Ollama is a bare model: its format has no word for these
+NOT_OLLAMAS = {
+    F.INSUFFICIENT_QUOTA: Expected("rate_limited"),
+    F.REFUSAL: Expected("invalid"),
+    F.CONTENT_FILTER: Expected("malformed"),
+}
+
+
+def test_the_table_names_every_fault() -> None:
+    assert set(TABLE) == set(FaultName)
+
+
+@pytest.mark.parametrize("wire", WireName)
+@pytest.mark.parametrize("fault", FaultName)
+def test_one_fault(wire: WireName, fault: FaultName) -> None:
+    expected = NOT_OLLAMAS.get(fault, TABLE[fault]) if wire is WireName.OLLAMA else TABLE[fault]
+    with rehearsal(failing(fault), wire) as (client, server):
+        completion = client.complete(REQUEST)
+    assert completion.trail[0].result == expected.first
+    assert completion.outcome is expected.outcome
+    assert completion.attempts == expected.trips
+    assert completion.value == (ANSWER if expected.outcome is Outcome.ANSWERED else None)
+    assert completion.answered or completion.detail or completion.validation_error
+    # whatever the server sent whole has been counted, and nothing else
+    assert completion.usage.input_tokens == server.totals()["input_tokens"]
+    assert completion.usage.output_tokens == server.totals()["output_tokens"]
