@@ -1,0 +1,49 @@
+"""From a keep ratio per isomorphic set to units kept per group."""
+
+from collections.abc import Sequence
+
+import torch
+
+from pruning.blueprint import Allocation, IsomorphicSet, Plan
+from pruning.errors import AllocationError
+from pruning.importance.base import Scores
+
+
+def allocate(plan: Plan, ratios: Sequence[float], *, scores: Scores | None = None) -> Allocation:
+    """The units that each group keeps when each isomorphic set keeps its share.
+
+    Without scores every group of a set keeps the same share. With scores the set's units are ranked together, so
+    a group of unimportant units keeps fewer; scores are compared relative to their group's mean, because the
+    layers of a set need not have weights of equal size. Every group keeps at least one unit.
+
+    Args:
+        ratios: share of units to keep, in (0, 1], one per isomorphic set.
+
+    Raises:
+        AllocationError: not one ratio per set, or one outside (0, 1].
+    """
+    if len(ratios) != len(plan.sets):
+        raise AllocationError(f"got {len(ratios)} keep ratios; this plan has {len(plan.sets)} isomorphic sets")
+    kept = [0] * len(plan.groups)
+    for alike, ratio in zip(plan.sets, ratios, strict=True):
+        if not 0 < ratio <= 1:
+            raise AllocationError(
+                f"the keep ratio of set {alike.index} ({alike.label}) is {ratio}; above 0 and up to 1 works"
+            )
+        counts = _even(alike, ratio) if scores is None else _ranked(alike, ratio, [scores[g] for g in alike.groups])
+        for group, count in zip(alike.groups, counts, strict=True):
+            kept[group] = count
+    return tuple(kept)
+
+
+def _even(alike: IsomorphicSet, ratio: float) -> list[int]:
+    return [max(1, round(ratio * alike.units))] * len(alike.groups)
+
+
+def _ranked(alike: IsomorphicSet, ratio: float, scores: list[torch.Tensor]) -> list[int]:
+    """Each group's best unit, and then the set's best among all others."""
+    total = max(len(scores), round(ratio * alike.units * len(scores)))
+    relative = torch.stack([s.double() / s.double().mean().clamp_min(torch.finfo(torch.float64).tiny) for s in scores])
+    relative[torch.arange(len(scores)), relative.argmax(dim=1)] = torch.inf
+    best = torch.argsort(relative.flatten(), descending=True, stable=True)[:total]
+    return torch.bincount(best // alike.units, minlength=len(scores)).tolist()

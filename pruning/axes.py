@@ -1,0 +1,287 @@
+"""Which indices of which tensor dimensions must be kept or cut together.
+
+Every dimension of every tensor in a traced model is an *axis*: an ordered set of indices. Axes start as
+*leaves*. What the model does with them is recorded as a refinement that all tensors sharing the axis see:
+
+* `torch.cat` makes an axis that is the **concatenation** of others; slicing and chunking cut a leaf into one;
+* `reshape` makes an axis that is the row-major **grid** of others (heads × dims); the opposite reshape splits
+  a leaf into one;
+* an elementwise operation, or a layer's input, **unites** two axes: from then on they are the same.
+
+What remains as leaves are the model's prunable groups: index *i* of a leaf may be cut alone, and every tensor
+dimension that reaches the leaf, through any nesting of concatenations and grids, knows its share of the cut.
+A leaf is *fixed* when its length cannot change (pixels, classes). Where a structure is neither a
+concatenation nor a grid of what came before, its leaves are fixed: cutting less is always right.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import pairwise
+
+Axis = int
+
+
+class AxisMismatchError(Exception):
+    """Two axes were said to be the same and differ in length. Internal: the tracer names the layer."""
+
+
+class Form(Enum):
+    """What an axis is made of."""
+
+    LEAF = auto()
+    CONCAT = auto()
+    GRID = auto()
+
+
+@dataclass(slots=True)
+class _Node:
+    size: int
+    form: Form = Form.LEAF
+    children: tuple[Axis, ...] = ()
+    fixed: bool = False
+    same_as: Axis | None = None
+
+
+class Axes:
+    """A union-find over axes whose sets can be refined by concatenation and by product."""
+
+    def __init__(self) -> None:
+        self._nodes: list[_Node] = []
+        self._constants: dict[int, Axis] = {}
+
+    # ---- making axes
+
+    def leaf(self, size: int) -> Axis:
+        """A new axis about which nothing is known yet. Of a single index nothing can be cut: a constant."""
+        if size <= 1:
+            return self.constant(size)
+        return self._add(_Node(size))
+
+    def constant(self, size: int) -> Axis:
+        """The axis of `size` indices that can never be cut."""
+        if size not in self._constants:
+            self._constants[size] = self._add(_Node(size, fixed=True))
+        return self._constants[size]
+
+    def concat(self, parts: Iterable[Axis]) -> Axis:
+        """The parts one after the other."""
+        runs = tuple(run for part in parts for run in self._runs(part) if self.size(run))
+        if len(runs) == 1:
+            return runs[0]
+        return self._add(_Node(sum(map(self.size, runs)), Form.CONCAT, runs, fixed=not runs))
+
+    def grid(self, factors: Iterable[Axis]) -> Axis:
+        """The row-major product of the factors: the last one varies fastest."""
+        flat = tuple(factor for axis in factors for factor in self._factors(axis))
+        if not flat:
+            return self.constant(1)
+        if len(flat) == 1:
+            return flat[0]
+        return self._add(_Node(math.prod(map(self.size, flat)), Form.GRID, flat))
+
+    # ---- asking about axes
+
+    def find(self, axis: Axis) -> Axis:
+        """The representative of all axes known to be the same as this one."""
+        root = axis
+        while (parent := self._nodes[root].same_as) is not None:
+            root = parent
+        while (parent := self._nodes[axis].same_as) is not None:
+            self._nodes[axis].same_as = root
+            axis = parent
+        return root
+
+    def size(self, axis: Axis) -> int:
+        """How many indices the unpruned axis has."""
+        return self._nodes[axis].size
+
+    def form(self, axis: Axis) -> Form:
+        """Leaf, concatenation or grid."""
+        return self._node(axis).form
+
+    def children(self, axis: Axis) -> tuple[Axis, ...]:
+        """The parts of a concatenation or the factors of a grid."""
+        return self._node(axis).children
+
+    def leaves(self, axis: Axis) -> Iterator[Axis]:
+        """Every leaf that this axis reaches, in order, repeated when reached twice."""
+        root = self.find(axis)
+        if self._nodes[root].form is Form.LEAF:
+            yield root
+            return
+        for child in self._nodes[root].children:
+            yield from self.leaves(child)
+
+    def is_fixed(self, axis: Axis) -> bool:
+        """Whether no index of this axis can ever be cut."""
+        return all(self._nodes[leaf].fixed for leaf in self.leaves(axis))
+
+    # ---- learning about axes
+
+    def fix(self, axis: Axis) -> None:
+        """No index of this axis may be cut from now on."""
+        for leaf in list(self.leaves(axis)):
+            self._nodes[leaf].fixed = True
+
+    def unite(self, a: Axis, b: Axis) -> None:
+        """The two axes are the same: index i of one is cut exactly when index i of the other is."""
+        a, b = self.find(a), self.find(b)
+        if a == b:
+            return
+        if self.size(a) != self.size(b):
+            raise AxisMismatchError(f"axes of {self.size(a)} and {self.size(b)} indices meet")
+        if self.is_fixed(a) or self.is_fixed(b):
+            self.fix(a)
+            self.fix(b)
+        elif self.form(a) is not Form.LEAF and self.form(b) is not Form.LEAF:
+            self._unite_parts(a, b)
+        if self.form(a) is Form.LEAF:
+            self._nodes[a].same_as = b
+        else:
+            self._nodes[b].same_as = a
+
+    def cut(self, axis: Axis, sizes: Sequence[int]) -> list[Axis]:
+        """The axis as consecutive runs of the given sizes, which add up to its own."""
+        assert sum(sizes) == self.size(axis), (sizes, self.size(axis))
+        if self.is_fixed(axis):
+            return [self.constant(size) for size in sizes]
+        waiting = deque(self._runs(axis))
+        return [self._take_run(waiting, size) for size in sizes]
+
+    def split(self, axis: Axis, sizes: Sequence[int]) -> list[Axis]:
+        """The axis as a row-major grid of the given sizes, which multiply to its own."""
+        assert math.prod(sizes) == self.size(axis), (sizes, self.size(axis))
+        if self.is_fixed(axis):
+            return [self.constant(size) for size in sizes]
+        waiting = deque(self._factors(axis))
+        taken = [self._take_factor(waiting, size) for size in sizes]
+        if None in taken:
+            self.fix(axis)
+            return [self.constant(size) for size in sizes]
+        return [factor for factor in taken if factor is not None]
+
+    # ---- refining nodes in place
+
+    def _add(self, node: _Node) -> Axis:
+        self._nodes.append(node)
+        return len(self._nodes) - 1
+
+    def _node(self, axis: Axis) -> _Node:
+        return self._nodes[self.find(axis)]
+
+    def _become(self, axis: Axis, form: Form, children: Sequence[Axis]) -> None:
+        node = self._node(axis)
+        node.form, node.children, node.fixed = form, tuple(children), False
+
+    def _runs(self, axis: Axis) -> list[Axis]:
+        """The axis without nested concatenations."""
+        axis = self.find(axis)
+        if self._nodes[axis].form is not Form.CONCAT:
+            return [axis]
+        return [run for child in self._nodes[axis].children for run in self._runs(child)]
+
+    def _factors(self, axis: Axis) -> list[Axis]:
+        """The axis without nested grids and without factors of one index."""
+        axis = self.find(axis)
+        if self._nodes[axis].form is not Form.GRID:
+            return [axis] if self.size(axis) != 1 else []
+        return [factor for child in self._nodes[axis].children for factor in self._factors(child)]
+
+    def _take_run(self, waiting: deque[Axis], size: int) -> Axis:
+        taken = []
+        while size:
+            run = waiting.popleft()
+            if self.size(run) > size:
+                run, tail = self._cut_run(run, size)
+                waiting.extendleft(reversed(self._runs(tail)))
+            taken.append(run)
+            size -= self.size(run)
+        return self.concat(taken)
+
+    def _cut_run(self, run: Axis, at: int) -> tuple[Axis, Axis]:
+        rest = self.size(run) - at
+        if self.is_fixed(run):
+            return self.constant(at), self.constant(rest)
+        if self.form(run) is Form.LEAF:
+            head, tail = self.leaf(at), self.leaf(rest)
+        else:
+            outer, *inner = self._factors(run)
+            stride = self.size(run) // self.size(outer)
+            if at % stride:  # the cut goes through a row of the grid: neither form describes the halves
+                self.fix(run)
+                return self.constant(at), self.constant(rest)
+            first, second = self.cut(outer, [at // stride, rest // stride])
+            head, tail = self.grid([first, *inner]), self.grid([second, *inner])
+        self._become(run, Form.CONCAT, (head, tail))
+        return head, tail
+
+    def _take_factor(self, waiting: deque[Axis], size: int) -> Axis | None:
+        taken = []
+        while size > 1:
+            factor = waiting.popleft()
+            length = self.size(factor)
+            if length % size == 0 and length != size:
+                factor, inner = self._split_factor(factor, size)
+                waiting.extendleft(reversed(self._factors(inner)))
+                length = size
+            elif size % length:
+                return None
+            taken.append(factor)
+            size //= length
+        return self.grid(taken)
+
+    def _split_factor(self, factor: Axis, outer_size: int) -> tuple[Axis, Axis]:
+        inner_size = self.size(factor) // outer_size
+        if self.is_fixed(factor):
+            return self.constant(outer_size), self.constant(inner_size)
+        if self.form(factor) is Form.LEAF:
+            outer, inner = self.leaf(outer_size), self.leaf(inner_size)
+        elif all(self.size(run) % inner_size == 0 for run in self._runs(factor)):
+            pairs = [self.split(run, [self.size(run) // inner_size, inner_size]) for run in self._runs(factor)]
+            for _, other in pairs[1:]:
+                self.unite(pairs[0][1], other)
+            outer, inner = self.concat(pair[0] for pair in pairs), pairs[0][1]
+        else:
+            rows = self.cut(factor, [inner_size] * outer_size)
+            for other in rows[1:]:
+                self.unite(rows[0], other)
+            outer, inner = self.constant(outer_size), rows[0]
+        self._become(factor, Form.GRID, (outer, inner))
+        return outer, inner
+
+    def _unite_parts(self, a: Axis, b: Axis) -> None:
+        """Refine two composite axes until their parts correspond, then unite those."""
+        if Form.CONCAT in (self.form(a), self.form(b)):
+            sizes = _common_runs([self.size(r) for r in self._runs(a)], [self.size(r) for r in self._runs(b)])
+            pairs = zip(self.cut(a, sizes), self.cut(b, sizes), strict=True)
+        else:
+            common = _common_factors([self.size(f) for f in self._factors(a)], [self.size(f) for f in self._factors(b)])
+            if common is None:
+                self.fix(a)
+                self.fix(b)
+                return
+            pairs = zip(self.split(a, common), self.split(b, common), strict=True)
+        for x, y in pairs:
+            self.unite(x, y)
+
+
+def _common_runs(a: Sequence[int], b: Sequence[int]) -> list[int]:
+    """The coarsest cut that has every boundary of both: `[2, 4], [3, 3]` gives `[2, 1, 3]`."""
+    boundaries = sorted(set(_cumulative(a)) | set(_cumulative(b)))
+    return [end - start for start, end in zip([0, *boundaries], boundaries, strict=False)]
+
+
+def _cumulative(sizes: Sequence[int]) -> list[int]:
+    return [sum(sizes[: i + 1]) for i in range(len(sizes))]
+
+
+def _common_factors(a: Sequence[int], b: Sequence[int]) -> list[int] | None:
+    """The coarsest grid that refines both: `[4, 6], [2, 12]` gives `[2, 2, 6]`; None if there is none."""
+    strides = sorted({math.prod(a[i:]) for i in range(len(a) + 1)} | {math.prod(b[i:]) for i in range(len(b) + 1)})
+    steps = list(pairwise(strides))
+    if any(big % small for small, big in steps):
+        return None
+    return [big // small for small, big in reversed(steps)]

@@ -1,0 +1,220 @@
+"""A pruned model on disk, without pickle: `model.safetensors` for weights, `architecture.json` for the rest.
+
+`architecture.json` names the unpruned architecture and the units that stayed, so a fresh process rebuilds the
+module with no training code; hashes and counts in it are checked when it is read.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from pruning.blueprint import Plan
+from pruning.errors import CheckpointError, PruningError
+from pruning.models import ModelSpec, create_model
+from pruning.plan import build_plan
+from pruning.slicing import Selection, slice_model
+
+WEIGHTS = "model.safetensors"
+ARCHITECTURE = "architecture.json"
+_SCHEMA = 1
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    num_classes: Annotated[int, Field(ge=0)]
+    input_size: tuple[int, int, int]
+
+
+class Architecture(BaseModel):
+    """The contents of `architecture.json`.
+
+    Attributes:
+        selection: the unit indices that stayed, per group.
+        allocation: how many those are.
+        macs: at batch 1 and the spec's input size, by `counter`.
+        weights_sha256: of the safetensors file.
+        sha256: of this document without this field, as canonical JSON.
+        recipe: whatever the maker wanted to keep: strategy, training, accuracy.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: Literal[1] = Field(alias="schema")
+    spec: _Spec
+    groups: list[str]
+    allocation: list[int]
+    selection: list[list[int]]
+    counter: str
+    macs: int
+    params: int
+    baseline_macs: int
+    baseline_params: int
+    recipe: dict[str, Any]
+    weights_sha256: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrunedModel:
+    """A module read back from a checkpoint, in eval mode, and what is known of it.
+
+    Attributes:
+        metadata: the whole `architecture.json`.
+    """
+
+    module: nn.Module
+    spec: ModelSpec
+    macs: int
+    params: int
+    selection: Selection
+    metadata: Mapping[str, Any]
+
+
+def save_pruned(
+    model: nn.Module,
+    plan: Plan,
+    selection: Selection,
+    directory: Path | str,
+    *,
+    recipe: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write the pruned `model` (what `slice_model(base, plan, selection)` gave, trained or not) to `directory`.
+
+    Returns:
+        The directory.
+
+    Raises:
+        CheckpointError: the module is not that pruning of that plan.
+    """
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    allocation = [len(units) for units in selection]
+    params = sum(p.numel() for p in model.parameters())
+    if params != plan.params(allocation):
+        raise CheckpointError(
+            f"the module has {params:,} parameters, the selection of this plan gives {plan.params(allocation):,}: "
+            "pass the selection that the module was sliced with"
+        )
+    save_file({name: t.detach().cpu().contiguous().clone() for name, t in _state(model).items()}, folder / WEIGHTS)
+    document: dict[str, Any] = {
+        "schema": _SCHEMA,
+        "spec": plan.spec.to_json(),
+        "groups": [group.name for group in plan.groups],
+        "allocation": allocation,
+        "selection": [list(units) for units in selection],
+        "counter": plan.counter,
+        "macs": plan.macs(allocation),
+        "params": params,
+        "baseline_macs": plan.baseline_macs,
+        "baseline_params": plan.baseline_params,
+        "recipe": dict(recipe or {}),
+        "weights_sha256": _sha256(folder / WEIGHTS),
+    }
+    document["sha256"] = _document_hash(document)
+    (folder / ARCHITECTURE).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return folder
+
+
+def load_pruned(directory: Path | str) -> PrunedModel:
+    """Rebuild a pruned module from its folder alone.
+
+    Raises:
+        CheckpointError: a file is missing, damaged, of another schema, or does not fit the other.
+        UnknownModelError: the base architecture is not known here.
+    """
+    folder = Path(directory)
+    document = read_architecture(folder)
+    if _sha256(folder / WEIGHTS) != document.weights_sha256:
+        raise CheckpointError(f"{folder / WEIGHTS} is not the file that {ARCHITECTURE} describes: its hash differs")
+    try:
+        weights = load_file(folder / WEIGHTS)
+    except SafetensorError as problem:
+        raise CheckpointError(f"{folder / WEIGHTS} is not a readable safetensors file: {problem}") from problem
+    spec = ModelSpec.from_json(document.spec.model_dump())
+    selection = tuple(tuple(units) for units in document.selection)
+    module, plan = _rebuilt(spec, selection, folder)
+    _load(module, weights, folder)
+    if plan.macs(document.allocation) != document.macs or plan.params(document.allocation) != document.params:
+        raise CheckpointError(f"{folder / ARCHITECTURE} states other MACs or parameters than its model has")
+    metadata = document.model_dump(by_alias=True)
+    return PrunedModel(module, spec, document.macs, document.params, selection, metadata)
+
+
+def read_architecture(directory: Path | str) -> Architecture:
+    """The checked contents of a checkpoint's `architecture.json`.
+
+    Raises:
+        CheckpointError: missing, not JSON, of another schema, or changed since it was written.
+    """
+    path = Path(directory) / ARCHITECTURE
+    if not path.is_file() or not (path.parent / WEIGHTS).is_file():
+        raise CheckpointError(f"{path.parent} is not a checkpoint: it needs both {ARCHITECTURE} and {WEIGHTS}")
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        document = Architecture.model_validate(raw)
+    except (UnicodeDecodeError, json.JSONDecodeError) as problem:
+        raise CheckpointError(f"{path} is not JSON: {problem}") from problem
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise CheckpointError(
+            f"{path} is not an architecture of schema {_SCHEMA}: {where}: {first['msg']}"
+        ) from problem
+    if document.sha256 != _document_hash(raw):
+        raise CheckpointError(f"{path} was changed after it was written: its own hash differs")
+    return document
+
+
+def _rebuilt(spec: ModelSpec, selection: Selection, folder: Path) -> tuple[nn.Module, Plan]:
+    base = create_model(spec)
+    plan = build_plan(base, spec, verify=False)
+    try:
+        return slice_model(base, plan, selection), plan
+    except PruningError as problem:
+        raise CheckpointError(
+            f"{folder / ARCHITECTURE} does not fit {spec.name} as it is made here: {problem}"
+        ) from problem
+
+
+def _load(module: nn.Module, weights: dict[str, torch.Tensor], folder: Path) -> None:
+    own = _state(module)
+    missing, extra = own.keys() - weights.keys(), weights.keys() - own.keys()
+    if missing or extra:
+        raise CheckpointError(f"{folder / WEIGHTS} lacks {sorted(missing)[:3]} and has unknown {sorted(extra)[:3]}")
+    for name, tensor in weights.items():
+        if tensor.shape != own[name].shape:
+            raise CheckpointError(
+                f"{folder / WEIGHTS}: {name} is {list(tensor.shape)}, its selection needs {list(own[name].shape)}"
+            )
+    module.load_state_dict(weights, strict=False)
+
+
+def _state(module: nn.Module) -> dict[str, torch.Tensor]:
+    """The state dict with each tied tensor once, as safetensors wants it."""
+    seen: set[int] = set()
+    state = {}
+    for name, tensor in module.state_dict(keep_vars=True).items():
+        if id(tensor) not in seen:
+            state[name] = tensor
+            seen.add(id(tensor))
+    return state
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _document_hash(document: Mapping[str, Any]) -> str:
+    content = {key: value for key, value in document.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

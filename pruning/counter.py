@@ -1,0 +1,57 @@
+"""The independent counter that our arithmetic is held against.
+
+The convention is the total of fvcore's `FlopCountAnalysis`, which counts one multiply-add as one, at batch 1 in
+eval mode with attention unfused (a fused attention hides its two products from fvcore). Worked numbers:
+
+* `Conv2d(3, 10, 1)` on 10×10 pixels: 10·3·1·1·10·10 = 3,000; a bias is free; grouped: `prod(weight.shape) · pixels`.
+* `Linear(1000, 10)`: 10,000, for each row that it is applied to.
+* `q @ kᵀ` for 3 heads of 64 dims over 197 tokens: 3·197·64·197 = 7,451,328; the same again for `a @ v`.
+* BatchNorm in eval mode: 2 per element of its input (1 without weights). LayerNorm, GroupNorm: 5 (4).
+* `adaptive_avg_pool2d`: 1 per element of its input; a mean over pixels, other pools, activations, additions: 0.
+* Upsampling: nearest 1, bilinear 4 per element of the output.
+
+The variant counter (`Plan.variant_macs`) leaves normalisation, pooling and resampling out.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from pruning.errors import CounterUnavailableError
+from pruning.trace import unfuse_attention
+
+
+def count_macs(model: nn.Module, input_size: tuple[int, int, int]) -> int:
+    """fvcore's total for `model` on one input. The model's mode and attention are put back as they were.
+
+    Raises:
+        CounterUnavailableError: fvcore is not installed.
+    """
+    try:
+        from fvcore.nn import FlopCountAnalysis
+    except ImportError as problem:
+        raise CounterUnavailableError("fvcore is not installed; `pip install espalier[oracle]` brings it") from problem
+    first = next(model.parameters())
+    image = torch.zeros(1, *input_size, device=first.device, dtype=first.dtype)
+    with _as_counted(model), torch.no_grad():
+        analysis = FlopCountAnalysis(model, image)
+        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
+        return int(analysis.total())
+
+
+@contextlib.contextmanager
+def _as_counted(model: nn.Module) -> Iterator[None]:
+    fused = [(m, m.fused_attn) for m in model.modules() if hasattr(m, "fused_attn")]
+    training = [m for m in model.modules() if m.training]
+    logging.getLogger("fvcore").setLevel(logging.ERROR)
+    unfuse_attention(model.eval())
+    try:
+        yield
+    finally:
+        for module, was in fused:
+            module.fused_attn = was
+        for module in training:
+            module.training = True

@@ -1,0 +1,90 @@
+"""What can go wrong in this room, as plain picklable values with messages for the person who asked."""
+
+from collections.abc import Sequence
+
+
+class PruningError(ValueError):
+    """Base of every error that this room raises for its users."""
+
+
+class UnknownModelError(PruningError):
+    """No registry knows the name."""
+
+    def __init__(self, name: str, near: Sequence[str] = ()) -> None:
+        super().__init__(name, tuple(near))
+        self.name, self.near = name, tuple(near)
+
+    def __str__(self) -> str:
+        near = f" Did you mean {', '.join(self.near)}?" if self.near else ""
+        return (
+            f"No model is called {self.name!r}.{near} A timm name, a torchvision name (or torchvision:NAME), "
+            "or your own as package.module:factory would work."
+        )
+
+
+class ModelCreationError(PruningError):
+    """The name is known, yet the model could not be made."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name, self.reason = name, reason
+
+    def __str__(self) -> str:
+        return f"The model {self.name!r} could not be created: {self.reason}"
+
+
+class UnsupportedModelError(PruningError):
+    """The model computes something that no rule of ours can follow, so no plan of it could be trusted."""
+
+    def __init__(self, layer: str, operation: str, reason: str = "no rule follows this operation") -> None:
+        super().__init__(layer, operation, reason)
+        self.layer, self.operation, self.reason = layer, operation, reason
+
+    def __str__(self) -> str:
+        return (
+            f"This model cannot be pruned exactly: in layer {self.layer or '(top)'!r} the operation "
+            f"{self.operation} stopped the plan ({self.reason}). Nothing was cut. A model built from "
+            "operations listed in pruning/rules would work."
+        )
+
+
+class AllocationError(PruningError):
+    """Kept-unit counts or ratios that do not describe this plan."""
+
+
+class InfeasibleTargetError(PruningError):
+    """No allocation of the plan has that many MACs."""
+
+    def __init__(self, target: int, floor_macs: int, baseline_macs: int) -> None:
+        super().__init__(target, floor_macs, baseline_macs)
+        self.target, self.floor_macs, self.baseline_macs = target, floor_macs, baseline_macs
+
+    def __str__(self) -> str:
+        return (
+            f"The target of {self.target:,} MACs cannot be reached: pruning this model gives from "
+            f"{self.floor_macs:,} up to, but not including, its own {self.baseline_macs:,} MACs. "
+            "Ask for a target in that range."
+        )
+
+
+class UnknownCriterionError(PruningError):
+    """No importance criterion has that name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(name, tuple(known))
+        self.name, self.known = name, tuple(known)
+
+    def __str__(self) -> str:
+        return f"No importance criterion is called {self.name!r}; known are {', '.join(self.known)}."
+
+
+class CriterionError(PruningError):
+    """A criterion cannot score this model with what it was given."""
+
+
+class CheckpointError(PruningError):
+    """A checkpoint that is damaged, incomplete, or not what it says it is."""
+
+
+class CounterUnavailableError(PruningError):
+    """The independent counter (fvcore) is not installed."""

@@ -1,0 +1,84 @@
+"""The interface of a criterion, and what most of them share: adding weights up along the owner maps."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from pruning.blueprint import Plan
+from pruning.errors import CriterionError
+
+# For each group one float32 score per unit, all finite and not negative; higher is more important.
+Scores = tuple[torch.Tensor, ...]
+# Images `[N, C, H, W]` with labels `[N]`.
+Batches = Sequence[tuple[torch.Tensor, torch.Tensor]]
+
+
+class Criterion(ABC):
+    """Scores the units of every group of a plan.
+
+    Attributes:
+        name: by which users ask for it.
+        needs_batches: whether it looks at data.
+    """
+
+    name: ClassVar[str]
+    needs_batches: ClassVar[bool] = False
+
+    def scores(self, model: nn.Module, plan: Plan, batches: Batches | None = None) -> Scores:
+        """Scores of every group. The model's weights, buffers, gradients and mode end as they were.
+
+        Raises:
+            CriterionError: the criterion needs batches and got none, or a score is not finite.
+        """
+        if self.needs_batches and not batches:
+            raise CriterionError(f"the criterion {self.name!r} looks at data: pass at least one batch")
+        scores = tuple(score.detach().float().cpu() for score in self._scores(model, plan, batches or ()))
+        for group, score in zip(plan.groups, scores, strict=True):
+            if not torch.isfinite(score).all():
+                raise CriterionError(f"{self.name} gave group {group.name!r} a score that is not finite")
+        return scores
+
+    @abstractmethod
+    def _scores(self, model: nn.Module, plan: Plan, batches: Batches) -> Sequence[torch.Tensor]:
+        """One score per unit and group."""
+
+
+def fold(plan: Plan, values: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
+    """Add up, for each unit, the values of all weights that go when it goes.
+
+    Args:
+        values: parameter name → a value per weight, of the parameter's shape.
+
+    Returns:
+        For each group a float64 tensor `[units]`.
+    """
+    totals = [torch.zeros(group.units, dtype=torch.float64) for group in plan.groups]
+    for group, units, value in slices(plan, values):
+        totals[group].index_add_(0, units, value.double().sum(dim=1).cpu())
+    return totals
+
+
+def slices(plan: Plan, values: Mapping[str, torch.Tensor]) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
+    """Each parameter dimension that a group owns, as `(group, unit of each row [rows], rows [rows, weights])`."""
+    for name, owners in plan.parameters.items():
+        if name not in values:
+            continue
+        for dim, place in enumerate(owners):
+            owner = plan.owners[place]
+            for group in dict.fromkeys(owner.groups()):
+                units = owner.units(group)
+                rows = (
+                    values[name].detach().movedim(dim, 0).flatten(1)
+                    if values[name].dim() > 1
+                    else values[name].detach()[:, None]
+                )
+                owned = units >= 0
+                yield group, units[owned], rows[owned.to(rows.device)]
+
+
+def parameters_of(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Name → weight, without buffers: running statistics are not importance."""
+    return {name: parameter.detach() for name, parameter in model.named_parameters()}

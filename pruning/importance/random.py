@@ -1,0 +1,22 @@
+"""No criterion at all: the floor that every other one has to beat."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from pruning.blueprint import Plan
+from pruning.importance.base import Batches, Criterion
+
+
+class Random(Criterion):
+    """Uniform scores, the same for the same seed whatever the weights."""
+
+    name = "random"
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+
+    def _scores(self, model: nn.Module, plan: Plan, batches: Batches) -> Sequence[torch.Tensor]:
+        generator = torch.Generator().manual_seed(self._seed)
+        return [torch.rand(group.units, generator=generator) for group in plan.groups]

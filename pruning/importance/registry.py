@@ -1,0 +1,21 @@
+"""Names of criteria."""
+
+from collections.abc import Mapping
+
+from pruning.errors import UnknownCriterionError
+from pruning.importance.base import Criterion
+from pruning.importance.magnitude import L1, L2
+from pruning.importance.random import Random
+
+CRITERIA: Mapping[str, type[Criterion]] = {kind.name: kind for kind in (L1, L2, Random)}
+
+
+def importance(name: str) -> Criterion:
+    """The criterion of that name.
+
+    Raises:
+        UnknownCriterionError: there is none.
+    """
+    if name not in CRITERIA:
+        raise UnknownCriterionError(name, tuple(CRITERIA))
+    return CRITERIA[name]()

@@ -1,0 +1,120 @@
+"""From a model's name to the module: timm, torchvision, or the user's own factory."""
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import timm
+import torchvision
+from timm.models import get_pretrained_cfg
+from torch import nn
+
+from pruning import zoo
+from pruning.errors import ModelCreationError, UnknownModelError
+
+_OWN = {"resnet18_quarter": zoo.resnet18_quarter, "vit_quarter": zoo.vit_quarter}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """What it takes to make the unpruned module again.
+
+    Attributes:
+        name: a timm name (ours included), `torchvision:NAME` or a name only torchvision has, or `module:factory`.
+        input_size: channels, height, width.
+    """
+
+    name: str
+    num_classes: int
+    input_size: tuple[int, int, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"name": self.name, "num_classes": self.num_classes, "input_size": list(self.input_size)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "ModelSpec":
+        """The inverse of `to_json`."""
+        channels, height, width = value["input_size"]
+        return cls(str(value["name"]), int(value["num_classes"]), (int(channels), int(height), int(width)))
+
+
+def create_model(spec: ModelSpec, *, pretrained: bool = False) -> nn.Module:
+    """The module that `spec` names, in eval mode, with published weights if `pretrained`.
+
+    Raises:
+        UnknownModelError: nobody knows the name.
+        ModelCreationError: the maker failed, published weights included. Random weights never stand in for them.
+    """
+    try:
+        return _maker(spec)(spec, pretrained).eval()
+    except (UnknownModelError, ModelCreationError):
+        raise
+    except Exception as problem:
+        reason = f"{type(problem).__name__}: {problem}"
+        raise ModelCreationError(spec.name, " ".join(reason.split())[:500]) from problem
+
+
+def _maker(spec: ModelSpec):  # type: ignore[no-untyped-def]
+    prefix, _, rest = spec.name.rpartition(":")
+    if prefix == "torchvision":
+        if rest not in torchvision.models.list_models():
+            raise UnknownModelError(spec.name, near_misses(rest))
+        return _from_torchvision
+    if prefix:
+        return _from_factory
+    if timm.is_model(spec.name.split(".")[0]):
+        return _from_timm
+    if spec.name in torchvision.models.list_models():
+        return _from_torchvision
+    raise UnknownModelError(spec.name, near_misses(spec.name))
+
+
+def near_misses(name: str) -> tuple[str, ...]:
+    """Up to five known names that are spelt alike."""
+    known = {*timm.list_models(), *torchvision.models.list_models(), *_OWN}
+    return tuple(difflib.get_close_matches(name, sorted(known), n=5, cutoff=0.6))
+
+
+def _from_timm(spec: ModelSpec, pretrained: bool) -> nn.Module:
+    channels, *pixels = spec.input_size
+    extra: dict[str, Any] = {}
+    published = get_pretrained_cfg(spec.name.split(".")[0])
+    sized = published is not None and published.fixed_input_size
+    if (sized or spec.name == "vit_quarter") and (
+        published is None or tuple(published.input_size[1:]) != tuple(pixels)
+    ):
+        extra["img_size"] = tuple(pixels)
+    return timm.create_model(spec.name, pretrained=pretrained, num_classes=spec.num_classes, in_chans=channels, **extra)
+
+
+def _from_torchvision(spec: ModelSpec, pretrained: bool) -> nn.Module:
+    name = spec.name.removeprefix("torchvision:")
+    if spec.input_size[0] != 3:
+        raise ModelCreationError(spec.name, f"torchvision models take 3 channels, not {spec.input_size[0]}")
+    if pretrained:
+        model = torchvision.models.get_model(name, weights="DEFAULT")
+        if spec.num_classes != 1000:
+            raise ModelCreationError(spec.name, "torchvision's published weights have 1000 classes")
+        return model
+    extra = {"aux_logits": False, "init_weights": False} if name in ("inception_v3", "googlenet") else {}
+    return torchvision.models.get_model(name, weights=None, num_classes=spec.num_classes, **extra)
+
+
+def _from_factory(spec: ModelSpec, pretrained: bool) -> nn.Module:
+    module, _, function = spec.name.partition(":")
+    try:
+        factory = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as problem:
+        raise UnknownModelError(spec.name) from problem
+    offered = {"num_classes": spec.num_classes, "in_chans": spec.input_size[0], "pretrained": pretrained}
+    takes = inspect.signature(factory).parameters
+    model = factory(**{name: value for name, value in offered.items() if name in takes})
+    if not isinstance(model, nn.Module):
+        raise ModelCreationError(spec.name, f"the factory returned a {type(model).__name__}, not a torch.nn.Module")
+    if pretrained and "pretrained" not in takes:
+        raise ModelCreationError(spec.name, "its factory takes no 'pretrained' argument")
+    return model

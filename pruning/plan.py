@@ -1,0 +1,111 @@
+"""Make a plan: trace the model, group its channels, price it, and let it prove itself."""
+
+import math
+
+from torch import nn
+
+from pruning.attributes import attribute_cuts, hold_ambiguous
+from pruning.blueprint import (
+    Allocation,
+    AttributeCut,
+    Group,
+    GroupKind,
+    IsomorphicSet,
+    LayerCost,
+    Plan,
+)
+from pruning.errors import UnsupportedModelError
+from pruning.grouping import OwnerTable, grouped
+from pruning.models import ModelSpec
+from pruning.owners import Fixed, Terms, add, evaluate, multiply
+from pruning.polynomial import Polynomial
+from pruning.proof import prove
+from pruning.rules.registry import CostKind
+from pruning.trace import Cost, Trace, trace
+
+__all__ = [
+    "Allocation",
+    "AttributeCut",
+    "Group",
+    "GroupKind",
+    "IsomorphicSet",
+    "LayerCost",
+    "Plan",
+    "build_plan",
+]
+
+_VARIANT = (CostKind.CONVOLUTION, CostKind.LINEAR, CostKind.PRODUCTS)
+
+
+def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Plan:
+    """The plan of `model` at the input size of `spec`. The model is neither run nor changed.
+
+    Args:
+        verify: prove the plan on random weights (see `pruning.proof`) before handing it out.
+
+    Raises:
+        UnsupportedModelError: an operation could not be followed, nothing can be cut, or the proof failed.
+    """
+    found = trace(model, spec.input_size)
+    hold_ambiguous(found, model)
+    groups, sets, table = grouped(found, model)
+    if not groups:
+        raise UnsupportedModelError("", "the whole network", "it has no channels that could be cut")
+    full = [group.units for group in groups]
+    cuts = _parameter_cuts(found, table)
+    macs = _priced(found.costs, table)
+    params = _counted(model, found, table)
+    plan = Plan(
+        spec=spec,
+        groups=groups,
+        sets=sets,
+        baseline_macs=evaluate(macs, full),
+        baseline_params=evaluate(params, full),
+        parameters=cuts,
+        attributes=attribute_cuts(found, model, table),
+        owners=table.all(),
+        layer_costs=_layer_costs(found, found.costs),
+        macs_polynomial=Polynomial(macs, full),
+        variant_polynomial=Polynomial(_priced([c for c in found.costs if c.kind in _VARIANT], table), full),
+        params_polynomial=Polynomial(params, full),
+        proof="unverified: built with verify=False",
+    )
+    return prove(plan, model) if verify else plan
+
+
+def _parameter_cuts(found: Trace, table: OwnerTable) -> dict[str, tuple[int, ...]]:
+    return {
+        name: tuple(table.place(axis) for axis in dims)
+        for name, dims in found.parameters.items()
+        if not all(isinstance(table.owner(axis), Fixed) for axis in dims)
+    }
+
+
+def _priced(costs: list[Cost], table: OwnerTable) -> Terms:
+    total: Terms = {(): 0}
+    for cost in costs:
+        price: Terms = {(): cost.times}
+        for axis in cost.factors:
+            price = multiply(price, table.owner(axis).width())
+        total = add(total, price)
+    return total
+
+
+def _counted(model: nn.Module, found: Trace, table: OwnerTable) -> Terms:
+    """Elements of all parameters; one that the forward pass never used keeps its size."""
+    total: Terms = {(): 0}
+    for name, parameter in model.named_parameters():
+        size: Terms = {(): 1}
+        if name in found.parameters:
+            for axis in found.parameters[name]:
+                size = multiply(size, table.owner(axis).width())
+        else:
+            size = {(): parameter.numel()}
+        total = add(total, size)
+    return total
+
+
+def _layer_costs(found: Trace, costs: list[Cost]) -> tuple[LayerCost, ...]:
+    return tuple(
+        LayerCost(c.layer, str(c.kind), c.times * math.prod(found.axes.size(axis) for axis in c.factors)) for c in costs
+    )

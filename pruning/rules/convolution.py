@@ -1,0 +1,58 @@
+"""Convolutions. MACs: `batch · prod(weight shape) · prod(output pixels)`, as fvcore; the bias is free."""
+
+from pruning.rules.registry import Call, CostKind, Role, Walk, rule
+
+
+@rule("conv1d", "conv2d", "conv3d")
+def convolution(walk: Walk, call: Call) -> None:
+    """`y[n, g·o, …] = Σ_i w[g·o, i, …] x[n, g·i, …]`: the groups are an outer factor of inputs and outputs."""
+    x, weight, out = call.tensor("input"), call.tensor("weight"), call.out
+    batch, channels, *_ = walk.dims(x)
+    outputs, inputs, *kernel = walk.dims(weight)
+    for axis in kernel:
+        walk.axes.fix(axis)
+    groups = call.args["groups"]
+    if groups == 1:
+        walk.axes.unite(channels, inputs)
+    else:
+        _follow_groups(walk, groups, channels, inputs, outputs)
+    walk.bind("in_channels", channels)
+    walk.bind("out_channels", outputs)
+    if (bias := call.args["bias"]) is not None:
+        walk.axes.unite(walk.dims(bias)[0], outputs)
+    pixels = [walk.axes.constant(n) for n in out.shape[2:]]
+    walk.label(out, [batch, outputs, *pixels])
+    walk.charge(CostKind.CONVOLUTION, batch, outputs, inputs, *kernel, *pixels)
+
+
+def _follow_groups(walk: Walk, groups: int, channels: int, inputs: int, outputs: int) -> None:
+    size = walk.axes.size
+    from_groups, each_in = walk.axes.split(channels, [groups, size(channels) // groups])
+    to_groups, _ = walk.axes.split(outputs, [groups, size(outputs) // groups])
+    walk.axes.unite(each_in, inputs)
+    walk.axes.unite(from_groups, to_groups)
+    walk.bind("groups", from_groups)
+    if size(inputs) > 1:
+        walk.note(from_groups, Role.CONV_GROUPS)
+
+
+@rule("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+def transposed_convolution(walk: Walk, call: Call) -> None:
+    """The weight is `[inputs, outputs / groups, …]` and every *input* pixel is multiplied by it."""
+    x, weight, out = call.tensor("input"), call.tensor("weight"), call.out
+    batch, channels, *pixels = walk.dims(x)
+    inputs, each_out, *kernel = walk.dims(weight)
+    for axis in (*kernel, *pixels):
+        walk.axes.fix(axis)
+    walk.axes.unite(channels, inputs)
+    groups, outputs = call.args["groups"], each_out
+    if groups > 1:
+        from_groups, _ = walk.axes.split(inputs, [groups, walk.axes.size(inputs) // groups])
+        outputs = walk.axes.grid([from_groups, each_out])
+        walk.bind("groups", from_groups)
+    walk.bind("in_channels", inputs)
+    walk.bind("out_channels", outputs)
+    if (bias := call.args["bias"]) is not None:
+        walk.axes.unite(walk.dims(bias)[0], outputs)
+    walk.label(out, [batch, outputs, *(walk.axes.constant(n) for n in out.shape[2:])])
+    walk.charge(CostKind.CONVOLUTION, batch, inputs, each_out, *kernel, *pixels)

@@ -1,0 +1,157 @@
+"""Taking parts of tensors and putting tensors together."""
+
+import torch
+
+from pruning.axes import Axis
+from pruning.rules.registry import Call, Walk, rule
+
+
+@rule("cat", "concat", "concatenate")
+def concatenate(walk: Walk, call: Call) -> None:
+    """Along one dimension the parts follow each other; along the others they are the same."""
+    tensors = [x for x in call.args["tensors"] if x.numel() or x.dim() > 1]
+    along = call.args["dim"] % call.out.dim()
+    every = [walk.dims(x) for x in tensors]
+    for dims in every[1:]:
+        for i, (first, other) in enumerate(zip(every[0], dims, strict=True)):
+            if i != along:
+                walk.axes.unite(first, other)
+    joined = list(every[0])
+    joined[along] = walk.axes.concat(dims[along] for dims in every)
+    walk.label(call.out, joined)
+
+
+@rule("stack")
+def stack(walk: Walk, call: Call) -> None:
+    """A new dimension, which cannot be cut, in front of equal ones."""
+    every = [walk.dims(x) for x in call.args["tensors"]]
+    for dims in every[1:]:
+        for first, other in zip(every[0], dims, strict=True):
+            walk.axes.unite(first, other)
+    dims_out = list(every[0])
+    dims_out.insert(call.args["dim"] % call.out.dim(), walk.axes.constant(len(every)))
+    walk.label(call.out, dims_out)
+
+
+@rule("slice", "narrow")
+def take_slice(walk: Walk, call: Call) -> None:
+    """A run of a dimension. Its ends were written as numbers, and have to follow when the axis is cut."""
+    x = call.tensor("self")
+    dims, dim = list(walk.dims(x)), call.args["dim"] % x.dim()
+    length, taken = x.shape[dim], call.out.shape[dim]
+    if taken == length:
+        walk.label(call.out, dims)
+        return
+    start, step = _start(call, length), call.args.get("step") or 1
+    if step != 1:
+        walk.axes.fix(dims[dim])
+        dims[dim] = walk.axes.constant(taken)
+    else:
+        pieces = walk.axes.cut(dims[dim], [start, taken, length - start - taken])
+        for boundary, axis in ((start, pieces[0]), (taken, pieces[1])):
+            if boundary:
+                walk.written(boundary, axis)
+        dims[dim] = pieces[1]
+    walk.label(call.out, dims)
+
+
+def _start(call: Call, length: int) -> int:
+    start = call.args.get("start") or 0
+    return min(start + length if start < 0 else start, length)
+
+
+@rule("select")
+def select(walk: Walk, call: Call) -> None:
+    """One index of a dimension, named by its number: the dimension cannot be cut."""
+    dims = list(walk.dims(call.tensor("self")))
+    walk.axes.fix(dims.pop(call.args["dim"] % len(dims)))
+    walk.label(call.out, dims)
+
+
+@rule("unbind")
+def unbind(walk: Walk, call: Call) -> None:
+    """Every index of a dimension by its number: the dimension cannot be cut."""
+    dims = list(walk.dims(call.tensor("self")))
+    walk.axes.fix(dims.pop(call.args["dim"] % len(dims)))
+    for out in call.out:
+        walk.label(out, dims)
+
+
+@rule("chunk", "tensor_split")
+def chunk(walk: Walk, call: Call) -> None:
+    """Equal parts, whatever the length: they stay equal only if they are cut alike."""
+    pieces, equal = _pieces(walk, call), len({out.shape for out in call.out}) == 1
+    for piece in pieces:
+        if equal:
+            walk.axes.unite(pieces[0], piece)
+        else:
+            walk.axes.fix(piece)
+
+
+@rule("split", "split_with_sizes", "unsafe_split")
+def split(walk: Walk, call: Call) -> None:
+    """Parts of lengths that were written as numbers."""
+    for piece, out in zip(_pieces(walk, call), call.out, strict=True):
+        walk.written(out.shape[call.args["dim"]], piece)
+
+
+def _pieces(walk: Walk, call: Call) -> list[Axis]:
+    x = call.tensor("self")
+    dims, dim = list(walk.dims(x)), call.args["dim"] % x.dim()
+    pieces = walk.axes.cut(dims[dim], [out.shape[dim] for out in call.out])
+    for out, piece in zip(call.out, pieces, strict=True):
+        walk.label(out, [*dims[:dim], piece, *dims[dim + 1 :]])
+    return pieces
+
+
+@rule("index", "_unsafe_index", "index_select", "gather", "embedding")
+def index(walk: Walk, call: Call) -> None:
+    """Rows picked by a table of numbers: what is picked from cannot be cut, nor can what comes out of it."""
+    x = call.tensor("weight" if call.name == "embedding" else "self")
+    dims = list(walk.dims(x))
+    picked = _picked(call)
+    for i in picked:
+        walk.axes.fix(dims[i])
+    for table in _tables(call):
+        for axis in walk.dims(table):
+            walk.axes.fix(axis)
+    passing = [axis for i, axis in enumerate(dims) if i not in picked]
+    adjacent = picked == list(range(picked[0], picked[0] + len(picked)))
+    at = picked[0] if adjacent else 0
+    new = call.out.dim() - len(passing)
+    made = [walk.axes.constant(n) for n in call.out.shape[at : at + new]]
+    walk.label(call.out, [*passing[:at], *made, *passing[at:]])
+
+
+def _tables(call: Call) -> list[torch.Tensor]:
+    if call.name in ("index", "_unsafe_index"):
+        return [table for table in call.args["indices"] if table is not None]
+    return [call.tensor("indices" if call.name == "embedding" else "index")]
+
+
+def _picked(call: Call) -> list[int]:
+    if call.name == "embedding":
+        return [0]
+    if call.name == "gather":
+        return list(range(call.out.dim()))
+    if call.name == "index_select":
+        return [call.args["dim"] % call.out.dim()]
+    return [i for i, table in enumerate(call.args["indices"]) if table is not None]
+
+
+@rule("roll")
+def roll(walk: Walk, call: Call) -> None:
+    """A dimension that is shifted has an order that a cut would break."""
+    dims = walk.dims(call.tensor("self"))
+    shifted = call.args["dims"]
+    for d in [shifted] if isinstance(shifted, int) else shifted:
+        walk.axes.fix(dims[d])
+    walk.label(call.out, dims)
+
+
+@rule("im2col", "unfold")
+def unfold(walk: Walk, call: Call) -> None:
+    """Windows: held whole."""
+    for axis in walk.dims(call.args["self"]):
+        walk.axes.fix(axis)
+    walk.label(call.out, [walk.axes.constant(n) for n in call.out.shape])

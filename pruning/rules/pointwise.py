@@ -1,0 +1,64 @@
+"""Operations that act on each element alone, or on elements that broadcasting puts together."""
+
+import torch
+
+from pruning.rules.registry import Call, Walk, rule
+
+
+def pointwise(walk: Walk, call: Call) -> None:
+    """Dimensions that meet are the same axis; a dimension of length one is stretched and ties nothing."""
+    tensors = [x for x in _flat(call.args.values()) if isinstance(x, torch.Tensor)]
+    outputs = [x for x in _flat([call.out]) if isinstance(x, torch.Tensor)]
+    for out in outputs:
+        walk.label(out, [_meet(walk, tensors, out, -i) for i in range(out.dim(), 0, -1)])
+
+
+def _flat(values: object) -> list[object]:
+    found: list[object] = []
+    for value in values:  # type: ignore[attr-defined]
+        found.extend(value if isinstance(value, (list, tuple)) else [value])
+    return found
+
+
+def _meet(walk: Walk, tensors: list[torch.Tensor], out: torch.Tensor, position: int) -> int:
+    size = out.shape[position]
+    axes = [walk.dims(x)[position] for x in tensors if x.dim() >= -position and x.shape[position] == size]
+    if size == 1 or not axes:
+        return walk.axes.constant(size)
+    for axis in axes[1:]:
+        walk.axes.unite(axes[0], axis)
+    return axes[0]
+
+
+@rule(
+    "contiguous", "clone", "detach", "alias", "to", "_to_copy", "type_as", "lift_fresh", "dropout", "dropout_",
+    "feature_dropout", "float", "half", "bfloat16", "relu6", "relu6_", "flip", "zeros_like", "ones_like", "full_like",
+    "empty_like", "rand_like", "new_empty_strided", "requires_grad_", "alpha_dropout", "softmax", "log_softmax",
+    "_softmax", "_log_softmax",
+)  # fmt: skip
+def same_shape(walk: Walk, call: Call) -> None:
+    """What comes out has the dimensions of what went in. (A softmax only ties elements to their sum.)"""
+    first = next(x for x in call.args.values() if isinstance(x, torch.Tensor))
+    walk.label(call.out, walk.dims(first))
+
+
+@rule("copy_", "fill_", "zero_", "masked_fill_", "masked_fill", "prelu", "where")
+def broadcast_into(walk: Walk, call: Call) -> None:
+    """Pointwise by nature though not tagged so; PReLU's weight follows the channels."""
+    if call.name == "prelu" and call.tensor("weight").numel() > 1:
+        walk.axes.unite(walk.dims(call.tensor("self"))[1], walk.dims(call.tensor("weight"))[0])
+        walk.label(call.out, walk.dims(call.tensor("self")))
+        return
+    pointwise(walk, call)
+
+
+@rule("zeros", "ones", "full", "empty", "new_zeros", "new_ones", "new_full", "new_empty")
+def uniform(walk: Walk, call: Call) -> None:
+    """Filled with one value: its dimensions may become whatever they meet."""
+    walk.label(call.out, [walk.axes.leaf(n) for n in call.out.shape])
+
+
+@rule("arange", "linspace", "eye", "rand", "randn", "scalar_tensor", "empty_strided", "bernoulli_", "bernoulli")
+def counted(walk: Walk, call: Call) -> None:
+    """Values that depend on the position: nothing of it can be cut."""
+    walk.label(call.out, [walk.axes.constant(n) for n in call.out.shape])

@@ -1,0 +1,58 @@
+"""Pooling, resampling and padding: channels pass, pixels are made anew.
+
+fvcore's prices: an adaptive average pool costs its input, a nearest upsampling its output, a bilinear one four
+times its output. Other pools are free there, and so here."""
+
+from pruning.rules.registry import Call, CostKind, Walk, rule
+
+
+@rule(
+    "max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool2d",
+    "adaptive_max_pool2d", "max_pool2d_with_indices", "upsample_bicubic2d",
+)  # fmt: skip
+def pool(walk: Walk, call: Call) -> None:
+    """Every channel is pooled alone."""
+    dims = walk.dims(call.args["self"])
+    outputs = call.out if isinstance(call.out, (tuple, list)) else (call.out,)
+    kept = 2 if len(dims) == outputs[0].dim() else 1
+    for out in outputs:
+        walk.label(out, [*dims[:kept], *(walk.axes.constant(n) for n in out.shape[kept:])])
+
+
+@rule("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
+def adaptive_average_pool(walk: Walk, call: Call) -> None:
+    """Costs one per input element, in two dimensions only: fvcore knows no other."""
+    pool(walk, call)
+    if call.name == "adaptive_avg_pool2d":
+        walk.charge(CostKind.POOLING, *walk.dims(call.args["self"]))
+
+
+@rule("upsample_nearest2d")
+def nearest(walk: Walk, call: Call) -> None:
+    """Costs one per output element."""
+    _upsample(walk, call, 1)
+
+
+@rule("upsample_bilinear2d")
+def bilinear(walk: Walk, call: Call) -> None:
+    """Costs four per output element."""
+    _upsample(walk, call, 4)
+
+
+def _upsample(walk: Walk, call: Call, price: int) -> None:
+    dims = walk.dims(call.args["input"] if "input" in call.args else call.args["self"])
+    labelled = [*dims[:2], *(walk.axes.constant(n) for n in call.out.shape[2:])]
+    walk.label(call.out, labelled)
+    walk.charge(CostKind.RESAMPLING, *labelled, times=price)
+
+
+@rule("pad", "constant_pad_nd", "reflection_pad2d", "replication_pad2d")
+def pad(walk: Walk, call: Call) -> None:
+    """A padded dimension has a length that its number fixes; the others pass."""
+    x = call.tensor("self")
+    dims = []
+    for axis, before, after in zip(walk.dims(x), x.shape, call.out.shape, strict=True):
+        if before != after:
+            walk.axes.fix(axis)
+        dims.append(axis if before == after else walk.axes.constant(after))
+    walk.label(call.out, dims)

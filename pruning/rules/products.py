@@ -1,0 +1,84 @@
+"""Linear layers and products of activations, with fvcore's prices: the number of multiplications."""
+
+from pruning.axes import Axis
+from pruning.rules.registry import Call, CannotFollowError, CostKind, Role, Walk, rule
+
+
+@rule("linear")
+def linear(walk: Walk, call: Call) -> None:
+    """`y[…, o] = Σ_i w[o, i] x[…, i]`; costs `prod(x shape) · o`, the bias is free."""
+    *rows, last = walk.dims(call.tensor("input"))
+    outputs, inputs = walk.dims(call.tensor("weight"))
+    walk.axes.unite(last, inputs)
+    if (bias := call.args["bias"]) is not None:
+        walk.axes.unite(walk.dims(bias)[0], outputs)
+    walk.bind("in_features", inputs)
+    walk.bind("out_features", outputs)
+    walk.label(call.out, [*rows, outputs])
+    walk.charge(CostKind.LINEAR, *rows, inputs, outputs)
+
+
+@rule("matmul", "mm", "bmm")
+def product(walk: Walk, call: Call) -> None:
+    """`y[…, m, n] = Σ_k a[…, m, k] b[…, k, n]`; costs `prod(a shape) · n`."""
+    a, b = list(call.args.values())[:2]
+    if a.dim() < 2 or b.dim() < 2:
+        raise CannotFollowError(f"a product of {a.dim()}- and {b.dim()}-dimensional tensors")
+    *a_batch, rows, inner = walk.dims(a)
+    *b_batch, other, columns = walk.dims(b)
+    walk.axes.unite(inner, other)
+    batch = _batch(walk, a_batch, b_batch)
+    walk.label(call.out, [*batch, rows, columns])
+    if len(batch) > 1:
+        _note_attention(walk, batch, (rows, inner, columns))
+    kind = CostKind.PRODUCTS if len(b_batch) else CostKind.LINEAR
+    walk.charge(kind, *a_batch, rows, inner, columns)
+
+
+def _batch(walk: Walk, a_batch: list[Axis], b_batch: list[Axis]) -> list[Axis]:
+    longer, shorter = (a_batch, b_batch) if len(a_batch) >= len(b_batch) else (b_batch, a_batch)
+    missing = len(longer) - len(shorter)
+    merged = list(longer[:missing])
+    for x, y in zip(longer[missing:], shorter, strict=True):
+        if walk.axes.size(x) == walk.axes.size(y):
+            walk.axes.unite(x, y)
+        merged.append(x if walk.axes.size(x) > 1 else y)
+    return merged
+
+
+def _note_attention(walk: Walk, batch: list[Axis], matrix: tuple[Axis, ...]) -> None:
+    for axis in batch:
+        walk.note(axis, Role.PRODUCT_BATCH)
+    for axis in matrix:
+        walk.note(axis, Role.PRODUCT_INNER)
+
+
+@rule("addmm")
+def addmm(walk: Walk, call: Call) -> None:
+    """`bias + a @ b`, as an old linear layer writes it."""
+    rows, inner = walk.dims(call.tensor("mat1"))
+    other, columns = walk.dims(call.tensor("mat2"))
+    walk.axes.unite(inner, other)
+    bias = walk.dims(call.tensor("self"))
+    if walk.axes.size(bias[-1]) > 1:
+        walk.axes.unite(bias[-1], columns)
+    walk.label(call.out, [rows, columns])
+    walk.charge(CostKind.LINEAR, rows, inner, columns)
+
+
+@rule("einsum")
+def einsum(walk: Walk, call: Call) -> None:
+    """Equal letters are the same axis. Two operands cost the product of all letters' lengths when a letter is
+    summed away, and half of that (rounded down) when none is: fvcore reads both from numpy's einsum_path."""
+    equation = call.args["equation"].replace(" ", "")
+    if "." in equation or "->" not in equation or len(call.args["tensors"]) != 2:
+        raise CannotFollowError(f"einsum {equation!r}")
+    sources, target = equation.split("->")
+    letters: dict[str, Axis] = {}
+    for names, tensor in zip(sources.split(","), call.args["tensors"], strict=True):
+        for name, axis in zip(names, walk.dims(tensor), strict=True):
+            walk.axes.unite(letters.setdefault(name, axis), axis)
+    walk.label(call.out, [letters[name] for name in target])
+    if set(letters) == set(target):
+        raise CannotFollowError(f"einsum {equation!r} that sums nothing away")
+    walk.charge(CostKind.PRODUCTS, *letters.values())

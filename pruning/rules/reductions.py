@@ -1,0 +1,47 @@
+"""Sums, means, norms and the like. Reducing over a cut axis is a sum over fewer units: no order is lost."""
+
+from pruning.rules.registry import Call, Walk, rule
+
+
+@rule("mean", "sum", "amax", "amin", "var", "std", "var_mean", "std_mean", "norm", "linalg_vector_norm",
+      "logsumexp", "prod", "any", "all", "frobenius_norm")  # fmt: skip
+def reduction(walk: Walk, call: Call) -> None:
+    """Reduced dimensions vanish, or stay with length one."""
+    source = walk.dims(_source(call))
+    for out in call.out if isinstance(call.out, tuple) else (call.out,):
+        walk.label(out, _reduced(walk, call, source))
+
+
+@rule("max", "min", "argmax", "argmin", "median", "cumsum", "sort", "topk")
+def ordered(walk: Walk, call: Call) -> None:
+    """The result names positions, or depends on them: the reduced dimension cannot be cut."""
+    x = _source(call)
+    source = walk.dims(x)
+    reduced = _dims(call, len(source))
+    for i in reduced:
+        walk.axes.fix(source[i])
+    for out in call.out if isinstance(call.out, tuple) else (call.out,):
+        if out.dim() == len(source):
+            walk.label(out, [
+                walk.axes.constant(n) if i in reduced else source[i] for i, n in enumerate(out.shape)
+            ])  # fmt: skip
+        else:
+            walk.label(out, [axis for i, axis in enumerate(source) if i not in reduced])
+
+
+def _source(call: Call):  # type: ignore[no-untyped-def]
+    return call.tensor("self" if "self" in call.args else "input")
+
+
+def _dims(call: Call, rank: int) -> set[int]:
+    given = call.args.get("dim")
+    if given is None or given == []:
+        return set(range(rank))
+    return {d % rank for d in (given if isinstance(given, (list, tuple)) else [given])}
+
+
+def _reduced(walk: Walk, call: Call, source: tuple[int, ...]) -> list[int]:
+    reduced = _dims(call, len(source))
+    if call.args.get("keepdim"):
+        return [walk.axes.constant(1) if i in reduced else axis for i, axis in enumerate(source)]
+    return [axis for i, axis in enumerate(source) if i not in reduced]

@@ -1,0 +1,26 @@
+"""Which units of each group stay: the highest scores."""
+
+import torch
+
+from pruning.blueprint import Allocation
+from pruning.errors import AllocationError
+from pruning.importance.base import Scores
+from pruning.slicing import Selection
+
+
+def select(scores: Scores, allocation: Allocation) -> Selection:
+    """The `allocation[g]` highest-scored units of each group, in their own order; of equals the first ones stay.
+
+    Raises:
+        AllocationError: an allocation that the scores' groups cannot give.
+    """
+    if len(scores) != len(allocation):
+        raise AllocationError(f"got scores of {len(scores)} groups and counts of {len(allocation)}")
+    return tuple(_best(score, count) for score, count in zip(scores, allocation, strict=True))
+
+
+def _best(score: torch.Tensor, count: int) -> tuple[int, ...]:
+    if not 1 <= count <= len(score):
+        raise AllocationError(f"{count} of {len(score)} units cannot be kept")
+    order = torch.argsort(score, descending=True, stable=True)
+    return tuple(sorted(order[:count].tolist()))
