@@ -41,6 +41,17 @@ class LedgerMissingError(TrackingError):
         return f"There is no ledger at {self.path}; a run's folder holds one named ledger.jsonl."
 
 
+class EmptyLedgerError(TrackingError):
+    """A ledger does not begin with ``run_started``: there is no run in it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path} does not begin with the start of a run, so there is nothing to show; start a run first."
+
+
 class LockedError(TrackingError):
     """Another writer holds the lock."""
 

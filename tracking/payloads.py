@@ -66,6 +66,7 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Real = Annotated[float, PlainSerializer(_spelled)]
 Moment = Annotated[AwareDatetime, PlainSerializer(time_text)]
 JsonObject = Annotated[dict[str, Any], BeforeValidator(_plain)]
+JsonValue = Annotated[Any, BeforeValidator(_plain)]
 
 
 class _Value(BaseModel):
@@ -161,7 +162,11 @@ class Usage(_Value):
 
 
 class LlmCall(Payload):
-    """One call of an LLM as it was answered, before anything was made of it. ``text`` is the raw answer, if any."""
+    """One call of an LLM as it was answered, before anything was made of it. ``text`` is the raw answer, if any.
+
+    The optional fields are the client's own record of the call, kept whole so that a resume or a replay can stand in
+    for the vendor: the parsed value, every attempt, what was not sent, the server's timings.
+    """
 
     kind = EventKind.LLM_CALL
     call: Count
@@ -175,6 +180,16 @@ class LlmCall(Payload):
     attempts: Count
     stop_reason: Text | None
     validation_error: Text | None = None
+    detail: Text = ""
+    value: JsonValue = None
+    fingerprint: Text | None = None
+    rung: Text | None = None
+    form: Text | None = None
+    not_sent: tuple[Text, ...] = ()
+    trail: tuple[JsonObject, ...] = ()
+    durations_s: JsonObject | None = None
+    resources: JsonObject | None = None
+    scripted: bool = False
 
 
 class Decision(Payload):

@@ -1,0 +1,61 @@
+"""The running totals of a run: how many proposals, trials, tokens and dollars so far."""
+
+from collections import Counter
+
+from tracking.events import TrialState
+from tracking.payloads import LlmCall, Proposed, TrialEnded
+
+
+class Totals:
+    """Counts from events; each method answers the totals that its event moved, by their metric's name."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._cost_usd = 0.0
+        self._best: float | None = None
+
+    @property
+    def proposed(self) -> int:
+        return self._counts["trials_proposed"]
+
+    @property
+    def ended(self) -> int:
+        """Trials that came to any end."""
+        return sum(self._counts[f"trials_{state.value}"] for state in TrialState)
+
+    @property
+    def llm_calls(self) -> int:
+        return self._counts["llm_calls"]
+
+    def propose(self, payload: Proposed) -> dict[str, float]:
+        """A *revision* is a proposal whose own MACs, before projection, fell outside the band."""
+        self._counts["trials_proposed"] += 1
+        self._counts["revisions"] += not payload.in_band
+        return self._named("trials_proposed", "revisions")
+
+    def end_trial(self, payload: TrialEnded) -> dict[str, float]:
+        """An early stopped trial's accuracy does not count as best: it was scored after less training."""
+        state = f"trials_{payload.state.value}"
+        self._counts[state] += 1
+        if payload.state is TrialState.COMPLETED and payload.accuracy is not None:
+            self._best = max(self._best or 0.0, payload.accuracy)
+        best = {} if self._best is None else {"best_proxy_accuracy": self._best}
+        return self._named(state) | best
+
+    def call_llm(self, payload: LlmCall) -> dict[str, float]:
+        """Calls whose tokens or price the vendor did not tell are counted apart, so that a sum shows what it lacks."""
+        counts, usage = self._counts, payload.usage
+        counts["llm_calls"] += 1
+        counts["llm_invalid_answers"] += payload.validation_error is not None
+        counts["llm_calls_without_usage"] += usage is None
+        counts["llm_calls_without_cost"] += payload.cost_usd is None
+        if usage is not None:
+            counts["llm_input_tokens"] += usage.input_tokens
+            counts["llm_output_tokens"] += usage.output_tokens
+        self._cost_usd += payload.cost_usd or 0.0
+        names = ("llm_calls", "llm_invalid_answers", "llm_calls_without_usage", "llm_calls_without_cost")
+        tokens = ("llm_input_tokens", "llm_output_tokens")
+        return self._named(*names, *tokens) | {"llm_cost_usd": self._cost_usd}
+
+    def _named(self, *names: str) -> dict[str, float]:
+        return {name: self._counts[name] for name in names}
