@@ -117,7 +117,7 @@ class RunsFolderError(TrackingError):
         self.path, self.reason = path, reason
 
     def __str__(self) -> str:
-        return f"Runs cannot be kept in {self.path}: {self.reason}. Name a folder that can be written with --runs-dir."
+        return f"Runs cannot be kept in {self.path}: {self.reason}. Name a folder that can be written with --runs."
 
 
 class UnknownRunError(TrackingError):

@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 
 RUN_ID_TAG = "espalier.run_id"
 PART_TAG = "espalier.part"
+TRIAL_TAG = "espalier.trial"
 _SYNCED_TAG = "espalier.synced_seq"
 _FILES_TAG = "espalier.files"
 _SHOWN_SUFFIXES = frozenset({".json", ".jsonl", ".html", ".png", ".svg", ".csv", ".tex", ".md", ".yaml"})
@@ -128,7 +129,7 @@ class MlflowWriter:
             return
         tags = {RUN_ID_TAG: self._run_id, PART_TAG: begin.part, **begin.tags}
         if begin.part.startswith("trial:"):
-            tags["espalier.trial"] = begin.part.removeprefix("trial:")
+            tags[TRIAL_TAG] = begin.part.removeprefix("trial:")
         if begin.part != RUN:
             tags["mlflow.parentRunId"] = self._parts[RUN]
         run = client.create_run(self.experiment_id, start_time=begin.time_ms, tags=tags, run_name=begin.name)

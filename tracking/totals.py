@@ -5,6 +5,8 @@ from collections import Counter
 from tracking.events import TrialState
 from tracking.payloads import LlmCall, Proposed, TrialEnded
 
+_BY_STATE = tuple(f"trials_{state.value}" for state in TrialState)
+
 
 class Totals:
     """Counts from events; each method answers the totals that its event moved, by their metric's name."""
@@ -21,7 +23,7 @@ class Totals:
     @property
     def ended(self) -> int:
         """Trials that came to any end."""
-        return sum(self._counts[f"trials_{state.value}"] for state in TrialState)
+        return sum(self._counts[name] for name in _BY_STATE)
 
     @property
     def llm_calls(self) -> int:
@@ -35,12 +37,15 @@ class Totals:
 
     def end_trial(self, payload: TrialEnded) -> dict[str, float]:
         """An early stopped trial's accuracy does not count as best: it was scored after less training."""
-        state = f"trials_{payload.state.value}"
-        self._counts[state] += 1
+        self._counts[f"trials_{payload.state.value}"] += 1
         if payload.state is TrialState.COMPLETED and payload.accuracy is not None:
             self._best = max(self._best or 0.0, payload.accuracy)
         best = {} if self._best is None else {"best_proxy_accuracy": self._best}
-        return self._named(state) | best
+        return self._named(*_BY_STATE) | best
+
+    def trials(self) -> dict[str, float]:
+        """The counts of proposals and of trials by their end, zeros included."""
+        return self._named("trials_proposed", "revisions", *_BY_STATE)
 
     def call_llm(self, payload: LlmCall) -> dict[str, float]:
         """Calls whose tokens or price the vendor did not tell are counted apart, so that a sum shows what it lacks."""

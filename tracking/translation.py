@@ -231,8 +231,9 @@ class Translation:
             tags["espalier.error"] = shortened(payload.error, 4000)
         left = tuple(Finish(part, Status.KILLED, self._time_ms) for part in dict.fromkeys(self._open))
         self._open.clear()
+        last = self._totals.proposed + 1
         end = Finish(RUN, _RUN_STATUS[payload.status], self._time_ms)
-        return (*left, self._log(RUN, {"wall_s": payload.wall_s}, tags=tags), end)
+        return (*left, self._log(RUN, self._totals.trials() | {"wall_s": payload.wall_s}, step=last, tags=tags), end)
 
     def _log(
         self,

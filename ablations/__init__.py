@@ -1,0 +1,1 @@
+"""Studies over many runs, one a file; ``ablations.registry`` names them."""

@@ -1,0 +1,229 @@
+"""Who may be compared with whom: runs sorted into cells and arms, ranked and paired on equal terms only.
+
+An *arm* is a proposer (and its LLM); a *cell* is one model on one dataset at one target. Arms are ranked within a cell
+only, and only when its runs differ in nothing but the arm and the seed.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import combinations
+from typing import NamedTuple
+
+from ablations.errors import NothingToCompareError
+from ablations.statistics import Estimate, estimate
+from tracking.events import RunStatus
+from tracking.records import RunRecord
+
+# What may differ between runs of one cell: the arm itself, what the cell already holds, and where things ran.
+_NOT_TERMS = frozenset(
+    {"model", "dataset", "data_path", "target_macs", "proposer", "llm", "seed"}
+    | {"runs", "tracking_uri", "experiment", "mlflow", "ray_address"}
+    | {"workers", "finetune_workers", "finetune_gpu", "cpus_per_trial", "gpus_per_trial"}
+)
+
+
+class Cell(NamedTuple):
+    """What arms have in common where they may be compared. ``counter`` says how the MACs were counted."""
+
+    model: str
+    dataset: str
+    target_macs: int
+    baseline_macs: int | None
+    counter: str | None
+
+
+class Arm(NamedTuple):
+    """Who proposed."""
+
+    proposer: str
+    llm: str | None
+
+    @property
+    def label(self) -> str:
+        return self.proposer if self.llm is None else f"{self.proposer} ({self.llm})"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One arm in one cell.
+
+    Attributes:
+        runs: its runs, one a seed, by seed.
+        rank: from 1, by mean test accuracy; None where the cell cannot be ranked.
+    """
+
+    cell: Cell
+    arm: Arm
+    runs: tuple[RunRecord, ...]
+    rank: int | None
+
+    def mean(self, figure: str) -> Estimate | None:
+        """The estimate of one of RunRecord's figures over the runs that have it."""
+        return estimate(getattr(run, figure) for run in self.runs)
+
+
+class Verdict(StrEnum):
+    """How the second arm of a pair does against the first."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two arms of a cell on the seeds that both have.
+
+    Attributes:
+        seeds: those seeds, at least one.
+        difference: the second's test accuracy minus the first's, by seed.
+    """
+
+    cell: Cell
+    first: Arm
+    second: Arm
+    seeds: tuple[int, ...]
+    difference: Estimate
+
+    @property
+    def verdict(self) -> Verdict:
+        """Conclusive only when the 95 % interval leaves zero out; one shared seed concludes nothing."""
+        low, high = self.difference.low, self.difference.high
+        if low is not None and low > 0:
+            return Verdict.BETTER
+        if high is not None and high < 0:
+            return Verdict.WORSE
+        return Verdict.INCONCLUSIVE
+
+
+class Excluded(NamedTuple):
+    """A run that does not stand in the comparison, and why."""
+
+    run_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """A comparison.
+
+    Attributes:
+        standings: by cell; within a cell by rank, or by name where there is none.
+        pairs: every two arms of a cell that share a seed.
+        excluded: the runs left out.
+        notes: why a cell is not ranked, or is to be read with care.
+    """
+
+    standings: tuple[Standing, ...]
+    pairs: tuple[Pair, ...]
+    excluded: tuple[Excluded, ...]
+    notes: tuple[str, ...]
+
+
+def compare(runs: Sequence[RunRecord]) -> Arms:
+    """Sort, rank and pair; the order of ``runs`` does not matter.
+
+    Raises:
+        NothingToCompareError: no run has what a comparison needs.
+    """
+    newest_last = sorted(runs, key=lambda run: (run.started_ms, run.run_id))
+    chosen, excluded = _choose(newest_last)
+    if not chosen:
+        reasons = Counter(reason for _, reason in excluded)
+        raise NothingToCompareError(len(runs), "; ".join(f"{count} × {reason}" for reason, count in reasons.items()))
+    standings: list[Standing] = []
+    pairs: list[Pair] = []
+    notes: list[str] = []
+    for cell, arms in sorted(chosen.items(), key=lambda item: _sortable(item[0])):
+        terms = _unequal_terms(arms)
+        notes += _notes(cell, arms, terms)
+        standings += _standings(cell, arms, ranked=not terms and len(arms) > 1)
+        pairs += [] if terms else _pairs(cell, arms)
+    return Arms(tuple(standings), tuple(pairs), tuple(excluded), tuple(notes))
+
+
+_ByArm = Mapping[Arm, tuple[RunRecord, ...]]
+
+
+def _choose(runs: Sequence[RunRecord]) -> tuple[Mapping[Cell, _ByArm], list[Excluded]]:
+    """The newest comparable run of each cell, arm and seed. A repeated seed is no second sample: it would only make
+    the interval look narrower than it is."""
+    newest: dict[tuple[Cell, Arm, int], RunRecord] = {}
+    excluded: list[Excluded] = []
+    for run in runs:
+        reason = _unfit(run)
+        if reason is not None or run.target_macs is None:
+            excluded.append(Excluded(run.run_id, reason or "it has no target"))
+            continue
+        cell = Cell(run.model, run.dataset, run.target_macs, run.baseline_macs, run.counter)
+        place = (cell, Arm(run.proposer, run.llm), run.seed)
+        if place in newest:
+            excluded.append(Excluded(newest[place].run_id, "a newer run has the same arm and seed"))
+        newest[place] = run
+    chosen: dict[Cell, dict[Arm, tuple[RunRecord, ...]]] = {}
+    for (cell, arm, _), run in sorted(newest.items(), key=lambda item: item[0][2]):
+        arms = chosen.setdefault(cell, {})
+        arms[arm] = (*arms.get(arm, ()), run)
+    return chosen, excluded
+
+
+def _unfit(run: RunRecord) -> str | None:
+    """Why a run cannot be compared; None when it can."""
+    if run.status is not RunStatus.FINISHED:
+        return "it did not finish"
+    if run.accuracy is None or run.winner_macs is None:
+        return "its winner was not read on the test set"
+    if run.target_macs is None:
+        return "its target was not recorded"
+    if run.winner_macs > (run.band_macs[1] if run.band_macs else run.target_macs):
+        return "its winner is over the budget"
+    return None
+
+
+def _unequal_terms(arms: _ByArm) -> tuple[str, ...]:
+    """The options in which a cell's runs differ and should not."""
+    configs = [run.config or {} for runs in arms.values() for run in runs]
+    names = {name for config in configs for name in config if _is_term(name)}
+    return tuple(sorted(name for name in names if len({config.get(name) for config in configs}) > 1))
+
+
+def _is_term(name: str) -> bool:
+    return name not in _NOT_TERMS and not name.startswith("llm_")
+
+
+def _notes(cell: Cell, arms: _ByArm, terms: Sequence[str]) -> Iterator[str]:
+    where = f"{cell.model} on {cell.dataset} at {cell.target_macs:,} MACs"
+    if terms:
+        yield f"{where} is not ranked: its runs also differ in {', '.join(terms)}."
+    if len({tuple(run.seed for run in runs) for runs in arms.values()}) > 1:
+        yield f"{where}: the arms were not run with the same seeds; the pairs below use those they share."
+
+
+def _standings(cell: Cell, arms: _ByArm, *, ranked: bool) -> list[Standing]:
+    places = {arm: _mean_accuracy(runs) for arm, runs in arms.items()}
+    standings = [
+        Standing(cell, arm, runs, 1 + sum(other > places[arm] for other in places.values()) if ranked else None)
+        for arm, runs in arms.items()
+    ]
+    return sorted(standings, key=lambda standing: (standing.rank or 0, standing.arm.label))
+
+
+def _mean_accuracy(runs: Sequence[RunRecord]) -> float:
+    mean = estimate(run.accuracy for run in runs)
+    assert mean is not None, "a run without accuracy was let in"
+    return mean.mean
+
+
+def _pairs(cell: Cell, arms: _ByArm) -> Iterator[Pair]:
+    for first, second in combinations(sorted(arms, key=lambda arm: arm.label), 2):
+        of_first, of_second = ({run.seed: run.accuracy or 0.0 for run in arms[arm]} for arm in (first, second))
+        seeds = tuple(sorted(of_first.keys() & of_second.keys()))
+        difference = estimate(of_second[seed] - of_first[seed] for seed in seeds)
+        if difference is not None:
+            yield Pair(cell, first, second, seeds, difference)
+
+
+def _sortable(cell: Cell) -> tuple[str, ...]:
+    return (cell.model, cell.dataset, f"{cell.target_macs:020d}", f"{cell.baseline_macs or 0:020d}", cell.counter or "")

@@ -1,0 +1,104 @@
+"""The first study: arms side by side on equal terms, with intervals, paired by seed."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from ablations.arms import Arms, Cell, Standing, compare
+from ablations.study import Study
+from ablations.table import Column, Table, Value
+from tracking.records import RunRecord
+
+_CELL = (
+    Column("model", "Model"),
+    Column("dataset", "Dataset"),
+    Column("baseline_macs", "Base", "MMACs", scale=1e-6, digits=3),
+    Column("target_macs", "Target", "MMACs", scale=1e-6, digits=3),
+)
+# One figure of RunRecord each, shown as its mean over the runs that have it.
+_FIGURES = (
+    Column("accuracy", "Test accuracy", "%", scale=100, digits=2),
+    Column("baseline_accuracy", "Base accuracy", "%", scale=100, digits=2),
+    Column("winner_macs", "MACs", "MMACs", scale=1e-6, digits=3),
+    Column("trials_proposed", "Trials", digits=1),
+    Column("revisions", "Revisions", digits=1),
+    Column("wall_s", "Time", "s", digits=1),
+    Column("input_tokens", "Tokens in", digits=0),
+    Column("output_tokens", "Tokens out", digits=0),
+    Column("cost_usd", "Cost", "$", digits=4),
+)
+
+
+class Comparison(Study):
+    """``launch.py compare``: whoever proposed, on the same model, data and budget."""
+
+    name: ClassVar[str] = "comparison"
+    question: ClassVar[str] = "Which proposer gives the best model at the same budget?"
+
+    def tables(self, runs: Sequence[RunRecord]) -> tuple[Table, ...]:
+        arms = compare(runs)
+        return (
+            _standings(arms),
+            *([_pairs(arms)] if arms.pairs else []),
+            *([_left_out(arms)] if arms.excluded else []),
+        )
+
+
+def _standings(arms: Arms) -> Table:
+    columns = (
+        Column("rank", "Rank"),
+        *_CELL,
+        Column("arm", "Arm"),
+        Column("runs", "n"),
+        *_FIGURES,
+        Column("run_ids", "Runs"),
+    )
+    counters = sorted({standing.cell.counter or "unknown" for standing in arms.standings})
+    return Table(
+        key="arms",
+        title=f"Arms by cell: mean ± 95 % t-interval over seeds; MACs as counted by {', '.join(counters)}",
+        columns=columns,
+        rows=tuple(_standing_row(standing) for standing in arms.standings),
+        notes=arms.notes,
+    )
+
+
+def _standing_row(standing: Standing) -> tuple[Value, ...]:
+    figures = (standing.mean(column.key) for column in _FIGURES)
+    ids = " ".join(run.run_id for run in standing.runs)
+    return (standing.rank, *_cell(standing.cell), standing.arm.label, len(standing.runs), *figures, ids)
+
+
+def _pairs(arms: Arms) -> Table:
+    columns = (
+        *_CELL,
+        Column("first", "First"),
+        Column("second", "Second"),
+        Column("pairs", "Shared seeds"),
+        Column("difference", "Second minus first", "points", scale=100, digits=2),
+        Column("verdict", "Second is"),
+    )
+    rows = tuple(
+        (*_cell(pair.cell), pair.first.label, pair.second.label, len(pair.seeds), pair.difference, pair.verdict.value)
+        for pair in arms.pairs
+    )
+    several = f"There are {len(rows)} verdicts, not corrected for their number." if len(rows) > 1 else None
+    return Table(
+        key="pairs",
+        title="Test accuracy paired by seed: mean difference ± 95 % t-interval",
+        columns=columns,
+        rows=rows,
+        notes=("A verdict needs an interval that leaves zero out.", *([several] if several else [])),
+    )
+
+
+def _left_out(arms: Arms) -> Table:
+    return Table(
+        key="left_out",
+        title="Runs left out",
+        columns=(Column("run_id", "Run"), Column("reason", "Because")),
+        rows=tuple(arms.excluded),
+    )
+
+
+def _cell(cell: Cell) -> tuple[Value, ...]:
+    return (cell.model, cell.dataset, cell.baseline_macs, cell.target_macs)

@@ -1,0 +1,115 @@
+"""Tables as files: CSV and JSON in base units for machines, LaTeX as people read them."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+
+from ablations.statistics import Estimate
+from ablations.table import Table, Value
+
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "±": r"$\pm$",
+        "–": "--",
+        "−": "$-$",
+        "×": r"$\times$",
+    }
+)
+
+
+def to_csv(table: Table) -> str:
+    """One line a row, in base units. An estimate takes four fields: its mean, ``_low``, ``_high``, ``_n``; a value that
+    is missing is an empty field. Notes are left out: a CSV has no place for them."""
+    spread = [any(isinstance(row[index], Estimate) for row in table.rows) for index in range(len(table.columns))]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        name
+        for column, wide in zip(table.columns, spread, strict=True)
+        for name in (
+            [column.key, f"{column.key}_low", f"{column.key}_high", f"{column.key}_n"] if wide else [column.key]
+        )
+    )
+    for row in table.rows:
+        writer.writerow(
+            _plain(field) for value, wide in zip(row, spread, strict=True) for field in _fields(value, wide)
+        )
+    return text.getvalue()
+
+
+def to_json(tables: Sequence[Table]) -> str:
+    """All tables with their titles, units and notes; values in base units, null where missing."""
+    return json.dumps({"tables": [_document(table) for table in tables]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def to_latex(table: Table) -> str:
+    """A ``table`` environment for the booktabs package, notes below."""
+    align = "".join("l" if _is_text(table, index) else "r" for index in range(len(table.columns)))
+    lines = [
+        r"\begin{table}",
+        rf"\caption{{{_latex(table.title)}}}",
+        rf"\begin{{tabular}}{{{align}}}",
+        r"\toprule",
+        " & ".join(_latex(heading) for heading in table.headings()) + r" \\",
+        r"\midrule",
+        *(" & ".join(_latex(text) for text in row) + r" \\" for row in table.shown()),
+        r"\bottomrule",
+        r"\end{tabular}",
+        *(rf"\par\footnotesize {_latex(note)}" for note in table.notes),
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _fields(value: Value, wide: bool) -> Iterator[str | int | float | None]:
+    if isinstance(value, Estimate):
+        yield from (value.mean, value.low, value.high, value.n)
+    else:
+        yield value
+        yield from (None, None, None) if wide else ()
+
+
+def _plain(field: str | int | float | None) -> str | int | float:
+    """Text that a spreadsheet would run as a formula is quoted: model names come from outside."""
+    if field is None:
+        return ""
+    if isinstance(field, str) and field[:1] in {"=", "+", "-", "@", "\t", "\r"}:
+        return "'" + field
+    return field
+
+
+def _document(table: Table) -> dict[str, object]:
+    return {
+        "key": table.key,
+        "title": table.title,
+        "columns": [{"key": column.key, "title": column.title} for column in table.columns],
+        "rows": [
+            {column.key: _json(value) for column, value in zip(table.columns, row, strict=True)} for row in table.rows
+        ],
+        "notes": list(table.notes),
+    }
+
+
+def _json(value: Value) -> object:
+    if isinstance(value, Estimate):
+        return {"mean": value.mean, "low": value.low, "high": value.high, "n": value.n}
+    return value
+
+
+def _is_text(table: Table, index: int) -> bool:
+    return any(isinstance(row[index], str) for row in table.rows)
+
+
+def _latex(text: str) -> str:
+    return text.translate(_LATEX)

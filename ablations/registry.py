@@ -1,0 +1,16 @@
+"""The studies by name: a new one is a file and a line here."""
+
+from collections.abc import Mapping
+
+from ablations.comparison import Comparison
+from ablations.errors import UnknownStudyError
+from ablations.study import Study
+
+STUDIES: Mapping[str, type[Study]] = {kind.name: kind for kind in (Comparison,)}
+
+
+def study(name: str) -> Study:
+    """The study of this name. Raises UnknownStudyError with those there are."""
+    if name not in STUDIES:
+        raise UnknownStudyError(name, ", ".join(STUDIES))
+    return STUDIES[name]()
