@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llm_clients.client import LLMClient
 from llm_clients.errors import LLMConfigurationError, MissingKeyError
+from llm_clients.limiter import AdaptiveLimiter
+from llm_clients.prices import Price, PriceBook, load_prices
 from llm_clients.redaction import Redactor, Secret
-from llm_clients.remote import RemoteClient, Terms
+from llm_clients.remote import RemoteClient
+from llm_clients.replay import ReplayClient
+from llm_clients.request import Json
+from llm_clients.resources import is_local
+from llm_clients.terms import Terms
 from llm_clients.vendors.anthropic import DEFAULT_BASE_URL as ANTHROPIC_URL
 from llm_clients.vendors.anthropic import AnthropicVendor
 from llm_clients.vendors.base import Vendor
@@ -20,7 +27,10 @@ from llm_clients.vendors.openai import OpenAIVendor, OpenRouterVendor, VLLMVendo
 
 KEY_VARIABLES = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "VLLM_API_KEY")
 
-EXAMPLES = "claude-…, gpt-…, openrouter:meta-llama/…, ollama:codellama, vllm:NAME@http://host:port/v1, scripted:FILE"
+EXAMPLES = (
+    "claude-…, gpt-…, openrouter:meta-llama/…, ollama:codellama, vllm:NAME@http://host:port/v1, scripted:FILE "
+    "and replay:RUN"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +67,26 @@ def connect(
     base_url: str | None = None,
     env: Mapping[str, str] = os.environ,
     terms: Terms | None = None,
+    prices: PriceBook | None = None,
+    recorded: Iterable[Mapping[str, Json]] | None = None,
 ) -> LLMClient:
     """A client for the model.
 
+    `prices` are the shipped ones unless given. `recorded` are the payloads of the `llm_call` events that `replay:RUN`
+    repeats: the caller reads them, because ledgers are not known in this room. No call is made here.
+
     Raises MissingKeyError when the service needs a key that `env` does not hold, LLMConfigurationError when the name
-    says nothing to us or the base URL is missing. No call is made.
+    says nothing to us, the base URL is missing, or a cost limit meets a model whose price is not known.
     """
     terms = Terms() if terms is None else terms
-    service_name, _, rest = model.partition(":")
-    if service_name == "scripted" and rest:
+    kind, _, rest = model.partition(":")
+    if kind == "scripted" and rest:
         return _connect_scripted(model, Path(rest), terms)
-    service_name, name, own_url = _resolve(model)
-    service = SERVICES[service_name]
-    vendor = _vendor(service, model, name, base_url or own_url, env)
-    return RemoteClient(model, vendor, terms)
+    if kind == "replay" and rest:
+        return _connect_replay(model, recorded)
+    service, name, own_url = _resolve(model)
+    vendor = _vendor(SERVICES[service], model, name, base_url or own_url, env)
+    return RemoteClient(model, vendor, _complete_terms(terms, vendor, prices))
 
 
 def _resolve(model: str) -> tuple[str, str, str | None]:
@@ -117,6 +133,26 @@ def _vendor(service: Service, model: str, name: str, base_url: str | None, env: 
     return service.vendor(name, Secret(key or "no-key-needed"), _with_scheme(url), redactor)
 
 
+def _complete_terms(terms: Terms, vendor: Vendor, prices: PriceBook | None) -> Terms:
+    """The price of the model and the shared limiter of the endpoint, where the terms leave them open."""
+    price = terms.price
+    if price is None and is_local(vendor.endpoint):
+        price = Price(0.0, 0.0)  # a server on this machine sends no bill
+    elif price is None:
+        price = (prices or load_prices()).price(vendor.model)
+    return replace(terms, price=price, limiter=terms.limiter or _limiter(vendor))
+
+
+def _limiter(vendor: Vendor) -> AdaptiveLimiter:
+    """One for each model of an endpoint: vendors limit by model, and every client of this process counts."""
+    with _LIMITERS_LOCK:
+        return _LIMITERS.setdefault((vendor.endpoint, vendor.model), AdaptiveLimiter())
+
+
+_LIMITERS: dict[tuple[str, str], AdaptiveLimiter] = {}
+_LIMITERS_LOCK = threading.Lock()
+
+
 def _with_scheme(url: str) -> str:
     return url if "://" in url else f"http://{url}"
 
@@ -127,3 +163,9 @@ def _connect_scripted(model: str, path: Path, terms: Terms) -> LLMClient:
     from llm_clients.scripted.script import load_script
 
     return ScriptedClient(model, load_script(path), terms)
+
+
+def _connect_replay(model: str, recorded: Iterable[Mapping[str, Json]] | None) -> LLMClient:
+    if recorded is None:
+        raise LLMConfigurationError(f"{model!r} needs the recorded calls of that run; none were given")
+    return ReplayClient(model, recorded)

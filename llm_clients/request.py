@@ -126,7 +126,8 @@ class Attempt:
         text: the raw answer, if there was one.
         usage: None when the server reported none.
         latency_s: from sending to the last byte, without our own waiting.
-        slept_s: how long the policy waited after this attempt.
+        slept_s: how long we waited between this attempt and the next one.
+        problem: why an invalid answer is invalid: "parse_error", "schema_error" or "out_of_range".
     """
 
     result: str
@@ -136,6 +137,7 @@ class Attempt:
     usage: Usage | None = None
     latency_s: float = 0.0
     slept_s: float = 0.0
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from llm_clients.redaction import Redactor, Secret
-from llm_clients.remote import RemoteClient, Terms
+from llm_clients.remote import RemoteClient
 from llm_clients.scripted.script import Script, WireName
 from llm_clients.scripted.server import ScriptedServer
+from llm_clients.terms import Terms
 from llm_clients.vendors.anthropic import AnthropicVendor
 from llm_clients.vendors.base import Vendor
 from llm_clients.vendors.ollama import OllamaVendor

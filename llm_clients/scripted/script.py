@@ -122,6 +122,7 @@ class Script(_Frozen):
         random_faults: which of those calls fail.
         latency_s: how long an answer takes.
         hang_s: how long `hang` and `trickle` last when the client does not give up.
+        models: names that the server has; any other is answered with 404. Empty: it takes every name.
         key: when set, any other key is answered with 401.
         structured: ways to ask for structure that the server takes; others are answered with 400.
         takes_temperature: when false, a temperature is answered with 400.
@@ -137,6 +138,7 @@ class Script(_Frozen):
     rate_limit: RateLimit | None = None
     latency_s: Annotated[float, Field(ge=0)] = 0.0
     hang_s: Annotated[float, Field(gt=0)] = 30.0
+    models: tuple[str, ...] = ()
     key: str | None = None
     structured: frozenset[Rung] = frozenset(Rung)
     takes_temperature: bool = True

@@ -79,9 +79,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, self.server.owner.totals())
         elif path.endswith("/models"):
             wire: Wire = AnthropicWire() if "anthropic-version" in self.headers else OpenAIWire()
-            self._send(200, wire.listing([script.model]))
+            self._send(200, wire.listing(script.models or [script.model]))
         elif (found := wire_of(path)) is not None:
-            self._send(200, found.listing([script.model]))
+            self._send(200, found.listing(script.models or [script.model]))
         else:
             self._send(404, {"error": {"message": f"nothing at {self.path}", "code": 404}})
 
@@ -115,6 +115,8 @@ class _Handler(BaseHTTPRequestHandler):
         if script.key is not None and self._key() != script.key:
             # real servers quote part of the key back: so does this one, to see that it goes nowhere
             return 401, "invalid_api_key", f"Incorrect API key provided: {self._key()}"
+        if script.models and asked.model not in script.models:
+            return 404, "model_not_found", f"model: {asked.model} has been retired"
         if asked.temperature and not script.takes_temperature:
             return 400, "unsupported_parameter", "temperature is not supported with this model"
         if asked.rung is not Rung.PROMPT and asked.rung not in script.structured:

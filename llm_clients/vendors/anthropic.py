@@ -13,7 +13,8 @@ from llm_clients.fault import Fault
 from llm_clients.redaction import Redactor, Secret
 from llm_clients.request import Json, Rung, Usage
 from llm_clients.vendors.base import ANSWER_TOOL, Ask, Reply, Vendor
-from llm_clients.vendors.sdk import empty_answer, http_options, parse_wire, trip
+from llm_clients.vendors.sdk import empty_answer, parse_wire, trip
+from llm_clients.vendors.transport import Transport
 
 DEFAULT_BASE_URL = "https://api.anthropic.com"
 
@@ -26,17 +27,18 @@ class AnthropicVendor(Vendor):
     def __init__(self, model: str, key: Secret, base_url: str, redactor: Redactor) -> None:
         super().__init__(model, base_url)
         self._redactor = redactor
+        self._transport = Transport()
         self._sdk = anthropic.Anthropic(
             api_key=key.reveal(),
             base_url=base_url,
             max_retries=0,
-            http_client=anthropic.DefaultHttpxClient(**http_options()),
+            http_client=anthropic.DefaultHttpxClient(**self._transport.options()),
         )
 
     def send(self, ask: Ask, timeout_s: float) -> Reply | Fault:
         create: Any = self._sdk.messages.with_raw_response.create
         arguments = self._arguments(ask)
-        payload = trip(lambda: create(**arguments, timeout=timeout_s), anthropic, self._redactor)
+        payload = trip(lambda: create(**arguments, timeout=timeout_s), anthropic, self._transport, self._redactor)
         if isinstance(payload, Fault):
             return payload
         message = parse_wire(_Message, payload)
@@ -44,13 +46,14 @@ class AnthropicVendor(Vendor):
 
     def models(self, timeout_s: float) -> tuple[str, ...] | Fault:
         listing: Any = self._sdk.models.with_raw_response.list
-        payload = trip(lambda: listing(timeout=timeout_s), anthropic, self._redactor)
+        payload = trip(lambda: listing(timeout=timeout_s), anthropic, self._transport, self._redactor)
         if isinstance(payload, Fault):
             return payload
         page = parse_wire(_ModelPage, payload)
         return page if isinstance(page, Fault) else tuple(entry.id for entry in page.data)
 
     def close(self) -> None:
+        self._transport.shut_down()
         self._sdk.close()
 
     def _arguments(self, ask: Ask) -> dict[str, Json]:

@@ -43,8 +43,9 @@ class Reply:
     Attributes:
         stop_reason: the server's word.
         truncated: the model ran into the token limit.
-        refusal: the refusal in the vendor's or the model's words; None if it did not refuse.
         usage: None when the server reported none.
+        refusal: the refusal in the vendor's or the model's words; None if it did not refuse.
+        cost_usd: what the server says it charged, if it says so.
     """
 
     text: str
@@ -54,6 +55,7 @@ class Reply:
     truncated: bool = False
     refusal: str | None = None
     durations_s: Mapping[str, float] | None = None
+    cost_usd: float | None = None
 
 
 class Vendor(ABC):

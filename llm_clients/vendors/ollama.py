@@ -5,6 +5,7 @@ https://docs.ollama.com/api/chat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import httpx2
@@ -15,7 +16,8 @@ from llm_clients.fault import Fault
 from llm_clients.redaction import Redactor, Secret
 from llm_clients.request import Json, Rung, Usage
 from llm_clients.vendors.base import Ask, Reply, Vendor
-from llm_clients.vendors.sdk import empty_answer, http_options, parse_wire, trip
+from llm_clients.vendors.sdk import empty_answer, parse_wire, trip
+from llm_clients.vendors.transport import Transport
 
 DEFAULT_BASE_URL = "http://127.0.0.1:11434"
 
@@ -31,35 +33,41 @@ class OllamaVendor(Vendor):
     def __init__(self, model: str, key: Secret, base_url: str, redactor: Redactor) -> None:
         super().__init__(model, base_url)
         self._redactor = redactor
+        self._transport = Transport()
         self._sdk = openai.OpenAI(
             api_key=key.reveal(),
             base_url=base_url,
             max_retries=0,
-            http_client=openai.DefaultHttpxClient(**http_options()),
+            http_client=openai.DefaultHttpxClient(**self._transport.options()),
         )
 
     def send(self, ask: Ask, timeout_s: float) -> Reply | Fault:
         body = self._body(ask)
-        payload = trip(lambda: self._call("post", "/api/chat", timeout_s, body=body), openai, self._redactor)
+        payload = self._call("post", "/api/chat", timeout_s, body=body)
         if isinstance(payload, Fault):
             return payload
         chat = parse_wire(_Chat, payload)
         return chat if isinstance(chat, Fault) else _reply(chat)
 
     def models(self, timeout_s: float) -> tuple[str, ...] | Fault:
-        payload = trip(lambda: self._call("get", "/api/tags", timeout_s), openai, self._redactor)
+        payload = self._call("get", "/api/tags", timeout_s)
         if isinstance(payload, Fault):
             return payload
         tags = parse_wire(_Tags, payload)
         return tags if isinstance(tags, Fault) else tuple(entry.name for entry in tags.models)
 
     def close(self) -> None:
+        self._transport.shut_down()
         self._sdk.close()
 
-    def _call(self, verb: str, path: str, timeout_s: float, **options: Any) -> Any:
+    def _call(self, verb: str, path: str, timeout_s: float, **content: Any) -> Mapping[str, Json] | Fault:
         method: Any = getattr(self._sdk, verb)
-        response = method(path, cast_to=httpx2.Response, options={"timeout": timeout_s}, **options)
-        return _Raw(response)
+        timeout = {"timeout": timeout_s}
+
+        def call() -> _Raw:
+            return _Raw(method(path, cast_to=httpx2.Response, options=timeout, **content))
+
+        return trip(call, openai, self._transport, self._redactor)
 
     def _body(self, ask: Ask) -> dict[str, Json]:
         system = [{"role": "system", "content": ask.system}] if ask.system else []

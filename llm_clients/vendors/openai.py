@@ -15,7 +15,8 @@ from llm_clients.fault import Fault
 from llm_clients.redaction import Redactor, Secret
 from llm_clients.request import Json, Rung, Usage
 from llm_clients.vendors.base import ANSWER_TOOL, Ask, Reply, Vendor
-from llm_clients.vendors.sdk import empty_answer, fault_in_body, http_options, parse_wire, trip
+from llm_clients.vendors.sdk import empty_answer, fault_in_body, parse_wire, trip
+from llm_clients.vendors.transport import Transport
 
 
 class OpenAIVendor(Vendor):
@@ -28,17 +29,18 @@ class OpenAIVendor(Vendor):
     def __init__(self, model: str, key: Secret, base_url: str, redactor: Redactor) -> None:
         super().__init__(model, base_url)
         self._redactor = redactor
+        self._transport = Transport()
         self._sdk = openai.OpenAI(
             api_key=key.reveal(),
             base_url=base_url,
             max_retries=0,
-            http_client=openai.DefaultHttpxClient(**http_options()),
+            http_client=openai.DefaultHttpxClient(**self._transport.options()),
         )
 
     def send(self, ask: Ask, timeout_s: float) -> Reply | Fault:
         create: Any = self._sdk.chat.completions.with_raw_response.create
         arguments = self._arguments(ask)
-        payload = trip(lambda: create(**arguments, timeout=timeout_s), openai, self._redactor)
+        payload = trip(lambda: create(**arguments, timeout=timeout_s), openai, self._transport, self._redactor)
         if isinstance(payload, Fault):
             return payload
         chat = parse_wire(_Chat, payload)
@@ -46,13 +48,14 @@ class OpenAIVendor(Vendor):
 
     def models(self, timeout_s: float) -> tuple[str, ...] | Fault:
         listing: Any = self._sdk.models.with_raw_response.list
-        payload = trip(lambda: listing(timeout=timeout_s), openai, self._redactor)
+        payload = trip(lambda: listing(timeout=timeout_s), openai, self._transport, self._redactor)
         if isinstance(payload, Fault):
             return payload
         page = parse_wire(_ModelPage, payload)
         return page if isinstance(page, Fault) else tuple(entry.id for entry in page.data)
 
     def close(self) -> None:
+        self._transport.shut_down()
         self._sdk.close()
 
     def _arguments(self, ask: Ask) -> dict[str, Json]:
@@ -79,7 +82,11 @@ class OpenAIVendor(Vendor):
         truncated = choice.finish_reason == "length"
         if not text and refusal is None and not truncated:
             return empty_answer(choice.finish_reason, usage)
-        return Reply(text, chat.model or self.model, choice.finish_reason, usage, truncated, refusal)
+        cost_usd = self._charged(chat)
+        return Reply(text, chat.model or self.model, choice.finish_reason, usage, truncated, refusal, cost_usd=cost_usd)
+
+    def _charged(self, chat: _Chat) -> float | None:
+        return None
 
 
 class OpenRouterVendor(OpenAIVendor):
@@ -89,6 +96,10 @@ class OpenRouterVendor(OpenAIVendor):
     tokens_field: ClassVar[str] = "max_tokens"
     # without this a provider that ignores response_format may be chosen, silently
     extra_body: ClassVar[Mapping[str, Json]] = {"provider": {"require_parameters": True}}
+
+    def _charged(self, chat: _Chat) -> float | None:
+        """Its credits are US dollars. https://openrouter.ai/docs/use-cases/usage-accounting"""
+        return None if chat.usage is None else chat.usage.cost
 
 
 class VLLMVendor(OpenAIVendor):
@@ -146,6 +157,7 @@ class _Choice(BaseModel):
 class _Tokens(BaseModel):
     prompt_tokens: int
     completion_tokens: int = 0
+    cost: float | None = None
 
 
 class _Chat(BaseModel):

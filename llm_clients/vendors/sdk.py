@@ -1,13 +1,11 @@
-"""What both official SDKs share: their HTTP client with a total deadline, and their errors made into plain faults."""
+"""What both official SDKs share: how a call is made, and how their errors become plain faults."""
 
 from __future__ import annotations
 
 import json
-import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from functools import cache
 from typing import Any, TypeVar
 
 import httpx2
@@ -16,28 +14,21 @@ from pydantic import BaseModel, ValidationError
 from llm_clients.fault import Fault, FaultKind, fault_of_status
 from llm_clients.redaction import Redactor
 from llm_clients.request import Json, Usage
+from llm_clients.vendors.transport import Transport
 
 _Wire = TypeVar("_Wire", bound=BaseModel)
 
 _DETAIL_LIMIT = 500  # characters of a vendor's message that are worth keeping
 
 
-def http_options() -> dict[str, Any]:
-    """Options of an SDK's HTTP client: a total deadline, and one TLS context for all clients.
-
-    httpx2 times each read alone, so a server that trickles a byte a second never times out. Event hooks make the read
-    timeout a deadline for the whole body, checked at each chunk: a server that trickles and then hangs is given up
-    after at most one read timeout more. Reading the certificates takes 50 ms, hence the shared context.
-    """
-    return {"verify": _tls(), "event_hooks": {"request": [_note_deadline], "response": [_watch_body]}}
-
-
-def trip(call: Callable[[], Any], sdk: Any, redactor: Redactor) -> Mapping[str, Json] | Fault:
+def trip(call: Callable[[], Any], sdk: Any, transport: Transport, redactor: Redactor) -> Mapping[str, Json] | Fault:
     """Make one raw call through an SDK module and return the JSON object of a good answer, or the fault.
 
     `sdk` is the `anthropic` or the `openai` module: their error classes have the same names and shapes. Nothing of
     the SDK's error survives: it holds the request, and the request holds the key.
     """
+    if transport.closed:
+        return Fault(FaultKind.CONNECTION, "the client is closed")
     try:
         response: httpx2.Response = call().http_response
         status, text = response.status_code, response.text
@@ -140,35 +131,3 @@ def _cause(error: BaseException) -> str:
 
 def _clip(text: str, limit: int = _DETAIL_LIMIT) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return httpx2.create_ssl_context()
-
-
-def _note_deadline(request: httpx2.Request) -> None:
-    timeout_s = request.extensions.get("timeout", {}).get("read")
-    if timeout_s is not None:
-        request.extensions["espalier_deadline"] = time.monotonic() + timeout_s
-
-
-def _watch_body(response: httpx2.Response) -> None:
-    deadline = response.request.extensions.get("espalier_deadline")
-    if deadline is not None and isinstance(response.stream, httpx2.SyncByteStream):
-        response.stream = _DeadlineStream(response.stream, deadline)
-
-
-class _DeadlineStream(httpx2.SyncByteStream):
-    def __init__(self, stream: httpx2.SyncByteStream, deadline: float) -> None:
-        self._stream = stream
-        self._deadline = deadline
-
-    def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._stream:
-            if time.monotonic() > self._deadline:
-                raise httpx2.ReadTimeout("the answer trickled past the deadline")
-            yield chunk
-
-    def close(self) -> None:
-        self._stream.close()

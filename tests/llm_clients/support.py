@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from llm_clients.remote import RemoteClient, Terms
+from llm_clients.remote import RemoteClient
 from llm_clients.request import Request
 from llm_clients.retry import RetryPolicy
 from llm_clients.scripted.client import scripted_vendor
 from llm_clients.scripted.script import FaultName, Script, Step, WireName
 from llm_clients.scripted.server import ScriptedServer
+from llm_clients.terms import Terms
 
 SCHEMA = {
     "type": "object",
@@ -63,7 +64,7 @@ class LeapingClock:
 @contextmanager
 def rehearsal(script: Script, wire: WireName, **terms: Any) -> Iterator[tuple[RemoteClient, ScriptedServer]]:
     """A client of the given shape and the scripted server that it talks to over a socket."""
-    given = Terms(policy=RetryPolicy(attempt_s=ATTEMPT_S), clock=LeapingClock())
+    given = Terms(policy=RetryPolicy(attempt_s=ATTEMPT_S), clock=LeapingClock, sample_server=False)
     with (
         ScriptedServer(script) as server,
         RemoteClient("rehearsal", scripted_vendor(script, server.url, wire), replace(given, **terms)) as client,

@@ -1,0 +1,135 @@
+"""A limit on money and tokens that cannot be overrun: reserved before a call, settled after it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from llm_clients.errors import LLMConfigurationError
+from llm_clients.prices import Price
+from llm_clients.request import Json, Message, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The most that a call under way can use."""
+
+    tokens: int
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """The call would fit if the calls under way used less than they hold: worth waiting for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The call does not fit, whatever the others use."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Where a budget stands.
+
+    Attributes:
+        unsettled_usd: the most that trips without an answer may have been charged (read timeouts: the server may have
+            worked to the end). It counts against the limits, but not as spent.
+    """
+
+    tokens: int
+    cost_usd: float
+    unsettled_tokens: int
+    unsettled_usd: float
+
+
+class Budget:
+    """Shared by any number of clients and threads.
+
+    A reservation is an upper bound: one token for each byte of the prompt (tokenizers of these vendors work on bytes),
+    a margin for the vendor's own framing, and all of `max_tokens`.
+    """
+
+    def __init__(self, *, max_cost_usd: float | None = None, max_tokens: int | None = None) -> None:
+        """Raises LLMConfigurationError for a limit that is not positive."""
+        for name, limit in (("--max-cost", max_cost_usd), ("--max-tokens-total", max_tokens)):
+            if limit is not None and not limit > 0:
+                raise LLMConfigurationError(f"{name} must be positive, not {limit}")
+        self.max_cost_usd = max_cost_usd
+        self.max_tokens = max_tokens
+        self._lock = threading.Lock()
+        self._holds: list[Hold] = []
+        self._tokens = 0
+        self._cost = 0.0
+        self._unsettled: list[Hold] = []
+
+    def require_price(self, model: str, price: Price | None) -> None:
+        """Raises LLMConfigurationError when a cost limit meets a model whose price is not known."""
+        if self.max_cost_usd is not None and price is None:
+            raise LLMConfigurationError(
+                f"--max-cost {self.max_cost_usd:g} cannot be kept: the price of {model!r} is not known. Give it in a "
+                "price file of your own, or limit tokens with --max-tokens-total instead."
+            )
+
+    def reserve(self, usage: Usage, price: Price | None) -> Hold | Busy | Refused:
+        """Set aside the most that a call can use."""
+        hold = Hold(usage.total, 0.0 if price is None else price.cost(usage))
+        with self._lock:
+            if not self._fits(hold, self._settled()):
+                return Refused(self._words(hold))
+            if not self._fits(hold, _sum([self._settled(), *self._holds])):
+                return Busy()
+            self._holds.append(hold)
+            return hold
+
+    def settle(self, hold: Hold, usage: Usage | None, cost_usd: float | None, *, uncertain: bool = False) -> None:
+        """Replace a hold by what the server counted; keep it as unsettled when nobody knows."""
+        with self._lock:
+            self._holds.remove(hold)
+            if uncertain:
+                self._unsettled.append(hold)
+            self._tokens += 0 if usage is None else usage.total
+            self._cost += cost_usd or 0.0
+
+    def spent(self) -> Spent:
+        with self._lock:
+            unsettled = _sum(self._unsettled)
+            return Spent(self._tokens, self._cost, unsettled.tokens, unsettled.cost_usd)
+
+    def _settled(self) -> Hold:
+        return _sum([Hold(self._tokens, self._cost), *self._unsettled])
+
+    def _fits(self, hold: Hold, used: Hold) -> bool:
+        tokens_fit = self.max_tokens is None or used.tokens + hold.tokens <= self.max_tokens
+        return tokens_fit and (self.max_cost_usd is None or used.cost_usd + hold.cost_usd <= self.max_cost_usd)
+
+    def _words(self, hold: Hold) -> str:
+        used = self._settled()
+        limits = []
+        if self.max_cost_usd is not None:
+            left = max(self.max_cost_usd - used.cost_usd, 0.0)
+            limits.append(f"up to ${hold.cost_usd:.4f}, and ${left:.4f} of --max-cost ${self.max_cost_usd:g} is left")
+        if self.max_tokens is not None:
+            left_tokens = max(self.max_tokens - used.tokens, 0)
+            limits.append(
+                f"up to {hold.tokens} tokens, and {left_tokens} of --max-tokens-total {self.max_tokens} are left"
+            )
+        return f"not asked: the call could use {'; '.join(limits)}"
+
+
+def most_usage(system: str, messages: tuple[Message, ...], schema: Mapping[str, Json] | None, max_tokens: int) -> Usage:
+    """An upper bound of the tokens of one trip."""
+    texts = [system, *(message.content for message in messages), "" if schema is None else json.dumps(schema)]
+    read = sum(len(text.encode()) for text in texts) + _FRAME * (len(texts) + 1)
+    return Usage(read, max_tokens)
+
+
+_FRAME = 64  # tokens that a vendor's template may put around a message; a tool's preamble is a few hundred at most
+
+
+def _sum(holds: list[Hold]) -> Hold:
+    return Hold(sum(hold.tokens for hold in holds), sum(hold.cost_usd for hold in holds))

@@ -1,0 +1,86 @@
+"""One call from request to completion: replies are judged, invalid ones sent back, refusals reworded once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from llm_clients.judge import Verdict, judge
+from llm_clients.redaction import redact
+from llm_clients.request import Completion, Json, Message, Outcome, Request, Role, Usage
+from llm_clients.trips import Ended, Line, Trips, in_words
+from llm_clients.vendors.base import Reply
+
+
+class Exchange:
+    """Runs once."""
+
+    def __init__(self, line: Line, request: Request) -> None:
+        self._line = line
+        self._request = request
+        self._trips = Trips(line, request)
+        self._reasked = 0
+        self._reworded = False
+
+    def run(self) -> Completion:
+        messages = self._request.messages
+        last: Reply | None = None
+        while True:
+            reply = self._trips.reply(messages)
+            if isinstance(reply, Ended):
+                return self._completion(Verdict(reply.outcome, detail=reply.detail), last)
+            last = reply
+            verdict = judge(reply, self._request.schema)
+            self._mark(verdict)
+            more = self._follow_up(reply, verdict)
+            if not more:
+                return self._completion(verdict, reply)
+            messages = (*messages, *more)
+
+    def _mark(self, verdict: Verdict) -> None:
+        """Write the verdict beside the trip that it is about."""
+        words = redact(f"{verdict.detail} {verdict.error or ''}".strip())
+        problem = None if verdict.problem is None else verdict.problem.value
+        trail = self._trips.trail
+        trail[-1] = replace(trail[-1], result=verdict.outcome.value, detail=words, problem=problem)
+
+    def _follow_up(self, reply: Reply, verdict: Verdict) -> tuple[Message, ...]:
+        """What to say next; nothing when this verdict is the last."""
+        if self._trips.remaining_s() <= 0:
+            return ()
+        if verdict.outcome is Outcome.INVALID and self._reasked < self._line.terms.reasks:
+            self._reasked += 1
+            correction = _correction(verdict, self._request.schema)
+            return (Message(Role.ASSISTANT, reply.text), Message(Role.USER, correction))
+        if verdict.outcome is Outcome.REFUSED and self._request.reword is not None and not self._reworded:
+            self._reworded = True
+            said = reply.text or verdict.detail
+            return (Message(Role.ASSISTANT, said), Message(Role.USER, self._request.reword))
+        return ()
+
+    def _completion(self, verdict: Verdict, reply: Reply | None) -> Completion:
+        trips = self._trips
+        not_sent = self._request.temperature is not None and not trips.takes_temperature
+        return Completion(
+            outcome=verdict.outcome,
+            model=self._line.vendor.model if reply is None else reply.model,
+            text="" if reply is None else redact(reply.text),
+            value=verdict.value,
+            stop_reason=None if reply is None else reply.stop_reason,
+            usage=sum((attempt.usage for attempt in trips.trail if attempt.usage is not None), Usage()),
+            latency_s=trips.elapsed_s(),
+            cost_usd=trips.cost_usd,
+            attempts=len(trips.trail),
+            validation_error=None if verdict.error is None else redact(verdict.error),
+            detail=redact(verdict.detail),
+            rung=trips.rung,
+            form=None if verdict.form is None else verdict.form.value,
+            not_sent=("temperature",) if not_sent else (),
+            trail=tuple(trips.trail),
+            durations_s=None if reply is None else reply.durations_s,
+        )
+
+
+def _correction(verdict: Verdict, schema: Mapping[str, Json] | None) -> str:
+    assert schema is not None, "only an answer with a schema can be invalid"
+    return f"That answer is not valid: {verdict.error}\n{in_words(schema)}"

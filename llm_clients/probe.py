@@ -1,0 +1,55 @@
+"""One small call that tells whether a model can be used: key, address, name, structured output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llm_clients.client import LLMClient
+from llm_clients.request import Json, Outcome, Request, Rung
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a probe found.
+
+    Attributes:
+        model: as the server reports it.
+        rung: how this server can be asked for structure; None when it did not answer.
+        not_sent: parameters that the model does not take.
+        detail: what is wrong, in the vendor's words.
+    """
+
+    outcome: Outcome
+    model: str
+    rung: Rung | None
+    not_sent: tuple[str, ...]
+    latency_s: float
+    cost_usd: float | None
+    detail: str
+
+    @property
+    def usable(self) -> bool:
+        return self.outcome is Outcome.ANSWERED
+
+
+def probe(client: LLMClient) -> Probe:
+    """Ask for a number between 1 and 3 in a JSON object. Costs about a hundred tokens."""
+    got = client.complete(_QUESTION)
+    detail = got.detail or got.validation_error or ""
+    return Probe(got.outcome, got.model, got.rung, got.not_sent, got.latency_s, got.cost_usd, detail)
+
+
+_SCHEMA: Json = {
+    "type": "object",
+    "properties": {"number": {"type": "integer", "minimum": 1, "maximum": 3}},
+    "required": ["number"],
+    "additionalProperties": False,
+}
+
+# room for models that cannot be stopped from reasoning first
+_QUESTION = Request.ask(
+    'Choose a whole number from 1 to 3 and answer with JSON such as {"number": 2}.',
+    schema=_SCHEMA,
+    max_tokens=1024,
+    temperature=0.0,
+)

@@ -1,0 +1,34 @@
+"""How a client goes about its calls: patience, money, manners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from llm_clients.budget import Budget
+from llm_clients.limiter import AdaptiveLimiter
+from llm_clients.prices import Price
+from llm_clients.retry import Clock, RetryPolicy, WallClock
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for every call of a client.
+
+    Attributes:
+        policy: when to try again.
+        reasks: how often an invalid answer is sent back with the validator's words.
+        budget: shared by all clients that spend from it; None sets no limit.
+        price: of the model; None looks it up in the price file.
+        limiter: shared by the callers of one endpoint; None takes the endpoint's own.
+        sample_server: measure the server's processes during calls when it runs on this machine.
+        clock: makes the clock of each client.
+    """
+
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    reasks: int = 2
+    budget: Budget | None = None
+    price: Price | None = None
+    limiter: AdaptiveLimiter | None = None
+    sample_server: bool = True
+    clock: Callable[[], Clock] = WallClock

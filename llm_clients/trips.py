@@ -1,0 +1,221 @@
+"""From a conversation to a reply: one trip after another, paced, paid for, and tried again where that helps."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from llm_clients.budget import Busy, Hold, Refused, most_usage
+from llm_clients.fault import Fault, FaultKind
+from llm_clients.limiter import AdaptiveLimiter
+from llm_clients.prices import Price
+from llm_clients.redaction import redact
+from llm_clients.request import Attempt, Json, Message, Outcome, Request, Rung, Usage
+from llm_clients.retry import Clock, GiveUp
+from llm_clients.terms import Terms
+from llm_clients.vendors.base import Ask, Reply, Vendor
+
+
+@dataclass(slots=True)
+class Line:
+    """A vendor, and what its client has learned of it so far: shared by all calls."""
+
+    vendor: Vendor
+    terms: Terms
+    limiter: AdaptiveLimiter
+    clock: Clock
+    price: Price | None
+    dice: random.Random
+    rung: Rung
+    takes_temperature: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The call is over without a reply."""
+
+    outcome: Outcome
+    detail: str
+
+
+class Trips:
+    """All trips of one call; `trail` lists them.
+
+    Attributes:
+        cost_usd: of all trips so far; None once one was charged and nobody knows how much.
+    """
+
+    def __init__(self, line: Line, request: Request) -> None:
+        self._line = line
+        self._request = request
+        self._started = self._began = line.clock.now()
+        self.rung = line.rung
+        self.takes_temperature = line.takes_temperature
+        self.trail: list[Attempt] = []
+        self.cost_usd: float | None = 0.0 if line.price is not None else None
+
+    def remaining_s(self) -> float:
+        """Until the deadline of the call."""
+        return self._line.terms.policy.total_s - self.elapsed_s()
+
+    def elapsed_s(self) -> float:
+        return self._line.clock.now() - self._started
+
+    def reply(self, messages: tuple[Message, ...]) -> Reply | Ended:
+        """Trips until the server replies, or until trying again would not help."""
+        row = 0
+        while True:
+            got = self._trip(replace(self._request, messages=messages))
+            if isinstance(got, Ended):
+                return got
+            if isinstance(got, Reply):
+                # only now is it known that the server had objected to the rung and not to the request
+                self._line.rung = self.rung
+                return got
+            if self._adapt(got):
+                continue
+            row += 1
+            ended = self._wait_or_end(got, row)
+            if ended is not None:
+                return ended
+
+    # one trip ----------------------------------------------------------------------------------------------------
+
+    def _trip(self, request: Request) -> Reply | Fault | Ended:
+        if not self._line.clock.wait(0.0):
+            return Ended(Outcome.CANCELLED, "the client was closed")
+        ask = self._ask(request)
+        hold = self._reserve(ask)
+        if isinstance(hold, Ended):
+            return hold
+        sent_at = self._line.limiter.acquire(self._line.clock, self.remaining_s())
+        if sent_at is None:
+            self._settle(hold, None, None)
+            return self._out_of_time()
+        if self.trail:
+            # what our own pace and the policy made this trip wait, told where the wait began
+            gap = sent_at - self._began - self.trail[-1].latency_s
+            self.trail[-1] = replace(self.trail[-1], slept_s=max(gap, 0.0))
+        self._began = sent_at
+        got = self._line.vendor.send(ask, self._timeout())
+        self._pace(got, sent_at)
+        self._settle(hold, got.usage, self._cost(got), uncertain=_may_be_charged(got))
+        self._note(got)
+        return got
+
+    def _ask(self, request: Request) -> Ask:
+        if request.schema is not None and self.rung is Rung.PROMPT:
+            request = replace(request, system=f"{request.system}\n\n{in_words(request.schema)}".strip())
+        return Ask.of(request, self.rung, takes_temperature=self.takes_temperature)
+
+    def _timeout(self) -> float:
+        return max(min(self._line.terms.policy.attempt_s, self.remaining_s()), 0.01)
+
+    def _pace(self, got: Reply | Fault, sent_at: float) -> None:
+        if isinstance(got, Fault) and got.kind is FaultKind.RATE_LIMITED:
+            cap_s = self._line.terms.policy.cap_s
+            retry_after_s = None if got.retry_after_s is None else min(got.retry_after_s, cap_s)
+            self._line.limiter.limited(self._line.clock.now(), sent_at, retry_after_s)
+        elif isinstance(got, Reply) or got.status is not None:
+            self._line.limiter.passed()
+
+    def _note(self, got: Reply | Fault) -> None:
+        latency_s = self._line.clock.now() - self._began
+        if isinstance(got, Reply):
+            attempt = Attempt("replied", self.rung, "", redact(got.text), got.usage, latency_s)
+        else:
+            attempt = Attempt(got.kind.value, self.rung, redact(got.detail), "", got.usage, latency_s)
+        self.trail.append(attempt)
+
+    # money -------------------------------------------------------------------------------------------------------
+
+    def _reserve(self, ask: Ask) -> Hold | Ended | None:
+        """Wait until the budget has room; None without a budget."""
+        budget = self._line.terms.budget
+        if budget is None:
+            return None
+        most = most_usage(ask.system, ask.messages, ask.schema, ask.max_tokens)
+        while True:
+            hold = budget.reserve(most, self._line.price)
+            if isinstance(hold, Hold):
+                return hold
+            if isinstance(hold, Refused):
+                return Ended(Outcome.OVER_BUDGET, hold.words)
+            assert isinstance(hold, Busy)
+            if self.remaining_s() <= 0 or not self._line.clock.wait(_BUDGET_POLL_S):
+                return Ended(Outcome.OVER_BUDGET, "not asked: the calls under way hold what is left of the budget")
+
+    def _settle(self, hold: Hold | None, usage: Usage | None, cost: float | None, *, uncertain: bool = False) -> None:
+        if self._line.terms.budget is not None and hold is not None:
+            self._line.terms.budget.settle(hold, usage, cost, uncertain=uncertain)
+
+    def _cost(self, got: Reply | Fault) -> float | None:
+        """US dollars of a trip: what the server says it charged, else tokens by the price; also added to the sum."""
+        cost = got.cost_usd if isinstance(got, Reply) else None
+        if cost is None and got.usage is not None:
+            cost = None if self._line.price is None else self._line.price.cost(got.usage)
+        elif cost is None:
+            return 0.0  # no tokens counted, nothing charged as far as anyone can tell
+        known = self.cost_usd is not None or not any(attempt.usage for attempt in self.trail)
+        self.cost_usd = (self.cost_usd or 0.0) + cost if cost is not None and known else None
+        return cost
+
+    # after a fault -----------------------------------------------------------------------------------------------
+
+    def _adapt(self, fault: Fault) -> bool:
+        """After a 400: leave out what the server names, else ask for structure one rung lower."""
+        if fault.kind is not FaultKind.REJECTED:
+            return False
+        sent_one = self._request.temperature is not None and self.takes_temperature
+        if sent_one and "temperature" in fault.detail.lower():
+            self.takes_temperature = self._line.takes_temperature = False
+            return True
+        rungs = self._line.vendor.rungs
+        if self._request.schema is None or self.rung is rungs[-1]:
+            return False
+        self.rung = rungs[rungs.index(self.rung) + 1]
+        return True
+
+    def _wait_or_end(self, fault: Fault, row: int) -> Ended | None:
+        decision = self._line.terms.policy.decide(fault, row, self.remaining_s(), self._line.dice)
+        if isinstance(decision, GiveUp):
+            return Ended(fault.outcome, self._last_words(fault, decision.why))
+        if fault.kind is FaultKind.RATE_LIMITED:
+            return None  # the limiter makes everyone wait
+        if not self._line.clock.wait(decision.sleep_s):
+            return Ended(Outcome.CANCELLED, f"the client was closed after: {fault.detail}")
+        return None
+
+    def _last_words(self, fault: Fault, why: str) -> str:
+        if fault.kind is not FaultKind.UNKNOWN_MODEL:
+            return why
+        names = self._line.vendor.models(self._timeout())
+        if isinstance(names, Fault) or not names:
+            return f"{why} (the server lists no models)"
+        near = difflib.get_close_matches(self._line.vendor.model, names, n=5, cutoff=0.3) or sorted(names)[:8]
+        return f"{why} Names that would work: {', '.join(near)}"
+
+    def _out_of_time(self) -> Ended:
+        last = self.trail[-1] if self.trail else None
+        if self.remaining_s() > 0 and not self._line.clock.wait(0.0):
+            return Ended(Outcome.CANCELLED, "closed while waiting for its turn")
+        told = "" if last is None else f"; the last fault: {last.detail}"
+        return Ended(
+            Outcome.RATE_LIMITED, f"no turn within the deadline of {self._line.terms.policy.total_s:g} s{told}"
+        )
+
+
+def in_words(schema: Mapping[str, Json]) -> str:
+    """The schema as an instruction, for servers that take it no other way and for re-asks."""
+    return f"Answer with a single JSON object and nothing else. It must satisfy this JSON schema:\n{json.dumps(schema)}"
+
+
+_BUDGET_POLL_S = 0.05
+
+
+def _may_be_charged(got: Reply | Fault) -> bool:
+    """Nobody knows what a trip without an answer cost, if the server was at work when we gave up."""
+    return isinstance(got, Fault) and got.kind is FaultKind.TIMEOUT

@@ -1,0 +1,86 @@
+"""What our clients ask of HTTP beyond the SDKs: a deadline for the whole answer, and a close that ends what hangs."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import cache
+from typing import Any
+from weakref import WeakSet
+
+import httpx2
+
+
+class Transport:
+    """Options for an SDK's HTTP client, and the sockets that it opens.
+
+    httpx2 times each read alone, so a server that trickles a byte a second never times out. Event hooks make the read
+    timeout a deadline for the whole body, checked at each chunk: a server that trickles and then hangs is given up
+    after at most one read timeout more.
+
+    Closing a client does not wake a thread that reads from it: the descriptor goes, the wait stays. Shutting the
+    socket down does.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self.closed = False
+
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments of `DefaultHttpxClient`; all clients share the certificates, which take 50 ms to read."""
+        return {"verify": _tls(), "event_hooks": {"request": [self._before], "response": [_watch_body]}}
+
+    def shut_down(self) -> None:
+        """End every exchange under way."""
+        with self._lock:
+            self.closed = True
+            sockets = list(self._sockets)
+        for each in sockets:
+            with suppress(OSError):  # closed already, which is what is wanted
+                each.shutdown(socket.SHUT_RDWR)
+
+    def _before(self, request: httpx2.Request) -> None:
+        timeout_s = request.extensions.get("timeout", {}).get("read")
+        if timeout_s is not None:
+            request.extensions[_DEADLINE] = time.monotonic() + timeout_s
+        request.extensions["trace"] = self._trace
+
+    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            opened = info["return_value"].get_extra_info("socket")
+            with self._lock:
+                self._sockets.add(opened)
+
+
+_DEADLINE = "espalier_deadline"
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return httpx2.create_ssl_context()
+
+
+def _watch_body(response: httpx2.Response) -> None:
+    deadline = response.request.extensions.get(_DEADLINE)
+    if deadline is not None and isinstance(response.stream, httpx2.SyncByteStream):
+        response.stream = _DeadlineStream(response.stream, deadline)
+
+
+class _DeadlineStream(httpx2.SyncByteStream):
+    def __init__(self, stream: httpx2.SyncByteStream, deadline: float) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._stream:
+            if time.monotonic() > self._deadline:
+                raise httpx2.ReadTimeout("the answer trickled past the deadline")
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
