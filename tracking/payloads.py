@@ -7,10 +7,11 @@ string "NaN", "Infinity" or "-Infinity", since JSON has no such numbers.
 
 import math
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -64,7 +65,7 @@ Macs = Annotated[int, Field(ge=1, strict=True)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Real = Annotated[float, PlainSerializer(_spelled)]
-Moment = Annotated[AwareDatetime, PlainSerializer(time_text)]
+Moment = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC)), PlainSerializer(time_text)]
 JsonObject = Annotated[dict[str, Any], BeforeValidator(_plain)]
 JsonValue = Annotated[Any, BeforeValidator(_plain)]
 
