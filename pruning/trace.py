@@ -67,7 +67,8 @@ def trace(model: nn.Module, input_size: tuple[int, int, int]) -> Trace:
     shadow = shadow_of(model)
     tracer = _Tracer(shadow)
     tracer.follow_layers(shadow)
-    image = torch.empty(1, *input_size, device="meta")
+    dtype = next((p.dtype for p in shadow.parameters() if p.is_floating_point()), torch.float32)
+    image = torch.empty(1, *input_size, device="meta", dtype=dtype)
     with torch.inference_mode(), tracer:
         tracer.close(shadow(image))
     return tracer.found

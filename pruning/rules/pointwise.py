@@ -42,8 +42,8 @@ def same_shape(walk: Walk, call: Call) -> None:
     walk.label(call.out, walk.dims(first))
 
 
-@rule("copy_", "fill_", "zero_", "masked_fill_", "masked_fill", "prelu", "where")
-def broadcast_into(walk: Walk, call: Call) -> None:
+@rule("copy_", "fill_", "zero_", "masked_fill_", "masked_fill", "prelu", "where", "hardswish", "hardswish_")
+def untagged(walk: Walk, call: Call) -> None:
     """Pointwise by nature though not tagged so; PReLU's weight follows the channels."""
     if call.name == "prelu" and call.tensor("weight").numel() > 1:
         walk.axes.unite(walk.dims(call.tensor("self"))[1], walk.dims(call.tensor("weight"))[0])

@@ -68,8 +68,7 @@ def addmm(walk: Walk, call: Call) -> None:
 
 @rule("einsum")
 def einsum(walk: Walk, call: Call) -> None:
-    """Equal letters are the same axis. Two operands cost the product of all letters' lengths when a letter is
-    summed away, and half of that (rounded down) when none is: fvcore reads both from numpy's einsum_path."""
+    """Equal letters are the same axis; costs the product of all letters' lengths."""
     equation = call.args["equation"].replace(" ", "")
     if "." in equation or "->" not in equation or len(call.args["tensors"]) != 2:
         raise CannotFollowError(f"einsum {equation!r}")

@@ -1,0 +1,96 @@
+"""Checkpoints come back equal in a fresh process, and damaged ones are refused by what is wrong with them."""
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from pruning.checkpoint import ARCHITECTURE, WEIGHTS, load_pruned, read_architecture, save_pruned
+from pruning.errors import CheckpointError
+from pruning.plan import Plan
+from pruning.proof import random_selection
+from pruning.slicing import slice_model
+
+
+@pytest.fixture
+def saved(resnet: nn.Module, resnet_plan: Plan, tmp_path: Path) -> tuple[Path, nn.Module]:
+    selection = random_selection(resnet_plan, random.Random(0))
+    pruned = slice_model(resnet, resnet_plan, selection)
+    return save_pruned(pruned, resnet_plan, selection, tmp_path / "out", recipe={"proposer": "rules"}), pruned
+
+
+def test_comes_back_equal(saved: tuple[Path, nn.Module], resnet_plan: Plan) -> None:
+    folder, pruned = saved
+    loaded = load_pruned(folder)
+    image = torch.randn(2, 1, 32, 32)
+    assert torch.equal(loaded.module(image), pruned(image))
+    assert loaded.macs == resnet_plan.macs([len(units) for units in loaded.selection])
+    assert loaded.params == sum(p.numel() for p in loaded.module.parameters())
+    assert loaded.spec == resnet_plan.spec
+    assert loaded.metadata["recipe"] == {"proposer": "rules"}
+
+
+@pytest.mark.slow
+def test_comes_back_in_a_fresh_process(saved: tuple[Path, nn.Module]) -> None:
+    folder, pruned = saved
+    script = (
+        "import sys, torch; from pruning.checkpoint import load_pruned; "
+        "print(load_pruned(sys.argv[1]).module(torch.ones(1, 1, 32, 32)).double().sum().item())"
+    )
+    run = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, text=True, check=True)
+    assert float(run.stdout) == pytest.approx(pruned(torch.ones(1, 1, 32, 32)).double().sum().item(), abs=1e-5)
+
+
+def _edit(**changes: object) -> Callable[[Path], None]:
+    def edit(folder: Path) -> None:
+        path = folder / ARCHITECTURE
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    return edit
+
+
+def _truncate(folder: Path) -> None:
+    data = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(data[: len(data) // 2])
+
+
+def _drop(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_truncate, "its hash differs"),
+        (_drop(WEIGHTS), "needs both"),
+        (_drop(ARCHITECTURE), "needs both"),
+        (_edit(macs=1), "its own hash differs"),
+        (_edit(schema=7), "not an architecture of schema 1: schema"),
+        (_edit(spec="resnet"), "not an architecture of schema 1: spec"),
+        (lambda folder: (folder / ARCHITECTURE).write_text("{"), "is not JSON"),
+        (lambda folder: (folder / ARCHITECTURE).write_bytes(b"\xff\xfe"), "is not JSON"),
+        (lambda folder: (folder / ARCHITECTURE).write_text("[]"), "not an architecture"),
+    ],
+)
+def test_damage_is_named(saved: tuple[Path, nn.Module], damage: Callable[[Path], None], message: str) -> None:
+    folder, _ = saved
+    damage(folder)
+    with pytest.raises(CheckpointError, match=message):
+        load_pruned(folder)
+
+
+def test_a_module_of_another_selection_is_not_saved(resnet: nn.Module, resnet_plan: Plan, tmp_path: Path) -> None:
+    selection = random_selection(resnet_plan, random.Random(0))
+    with pytest.raises(CheckpointError, match="pass the selection"):
+        save_pruned(resnet, resnet_plan, selection, tmp_path)
+
+
+def test_the_document_can_be_read_alone(saved: tuple[Path, nn.Module]) -> None:
+    document = read_architecture(saved[0])
+    assert document.allocation == [len(units) for units in document.selection]

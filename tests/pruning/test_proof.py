@@ -1,0 +1,88 @@
+"""The oracle has teeth: a plan that forgets anything is refused."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from pruning.errors import UnsupportedModelError
+from pruning.models import ModelSpec
+from pruning.plan import Plan, build_plan
+from pruning.proof import permutation_error, prove
+from pruning.slicing import slice_model
+from tests.pruning.toys import Residual, Spectral
+
+
+def test_the_right_plan_moves_nothing(resnet: nn.Module, resnet_plan: Plan, vit: nn.Module, vit_plan: Plan) -> None:
+    assert permutation_error(resnet_plan, resnet) < 1e-12
+    assert permutation_error(vit_plan, vit) < 1e-12
+
+
+@pytest.mark.parametrize(
+    "forgotten",
+    [
+        "layer2.0.bn1.running_var",
+        "layer2.0.bn2.bias",
+        "layer2.1.conv2.weight",
+        "layer2.0.downsample.1.weight",
+        "fc.weight",
+    ],
+)
+def test_one_forgotten_tensor_is_found(resnet: nn.Module, resnet_plan: Plan, forgotten: str) -> None:
+    rest = {name: owners for name, owners in resnet_plan.parameters.items() if name != forgotten}
+    broken = dataclasses.replace(resnet_plan, parameters=rest)
+    assert permutation_error(broken, resnet) > 1e-4
+    with pytest.raises(UnsupportedModelError, match="permutation of units"):
+        prove(broken, resnet)
+
+
+@pytest.mark.parametrize("forgotten", ["pos_embed", "blocks.0.attn.qkv.bias", "blocks.3.norm2.weight", "norm.bias"])
+def test_one_forgotten_tensor_of_a_transformer_is_found(vit: nn.Module, vit_plan: Plan, forgotten: str) -> None:
+    rest = {name: owners for name, owners in vit_plan.parameters.items() if name != forgotten}
+    assert permutation_error(dataclasses.replace(vit_plan, parameters=rest), vit) > 1e-4
+
+
+def test_the_failing_layer_is_named(resnet: nn.Module, resnet_plan: Plan) -> None:
+    rest = {n: owners for n, owners in resnet_plan.parameters.items() if n != "layer3.1.bn1.weight"}
+    with pytest.raises(UnsupportedModelError, match=r"layer3\.1\.conv1"):
+        prove(dataclasses.replace(resnet_plan, parameters=rest), resnet)
+
+
+def test_a_wrong_price_is_found(resnet: nn.Module, resnet_plan: Plan) -> None:
+    pytest.importorskip("fvcore")
+    broken = dataclasses.replace(resnet_plan, macs_polynomial=resnet_plan.variant_polynomial)
+    with pytest.raises(UnsupportedModelError, match="counting MACs"):
+        prove(broken, resnet)
+
+
+def test_a_forgotten_attribute_is_found(vit: nn.Module, vit_plan: Plan) -> None:
+    rest = tuple(cut for cut in vit_plan.attributes if cut.attribute != "num_heads")
+    with pytest.raises(UnsupportedModelError, match="forward of a sliced model"):
+        prove(dataclasses.replace(vit_plan, attributes=rest), vit)
+
+
+def test_an_operation_without_a_rule_is_refused_by_name() -> None:
+    with pytest.raises(UnsupportedModelError, match="svd") as refusal:
+        build_plan(Spectral(), ModelSpec("toy", 2, (3, 8, 8)))
+    assert refusal.value.operation.startswith("aten.")
+
+
+def test_a_network_with_nothing_to_cut_is_refused() -> None:
+    with pytest.raises(UnsupportedModelError, match="no channels"):
+        build_plan(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 2)), ModelSpec("toy", 2, (3, 8, 8)))
+
+
+def test_cut_channels_that_are_silenced_instead_give_the_same_output() -> None:
+    """The other oracle: with its weights at zero a channel says nothing, so cutting it changes nothing."""
+    torch.manual_seed(0)
+    model = Residual().double().eval()
+    plan = build_plan(model, ModelSpec("toy", 2, (3, 8, 8)))
+    selection = ((0, 3), (1, 2, 5))
+    image = torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    small = slice_model(model, plan, selection)(image)
+    with torch.no_grad():
+        for parameter, silent in ((model.stem, [1, 2]), (model.enter, [0, 3, 4]), (model.leave, [1, 2])):
+            parameter.weight[silent] = 0
+            parameter.bias[silent] = 0  # type: ignore[index]
+    torch.testing.assert_close(model(image), small, rtol=1e-12, atol=1e-12)
