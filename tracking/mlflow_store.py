@@ -87,7 +87,7 @@ def unreachable(uri: str) -> Iterator[None]:
     except TrackingError:
         raise
     except Exception as error:  # the border to a service: dozens of classes from four libraries
-        raise MlflowUnreachableError(without_password(uri), _first_line(error)) from error
+        raise MlflowUnreachableError(without_password(uri), _in_short(error)) from error
 
 
 def _create(store: Store, name: str) -> Any:
@@ -124,7 +124,18 @@ def _client(uri: str) -> Any:
     return mlflow.MlflowClient(tracking_uri=uri)
 
 
-def _first_line(error: Exception) -> str:
+def _in_short(error: Exception) -> str:
+    """What the network said, when it was the network, and otherwise the first line of the error itself."""
+    for cause in _causes(error):
+        if isinstance(cause, ConnectionError | TimeoutError | socket.gaierror):
+            return cause.strerror or str(cause) or type(cause).__name__
     lines = str(error).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     return text if len(text) <= 300 else text[:297] + "..."
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    at: BaseException | None = error
+    while at is not None:
+        yield at
+        at = at.__cause__ or at.__context__

@@ -118,9 +118,8 @@ class MlflowMirror(Tracker):
             self._reason = reason
             self._failures += 1
             self._retry_at = time.monotonic() + self._retry_s
-            state = self._state()
+            _save(self._state(), self._run)  # before anybody is told: who was told may look
             self._wake.notify_all()
-        _save(state, self._run)
 
     def _state(self) -> TrackingState:
         missing = len(self._events) - self._written

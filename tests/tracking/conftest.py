@@ -1,0 +1,50 @@
+"""One MLflow store for all tests of a session: making a fresh one costs seconds of migrations."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.tracking.samples import written_run
+from tracking.mlflow_store import Store, connect
+from tracking.runs import RunDir
+
+_names = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def mlflow_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def store(mlflow_uri: str) -> Store:
+    return connect(mlflow_uri, create=True)
+
+
+@pytest.fixture
+def experiment(store: Store) -> str:
+    """A name that no other test uses."""
+    return f"experiment-{next(_names)}"
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., RunDir]:
+    """A finished run's folder; each has its own id, also across tests."""
+
+    def make(**start: object) -> RunDir:
+        return written_run(tmp_path / "runs", run_id=f"run-{next(_names)}", **start)
+
+    return make
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """MLflow's HTTP client gives up at once, so that a test of a dead server is short."""
+    before = dict(os.environ)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    yield
+    assert {name for name in before if name.startswith("MLFLOW")} <= set(os.environ)
