@@ -23,11 +23,11 @@ def absolute_uri(uri: str) -> str:
     scheme = _scheme(uri)
     if scheme in _WEB | _DATABASES:
         if not urlsplit(uri).hostname:
-            raise TrackingUriError(uri, "it names no host")
+            raise TrackingUriError(without_password(uri), "it names no host")
         return uri
     if scheme in {"", "file"}:
-        raise TrackingUriError(uri, "a plain folder is no store any more since MLflow 3")
-    raise TrackingUriError(uri, f"{scheme!r} is no kind of store that is known here")
+        raise TrackingUriError(without_password(uri), "a plain folder is no store any more since MLflow 3")
+    raise TrackingUriError(without_password(uri), f"{scheme!r} is no kind of store that is known here")
 
 
 def sqlite_path(uri: str) -> Path | None:
@@ -59,16 +59,17 @@ def artifact_location(uri: str, experiment: str) -> str | None:
 
 def without_password(uri: str) -> str:
     """``uri`` fit to be shown and written down."""
-    return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", uri)
+    hidden = re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", uri)
+    return re.sub(r"(?<=[?&]password=)[^&]*", "***", hidden)
 
 
 def _absolute_sqlite(uri: str) -> str:
     name, mark, query = uri.removeprefix(_SQLITE).partition("?")
     if not name:
-        raise TrackingUriError(uri, "it names no file, and a database in memory would be lost")
+        raise TrackingUriError(without_password(uri), "it names no file, and a database in memory would be lost")
     path = Path(os.path.abspath(Path(name).expanduser()))  # noqa: PTH100 - resolve() would follow a link to the file
     if not path.parent.is_dir():
-        raise TrackingUriError(uri, f"the folder {path.parent} does not exist")
+        raise TrackingUriError(without_password(uri), f"the folder {path.parent} does not exist")
     return f"{_SQLITE}{path}{mark}{query}"
 
 
