@@ -45,7 +45,7 @@ class MlflowMirror(Tracker):
                 self._events.append(event)
                 self._wake.notify_all()
 
-    def flush(self, timeout_s: float = 10.0) -> TrackingState:
+    def flush(self, timeout_s: float = 30.0) -> TrackingState:
         with self._wake:
             failures, goal = self._failures, len(self._events)
             self._retry_at = 0.0
@@ -55,7 +55,7 @@ class MlflowMirror(Tracker):
             )
             return self._state()
 
-    def close(self, timeout_s: float = 30.0) -> TrackingState:
+    def close(self, timeout_s: float = 60.0) -> TrackingState:
         with self._wake:
             self._closing = True
             self._wake.notify_all()

@@ -3,9 +3,25 @@
 from collections import Counter
 
 from tracking.events import TrialState
-from tracking.payloads import LlmCall, Proposed, TrialEnded
+from tracking.payloads import Decision, LlmCall, Payload, Proposed, TrialEnded
+
+COMMON_START = "start"
+"""The proposer of the first strategy, which all arms share."""
+MISSED = "turned_back_missed"
+"""The decision that sends a strategy back unmeasured, for its MACs: only without projection."""
 
 _BY_STATE = tuple(f"trials_{state.value}" for state in TrialState)
+
+
+def is_revision(payload: Payload) -> bool:
+    """Whether a proposer's own MACs, before any projection, fell outside the band. The common start is nobody's own."""
+    match payload:
+        case Proposed():
+            return not payload.in_band and payload.proposer != COMMON_START
+        case Decision():
+            return payload.decision == MISSED
+        case _:
+            return False
 
 
 class Totals:
@@ -17,8 +33,9 @@ class Totals:
         self._best: float | None = None
 
     @property
-    def proposed(self) -> int:
-        return self._counts["trials_proposed"]
+    def asked(self) -> int:
+        """Strategies that came from a proposer, those that were sent back included."""
+        return self._counts["trials_proposed"] + self._counts["turned_back"]
 
     @property
     def ended(self) -> int:
@@ -29,10 +46,10 @@ class Totals:
     def llm_calls(self) -> int:
         return self._counts["llm_calls"]
 
-    def propose(self, payload: Proposed) -> dict[str, float]:
-        """A *revision* is a proposal whose own MACs, before projection, fell outside the band."""
-        self._counts["trials_proposed"] += 1
-        self._counts["revisions"] += not payload.in_band
+    def propose(self, payload: Proposed | Decision) -> dict[str, float]:
+        """A strategy becomes a trial, or is sent back."""
+        self._counts["trials_proposed" if isinstance(payload, Proposed) else "turned_back"] += 1
+        self._counts["revisions"] += is_revision(payload)
         return self._named("trials_proposed", "revisions")
 
     def end_trial(self, payload: TrialEnded) -> dict[str, float]:

@@ -48,11 +48,11 @@ class Tracker(ABC):
         """Take one event and return at once. An event that was fed before is passed over."""
 
     @abstractmethod
-    def flush(self, timeout_s: float = 10.0) -> TrackingState:
+    def flush(self, timeout_s: float = 30.0) -> TrackingState:
         """Wait until all that was fed is in the view, or is known not to be, or the time is up."""
 
     @abstractmethod
-    def close(self, timeout_s: float = 30.0) -> TrackingState:
+    def close(self, timeout_s: float = 60.0) -> TrackingState:
         """Flush, hand over the files of the run's folder, and stop. A second call gives the same answer."""
 
 
@@ -65,8 +65,8 @@ class NullTracker(Tracker):
     def feed(self, event: Event) -> None:
         self._seq = max(self._seq, event.seq)
 
-    def flush(self, timeout_s: float = 10.0) -> TrackingState:
+    def flush(self, timeout_s: float = 30.0) -> TrackingState:
         return TrackingState(in_sync=True, synced_seq=self._seq)
 
-    def close(self, timeout_s: float = 30.0) -> TrackingState:
+    def close(self, timeout_s: float = 60.0) -> TrackingState:
         return self.flush(timeout_s)

@@ -14,6 +14,7 @@ from tracking.operations import FINETUNE, RUN, Attach, Begin, Finish, Log, Opera
 from tracking.params import flatten, shortened
 from tracking.payloads import (
     BaseReady,
+    Decision,
     Evaluated,
     Exported,
     FinetuneEnded,
@@ -31,7 +32,7 @@ from tracking.payloads import (
     TrialStarted,
     Winner,
 )
-from tracking.totals import Totals
+from tracking.totals import Totals, is_revision
 
 _NOTE = "mlflow.note.content"
 """The tag that MLflow's page shows as a run's description."""
@@ -51,6 +52,7 @@ class Translation:
             BaseReady: self._base_ready,
             PlanReady: self._plan_ready,
             Proposed: self._proposed,
+            Decision: self._decision,
             LlmCall: self._llm_call,
             TrialStarted: self._trial_started,
             Rung: self._rung,
@@ -67,7 +69,7 @@ class Translation:
         }
 
     def translate(self, event: Event) -> tuple[Operation, ...]:
-        """What this event asks for; nothing for a kind that MLflow does not show (decisions stay in the ledger)."""
+        """What this event asks for; nothing for a kind that MLflow does not show."""
         self._time_ms = _milliseconds(event.time)
         view = self._views.get(type(event.payload))
         return () if view is None else view(event.payload)
@@ -112,7 +114,13 @@ class Translation:
     def _proposed(self, payload: Proposed) -> tuple[Operation, ...]:
         self._proposals[payload.trial] = payload
         figures = self._totals.propose(payload)
-        return (self._log(RUN, figures, step=self._totals.proposed),)
+        return (self._log(RUN, figures, step=self._totals.asked),)
+
+    def _decision(self, payload: Decision) -> tuple[Operation, ...]:
+        """Reasons stay in the ledger; a strategy that was sent back counts as a revision."""
+        if not is_revision(payload):
+            return ()
+        return (self._log(RUN, self._totals.propose(payload), step=self._totals.asked),)
 
     def _llm_call(self, payload: LlmCall) -> tuple[Operation, ...]:
         figures = self._totals.call_llm(payload) | {"llm_latency_s": payload.latency_s}
@@ -231,7 +239,7 @@ class Translation:
             tags["espalier.error"] = shortened(payload.error, 4000)
         left = tuple(Finish(part, Status.KILLED, self._time_ms) for part in dict.fromkeys(self._open))
         self._open.clear()
-        last = self._totals.proposed + 1
+        last = self._totals.asked + 1
         end = Finish(RUN, _RUN_STATUS[payload.status], self._time_ms)
         return (*left, self._log(RUN, self._totals.trials() | {"wall_s": payload.wall_s}, step=last, tags=tags), end)
 

@@ -161,6 +161,14 @@ def test_decisions_stay_in_the_ledger() -> None:
     assert operations([Decision(decision="widen", reason="stalled")]) == []
 
 
+def test_revisions_are_the_proposers_own_misses() -> None:
+    start = proposed(0, in_band=False).model_copy(update={"proposer": "start"})
+    sent_back = Decision(decision="turned_back_missed", reason="2,000 MACs")
+    repeated = Decision(decision="turned_back_repeated", reason="as trial 1")
+    figures = last_figures([run_started(), start, proposed(1, in_band=False), sent_back, repeated, proposed(2)])
+    assert (figures["trials_proposed"], figures["revisions"]) == (3, 2)
+
+
 def test_a_resumed_run_runs_again() -> None:
     end = RunEnded(status=RunStatus.INTERRUPTED, error=None, wall_s=1)
     begun = [op for op in operations([run_started(), end, Resumed(from_seq=2)]) if isinstance(op, Begin)]
