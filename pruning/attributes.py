@@ -1,11 +1,14 @@
 """Numbers that layers keep about their own widths (`out_channels`, `num_heads`), found when the plan is made.
 
 Standard layers name the attribute. Elsewhere a forward pass writes a length into a reshape or a split; the
-attribute of that layer with the same value is where it came from. A length that comes from the tensor itself
-(`x.shape[1]`) needs nothing; the plan's proof runs really sliced models, so a number missed here cannot hide.
+attribute of that layer with the same value, alone or in a tuple, is where it came from. A length that came from
+a tensor needs nothing when it is the tensor's own; when it is another tensor's (`x.reshape(B, N, C)` with the C of
+the layer's input), the two axes must stay equally long, and `tie` makes them one. Which of these it was shows when
+a really sliced model is traced: the plan does that every time, so a number missed here cannot hide.
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 from torch import nn
 
@@ -14,13 +17,16 @@ from pruning.blueprint import AttributeCut
 from pruning.grouping import OwnerTable
 from pruning.trace import Statement, Trace
 
+# An attribute's name, and the position in it if it is a tuple or a list.
+_Place = tuple[str, int | None]
+
 
 def hold_ambiguous(trace: Trace, model: nn.Module) -> None:
     """Fix axes that share one attribute's value but are not the same axis: which of them it states is unknown."""
-    stated: dict[tuple[str, str], set[Axis]] = defaultdict(set)
+    stated: dict[tuple[str, _Place], set[Axis]] = defaultdict(set)
     for statement in _open_statements(trace):
-        for attribute in _candidates(model, trace, statement):
-            stated[statement.layer, attribute].add(trace.axes.find(statement.axes[0]))
+        for place, axis in _places(model, trace, statement):
+            stated[statement.layer, place].add(trace.axes.find(axis))
     for axes in stated.values():
         if len(axes) > 1:
             for axis in axes:
@@ -28,23 +34,52 @@ def hold_ambiguous(trace: Trace, model: nn.Module) -> None:
 
 
 def attribute_cuts(trace: Trace, model: nn.Module, table: OwnerTable) -> tuple[AttributeCut, ...]:
-    """Every attribute that must change when its owners are cut."""
-    found: dict[tuple[str, str], AttributeCut] = {}
+    """Every attribute that must change when its owner is cut."""
+    found: dict[tuple[str, _Place], AttributeCut] = {}
     for statement in _open_statements(trace):
-        for attribute in _candidates(model, trace, statement):
-            cut = AttributeCut(statement.layer, attribute, tuple(table.place(axis) for axis in statement.axes))
-            found[statement.layer, attribute] = cut
+        for place, axis in _places(model, trace, statement):
+            found[statement.layer, place] = AttributeCut(statement.layer, *place, table.place(axis))
     return tuple(found.values())
+
+
+def tie(trace: Trace, layer: str) -> bool:
+    """Make one axis of each length that `layer` wrote as a number and an axis of its inputs that is as long.
+    Returns whether there was any such pair that was not one already."""
+    tied = False
+    for statement in _open_statements(trace):
+        if statement.layer != layer or statement.attribute is not None:
+            continue
+        for axis in trace.inputs.get(layer, ()):
+            written = statement.axes[0]
+            if trace.axes.size(axis) == trace.axes.size(written) and trace.axes.find(axis) != trace.axes.find(written):
+                trace.axes.unite(axis, written)
+                tied = True
+    return tied
 
 
 def _open_statements(trace: Trace) -> list[Statement]:
     return [s for s in trace.statements if not all(trace.axes.is_fixed(axis) for axis in s.axes)]
 
 
-def _candidates(model: nn.Module, trace: Trace, statement: Statement) -> list[str]:
-    sizes = tuple(trace.axes.size(axis) for axis in statement.axes)
+def _places(model: nn.Module, trace: Trace, statement: Statement) -> Iterator[tuple[_Place, Axis]]:
+    """Where in the layer's attributes a statement's lengths stand."""
     numbers = vars(model.get_submodule(statement.layer))
-    if statement.attribute is not None:
-        value = numbers.get(statement.attribute)
-        return [statement.attribute] if value == sizes[0] or value == sizes else []
-    return [name for name, value in numbers.items() if type(value) is int and value == sizes[0] and name[0] != "_"]
+    if statement.attribute is None:
+        axis = statement.axes[0]
+        for name, value in numbers.items():
+            if name[0] != "_":
+                yield from ((place, axis) for place in _equal(name, value, trace.axes.size(axis)))
+        return
+    value = numbers.get(statement.attribute)
+    if isinstance(value, int):
+        yield (statement.attribute, None), statement.axes[0]
+    elif isinstance(value, (tuple, list)):
+        for position, axis in enumerate(statement.axes):
+            yield (statement.attribute, position), axis
+
+
+def _equal(name: str, value: object, size: int) -> Iterator[_Place]:
+    if type(value) is int and value == size:
+        yield name, None
+    elif isinstance(value, (tuple, list)) and all(type(number) is int for number in value):
+        yield from ((name, position) for position, number in enumerate(value) if number == size)

@@ -67,11 +67,17 @@ class IsomorphicSet:
 
 @dataclass(frozen=True, slots=True)
 class AttributeCut:
-    """A number in a layer that states lengths: one owner, or several for a tuple such as `normalized_shape`."""
+    """A number in a layer that states a length.
+
+    Attributes:
+        position: in a tuple such as `normalized_shape`; None for a plain number.
+        owner: of the axis whose length it is, as an index into `Plan.owners`.
+    """
 
     layer: str
     attribute: str
-    owners: tuple[int, ...]
+    position: int | None
+    owner: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from pruning.axes import Axis, Form
@@ -36,7 +37,8 @@ def grouped(trace: Trace, model: nn.Module) -> tuple[tuple[Group, ...], tuple[Is
         Group(index, _name(uses[leaf], kinds[leaf]), trace.axes.size(leaf), kinds[leaf], -1, _layers(uses[leaf]))
         for index, leaf in enumerate(uses)
     ]
-    signatures = [_signature(draft, uses[leaf], model) for draft, leaf in zip(drafts, uses, strict=True)]
+    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
+    signatures = [_signature(draft, uses[leaf], model, tensors) for draft, leaf in zip(drafts, uses, strict=True)]
     sets = _sets(drafts, signatures)
     belongs = {member: s.index for s in sets for member in s.groups}
     names = _distinct([draft.name for draft in drafts])
@@ -133,9 +135,10 @@ def _distinct(names: list[str]) -> list[str]:
     return distinct
 
 
-def _signature(group: Group, uses: list[_Use], model: nn.Module) -> tuple[object, ...]:
+def _signature(
+    group: Group, uses: list[_Use], model: nn.Module, tensors: Mapping[str, torch.Tensor]
+) -> tuple[object, ...]:
     """Kind, units, and for every use the layer's type, which of its parameters and dimensions, and the kernel."""
-    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
     around = Counter(
         (
             type(model.get_submodule(_layer(use.parameter))).__name__,

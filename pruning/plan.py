@@ -1,10 +1,11 @@
 """Make a plan: trace the model, group its channels, price it, and let it prove itself."""
 
 import math
+import random
 
 from torch import nn
 
-from pruning.attributes import attribute_cuts, hold_ambiguous
+from pruning.attributes import attribute_cuts, hold_ambiguous, tie
 from pruning.blueprint import (
     Allocation,
     AttributeCut,
@@ -19,9 +20,10 @@ from pruning.grouping import OwnerTable, grouped
 from pruning.models import ModelSpec
 from pruning.owners import Fixed, Terms, add, evaluate, multiply
 from pruning.polynomial import Polynomial
-from pruning.proof import prove
+from pruning.proof import prove, random_selection
 from pruning.rules.registry import CostKind
-from pruning.trace import Cost, Trace, trace
+from pruning.slicing import slice_model
+from pruning.trace import Cost, Trace, shadow_of, trace
 
 __all__ = [
     "Allocation",
@@ -46,8 +48,18 @@ def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Pla
     Raises:
         UnsupportedModelError: an operation could not be followed, nothing can be cut, or the proof failed.
     """
-    found = trace(model, spec.input_size)
-    hold_ambiguous(found, model)
+    shadow = shadow_of(model)
+    found = trace(shadow, spec.input_size)
+    hold_ambiguous(found, shadow)
+    plan = _drafted(found, shadow, spec)
+    while (stop := _first_stop(plan, shadow)) is not None:
+        if not tie(found, stop.layer):
+            raise stop
+        plan = _drafted(found, shadow, spec)
+    return prove(plan, model) if verify else plan
+
+
+def _drafted(found: Trace, model: nn.Module, spec: ModelSpec) -> Plan:
     groups, sets, table = grouped(found, model)
     if not groups:
         raise UnsupportedModelError("", "the whole network", "it has no channels that could be cut")
@@ -55,7 +67,7 @@ def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Pla
     cuts = _parameter_cuts(found, table)
     macs = _priced(found.costs, table)
     params = _counted(model, found, table)
-    plan = Plan(
+    return Plan(
         spec=spec,
         groups=groups,
         sets=sets,
@@ -70,7 +82,19 @@ def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Pla
         params_polynomial=Polynomial(params, full),
         proof="unverified: built with verify=False",
     )
-    return prove(plan, model) if verify else plan
+
+
+def _first_stop(plan: Plan, model: nn.Module) -> UnsupportedModelError | None:
+    """Trace a model that is really sliced, every group to another width: it must run and cost what the plan says."""
+    selection = random_selection(plan, random.Random(0))  # noqa: S311 - a sample, not a secret
+    planned = plan.macs([len(units) for units in selection])
+    try:
+        costs = trace(slice_model(model, plan, selection), plan.spec.input_size).macs()
+    except UnsupportedModelError as stop:
+        return UnsupportedModelError(stop.layer, f"{stop.operation} of a sliced model", stop.reason)
+    if costs != planned:
+        return UnsupportedModelError("", "counting MACs", f"planned {planned:,}, a sliced model costs {costs:,}")
+    return None
 
 
 def _parameter_cuts(found: Trace, table: OwnerTable) -> dict[str, tuple[int, ...]]:

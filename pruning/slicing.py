@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pruning.blueprint import Plan
+from pruning.blueprint import Group, GroupKind, Plan
 from pruning.errors import AllocationError
 from pruning.owners import evaluate
 from pruning.trace import unfuse_attention
@@ -29,6 +29,7 @@ def slice_model(model: nn.Module, plan: Plan, selection: Selection) -> nn.Module
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         memo[id(tensor)] = _cut(tensor, [kept[i] for i in plan.parameters.get(name, ())])
     pruned = copy.deepcopy(model, memo)
+    _forget(pruned)
     _follow(pruned, plan, [len(units) for units in selection])
     return pruned
 
@@ -54,11 +55,31 @@ def _cut(tensor: torch.Tensor, kept: Sequence[torch.Tensor]) -> torch.Tensor:
     return nn.Parameter(result, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else result
 
 
+def _forget(pruned: nn.Module) -> None:
+    """Layers that keep what they derived from their weights for evaluation (timm's attention biases) drop it on
+    entering training."""
+    modes = [(module, module.training) for module in pruned.modules()]
+    pruned.train()
+    for module, training in modes:
+        module.training = training
+
+
 def _follow(pruned: nn.Module, plan: Plan, allocation: Sequence[int]) -> None:
     """Let the layers' own numbers say what they now are."""
     widths = [evaluate(owner.width(), allocation) for owner in plan.owners]
     for cut in plan.attributes:
-        module = pruned.get_submodule(cut.layer)
-        before, now = getattr(module, cut.attribute), [widths[i] for i in cut.owners]
-        setattr(module, cut.attribute, now[0] if isinstance(before, int) else tuple(now))
-    unfuse_attention(pruned)
+        numbers, width = vars(pruned.get_submodule(cut.layer)), widths[cut.owner]
+        value = numbers[cut.attribute]
+        if cut.position is not None:
+            width = type(value)([*value[: cut.position], width, *value[cut.position + 1 :]])
+        numbers[cut.attribute] = width
+    for group, kept in zip(plan.groups, allocation, strict=True):
+        if group.kind is GroupKind.HEAD_DIMS and kept < group.units:
+            _keep_scale(pruned, group)
+
+
+def _keep_scale(pruned: nn.Module, group: Group) -> None:
+    """Attention divides by the root of its dims. The weights were trained with the root that the layer remembers;
+    torch's fused attention takes it from the cut tensors instead, so such a layer computes unfused."""
+    for layer in group.layers:
+        unfuse_attention(pruned.get_submodule(layer.rpartition(".")[0]))

@@ -6,6 +6,7 @@ labels its outputs' dimensions with axes and charges its MACs as a product of ax
 """
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -48,7 +49,9 @@ class Trace:
     Attributes:
         parameters: parameter or buffer name → an axis per dimension, in the order of first use.
         costs: in order of execution.
+        statements: lengths that layers state as numbers.
         roles: what leaves were seen doing.
+        inputs: layer → the axes of all tensors that it was called with.
     """
 
     axes: Axes = field(default_factory=Axes)
@@ -56,6 +59,11 @@ class Trace:
     costs: list[Cost] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
     roles: list[tuple[Axis, Role]] = field(default_factory=list)
+    inputs: dict[str, tuple[Axis, ...]] = field(default_factory=dict)
+
+    def macs(self) -> int:
+        """What the traced model costs."""
+        return sum(cost.times * math.prod(self.axes.size(axis) for axis in cost.factors) for cost in self.costs)
 
 
 def trace(model: nn.Module, input_size: tuple[int, int, int]) -> Trace:
@@ -66,11 +74,11 @@ def trace(model: nn.Module, input_size: tuple[int, int, int]) -> Trace:
     """
     shadow = shadow_of(model)
     tracer = _Tracer(shadow)
-    tracer.follow_layers(shadow)
+    tracer.follow(shadow)
     dtype = next((p.dtype for p in shadow.parameters() if p.is_floating_point()), torch.float32)
     image = torch.empty(1, *input_size, device="meta", dtype=dtype)
     with torch.inference_mode(), tracer:
-        tracer.close(shadow(image))
+        tracer.close(tracer.run(shadow, image))
     return tracer.found
 
 
@@ -143,13 +151,24 @@ class _Tracer(TorchDispatchMode):
 
     # ---- following the run
 
-    def follow_layers(self, model: nn.Module) -> None:
+    def follow(self, model: nn.Module) -> None:
         for name, module in model.named_modules():
             module.register_forward_pre_hook(partial(self._enter, name))
             module.register_forward_hook(self._leave)
 
-    def _enter(self, name: str, *_: object) -> None:
+    def run(self, model: nn.Module, image: torch.Tensor) -> object:
+        try:
+            return model(image)
+        except UnsupportedModelError:
+            raise
+        except Exception as problem:
+            reason = " ".join(f"{type(problem).__name__}: {problem}".split())[:300]
+            raise UnsupportedModelError(self._layers[-1], "forward", reason) from problem
+
+    def _enter(self, name: str, _module: nn.Module, args: tuple[object, ...]) -> None:
         self._layers.append(name)
+        tensors = [value for value in args if isinstance(value, torch.Tensor)]
+        self.found.inputs[name] = tuple(axis for tensor in tensors for axis in self.dims(tensor))
 
     def _leave(self, *_: object) -> None:
         self._layers.pop()

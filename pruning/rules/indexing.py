@@ -88,8 +88,21 @@ def chunk(walk: Walk, call: Call) -> None:
             walk.axes.fix(piece)
 
 
-@rule("split", "split_with_sizes", "unsafe_split")
+@rule("split", "unsafe_split")
 def split(walk: Walk, call: Call) -> None:
+    """Parts of one length that was written as a number, or as a part of the whole's."""
+    x, dim = call.tensor("self"), call.args["dim"]
+    whole = walk.dims(x)[dim]
+    if "split_size" not in call.args:
+        split_with_sizes(walk, call)
+        return
+    chunk(walk, call)
+    walk.written(call.out[0].shape[dim], walk.dims(call.out[0])[dim])
+    walk.written(x.shape[dim], whole)
+
+
+@rule("split_with_sizes")
+def split_with_sizes(walk: Walk, call: Call) -> None:
     """Parts of lengths that were written as numbers."""
     for piece, out in zip(_pieces(walk, call), call.out, strict=True):
         walk.written(out.shape[call.args["dim"]], piece)
