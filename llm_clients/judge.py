@@ -104,18 +104,19 @@ _WORDS_LIMIT = 5  # errors worth telling at once
 _BRACKETS_LIMIT = 200  # places in prose at which JSON is looked for
 
 
-def _strict(text: str) -> Json:
-    def refuse(constant: str) -> Json:
-        raise ValueError(f"{constant} is not JSON")  # Python's parser takes NaN and Infinity
+def _refuse(constant: str) -> Json:
+    raise ValueError(f"{constant} is not JSON")  # Python's parser takes NaN and Infinity
 
+
+def _strict(text: str) -> Json:
     try:
-        return json.loads(text, parse_constant=refuse)
+        return json.loads(text, parse_constant=_refuse)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
 def _in_prose(text: str) -> tuple[Json, Form] | None:
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(parse_constant=_refuse)
     best: tuple[int, Json] | None = None
     position = 0
     for _ in range(_BRACKETS_LIMIT):

@@ -82,7 +82,9 @@ class AdaptiveLimiter:
             self._wall = self._rate
             self._rate = max(self._rate / 2, _SLOWEST)
             return
-        measured = len(taken) / (sent_at - taken[0])
+        # the pause after the last 429 counts: what a bucket saved up meanwhile is not its rate
+        began = taken[0] if self._cut_at == float("-inf") else self._cut_at
+        measured = (len(taken) + 0.5) / (sent_at - began)
         self._wall = min(self._rate, measured)
         self._rate = max(self._wall * _BELOW_THE_WALL, _SLOWEST)
 

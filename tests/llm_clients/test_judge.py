@@ -1,0 +1,99 @@
+"""Finding the JSON, and saying what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_clients.errors import LLMConfigurationError
+from llm_clients.judge import Form, Problem, check_schema, find_json, judge, validate_text
+from llm_clients.request import Outcome
+from llm_clients.vendors.base import Reply
+from tests.llm_clients.support import ANSWER, SCHEMA
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+PROSE = st.text(alphabet=st.characters(exclude_characters="{}[]`"), max_size=40)
+
+
+@given(VALUES)
+def test_whole_json_is_found(value: Any) -> None:
+    assert find_json(json.dumps(value)) == (value, Form.JSON)
+
+
+@given(st.dictionaries(st.text(), VALUES, min_size=1), PROSE, PROSE)
+def test_json_in_prose_is_found_and_named_so(value: dict[str, Any], before: str, after: str) -> None:
+    found = find_json(f"Sure: {before} {json.dumps(value)} {after}.")
+    assert found == (value, Form.PROSE)
+
+
+@given(st.dictionaries(st.text(), VALUES), PROSE)
+def test_json_in_a_fence_is_found_and_named_so(value: dict[str, Any], before: str) -> None:
+    assert find_json(f"{before}\n```json\n{json.dumps(value)}\n```\n") == (value, Form.FENCED)
+
+
+@given(st.text())
+def test_no_text_is_too_strange(text: str) -> None:
+    verdict = validate_text(text, SCHEMA)
+    assert verdict.outcome is Outcome.INVALID
+    assert verdict.error
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 50_000, "9" * 10_000, '{"ratios": NaN}', "\x00", ""])
+def test_loops_of_a_broken_model_are_parse_errors(text: str) -> None:
+    assert validate_text(text, SCHEMA).problem is Problem.PARSE
+
+
+@pytest.mark.parametrize(
+    ("value", "problem", "words"),
+    [
+        ({**ANSWER, "ratios": [0.5, 1.5]}, Problem.RANGE, "$.ratios[1]: 1.5 is greater than the maximum of 1"),
+        ({**ANSWER, "ratios": [0.5]}, Problem.RANGE, "$.ratios: [0.5] is too short"),
+        ({"ratios": [0.5, 0.5]}, Problem.SCHEMA, "'importance' is a required property"),
+        ({**ANSWER, "ratios": ["half", 0.5]}, Problem.SCHEMA, "'half' is not of type 'number'"),
+        ({**ANSWER, "ratios": [2, 0.5], "more": 1}, Problem.SCHEMA, "'more' was unexpected"),
+        ([ANSWER], Problem.SCHEMA, "is not of type 'object'"),
+    ],
+)
+def test_the_validators_words(value: Any, problem: Problem, words: str) -> None:
+    verdict = validate_text(json.dumps(value), SCHEMA)
+    assert (verdict.outcome, verdict.problem, verdict.value) == (Outcome.INVALID, problem, None)
+    assert words in (verdict.error or "")
+
+
+def test_many_errors_are_told_in_short() -> None:
+    schema = {"type": "array", "items": {"type": "number"}}
+    verdict = validate_text(json.dumps(["x" * 1000] * 50), schema)
+    assert verdict.error is not None
+    assert verdict.error.endswith("; and 45 more")
+    assert len(verdict.error) < 2000
+
+
+def _reply(text: str, **options: Any) -> Reply:
+    return Reply(text=text, model="scripted", stop_reason="stop", usage=None, **options)
+
+
+def test_a_cut_answer_counts_only_when_it_is_whole_all_the_same() -> None:
+    whole, half = json.dumps(ANSWER), json.dumps(ANSWER)[:20]
+    assert judge(_reply(whole, truncated=True), SCHEMA).outcome is Outcome.ANSWERED
+    assert judge(_reply(half, truncated=True), SCHEMA).outcome is Outcome.TRUNCATED
+    assert judge(_reply(half), SCHEMA).outcome is Outcome.INVALID
+    assert judge(_reply("free", truncated=True), None).outcome is Outcome.TRUNCATED
+
+
+def test_the_text_of_a_refusal_is_no_answer() -> None:
+    verdict = judge(_reply(json.dumps(ANSWER), refusal="no"), SCHEMA)
+    assert (verdict.outcome, verdict.value, verdict.detail) == (Outcome.REFUSED, None, "no")
+
+
+def test_a_schema_that_is_none_is_the_callers_fault() -> None:
+    check_schema(SCHEMA)
+    with pytest.raises(LLMConfigurationError, match="not valid"):
+        check_schema({"type": "thing"})
