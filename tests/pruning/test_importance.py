@@ -1,15 +1,23 @@
 """One contract for every criterion, and for each the number that its formula gives by hand."""
 
+import copy
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from pruning.errors import CriterionError, UnknownCriterionError
 from pruning.importance.base import Batches, Criterion
+from pruning.importance.cache import cached_scores, content_key
+from pruning.importance.hessian import _probe
 from pruning.importance.registry import CRITERIA, importance
 from pruning.models import ModelSpec
 from pruning.plan import Plan, build_plan
 from tests.pruning.toys import Chain
+
+# What a unit of the chain's first convolution owns.
+OWNED = (("conv1.weight", 0), ("conv1.bias", 0), ("norm.weight", 0), ("norm.bias", 0), ("conv2.weight", 1))
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +110,66 @@ def test_magnitudes_by_hand(chain: tuple[nn.Module, Plan]) -> None:
 def test_unknown_names_list_the_known_ones() -> None:
     with pytest.raises(UnknownCriterionError, match="l1, l2"):
         importance("magic")
+
+
+def test_lamp_by_hand(chain: tuple[nn.Module, Plan]) -> None:
+    model, plan = chain
+    squares = importance("l2").scores(model, plan)[0].double().square()
+    expected = [s / squares[squares >= s].sum() for s in squares]
+    scores = importance("lamp").scores(model, plan)[0].double()
+    torch.testing.assert_close(scores, torch.stack(expected), rtol=1e-5, atol=0)
+
+
+def test_fpgm_gives_a_copied_filter_less_than_a_lonely_one(chain: tuple[nn.Module, Plan]) -> None:
+    model, plan = chain
+    with torch.no_grad():
+        for name, dim in OWNED:
+            weight = model.get_parameter(name).transpose(0, dim)
+            weight[1] = weight[2] = weight[0]
+            weight[7] *= 10
+    scores = importance("fpgm").scores(model, plan)[0]
+    torch.testing.assert_close(scores[0], scores[1])
+    assert scores[0] < scores[7]
+    assert scores.argmax() == 7
+
+
+def test_taylor_by_hand(chain: tuple[nn.Module, Plan]) -> None:
+    """Against the change that really scaling a unit's weights by 1 + ε makes, in float64."""
+    model, plan = chain[0].double(), chain[1]
+    images, labels = torch.randn(6, 3, 8, 8, dtype=torch.float64), torch.arange(6) % 5
+    score = importance("taylor").scores(model, plan, [(images, labels)])[0][3].item()
+    step = 1e-6
+    before = nn.functional.cross_entropy(model(images), labels)
+    with torch.no_grad():
+        for name, dim in OWNED:
+            model.get_parameter(name).transpose(0, dim)[3] *= 1 + step
+    slope = (nn.functional.cross_entropy(model(images), labels) - before).item() / step
+    assert score == pytest.approx(slope**2, rel=1e-4)
+
+
+def test_the_hessian_s_diagonal_is_exact_where_the_hessian_is_diagonal() -> None:
+    """A loss that curves by each weight alone: any signs give `z · Hz = h`."""
+    layer = nn.Linear(3, 1, bias=False)
+    curvature = torch.tensor([1.0, 2.0, 5.0])
+    loss = (0.5 * curvature * layer.weight.square()).sum()
+    first = {"weight": torch.autograd.grad(loss, layer.weight, create_graph=True)[0]}
+    torch.testing.assert_close(_probe(layer, first, torch.Generator())["weight"][0], curvature)
+
+
+def test_scores_are_cached_by_content(
+    resnet: nn.Module, resnet_plan: Plan, batches: Batches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = cached_scores("l1", resnet, resnet_plan, folder=tmp_path)
+    monkeypatch.setattr(Criterion, "scores", lambda *_: pytest.fail("scored again"))
+    again = cached_scores("l1", resnet, resnet_plan, batches, folder=tmp_path)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_other_weights_data_or_criteria_have_other_keys(resnet: nn.Module, resnet_plan: Plan, batches: Batches) -> None:
+    keys = [content_key(name, resnet, resnet_plan, data) for name in ("l1", "l2") for data in (None, batches)]
+    other = copy.deepcopy(resnet)
+    with torch.no_grad():
+        next(other.parameters())[0, 0, 0, 0] += 1
+    keys.append(content_key("l1", other, resnet_plan, None))
+    assert len(set(keys)) == 5

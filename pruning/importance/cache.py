@@ -1,0 +1,56 @@
+"""Scores on disk, by content: the same weights, plan, criterion and data are scored once."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import torch
+from safetensors.torch import load, save
+from torch import nn
+
+from pruning.blueprint import Plan
+from pruning.importance.base import Batches, Scores
+from pruning.importance.registry import importance
+
+
+def cached_scores(name: str, model: nn.Module, plan: Plan, batches: Batches | None = None, *, folder: Path) -> Scores:
+    """The scores of criterion `name`, read from `folder` when they were computed before for equal inputs.
+
+    Safe for several processes at once: a file appears whole or not at all.
+
+    Raises:
+        UnknownCriterionError, CriterionError: as the criterion itself.
+    """
+    criterion = importance(name)
+    path = folder / f"{content_key(name, model, plan, batches if criterion.needs_batches else None)}.safetensors"
+    if path.is_file():
+        stored = load(path.read_bytes())
+        return tuple(stored[str(group.index)] for group in plan.groups)
+    scores = criterion.scores(model, plan, batches)
+    _write(path, save({str(index): score.contiguous() for index, score in enumerate(scores)}))
+    return scores
+
+
+def content_key(name: str, model: nn.Module, plan: Plan, batches: Batches | None) -> str:
+    """A hash of everything that the scores depend on."""
+    digest = hashlib.sha256(f"{name}\n{plan.spec}\n{[(g.name, g.units) for g in plan.groups]}".encode())
+    for key, tensor in model.state_dict().items():
+        digest.update(key.encode())
+        digest.update(_bytes(tensor))
+    for images, labels in batches or ():
+        digest.update(_bytes(images))
+        digest.update(_bytes(labels))
+    return digest.hexdigest()
+
+
+def _bytes(tensor: torch.Tensor) -> bytes:
+    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    Path(temporary).replace(path)
