@@ -1,0 +1,60 @@
+"""docs/ledger.md says what the code does: every kind, every field, every metric."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+from tests.tracking.samples import numbered, whole_run
+from tracking.events import EventKind, RunStatus, SplitName, Subject, TrialState
+from tracking.operations import Log
+from tracking.payloads import PAYLOADS, SCHEMA
+from tracking.translation import Translation
+
+DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "ledger.md").read_text(encoding="utf-8")
+
+
+def sections() -> dict[str, list[tuple[str, str, str]]]:
+    """The rows (field, type, meaning) of each kind's table."""
+    found = {}
+    for section in DOCUMENT.partition("\n## What MLflow")[0].split("\n### ")[1:]:
+        heading, _, body = section.partition("\n")
+        rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", body, flags=re.MULTILINE)
+        found[heading.strip("`")] = rows
+    return found
+
+
+def test_every_kind_is_documented_in_order() -> None:
+    assert list(sections()) == [kind.value for kind in EventKind]
+
+
+def test_every_field_is_documented_in_order() -> None:
+    for kind, rows in sections().items():
+        fields = PAYLOADS[EventKind(kind)].model_fields
+        assert [name for name, _, _ in rows] == [field.alias or name for name, field in fields.items()], kind
+
+
+def test_what_may_be_null_is_said() -> None:
+    for kind, rows in sections().items():
+        fields = {field.alias or name: field for name, field in PAYLOADS[EventKind(kind)].model_fields.items()}
+        for name, kind_of_value, _ in rows:
+            may_be_null = type(None) in get_args(fields[name].annotation)
+            assert kind_of_value.endswith("or –") is may_be_null, f"{kind}.{name}"
+
+
+def test_states_are_spelled_as_they_are() -> None:
+    for states in (TrialState, RunStatus, Subject, SplitName):
+        assert all(f"`{state.value}`" in DOCUMENT for state in states)
+    assert f"version of this format: {SCHEMA} " in DOCUMENT
+
+
+def test_every_metric_is_documented() -> None:
+    shown = set(re.findall(r"`(\w+)`", DOCUMENT.partition("| run | metrics |")[2].partition("\n\n")[0]))
+    translation = Translation()
+    logged = {
+        point.key
+        for event in numbered(whole_run())
+        for operation in translation.translate(event)
+        if isinstance(operation, Log)
+        for point in operation.points
+    }
+    assert logged == shown
