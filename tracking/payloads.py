@@ -5,69 +5,21 @@ seconds; moments are UTC. A loss may be NaN or infinite (a diverged trial is tol
 string "NaN", "Infinity" or "-Infinity", since JSON has no such numbers.
 """
 
-import math
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, ClassVar, Self, TypeVar
 
 from pydantic import (
-    AfterValidator,
-    AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     model_validator,
 )
 
-from tracking.events import Event, EventKind, RunStatus, SplitName, Subject, TrialState, time_text
+from tracking.events import Event, EventKind, RunStatus, SplitName, Subject, TrialState
+from tracking.fields import Count, Fraction, JsonObject, JsonValue, Macs, Moment, Real, Seconds, Text
 
 SCHEMA = 1
 """The version of this format, carried by ``run_started``."""
-
-
-def _clean(text: object) -> object:
-    """Lone surrogates (a model's broken escape) cannot be stored as UTF-8: spell them out instead of failing."""
-    return text.encode("utf-8", "backslashreplace").decode() if isinstance(text, str) else text
-
-
-def _plain(value: object, where: str = "") -> Any:
-    """``value`` as JSON has it; raises ValueError that names the place of anything else."""
-    match value:
-        case None | bool() | int():
-            return value
-        case str():
-            return _clean(str(value))
-        case float():
-            return value if math.isfinite(value) else _spelled(value)
-        case Mapping():
-            return {str(_clean(str(key))): _plain(item, f"{where}.{key}") for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
-        case _:
-            raise ValueError(
-                f"{where.lstrip('.') or 'it'} is a {type(value).__name__}, which JSON cannot hold: {value!r}"
-            )
-
-
-def _spelled(value: float) -> float | str:
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    return value
-
-
-Text = Annotated[str, BeforeValidator(_clean)]
-Count = Annotated[int, Field(ge=0, strict=True)]
-Macs = Annotated[int, Field(ge=1, strict=True)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Real = Annotated[float, PlainSerializer(_spelled)]
-Moment = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC)), PlainSerializer(time_text)]
-JsonObject = Annotated[dict[str, Any], BeforeValidator(_plain)]
-JsonValue = Annotated[Any, BeforeValidator(_plain)]
 
 
 class _Value(BaseModel):
@@ -365,11 +317,3 @@ _P = TypeVar("_P", bound=Payload)
 def payloads_of(events: Iterable[Event], kind: type[_P]) -> tuple[_P, ...]:
     """The payloads of one class, in the ledger's order."""
     return tuple(event.payload for event in events if isinstance(event.payload, kind))
-
-
-def moment(text: str) -> datetime:
-    """The inverse of :func:`tracking.events.time_text`; raises ValueError for a time without a zone."""
-    parsed = datetime.fromisoformat(text)
-    if parsed.tzinfo is None:
-        raise ValueError(f"the time {text!r} has no zone")
-    return parsed

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from tracking.errors import CorruptLedgerError, HalfWrittenLedgerError, LedgerMissingError
-from tracking.events import Event, EventKind
-from tracking.payloads import PAYLOADS, moment
+from tracking.events import Event, EventKind, moment
+from tracking.payloads import PAYLOADS
 
 
 def read_ledger(path: Path) -> tuple[Event, ...]:
