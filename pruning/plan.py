@@ -1,5 +1,6 @@
 """Make a plan: trace the model, group its channels, price it, and let it prove itself."""
 
+import dataclasses
 import math
 import random
 
@@ -21,6 +22,7 @@ from pruning.models import ModelSpec
 from pruning.owners import Fixed, Terms, add, evaluate, multiply
 from pruning.polynomial import Polynomial
 from pruning.proof import prove, random_selection
+from pruning.proofs import known_proof, proofs_folder, remember_proof, structural_key
 from pruning.rules.registry import CostKind
 from pruning.slicing import slice_model
 from pruning.trace import Cost, Trace, shadow_of, trace
@@ -43,7 +45,8 @@ def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Pla
     """The plan of `model` at the input size of `spec`. The model is neither run nor changed.
 
     Args:
-        verify: prove the plan on random weights (see `pruning.proof`) before handing it out.
+        verify: prove the plan on random weights (see `pruning.proof`) before handing it out, unless an equal plan
+            proved itself on this machine before.
 
     Raises:
         UnsupportedModelError: an operation could not be followed, nothing can be cut, or the proof failed.
@@ -56,7 +59,16 @@ def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Pla
         if not tie(found, stop.layer):
             raise stop
         plan = _drafted(found, shadow, spec)
-    return prove(plan, model) if verify else plan
+    return _proven(plan, found, model) if verify else plan
+
+
+def _proven(plan: Plan, found: Trace, model: nn.Module) -> Plan:
+    folder, key = proofs_folder(), structural_key(found, plan)
+    words = known_proof(folder, key)
+    if words is None:
+        words = prove(plan, model)
+        remember_proof(folder, key, words)
+    return dataclasses.replace(plan, proof=words)
 
 
 def _drafted(found: Trace, model: nn.Module, spec: ModelSpec) -> Plan:

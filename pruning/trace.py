@@ -52,6 +52,7 @@ class Trace:
         statements: lengths that layers state as numbers.
         roles: what leaves were seen doing.
         inputs: layer → the axes of all tensors that it was called with.
+        operations: every operation that ran, with its layer.
     """
 
     axes: Axes = field(default_factory=Axes)
@@ -60,6 +61,7 @@ class Trace:
     statements: list[Statement] = field(default_factory=list)
     roles: list[tuple[Axis, Role]] = field(default_factory=list)
     inputs: dict[str, tuple[Axis, ...]] = field(default_factory=dict)
+    operations: list[tuple[str, str]] = field(default_factory=list)
 
     def macs(self) -> int:
         """What the traced model costs."""
@@ -183,6 +185,7 @@ class _Tracer(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        self.found.operations.append((self._layers[-1], str(func)))
         follow = self._rule(func, args, kwargs)
         if follow is None:
             return self._decomposed(func, args, kwargs)

@@ -1,5 +1,7 @@
 """Plans that several tests look at, made once."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import nn
@@ -11,6 +13,14 @@ torch.set_num_threads(1)
 
 RESNET = ModelSpec("resnet18_quarter", 10, (1, 32, 32))
 VIT = ModelSpec("vit_quarter", 10, (3, 32, 32))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Proofs of these tests are given here and now, and not left in the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESPALIER_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

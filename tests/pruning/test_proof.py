@@ -1,6 +1,7 @@
 """The oracle has teeth: a plan that forgets anything is refused."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from pruning.models import ModelSpec
 from pruning.plan import Plan, build_plan
 from pruning.proof import permutation_error, prove
 from pruning.slicing import slice_model
-from tests.pruning.toys import Residual, Spectral
+from tests.pruning.toys import Chain, Residual, Spectral
 
 
 def test_the_right_plan_moves_nothing(resnet: nn.Module, resnet_plan: Plan, vit: nn.Module, vit_plan: Plan) -> None:
@@ -60,6 +61,31 @@ def test_a_forgotten_attribute_is_found(vit: nn.Module, vit_plan: Plan) -> None:
     rest = tuple(cut for cut in vit_plan.attributes if cut.attribute != "num_heads")
     with pytest.raises(UnsupportedModelError, match="forward of a sliced model"):
         prove(dataclasses.replace(vit_plan, attributes=rest), vit)
+
+
+def test_a_proof_is_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ESPALIER_CACHE_DIR", str(tmp_path))
+    spec = ModelSpec("toy", 2, (3, 8, 8))
+    first = build_plan(Residual(), spec)
+    monkeypatch.setattr("pruning.plan.prove", lambda *_: pytest.fail("proved again"))
+    assert build_plan(Residual(), spec).proof == f"{first.proof} (proved before on this machine)"
+    next((tmp_path / "proofs").iterdir()).write_text("{torn")
+    monkeypatch.setattr("pruning.plan.prove", lambda *_: "anew")
+    assert build_plan(Residual(), spec).proof == "anew"
+
+
+def test_another_size_or_another_network_is_proved_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ESPALIER_CACHE_DIR", str(tmp_path))
+    build_plan(Residual(), ModelSpec("toy", 2, (3, 8, 8)))
+    build_plan(Residual(), ModelSpec("toy", 2, (3, 9, 9)))
+    build_plan(Chain(), ModelSpec("toy", 5, (3, 8, 8)))
+    assert len(list((tmp_path / "proofs").iterdir())) == 3
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ESPALIER_CACHE_DIR", str(tmp_path / "file"))
+    assert "permutation" in build_plan(Residual(), ModelSpec("toy", 2, (3, 8, 8))).proof
 
 
 def test_an_operation_without_a_rule_is_refused_by_name() -> None:

@@ -99,3 +99,33 @@ def test_units_that_do_not_exist_are_refused(resnet: nn.Module, resnet_plan: Pla
     selection = (wrong, *(tuple(range(g.units)) for g in resnet_plan.groups[1:]))
     with pytest.raises(AllocationError, match=r"group 0 \(conv1\.0\)"):
         slice_model(resnet, resnet_plan, selection)
+
+
+def test_silenced_heads_and_dims_can_go(vit: nn.Module, vit_plan: Plan) -> None:
+    """Zero rows of the projections to q, k and v silence a head, or a dim of every head: cutting them must change
+    nothing, the root that scales the products included."""
+    subject = randomised(vit, torch.Generator().manual_seed(0)).float()
+    for module in subject.modules():
+        if hasattr(module, "fused_attn"):
+            vars(module)["fused_attn"] = True
+    kept = {"blocks.1.attn.qkv[heads]": (0, 3), "blocks.1.attn.qkv[dims]": (1, 2, 5, 9, 15)}
+    selection = tuple(kept.get(g.name, tuple(range(g.units))) for g in vit_plan.groups)
+    pruned = slice_model(subject, vit_plan, selection)
+    rows = [64 * part + 16 * head + dim for part in range(3) for head in (0, 3) for dim in (1, 2, 5, 9, 15)]
+    gone = torch.tensor([row for row in range(192) if row not in rows])
+    qkv = subject.get_submodule("blocks.1.attn.qkv")
+    with torch.no_grad():
+        for name in ("weight", "bias"):
+            qkv.get_parameter(name).index_fill_(0, gone, 0)
+    image = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(pruned(image), subject(image), rtol=1e-4, atol=1e-4)
+
+
+def test_attention_stays_fused_where_its_dims_stay(vit: nn.Module, vit_plan: Plan) -> None:
+    vars(vit.get_submodule("blocks.0.attn"))["fused_attn"] = True
+    vars(vit.get_submodule("blocks.1.attn"))["fused_attn"] = True
+    kept = {"blocks.0.attn.qkv[heads]": (0, 3), "blocks.1.attn.qkv[dims]": (1, 2, 5, 9, 15)}
+    selection = tuple(kept.get(g.name, tuple(range(g.units))) for g in vit_plan.groups)
+    pruned = slice_model(vit, vit_plan, selection)
+    assert vars(pruned.get_submodule("blocks.0.attn"))["fused_attn"] is True
+    assert vars(pruned.get_submodule("blocks.1.attn"))["fused_attn"] is False
