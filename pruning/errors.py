@@ -86,5 +86,9 @@ class CheckpointError(PruningError):
     """A checkpoint that is damaged, incomplete, or not what it says it is."""
 
 
+class ExportError(PruningError):
+    """A model cannot be written in the format asked for, or does not compute the same when read back."""
+
+
 class CounterUnavailableError(PruningError):
     """The independent counter (fvcore) is not installed."""

@@ -1,0 +1,76 @@
+"""A model card: what was cut from what, what it costs, how good it is, and who proposed it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pruning.checkpoint import PrunedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What is known about the model beyond its file. What is None was not measured, and the card says so.
+
+    Attributes:
+        dataset: on whose test split the accuracies are.
+        accuracy, base_accuracy: shares in 0..1.
+        latency_ms, base_latency_ms: medians.
+        latency_setting: hardware, batch size and threads of the latencies.
+        strategy: what was asked for: ratios, criterion, rounding.
+    """
+
+    dataset: str | None = None
+    accuracy: float | None = None
+    base_accuracy: float | None = None
+    latency_ms: float | None = None
+    base_latency_ms: float | None = None
+    latency_setting: str | None = None
+    proposer: str | None = None
+    strategy: Mapping[str, Any] = field(default_factory=dict)
+
+
+def model_card(pruned: PrunedModel, known: Measured | None = None) -> str:
+    """The card as Markdown."""
+    known = known or Measured()
+    architecture = pruned.metadata
+    channels, height, width = pruned.spec.input_size
+    latency = f"latency, ms ({known.latency_setting or 'no setting'})"
+    rows = [
+        _row("MACs", architecture["baseline_macs"], pruned.macs, "{:,}"),
+        _row("parameters", architecture["baseline_params"], pruned.params, "{:,}"),
+        _row(f"accuracy ({known.dataset or 'no dataset'})", known.base_accuracy, known.accuracy, "{:.2%}"),
+        _row(
+            f"latency, ms ({known.latency_setting or 'no setting'})", known.base_latency_ms, known.latency_ms, "{:.2f}"
+        ),
+    ]
+    groups = zip(architecture["groups"], architecture["allocation"], strict=True)
+    strategy = [f"- {name}: `{value}`" for name, value in known.strategy.items()] or ["- not recorded"]
+    return "\n".join([
+        f"# {pruned.spec.name}, pruned to {pruned.macs / architecture['baseline_macs']:.1%} of its MACs",
+        "",
+        f"Base: `{pruned.spec.name}`, {pruned.spec.num_classes} classes, input {channels}×{height}×{width}.",
+        f"MACs are counted by {architecture['counter']}.",
+        "",
+        "| | base | pruned | pruned / base |",
+        "|---|---:|---:|---:|",
+        *rows,
+        "",
+        f"Proposed by: {known.proposer or 'not recorded'}. Strategy:",
+        "",
+        *strategy,
+        "",
+        "Units kept in each group:",
+        "",
+        "| group | kept |",
+        "|---|---:|",
+        *(f"| {name} | {kept} |" for name, kept in groups),
+        "",
+        "Read it back with `pruning.checkpoint.load_pruned(folder).module`; nothing is unpickled.",
+        "",
+    ])  # fmt: skip
+
+
+def _row(name: str, base: float | None, pruned: float | None, form: str) -> str:
+    share = f"{pruned / base:.1%}" if base and pruned is not None else "–"
+    shown = [form.format(value) if value is not None else "not measured" for value in (base, pruned)]
+    return f"| {name} | {shown[0]} | {shown[1]} | {share} |"

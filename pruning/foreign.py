@@ -1,0 +1,111 @@
+"""Pruned models that others published: a state dict of a known architecture, or a whole pickled module.
+
+A state dict (`.pth`) is read without executing anything in it; the shapes of its weights say how wide each layer
+is. A pickled module (`.pt`) runs its author's code when it is opened, so it asks for the reader's explicit trust.
+"""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from pruning.checkpoint import PrunedModel
+from pruning.errors import AllocationError, CheckpointError
+from pruning.models import ModelSpec, create_model
+from pruning.plan import build_plan
+from pruning.slicing import slice_model
+from pruning.trace import trace
+from pruning.widths import allocation_from_shapes
+
+_WRAPPERS = ("state_dict_ema", "state_dict", "model_state_dict", "model")
+_PREFIXES = ("module.", "_orig_mod.")
+
+
+def open_state_dict(path: Path | str, spec: ModelSpec) -> PrunedModel:
+    """A module of the architecture `spec`, as wide as the file's weights, with these weights.
+
+    Which units of the unpruned base stayed is not in such a file: `selection` counts them from zero. Nor is the
+    scale of an attention whose dims were cut: it is taken to be the base's, as the weights' author had it unless
+    the author fine-tuned with torch's fused attention.
+
+    Raises:
+        CheckpointError: not a readable state dict, or its shapes are no pruning of this architecture.
+    """
+    weights = _state_dict(Path(path))
+    base = create_model(spec)
+    plan = build_plan(base, spec, verify=False)
+    try:
+        allocation = allocation_from_shapes(plan, {name: tuple(t.shape) for name, t in weights.items()})
+    except AllocationError as problem:
+        raise CheckpointError(f"{path} is no pruning of {spec.name}: {problem}") from problem
+    selection = tuple(tuple(range(count)) for count in allocation)
+    module = slice_model(base, plan, selection)
+    _fill(module, weights, path, spec)
+    return PrunedModel(module.eval(), spec, plan.macs(allocation), plan.params(allocation), selection, {})
+
+
+def open_pickled_module(path: Path | str, spec: ModelSpec, *, trust_pickle: bool) -> PrunedModel:
+    """A whole module from a pickle. Opening it executes whatever its author put there.
+
+    Raises:
+        CheckpointError: without trust, or when the file does not hold a module that runs.
+    """
+    if not trust_pickle:
+        raise CheckpointError(
+            f"{path} is a pickled module: opening it runs code that its author chose. If you trust the author, "
+            "say so with --trust-pickle; a state dict (.pth) or one of our checkpoints needs no trust"
+        )
+    try:
+        module = torch.load(path, map_location="cpu", weights_only=False)
+    except Exception as problem:
+        raise CheckpointError(f"{path} could not be unpickled: {type(problem).__name__}: {problem}") from problem
+    if not isinstance(module, nn.Module):
+        raise CheckpointError(f"{path} holds a {type(module).__name__}, not a torch module; try it as a state dict")
+    macs = trace(module, spec.input_size).macs()
+    return PrunedModel(module.eval(), spec, macs, sum(p.numel() for p in module.parameters()), (), {})
+
+
+def _state_dict(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as problem:
+        raise CheckpointError(f"there is no file {path}") from problem
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as problem:
+        reason = " ".join(str(problem).split())[:200]
+        raise CheckpointError(
+            f"{path} is not a state dict that can be read without running code in it ({reason}). "
+            "A whole pickled module needs --trust-pickle"
+        ) from problem
+    for wrapper in _WRAPPERS:
+        if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapper), Mapping):
+            loaded = loaded[wrapper]
+    if not isinstance(loaded, Mapping) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
+        raise CheckpointError(f"{path} holds a {type(loaded).__name__} that is not a plain dict of tensors")
+    return {_plain(name): tensor for name, tensor in loaded.items()}
+
+
+def _plain(name: Any) -> str:
+    text = str(name)
+    for prefix in _PREFIXES:
+        text = text.removeprefix(prefix)
+    return text
+
+
+def _fill(module: nn.Module, weights: dict[str, torch.Tensor], path: Path | str, spec: ModelSpec) -> None:
+    own = module.state_dict()
+    optional = {name for name in own if name.endswith(("num_batches_tracked", "relative_position_index"))}
+    missing, extra = own.keys() - weights.keys() - optional, weights.keys() - own.keys() - optional
+    if missing or extra:
+        raise CheckpointError(
+            f"{path} is no state dict of {spec.name}: it lacks {sorted(missing)[:3]} and has {sorted(extra)[:3]}"
+        )
+    for name, tensor in weights.items():
+        if name in own and tensor.shape != own[name].shape:
+            raise CheckpointError(
+                f"{path}: {name} is {list(tensor.shape)}, but this pruning of {spec.name} with {spec.num_classes} "
+                f"classes at {spec.input_size} has {list(own[name].shape)}"
+            )
+    module.load_state_dict(weights, strict=False)
