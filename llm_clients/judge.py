@@ -101,7 +101,8 @@ _RANGE_WORDS = frozenset(
 
 _WORDS_LIMIT = 5  # errors worth telling at once
 
-_BRACKETS_LIMIT = 200  # places in prose at which JSON is looked for
+_OPENING = re.compile(r"[{\[]")
+_BRACKET = re.compile(r"[{}\[\]]")
 
 
 def _refuse(constant: str) -> Json:
@@ -116,27 +117,37 @@ def _strict(text: str) -> Json:
 
 
 def _in_prose(text: str) -> tuple[Json, Form] | None:
+    """The longest JSON object or array that stands free in the text.
+
+    Brackets that hold no JSON are skipped as a whole; what follows one that never closes is not looked at: a piece of
+    a cut answer is no answer, even if it happens to satisfy the schema.
+    """
     decoder = json.JSONDecoder(parse_constant=_refuse)
     best: tuple[int, Json] | None = None
     position = 0
-    for _ in range(_BRACKETS_LIMIT):
-        start = _next_bracket(text, position)
-        if start < 0:
-            break
+    while (opening := _OPENING.search(text, position)) is not None:
+        start = opening.start()
         try:
-            value, end = decoder.raw_decode(text, start)
+            value, position = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):  # a model in a loop may open a hundred thousand brackets
-            position = start + 1
+            closing = _closing(text, start)
+            if closing is None:
+                break
+            position = closing
             continue
-        if best is None or end - start > best[0]:
-            best = (end - start, value)
-        position = end
+        if best is None or position - start > best[0]:
+            best = (position - start, value)
     return None if best is None else (best[1], Form.PROSE)
 
 
-def _next_bracket(text: str, position: int) -> int:
-    found = [index for index in (text.find("{", position), text.find("[", position)) if index >= 0]
-    return min(found, default=-1)
+def _closing(text: str, start: int) -> int | None:
+    """The end of the bracket that opens at `start`, by counting; None when it never closes."""
+    depth = 0
+    for bracket in _BRACKET.finditer(text, start):
+        depth += 1 if bracket.group() in "{[" else -1
+        if depth == 0:
+            return bracket.end()
+    return None
 
 
 def _parse_words(text: str) -> str:

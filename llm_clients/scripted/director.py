@@ -63,7 +63,7 @@ class Director:
         self._call = 0
         self._cursor = 0
         self._asked: Counter[str] = Counter()
-        self._bucket = None if script.rate_limit is None else _Bucket(script.rate_limit, self._started)
+        self._bucket = None if script.rate_limit is None else Bucket(script.rate_limit, self._started)
 
     def next_scene(self, prompt: str) -> Scene:
         """What the call with this first user message gets. Only a genuine answer uses up its place in `answers`.
@@ -134,7 +134,7 @@ class Director:
         return dice.choice(faults.kinds) if dice.random() < faults.probability else None
 
 
-class _Bucket:
+class Bucket:
     """A token bucket; says how long to wait for the next token."""
 
     def __init__(self, limit: RateLimit, now: float) -> None:

@@ -39,6 +39,19 @@ def test_json_in_a_fence_is_found_and_named_so(value: dict[str, Any], before: st
     assert find_json(f"{before}\n```json\n{json.dumps(value)}\n```\n") == (value, Form.FENCED)
 
 
+@given(st.integers(1, 10_000), st.sampled_from(["", "Here: "]))
+def test_a_piece_of_a_cut_answer_is_no_answer(cut: int, before: str) -> None:
+    whole = json.dumps({"best": ANSWER, "all": [ANSWER, ANSWER]})
+    piece = whole[: cut % len(whole)]
+    assert find_json(before + piece) is None
+    assert validate_text(before + piece, SCHEMA).problem is Problem.PARSE
+
+
+def test_brackets_in_prose_do_not_hide_the_answer() -> None:
+    text = f"For sets [a, b] and {{x: y}} I take {json.dumps(ANSWER)} (see [1])."
+    assert find_json(text) == (ANSWER, Form.PROSE)
+
+
 @given(st.text())
 def test_no_text_is_too_strange(text: str) -> None:
     verdict = validate_text(text, SCHEMA)

@@ -1,0 +1,155 @@
+"""A canary key goes through every fault: it is nowhere but in the request that needs it."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import pickle
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_clients.errors import LLMConfigurationError, MissingKeyError, ScriptError
+from llm_clients.redaction import REDACTED, Redactor, Secret, redact, redact_json
+from llm_clients.registry import connect
+from llm_clients.remote import RemoteClient
+from llm_clients.replay import ReplayMismatchError
+from llm_clients.request import Request, call_record
+from llm_clients.retry import RetryPolicy
+from llm_clients.scripted.script import FaultName, Script, WireName
+from llm_clients.scripted.server import ScriptedServer
+from llm_clients.terms import Terms
+from tests.llm_clients.support import ATTEMPT_S, REQUEST, LeapingClock, failing
+
+# not of any vendor's shape: found only because it is known, as a company's own gateway key would be
+CANARY = "canary.0123456789abcdef.KEY"
+
+NAMES = {
+    WireName.ANTHROPIC: ("claude-canary", "ANTHROPIC_API_KEY", ""),
+    WireName.OPENAI: ("gpt-canary", "OPENAI_API_KEY", "/v1"),
+    WireName.OPENROUTER: ("openrouter:a/canary", "OPENROUTER_API_KEY", "/api/v1"),
+    WireName.VLLM: ("vllm:canary", "VLLM_API_KEY", "/v1"),
+}
+
+
+@contextmanager
+def canary_client(wire: WireName, url: str) -> Iterator[RemoteClient]:
+    name, variable, suffix = NAMES[wire]
+    terms = Terms(policy=RetryPolicy(attempt_s=ATTEMPT_S), clock=LeapingClock, sample_server=False)
+    with connect(name, base_url=url + suffix, env={variable: CANARY}, terms=terms) as client:
+        assert isinstance(client, RemoteClient)
+        yield client
+
+
+@contextmanager
+def all_logs() -> Iterator[io.StringIO]:
+    """Everything that any logger of this process says, tracebacks included."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    loggers = [logging.getLogger(name) for name in ("", "anthropic", "openai", "httpx2", "httpcore2", "llm_clients")]
+    before = [logger.level for logger in loggers]
+    logging.getLogger().addHandler(handler)
+    for logger in loggers:
+        logger.setLevel(logging.DEBUG)
+    try:
+        yield stream
+    finally:
+        logging.getLogger().removeHandler(handler)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+@pytest.mark.parametrize("wire", NAMES)
+def test_the_canary_stays_in_its_cage(wire: WireName) -> None:
+    said = []
+    with all_logs() as logs:
+        for fault in FaultName:
+            with ScriptedServer(failing(fault)) as server, canary_client(wire, server.url) as client:
+                completion = client.complete(REQUEST)
+                said += [json.dumps(call_record(REQUEST, completion)), repr(completion), repr(client)]
+                said += [repr(vars(client)), pickle.dumps(completion).decode("latin-1")]
+    assert "canary" in logs.getvalue() or logs.getvalue()  # the loggers did speak
+    assert CANARY not in logs.getvalue()
+    assert not [text for text in said if CANARY in text]
+
+
+@pytest.mark.parametrize("wire", NAMES)
+def test_a_server_that_quotes_the_key_back_is_not_quoted(wire: WireName) -> None:
+    script = Script(answers=(1,), key="another-key")
+    with ScriptedServer(script) as server, canary_client(wire, server.url) as client:
+        completion = client.complete(REQUEST)
+    assert completion.outcome == "unauthorised"
+    assert completion.detail == f"Incorrect API key provided: {REDACTED}"
+
+
+def test_the_key_does_reach_the_server() -> None:
+    for wire in NAMES:
+        with ScriptedServer(failing(key=CANARY)) as server, canary_client(wire, server.url) as client:
+            assert client.complete(REQUEST).answered
+
+
+def test_neither_clients_nor_secrets_travel() -> None:
+    with ScriptedServer(failing()) as server, canary_client(WireName.OPENAI, server.url) as client:
+        for thing in (client, client.vendor, Secret(CANARY)):
+            with pytest.raises(TypeError) as caught:
+                pickle.dumps(thing)
+            assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_configuration_error_shows_no_key() -> None:
+    with pytest.raises(LLMConfigurationError) as caught:
+        connect("vllm:x", env={"VLLM_API_KEY": CANARY})
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MissingKeyError("gpt-4", "OPENAI_API_KEY"),
+        LLMConfigurationError("told"),
+        ScriptError("told"),
+        ReplayMismatchError("replay:x", "told"),
+    ],
+)
+def test_our_errors_travel(error: Exception) -> None:
+    back = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    assert type(back) is type(error)
+    assert str(back) == str(error)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "sk-ant-api03-AbCdEf0123456789_-xyz",
+        "sk-proj-0123456789abcdefABCDEF",
+        "sk-or-v1-0123456789abcdef",
+        "sk-proj-********************wxyz",
+        "hf_ABCDEFGHIJKLMNOPqrstuv",
+        "Bearer abc.def-ghi_0123456789",
+    ],
+)
+def test_whatever_looks_like_a_key_is_taken_out(key: str) -> None:
+    text = f"failed at https://user:hunter2@host/v1 with {key} given"
+    assert redact(text).count(REDACTED) == 2
+    assert key not in redact(text)
+    assert key not in json.dumps(redact_json({"a": [text, {key: 1}]}))
+    assert key not in json.dumps(Request.ask(text).to_json())
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), min_size=8, max_size=40), st.text())
+def test_a_known_secret_is_taken_out_of_any_text(secret: str, around: str) -> None:
+    assert secret not in Redactor(Secret(secret))(f"{around}\n{secret}\n{around}").replace(REDACTED, "")
+
+
+@pytest.mark.parametrize("text", ["layer1.0.conv1", "task-oriented masks", "risk-adjusted-ratio", "[0.5, 0.25]"])
+def test_ordinary_words_stay(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_a_secret_prints_as_nothing() -> None:
+    assert CANARY not in f"{Secret(CANARY)!r} {Secret(CANARY)}"
