@@ -39,9 +39,7 @@ def model_card(pruned: PrunedModel, known: Measured | None = None) -> str:
         _row("MACs", architecture["baseline_macs"], pruned.macs, "{:,}"),
         _row("parameters", architecture["baseline_params"], pruned.params, "{:,}"),
         _row(f"accuracy ({known.dataset or 'no dataset'})", known.base_accuracy, known.accuracy, "{:.2%}"),
-        _row(
-            f"latency, ms ({known.latency_setting or 'no setting'})", known.base_latency_ms, known.latency_ms, "{:.2f}"
-        ),
+        _row(latency, known.base_latency_ms, known.latency_ms, "{:.2f}"),
     ]
     groups = zip(architecture["groups"], architecture["allocation"], strict=True)
     strategy = [f"- {name}: `{value}`" for name, value in known.strategy.items()] or ["- not recorded"]

@@ -1,6 +1,5 @@
 """Cut a model: the structure is copied, the weights are picked along the owner maps, and nothing is shared."""
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ import torch
 from torch import nn
 
 from pruning.blueprint import Group, GroupKind, Plan
+from pruning.cloning import clone_structure
 from pruning.errors import AllocationError
 from pruning.owners import evaluate
 from pruning.trace import unfuse_attention
@@ -28,7 +28,7 @@ def slice_model(model: nn.Module, plan: Plan, selection: Selection) -> nn.Module
     memo: dict[int, Any] = {}
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         memo[id(tensor)] = _cut(tensor, [kept[i] for i in plan.parameters.get(name, ())])
-    pruned = copy.deepcopy(model, memo)
+    pruned = clone_structure(model, memo)
     _forget(pruned)
     _follow(pruned, plan, [len(units) for units in selection])
     return pruned

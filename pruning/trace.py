@@ -5,7 +5,6 @@ has the name that fvcore counts by: `linear`, `matmul`, `layer_norm`. Each opera
 labels its outputs' dimensions with axes and charges its MACs as a product of axis lengths.
 """
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pruning.axes import Axes, Axis, AxisMismatchError
+from pruning.cloning import clone_structure
 from pruning.errors import UnsupportedModelError
 from pruning.rules.pointwise import pointwise
 from pruning.rules.registry import Call, CannotFollowError, CostKind, Role, Rule
@@ -93,7 +93,7 @@ def shadow_of(model: nn.Module) -> nn.Module:
                 memo[id(value)] = nn.Parameter(value.detach().to("meta"), requires_grad=value.requires_grad)
             elif isinstance(value, torch.Tensor) and name != "_parameters":
                 memo[id(value)] = value.detach().to("meta")
-    shadow = copy.deepcopy(model, memo).eval()
+    shadow = clone_structure(model, memo).eval()
     unfuse_attention(shadow)
     return shadow
 
