@@ -12,6 +12,8 @@ from tracking.tracker import Tracker, TrackingState
 from tracking.uris import absolute_uri, without_password
 
 _log = logging.getLogger(__name__)
+_GATHER_S = 1.0
+"""How long events are gathered before they are written: a trial's few events then cost few calls."""
 
 
 class MlflowMirror(Tracker):
@@ -32,7 +34,8 @@ class MlflowMirror(Tracker):
         self._written = 0
         self._failures = 0
         self._reason: str | None = None
-        self._retry_at = 0.0
+        self._due = 0.0
+        self._hurry = False
         self._closing = False
         self._writer: MlflowWriter | None = None
         self._ids: tuple[str, str | None] | None = None
@@ -48,7 +51,7 @@ class MlflowMirror(Tracker):
     def flush(self, timeout_s: float = 30.0) -> TrackingState:
         with self._wake:
             failures, goal = self._failures, len(self._events)
-            self._retry_at = 0.0
+            self._hurry = True
             self._wake.notify_all()
             self._wake.wait_for(
                 lambda: self._written >= goal or self._failures > failures or not self._thread.is_alive(), timeout_s
@@ -86,10 +89,11 @@ class MlflowMirror(Tracker):
         with self._wake:
             while not self._closing:
                 pending = len(self._events) > self._written
-                rest = self._retry_at - time.monotonic() if self._reason else 0.0
+                rest = 0.0 if self._hurry else self._due - time.monotonic()
                 if pending and rest <= 0:
                     break
                 self._wake.wait(rest if pending else None)
+            self._hurry = False  # what is attempted now takes in all that was there when the flush was asked for
             return self._closing
 
     def _attempt(self, *, upload: bool) -> None:
@@ -106,18 +110,20 @@ class MlflowMirror(Tracker):
             self._ids = (writer.experiment_id, writer.mlflow_run_id)
             self._written = len(events)
             self._reason = None
+            self._due = time.monotonic() + _GATHER_S
             self._wake.notify_all()
 
     def _failed(self, error: Exception) -> None:
         """A new writer next time: it looks up afresh what this one may have made without hearing of it."""
         known = isinstance(error, TrackingError)
         reason = str(error) if known else f"{type(error).__name__}: {error}"
-        _log.warning("MLflow is out of sync: %s", reason, exc_info=None if known else error)
+        level = logging.DEBUG if reason == self._reason else logging.WARNING
+        _log.log(level, "MLflow is out of sync: %s", reason, exc_info=None if known else error)
         with self._wake:
             self._writer = None
             self._reason = reason
             self._failures += 1
-            self._retry_at = time.monotonic() + self._retry_s
+            self._due = time.monotonic() + self._retry_s
             _save(self._state(), self._run)  # before anybody is told: who was told may look
             self._wake.notify_all()
 

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -96,12 +97,10 @@ class MlflowWriter:
         for _, operations in batch:
             for operation in operations:
                 self._one(operation, pending)
+        for part, parts_pending in pending.items():
+            self._send(part, parts_pending)
         last = batch[-1][0]
-        if RUN in self._parts:
-            pending.setdefault(RUN, _Pending()).tags[_SYNCED_TAG] = str(last)
-        # The parent goes last: its tag says that everything before it is in.
-        for part in sorted(pending, key=lambda part: part == RUN):
-            self._send(part, pending[part])
+        self._store.client.set_tag(self._parts[RUN], _SYNCED_TAG, str(last))  # last of all: everything before it is in
         self.synced_seq = last
 
     def _one(self, operation: Operation, pending: dict[str, "_Pending"]) -> None:
@@ -138,13 +137,11 @@ class MlflowWriter:
     def _send(self, part: str, pending: "_Pending") -> None:
         from mlflow.entities import Metric, Param, RunTag
 
-        run, client = self._parts[part], self._store.client
-        for points in _chunks(pending.points, _METRICS_AT_ONCE):
-            client.log_batch(run, metrics=[Metric(p.key, p.value, p.time_ms, p.step) for p in points])
-        for params in _chunks(list(pending.params.items()), _PAIRS_AT_ONCE):
-            client.log_batch(run, params=[Param(key, value) for key, value in params])
-        for tags in _chunks(list(pending.tags.items()), _PAIRS_AT_ONCE):
-            client.log_batch(run, tags=[RunTag(key, value) for key, value in tags])
+        points = _chunks([Metric(p.key, p.value, p.time_ms, p.step) for p in pending.points], _METRICS_AT_ONCE)
+        params = _chunks([Param(key, value) for key, value in pending.params.items()], _PAIRS_AT_ONCE)
+        tags = _chunks([RunTag(key, value) for key, value in pending.tags.items()], _PAIRS_AT_ONCE)
+        for some_points, some_params, some_tags in zip_longest(points, params, tags, fillvalue=()):
+            self._store.client.log_batch(self._parts[part], some_points, some_params, some_tags)
 
 
 @dataclass(slots=True)
