@@ -1,0 +1,139 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.trainers.datasets.contract import DatasetContract
+from trainers.datasets.base import Dataset, InputSize, Splits
+from trainers.datasets.imagefolder import FolderSplit, ImageFolder, ImageNet
+from trainers.errors import DataPathError
+
+
+def make_folder(root: Path, *, classes: int = 3, train: int = 20, test: int = 5, side: int = 40) -> Path:
+    generator = np.random.default_rng(0)
+    for part, count in (("train", train), ("val", test)):
+        for label in range(classes):
+            place = root / part / f"class{label}"
+            place.mkdir(parents=True)
+            for number in range(count):
+                pixels = generator.integers(0, 256, (side, side, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(place / f"{number:03d}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_folder(tmp_path_factory.mktemp("images"))
+
+
+class SmallImageFolder(ImageFolder):
+    """Reads small images in this process: the contract asks for many batches."""
+
+    def splits(self, data_path: Path | None = None, *, seed: int, input_size: InputSize | None = None) -> Splits:
+        found = super().splits(data_path, seed=seed, input_size=input_size)
+        for split in (found.train, found.holdout, found.test):
+            object.__setattr__(split, "readers", 0)
+        return found
+
+
+class TestImageFolder(DatasetContract):
+    @pytest.fixture(scope="class")
+    def data(self) -> Dataset:
+        return SmallImageFolder()
+
+    @pytest.fixture(scope="class")
+    def data_path(self, folder: Path) -> Path:
+        return folder
+
+    def test_it_is_found_by_its_name(self, data: Dataset) -> None:
+        from trainers.datasets.registry import dataset
+
+        assert type(dataset(data.name)) is ImageFolder
+
+
+def test_reader_processes_change_no_pixel(folder: Path) -> None:
+    samples = ImageFolder().splits(folder, seed=0, input_size=(3, 24, 24)).train
+    assert isinstance(samples, FolderSplit)
+    asked = [torch.arange(6), torch.arange(6, 12)]
+    batches = [
+        list(
+            FolderSplit(samples.samples, samples.size, readers).batches(
+                asked, device=torch.device("cpu"), augment=True, seed=5
+            )
+        )
+        for readers in (0, 2)
+    ]
+    for (alone, labels), (shared, same_labels) in zip(*batches, strict=True):
+        assert torch.equal(alone, shared)
+        assert torch.equal(labels, same_labels)
+
+
+def test_the_models_input_size_is_kept(folder: Path) -> None:
+    splits = ImageFolder().splits(folder, seed=0, input_size=(3, 16, 24))
+    assert splits.test.images(torch.tensor([0])).shape == (1, 3, 16, 24)
+
+
+def test_holdout_takes_a_tenth(folder: Path) -> None:
+    splits = ImageFolder().splits(folder, seed=0)
+    assert (len(splits.train), len(splits.holdout), len(splits.test)) == (54, 6, 15)
+
+
+def test_no_path(tmp_path: Path) -> None:
+    with pytest.raises(DataPathError, match="give its data path"):
+        ImageFolder().info(None)
+
+
+def test_a_path_that_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(DataPathError, match=r"does not exist.*train"):
+        ImageFolder().info(tmp_path / "nowhere")
+
+
+def test_an_empty_path(tmp_path: Path) -> None:
+    with pytest.raises(DataPathError, match="has no folder 'train'"):
+        ImageFolder().splits(tmp_path, seed=0)
+
+
+def test_no_val_part(tmp_path: Path, folder: Path) -> None:
+    shutil.copytree(folder / "train", tmp_path / "train")
+    with pytest.raises(DataPathError, match="has no folder 'val'"):
+        ImageFolder().splits(tmp_path, seed=0)
+
+
+def test_no_classes(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    with pytest.raises(DataPathError, match="0 class folders"):
+        ImageFolder().info(tmp_path)
+
+
+def test_a_class_without_images(tmp_path: Path, folder: Path) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    for file in (tmp_path / "train" / "class1").iterdir():
+        file.unlink()
+    with pytest.raises(DataPathError, match="class1"):
+        ImageFolder().splits(tmp_path, seed=0)
+
+
+def test_a_class_with_one_image(tmp_path: Path) -> None:
+    make_folder(tmp_path, train=1)
+    with pytest.raises(DataPathError, match="at least 2"):
+        ImageFolder().splits(tmp_path, seed=0)
+
+
+def test_parts_with_different_classes(tmp_path: Path, folder: Path) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "val" / "class2").rename(tmp_path / "val" / "zebra")
+    with pytest.raises(DataPathError, match="class2, zebra"):
+        ImageFolder().splits(tmp_path, seed=0)
+
+
+def test_imagenet_has_a_thousand_classes(folder: Path) -> None:
+    with pytest.raises(DataPathError, match=r"3 classes.*1000.*imagefolder"):
+        ImageNet().info(folder)
+
+
+def test_grey_models_are_refused(folder: Path) -> None:
+    with pytest.raises(DataPathError, match=r"3 channels.*takes 1"):
+        ImageFolder().info(folder, input_size=(1, 32, 32))

@@ -1,0 +1,115 @@
+import json
+import logging
+import multiprocessing
+from pathlib import Path
+
+import pytest
+import torch
+
+from pruning.models import ModelSpec
+from trainers.base import train_base
+from trainers.datasets.digits import Digits
+from trainers.datasets.memory import TensorSplit
+from trainers.datasets.shapes import Shapes
+from trainers.errors import DataPathError
+from trainers.evaluate import evaluate
+from trainers.recipe import Recipe
+
+SPEC = ModelSpec("tests.trainers.small:small_net", 10, (1, 32, 32))
+RECIPE = Recipe(epochs=2, batch_size=64, lr=0.1, warmup_epochs=0.5)
+
+
+def test_trained_once_then_read(tmp_path: Path) -> None:
+    heard: list[int] = []
+    first, second = (
+        train_base(
+            SPEC, Digits(), RECIPE, seed=1, cache_dir=tmp_path, progress=lambda report: heard.append(report.epoch)
+        )
+        for _ in range(2)
+    )
+    assert (first.cached, second.cached) == (False, True)
+    assert heard == [1, 2]
+    assert first.path == second.path
+    assert first.accuracy_holdout == second.accuracy_holdout
+    ours, theirs = first.module.state_dict(), second.module.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert not second.module.training
+
+
+def test_its_accuracy_is_the_holdouts(tmp_path: Path) -> None:
+    base = train_base(SPEC, Digits(), RECIPE, seed=1, cache_dir=tmp_path)
+    splits = Digits().splits(seed=1)
+    assert evaluate(base.module, splits.holdout).accuracy == base.accuracy_holdout
+    assert evaluate(base.module, splits.test).accuracy != base.accuracy_holdout
+
+
+@pytest.mark.parametrize("change", ["seed", "recipe", "data"])
+def test_anything_that_changes_the_weights_has_its_own_entry(tmp_path: Path, change: str) -> None:
+    splits = Digits().splits(seed=0)
+    if change == "data":
+        assert isinstance(splits.train, TensorSplit)
+        splits.train.pixels[0] += 1
+    train_base(SPEC, Digits(), RECIPE, seed=0, cache_dir=tmp_path)
+    other = train_base(
+        SPEC,
+        Digits(),
+        RECIPE.override(lr=0.11) if change == "recipe" else RECIPE,
+        seed=1 if change == "seed" else 0,
+        splits=splits if change == "data" else None,
+        cache_dir=tmp_path,
+    )
+    assert not other.cached
+
+
+def test_the_same_training_twice_gives_the_same_bits(tmp_path: Path) -> None:
+    first, second = (train_base(SPEC, Digits(), RECIPE, seed=0, cache_dir=tmp_path / name) for name in ("a", "b"))
+    ours, theirs = first.module.state_dict(), second.module.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.parametrize("damage", ["cut", "swapped", "record", "missing"])
+def test_a_damaged_entry_is_trained_again_with_a_warning(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = train_base(SPEC, Digits(), RECIPE, seed=0, cache_dir=tmp_path)
+    weights, record = good.path / "model.safetensors", good.path / "base.json"
+    content = weights.read_bytes()
+    if damage == "cut":
+        weights.write_bytes(content[: len(content) // 2])
+    elif damage == "swapped":
+        weights.write_bytes(content[:-4] + b"\0\0\0\0")
+    elif damage == "record":
+        record.write_text(json.dumps({"sha256": 3}))
+    else:
+        weights.unlink()
+    with caplog.at_level(logging.WARNING):
+        again = train_base(SPEC, Digits(), RECIPE, seed=0, cache_dir=tmp_path)
+    assert "is damaged" in caplog.text
+    assert not again.cached
+    assert weights.read_bytes() == content
+
+
+def _train_in_a_process(folder: str, barrier: object, answers: object) -> None:
+    torch.set_num_threads(1)
+    barrier.wait()  # type: ignore[attr-defined]
+    base = train_base(SPEC, Digits(), RECIPE, seed=0, cache_dir=Path(folder))
+    answers.put((base.cached, base.accuracy_holdout))  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+def test_two_processes_at_once_train_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    barrier, answers = context.Barrier(2), context.Queue()
+    processes = [context.Process(target=_train_in_a_process, args=(str(tmp_path), barrier, answers)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    got = [answers.get(timeout=120) for _ in processes]
+    for process in processes:
+        process.join(30)
+    assert sorted(cached for cached, _ in got) == [False, True]
+    assert got[0][1] == got[1][1]
+
+
+def test_a_model_with_other_classes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataPathError, match=r"answers 10 classes.*'shapes' has 20.*num_classes=20"):
+        train_base(SPEC, Shapes(), RECIPE, seed=0, cache_dir=tmp_path)

@@ -1,0 +1,45 @@
+import math
+
+import torch
+from torch import Tensor, nn
+
+from tests.trainers.small import small_net, small_split
+from trainers.datasets.memory import TensorSplit
+from trainers.evaluate import evaluate
+
+
+class Echo(nn.Module):
+    """Answers the image's own pixels as logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1)
+
+
+def test_by_hand() -> None:
+    logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
+    split = TensorSplit(logits.reshape(3, 1, 1, 2), torch.tensor([0, 1, 1]))
+    score = evaluate(Echo(), split, batch_size=2)
+    assert (score.correct, score.total) == (2, 3)
+    assert score.accuracy == 2 / 3
+    expected = (math.log(1 + math.exp(-2)) + math.log(1 + math.exp(-1)) + math.log(1 + math.exp(3))) / 3
+    assert math.isclose(score.loss, expected, rel_tol=1e-6)
+
+
+def test_batch_size_changes_nothing() -> None:
+    model, split = small_net(), small_split()
+    first, second = evaluate(model, split, batch_size=7), evaluate(model, split, batch_size=60)
+    assert first.correct == second.correct
+    assert math.isclose(first.loss, second.loss, rel_tol=1e-6)
+
+
+def test_the_model_is_scored_in_eval_mode_and_left_as_it_was() -> None:
+    model, split = small_net(dropout=0.9).train(), small_split()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    assert evaluate(model, split) == evaluate(model, split)
+    assert model.training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert not (evaluate(model.eval(), split) and model.training)

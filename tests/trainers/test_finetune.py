@@ -1,0 +1,177 @@
+"""The fine-tune on Ray, beside the same training under torchrun."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.trainers.pruned import pruned_checkpoint, same_bits, weights
+from trainers.errors import DataPathError, DivergedError, FinetuneError, ResourcesError
+from trainers.finetune import FinetuneResult, finetune
+from trainers.history import EpochReport, read_epochs
+from trainers.job import EPOCHS, MODEL, STARTED, STOP
+from trainers.recipe import Recipe
+
+pytestmark = pytest.mark.ray
+
+RECIPE = Recipe(lr=0.05, epochs=4, batch_size=128, warmup_epochs=0.5)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pruned_checkpoint(tmp_path_factory.mktemp("pruned"))
+
+
+def timeless(history: tuple[EpochReport, ...]) -> list[EpochReport]:
+    return [replace(report, wall_s=0.0) for report in history]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    ray_session: None, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[FinetuneResult, list[tuple[int, str]]]:
+    out = tmp_path_factory.mktemp("undisturbed")
+    heard: list[tuple[int, str]] = []
+
+    def on_epoch(report: EpochReport) -> None:
+        heard.append((report.epoch, threading.current_thread().name))
+
+    result = finetune(
+        checkpoint, "digits", None, RECIPE, seed=2, workers=2, out_dir=out, storage_dir=out / "ray",
+        on_epoch=on_epoch,
+    )  # fmt: skip
+    return result, heard
+
+
+@pytest.mark.slow
+def test_two_workers_train_and_tell_of_each_epoch(
+    undisturbed: tuple[FinetuneResult, list[tuple[int, str]]],
+) -> None:
+    result, heard = undisturbed
+    assert result.completed
+    assert result.workers == 2
+    assert [report.epoch for report in result.history] == [1, 2, 3, 4]
+    assert heard == [(epoch, "MainThread") for epoch in (1, 2, 3, 4)]
+    assert result.history[-1].train_loss < result.history[0].train_loss
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.slow
+def test_a_killed_worker_changes_nothing(
+    undisturbed: tuple[FinetuneResult, list[tuple[int, str]]], checkpoint: Path, tmp_path: Path
+) -> None:
+    killed: list[int] = []
+
+    def kill_rank_0_once(report: EpochReport) -> None:
+        if report.epoch == 2 and not killed:
+            killed.append(int((tmp_path / STARTED).read_text()))
+            os.kill(killed[0], signal.SIGKILL)
+
+    result = finetune(
+        checkpoint, "digits", None, RECIPE.override(), seed=2, workers=2, out_dir=tmp_path,
+        storage_dir=tmp_path / "ray", on_epoch=kill_rank_0_once,
+    )  # fmt: skip
+    assert int((tmp_path / STARTED).read_text()) != killed[0], "a second worker group ran"
+    assert timeless(result.history) == timeless(undisturbed[0].history)
+    assert same_bits(weights(result.checkpoint_dir), weights(undisturbed[0].checkpoint_dir))
+
+
+@pytest.mark.slow
+def test_torchrun_gives_the_same_bits(
+    undisturbed: tuple[FinetuneResult, list[tuple[int, str]]], checkpoint: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(RECIPE.model_dump_json())
+    root = Path(__file__).parents[2]
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+        "-m", "trainers.torchrun", "--checkpoint", str(checkpoint), "--dataset", "digits",
+        "--recipe", str(recipe), "--seed", "2", "--out", str(tmp_path / "out"),
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "epoch 4: training loss" in done.stderr
+    history = read_epochs(tmp_path / "out" / EPOCHS)
+    assert timeless(history) == timeless(undisturbed[0].history)
+    assert same_bits(weights(tmp_path / "out" / MODEL), weights(undisturbed[0].checkpoint_dir))
+
+
+class FakeTrainer:
+    """Stands in for Ray's trainer: fails as Ray does, or never starts."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error, self.ended = error, threading.Event()
+
+    def fit(self) -> None:
+        if self.error is not None:
+            raise self.error
+        self.ended.wait(60)
+
+
+def run_with(fake: FakeTrainer, monkeypatch: pytest.MonkeyPatch, checkpoint: Path, out: Path) -> None:
+    monkeypatch.setattr("trainers.finetune._trainer", lambda *arguments: fake)
+    finetune(checkpoint, "digits", None, RECIPE, seed=2, workers=1, out_dir=out, storage_dir=out, start_timeout_s=0.1)
+
+
+def test_an_error_of_ours_comes_back_as_itself(
+    ray_session: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ray.train import WorkerGroupError
+
+    failure = WorkerGroupError("two failed", {0: RuntimeError("gone"), 1: DivergedError("the loss is nan")})
+    with pytest.raises(DivergedError, match="the loss is nan"):
+        run_with(FakeTrainer(failure), monkeypatch, checkpoint, tmp_path)
+
+
+def test_any_other_error_becomes_one_of_ours(
+    ray_session: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(FinetuneError, match="RuntimeError: the node is gone"):
+        run_with(FakeTrainer(RuntimeError("a trace\nthe node is gone")), monkeypatch, checkpoint, tmp_path)
+
+
+def test_workers_that_never_start_are_an_error(
+    ray_session: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeTrainer()
+    with pytest.raises(FinetuneError, match=r"no fine-tune worker started within 0.1 s.*free resources are \d"):
+        run_with(fake, monkeypatch, checkpoint, tmp_path)
+    assert (tmp_path / STOP).exists(), "should they start after all, they end at once"
+    fake.ended.set()
+
+
+def refused(checkpoint: Path, tmp_path: Path, **change: object) -> str:
+    arguments: dict[str, object] = {
+        "seed": 2, "workers": 2, "out_dir": tmp_path, "storage_dir": tmp_path / "ray",
+    } | change  # fmt: skip
+    with pytest.raises(ResourcesError) as caught:
+        finetune(checkpoint, "digits", None, RECIPE, **arguments)  # type: ignore[arg-type]
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301
+    return str(caught.value)
+
+
+def test_more_than_there_is_is_refused_at_once(ray_session: None, checkpoint: Path, tmp_path: Path) -> None:
+    text = refused(checkpoint, tmp_path, workers=3)
+    assert "3 fine-tune workers need 3 CPUs" in text
+    assert "has 2: ask for at most 2 workers" in text
+    assert "need 4 CPUs" in refused(checkpoint, tmp_path, cpus_per_worker=2)
+    assert "need 2 GPUs and the Ray cluster has 0: it has no GPU" in refused(checkpoint, tmp_path, use_gpu=True)
+    assert "at least one worker" in refused(checkpoint, tmp_path, workers=0)
+
+
+def test_ray_must_be_running(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainers.finetune.ray.is_initialized", lambda: False)
+    assert "call ray.init()" in refused(checkpoint, tmp_path)
+
+
+def test_what_every_worker_would_fail_on_fails_in_the_driver(
+    ray_session: None, checkpoint: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(DataPathError, match="answers 10 classes"):
+        finetune(checkpoint, "shapes", None, RECIPE, seed=2, workers=1, out_dir=tmp_path, storage_dir=tmp_path)

@@ -1,0 +1,77 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from pruning.checkpoint import load_pruned
+from tests.trainers.pruned import pruned_checkpoint, same_bits, weights
+from trainers.datasets.digits import Digits
+from trainers.errors import DataPathError, StateError
+from trainers.evaluate import evaluate
+from trainers.history import EpochReport, History, read_epochs
+from trainers.job import EPOCHS, MODEL, STATE, STOP, FinetuneJob, run_job
+from trainers.place import Place
+from trainers.recipe import Recipe
+
+ALONE = Place(torch.device("cpu"))
+RECIPE = Recipe(lr=0.05, epochs=3, batch_size=128, warmup_epochs=0.5)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pruned_checkpoint(tmp_path_factory.mktemp("pruned"))
+
+
+def a_job(checkpoint: Path, out_dir: Path, *, recipe: Recipe = RECIPE, dataset: str = "digits") -> FinetuneJob:
+    out_dir.mkdir(exist_ok=True)
+    return FinetuneJob(checkpoint_dir=checkpoint, dataset=dataset, recipe=recipe, seed=2, out_dir=out_dir)
+
+
+def timeless(history: History) -> list[EpochReport]:
+    return [replace(report, wall_s=0.0) for report in history]
+
+
+def test_the_model_written_is_the_last_epochs(checkpoint: Path, tmp_path: Path) -> None:
+    heard: list[EpochReport] = []
+    outcome = run_job(a_job(checkpoint, tmp_path), ALONE, on_epoch=heard.append)
+    assert outcome.completed
+    assert tuple(heard) == outcome.history == read_epochs(tmp_path / EPOCHS)
+    trained = load_pruned(tmp_path / MODEL)
+    assert evaluate(trained.module, Digits().splits(seed=2).holdout).accuracy == heard[-1].holdout_accuracy
+    assert trained.macs == load_pruned(checkpoint).macs
+    assert trained.metadata["recipe"]["finetune"] == RECIPE.model_dump(mode="json")
+
+
+def test_stopped_and_continued_equals_undisturbed(checkpoint: Path, tmp_path: Path) -> None:
+    whole = run_job(a_job(checkpoint, tmp_path / "whole"), ALONE)
+    job = a_job(checkpoint, tmp_path / "parts")
+    (job.out_dir / STOP).touch()
+    first = run_job(job, ALONE)
+    assert (first.completed, len(first.history)) == (False, 1)
+    assert not (job.out_dir / MODEL).exists()
+    (job.out_dir / STOP).unlink()
+    second = run_job(job, ALONE)
+    assert second.completed
+    assert timeless(second.history) == timeless(whole.history)
+    assert same_bits(weights(job.out_dir / MODEL), weights(tmp_path / "whole" / MODEL))
+
+
+def test_a_finished_job_run_again_trains_nothing(checkpoint: Path, tmp_path: Path) -> None:
+    job = a_job(checkpoint, tmp_path)
+    first = run_job(job, ALONE)
+    heard: list[EpochReport] = []
+    assert run_job(job, ALONE, on_epoch=heard.append) == first
+    assert heard == []
+
+
+def test_another_recipe_does_not_continue_this_state(checkpoint: Path, tmp_path: Path) -> None:
+    run_job(a_job(checkpoint, tmp_path, recipe=RECIPE.override(epochs=1)), ALONE)
+    with pytest.raises(StateError, match=f"{STATE} is the state of another training"):
+        run_job(a_job(checkpoint, tmp_path), ALONE)
+
+
+def test_a_dataset_with_other_classes_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    job = a_job(checkpoint, tmp_path, dataset="shapes")
+    with pytest.raises(DataPathError, match="answers 10 classes"):
+        run_job(job, ALONE)

@@ -1,0 +1,125 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from tests.trainers.small import small_net, small_split
+from trainers.errors import DivergedError, RecipeError
+from trainers.evaluate import evaluate
+from trainers.loop import EpochTrained, Training, make_optimizer
+from trainers.place import Place
+from trainers.recipe import OptimizerName, Precision, Recipe
+
+CPU = Place(torch.device("cpu"))
+RECIPE = Recipe(lr=0.1, epochs=4, batch_size=20, warmup_epochs=0.5)
+
+
+def trained(recipe: Recipe = RECIPE, *, seed: int = 0, dropout: float = 0.0) -> tuple[nn.Module, list[float]]:
+    model = small_net(dropout=dropout)
+    training = Training(model, small_split(), recipe, seed=seed, place=CPU)
+    return model, [epoch.train_loss for epoch in training.epochs()]
+
+
+def test_it_learns() -> None:
+    model, losses = trained(RECIPE.override(epochs=12))
+    assert losses[-1] < losses[0] / 2
+    assert evaluate(model, small_split(seed=9)).accuracy > 0.9
+
+
+@pytest.mark.parametrize("optimizer", OptimizerName)
+def test_the_same_seed_gives_the_same_weights(optimizer: OptimizerName) -> None:
+    recipe = RECIPE.override(optimizer=optimizer)
+    first, same, other = (trained(recipe, seed=s, dropout=0.3)[0].state_dict() for s in (1, 1, 2))
+    assert all(torch.equal(first[name], same[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_the_callers_random_numbers_are_left_alone() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    trained(dropout=0.3)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_epochs_are_counted_and_the_rate_falls() -> None:
+    training = Training(small_net(), small_split(), RECIPE, seed=0, place=CPU)
+    epochs: list[EpochTrained] = list(training.epochs())
+    assert [epoch.epoch for epoch in epochs] == [1, 2, 3, 4]
+    assert training.epochs_done == 4
+    rates = [epoch.lr for epoch in epochs]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 0.1 * RECIPE.lr
+    assert list(training.epochs()) == []
+
+
+def test_first_step_by_hand() -> None:
+    """One step of SGD without momentum: weight −= lr · (gradient + decay · weight), bias without decay."""
+    recipe = Recipe(lr=0.2, momentum=0, weight_decay=0.5, epochs=1, warmup_epochs=0, batch_size=60, augment=False)
+    model, split = small_net(), small_split()
+    expected = copy.deepcopy(model).train()
+    loss = nn.functional.cross_entropy(expected(split.pixels), split.targets)
+    loss.backward()
+    training = Training(model, split, recipe, seed=0, place=CPU)
+    (epoch,) = training.epochs()
+    assert epoch.train_loss == pytest.approx(loss.item(), rel=1e-5)
+    for ours, by_hand in zip(model.parameters(), expected.parameters(), strict=True):
+        assert by_hand.grad is not None
+        decay = 0.5 * by_hand if by_hand.ndim > 1 else 0.0
+        torch.testing.assert_close(ours, by_hand - 0.2 * (by_hand.grad + decay))
+
+
+def test_only_weight_matrices_decay() -> None:
+    groups = make_optimizer(small_net(), Recipe(weight_decay=0.1)).param_groups
+    assert [group["weight_decay"] for group in groups] == [0.1, 0.0]
+    assert [len(group["params"]) for group in groups] == [2, 3]
+
+
+def test_label_smoothing_and_clipping_are_used() -> None:
+    plain, smoothed, clipped = (
+        trained(recipe)[1] for recipe in (RECIPE, RECIPE.override(label_smoothing=0.3), RECIPE.override(grad_clip=1e-4))
+    )
+    assert smoothed[-1] > plain[-1]
+    assert clipped[-1] > plain[-1]
+
+
+def test_divergence_is_an_error_that_names_the_knob() -> None:
+    with pytest.raises(DivergedError, match=r"loss is nan in epoch \d.*lower lr \(now 1e\+30\)"):
+        trained(Recipe(lr=1e30, epochs=3, warmup_epochs=0, batch_size=20))
+
+
+def test_bf16_trains_nearly_the_same() -> None:
+    plain = trained()[1]
+    other = trained(RECIPE.override(precision=Precision.BF16))[1]
+    assert other != plain
+    assert other == pytest.approx(plain, rel=0.05)
+
+
+def test_channels_last_is_refused_on_cpus() -> None:
+    with pytest.raises(RecipeError, match="channels_last = True cannot train on a CPU"):
+        trained(RECIPE.override(channels_last=True))
+
+
+def test_one_channel_images_do_not_turn_the_network_channels_last() -> None:
+    """Strides of one-channel images are ambiguous; the CPU's channels-last gradients corrupt memory."""
+    layouts: list[bool] = []
+    model = small_net()
+    model[0].register_forward_hook(  # type: ignore[index]
+        lambda module, args, output: layouts.append(output.is_contiguous())
+    )
+    list(Training(model, small_split(), RECIPE, seed=0, place=CPU).epochs())
+    assert all(layouts)
+
+
+def test_several_heads_share_the_loss() -> None:
+    class TwoHeads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = small_net()
+
+        def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return self.body(images), self.body(images)
+
+    training = Training(TwoHeads(), small_split(), RECIPE, seed=0, place=CPU)
+    assert [e.train_loss for e in training.epochs()] == pytest.approx(trained()[1], rel=0.2)

@@ -1,0 +1,87 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from tests.trainers.small import small_net, small_split
+from trainers.datasets.base import DataInfo, Splits
+from trainers.errors import DivergedError
+from trainers.proxy import ProxyData, RungScore, proxy_data, proxy_rungs
+from trainers.recipe import ProxyRecipe
+
+RECIPE = ProxyRecipe(rungs=(0, 1, 3), lr=0.1, batch_size=20, recalibration_batches=2)
+
+
+@pytest.fixture
+def splits() -> Splits:
+    return Splits(DataInfo(3, (1, 9, 9)), small_split(90), small_split(60, seed=1), small_split(30, seed=2))
+
+
+@pytest.fixture
+def data(splits: Splits) -> ProxyData:
+    return proxy_data(splits, RECIPE, seed=0)
+
+
+def scores(data: ProxyData, recipe: ProxyRecipe = RECIPE, seed: int = 0) -> list[RungScore]:
+    return list(proxy_rungs(small_net(), data, recipe, seed=seed))
+
+
+def test_one_score_for_each_rung(data: ProxyData) -> None:
+    assert [(score.rung, score.epochs) for score in scores(data)] == [(0, 0), (1, 1), (2, 3)]
+
+
+def test_training_helps(data: ProxyData) -> None:
+    first, *_, last = scores(data, RECIPE.override(rungs=(0, 8)))
+    assert last.accuracy > 0.9 > first.accuracy
+    assert last.loss < first.loss
+
+
+def test_the_same_seed_gives_the_same_scores(data: ProxyData) -> None:
+    assert scores(data, seed=1) == scores(data, seed=1)
+    assert scores(data, seed=1) != scores(data, seed=2)
+
+
+def test_stopping_early_changes_no_score(data: ProxyData) -> None:
+    rungs = proxy_rungs(small_net(), data, RECIPE, seed=0)
+    assert [next(rungs), next(rungs)] == scores(data)[:2]
+
+
+def test_only_the_holdout_is_scored(splits: Splits, data: ProxyData) -> None:
+    """Turning the holdout's labels round turns the score round, whatever was trained on."""
+    wrong = ProxyData(
+        data.train_images, data.train_labels, data.holdout_images, (data.holdout_labels + 1) % 3,
+        data.shift, data.flip,
+    )  # fmt: skip
+    recipe = RECIPE.override(rungs=(8,))
+    assert scores(data, recipe)[0].accuracy > 0.9
+    assert scores(wrong, recipe)[0].accuracy < 0.1
+
+
+def test_the_test_part_is_not_even_carried(splits: Splits, data: ProxyData) -> None:
+    carried = {image.numpy().tobytes() for image in torch.cat([data.train_images, data.holdout_images])}
+    assert not carried & {image.numpy().tobytes() for image in splits.test.images(torch.arange(30))}
+
+
+def test_stale_statistics_do_not_reach_the_score(data: ProxyData) -> None:
+    stale = small_net()
+    stale[1].running_mean.fill_(50.0)  # type: ignore[index]
+    recipe = RECIPE.override(rungs=(0,))
+    assert list(proxy_rungs(stale, data, recipe, seed=0)) == scores(data, recipe)
+
+
+def test_limits_take_from_every_class(splits: Splits) -> None:
+    limited = proxy_data(splits, RECIPE.override(train_limit=30, holdout_limit=20), seed=0)
+    assert np.bincount(limited.train_labels).tolist() == [10, 10, 10]
+    assert len(limited.holdout_labels) == len(limited.holdout_images) == 20
+    other = proxy_data(splits, RECIPE.override(train_limit=30, holdout_limit=20), seed=1)
+    assert not torch.equal(limited.train_images, other.train_images)
+
+
+def test_data_survive_pickling(data: ProxyData) -> None:
+    assert scores(pickle.loads(pickle.dumps(data))) == scores(data)  # noqa: S301
+
+
+def test_divergence_is_raised(data: ProxyData) -> None:
+    with pytest.raises(DivergedError):
+        scores(data, RECIPE.override(lr=1e30, rungs=(2,)))

@@ -1,0 +1,55 @@
+import pytest
+from pydantic import ValidationError
+
+from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
+from trainers.errors import RecipeError
+from trainers.recipe import OptimizerName, ProxyRecipe, Recipe
+
+
+def test_override_leaves_out_what_was_not_given() -> None:
+    recipe = Recipe(lr=0.1, epochs=7).override(lr=0.2, epochs=None, optimizer="adamw")
+    assert (recipe.lr, recipe.epochs, recipe.optimizer) == (0.2, 7, OptimizerName.ADAMW)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"lr": 0}, "lr = 0: .*greater than 0"),
+        ({"lr": float("nan")}, "lr = nan"),
+        ({"epochs": 0}, "epochs = 0"),
+        ({"momentum": 1.0}, "momentum = 1.0"),
+        ({"optimizer": "lion"}, "optimizer = 'lion': .*'sgd' or 'adamw'"),
+        ({"learning_rate": 0.1}, "learning_rate = 0.1: Extra inputs"),
+        ({"epochs": 3, "warmup_epochs": 3}, "warm-up of 3.* does not end before epoch 3"),
+    ],
+)
+def test_a_bad_field_is_quoted(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        Recipe.parse(fields)
+
+
+@pytest.mark.parametrize("rungs", [(), (2, 1), (1, 1), (-1, 2)])
+def test_rungs_rise(rungs: tuple[int, ...]) -> None:
+    with pytest.raises(RecipeError, match="rungs"):
+        ProxyRecipe.parse({"rungs": rungs})
+
+
+def test_a_recipe_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        Recipe().lr = 1.0
+
+
+def test_a_recipe_survives_json() -> None:
+    for recipe in (base_recipe("digits"), finetune_recipe("imagenet")):
+        assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+
+
+def test_the_proxys_training_ends_at_its_last_rung() -> None:
+    training = ProxyRecipe(rungs=(1, 3), lr=0.3, warmup_epochs=0.5).training()
+    assert (training.epochs, training.lr, training.warmup_epochs) == (3, 0.3, 0.5)
+
+
+def test_unknown_folders_get_imagenets_recipes() -> None:
+    assert finetune_recipe("imagefolder") == finetune_recipe("imagenet")
+    assert proxy_recipe("imagefolder") == proxy_recipe("imagenet")
+    assert finetune_recipe("imagenet").epochs == 100

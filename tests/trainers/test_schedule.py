@@ -1,0 +1,74 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainers.schedule import epoch_batches, lr_at, mixed, per_worker, steps_per_epoch
+
+sizes = st.integers(1, 300)
+
+
+@given(sizes, st.integers(1, 64), st.integers(1, 5), st.integers(0, 3))
+def test_workers_take_equal_steps_and_equal_shares(images: int, batch: int, world: int, epoch: int) -> None:
+    each = [epoch_batches(images, batch, seed=1, epoch=epoch, rank=r, world=world) for r in range(world)]
+    assert {len(batches) for batches in each} == {steps_per_epoch(images, batch, world)}
+    assert {len(step) for batches in each for step in batches} == {per_worker(batch, world)}
+
+
+@given(sizes, st.integers(1, 64), st.integers(1, 5))
+def test_no_image_is_taken_twice_in_an_epoch(images: int, batch: int, world: int) -> None:
+    taken = torch.cat(
+        [
+            step
+            for rank in range(world)
+            for step in epoch_batches(images, batch, seed=0, epoch=2, rank=rank, world=world)
+        ]
+    )
+    assert set(taken.tolist()) <= set(range(images))
+    if images >= per_worker(batch, world) * world:
+        assert len(set(taken.tolist())) == len(taken)
+        assert images - len(taken) < per_worker(batch, world) * world
+
+
+def test_workers_together_take_what_one_would() -> None:
+    alone = epoch_batches(100, 20, seed=7, epoch=1)
+    pair = [epoch_batches(100, 20, seed=7, epoch=1, rank=r, world=2) for r in range(2)]
+    for step, whole in enumerate(alone):
+        assert sorted(torch.cat([pair[0][step], pair[1][step]]).tolist()) == sorted(whole.tolist())
+
+
+def test_order_changes_with_epoch_and_seed_only() -> None:
+    def first(seed: int, epoch: int) -> list[int]:
+        return epoch_batches(50, 10, seed=seed, epoch=epoch)[0].tolist()
+
+    assert first(0, 0) == first(0, 0)
+    assert first(0, 0) != first(0, 1)
+    assert first(0, 0) != first(1, 0)
+    assert first(0, 1) != first(1, 0)
+
+
+def test_learning_rate_by_hand() -> None:
+    def lr(step: int) -> float:
+        return lr_at(step, steps=12, warmup=2, peak=0.9)
+
+    assert lr(0) == pytest.approx(0.3)
+    assert lr(1) == pytest.approx(0.6)
+    assert lr(2) == pytest.approx(0.9)
+    assert lr(7) == pytest.approx(0.45)
+    assert lr(11) == pytest.approx(0.45 * (1 + math.cos(0.9 * math.pi)))
+
+
+@given(st.integers(1, 500), st.floats(0, 0.9), st.floats(1e-4, 1.0))
+def test_learning_rate_stays_within_its_peak(steps: int, share: float, peak: float) -> None:
+    warmup = int(steps * share)
+    rates = [lr_at(step, steps=steps, warmup=warmup, peak=peak) for step in range(steps)]
+    assert all(0 < rate <= peak for rate in rates)
+    assert max(rates) == pytest.approx(peak)
+
+
+def test_mixed_seeds_are_positive_distinct_and_ordered() -> None:
+    seeds = {mixed(a, b) for a in range(30) for b in range(30)}
+    assert len(seeds) == 900
+    assert all(0 <= seed < 2**63 for seed in seeds)

@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.trainers.small import small_net, small_split
+from trainers.errors import StateError
+from trainers.evaluate import Evaluation
+from trainers.history import EpochReport, EpochTail, append_epoch, keep_epochs, read_epochs
+from trainers.loop import Training
+from trainers.place import Place
+from trainers.recipe import OptimizerName, Recipe
+from trainers.state import load_state, save_state
+
+RECIPE = Recipe(lr=0.1, epochs=5, batch_size=20, warmup_epochs=0.5)
+SCORE = Evaluation(0.5, 1.0, 1, 2)
+
+
+def training(recipe: Recipe = RECIPE) -> Training:
+    return Training(small_net(dropout=0.2), small_split(), recipe, seed=0, place=Place(torch.device("cpu")))
+
+
+def reports(count: int) -> tuple[EpochReport, ...]:
+    return tuple(EpochReport(n + 1, 1.0 / (n + 1), 0.5, 1.0, 0.1, 0.01) for n in range(count))
+
+
+@pytest.mark.parametrize("optimizer", OptimizerName)
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_continued_training_equals_an_undisturbed_one(
+    tmp_path: Path, optimizer: OptimizerName, momentum: float
+) -> None:
+    recipe = RECIPE.override(optimizer=optimizer, momentum=momentum)
+    whole = training(recipe)
+    expected = list(whole.epochs())
+
+    interrupted = training(recipe)
+    history: tuple[EpochReport, ...] = ()
+    epochs = interrupted.epochs()
+    for _ in range(2):
+        history = (*history, EpochReport.of(next(epochs), SCORE))
+    save_state(tmp_path / "state", interrupted, history, "run")
+    continued = training(recipe)
+    assert load_state(tmp_path / "state", continued, "run") == history
+    rest = list(continued.epochs())
+
+    assert [e.train_loss for e in rest] == [e.train_loss for e in expected[2:]]
+    ours, theirs = continued.model.state_dict(), whole.model.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_nothing_there_is_a_start(tmp_path: Path) -> None:
+    assert load_state(tmp_path / "state", training(), "run") == ()
+
+
+def test_another_runs_state_is_refused(tmp_path: Path) -> None:
+    save_state(tmp_path / "state", training(), (), "one")
+    with pytest.raises(StateError, match="another training"):
+        load_state(tmp_path / "state", training(), "two")
+
+
+def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    save_state(path, training(), (), "run")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(StateError, match=r"cannot be read.*delete it"):
+        load_state(path, training(), "run")
+
+
+def test_only_the_state_is_left_on_disk(tmp_path: Path) -> None:
+    for _ in range(2):
+        save_state(tmp_path / "state", training(), (), "run")
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def test_the_tail_gives_each_epoch_once_and_waits_for_whole_lines(tmp_path: Path) -> None:
+    path = tmp_path / "epochs.jsonl"
+    tail, (first, second, third) = EpochTail(path), reports(3)
+    assert tail.new() == ()
+    append_epoch(path, first)
+    assert tail.new() == (first,)
+    append_epoch(path, second)
+    with path.open("a") as stream:
+        stream.write('{"epoch": 3')
+    assert tail.new() == (second,)
+    keep_epochs(path, (first, second))
+    assert tail.new() == ()
+    append_epoch(path, third)
+    assert tail.new() == (third,)
+    assert read_epochs(path) == (first, second, third)

@@ -1,0 +1,1 @@
+"""Datasets, recipes, the training loop, the short proxy, the Ray Train fine-tune, evaluation and latency."""

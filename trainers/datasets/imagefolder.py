@@ -1,0 +1,195 @@
+"""Folders of image files, `train/<class>/…` and `val/<class>/…`, read as they are needed. ImageNet is one."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+from torchvision import transforms
+from torchvision.datasets import folder
+
+from trainers.datasets.base import Batch, DataInfo, Dataset, InputSize, Split, Splits
+from trainers.datasets.holdout import stratified_holdout
+from trainers.errors import DataPathError
+from trainers.schedule import mixed
+
+DEFAULT_SIZE: InputSize = (3, 224, 224)
+HOLDOUT_FRACTION = 0.1
+HOLDOUT_PER_CLASS = 50
+MAX_READERS = 8
+# Per-channel statistics of ImageNet, which published weights expect
+# (https://docs.pytorch.org/vision/stable/models.html).
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_CROP_RATIO = 0.875
+
+Samples = tuple[tuple[str, int], ...]
+"""Path of an image file, and its label."""
+
+
+class ImageFolder(Dataset):
+    """Any folder with `train/` and `val/`, one sub-folder for each class; `val/` is the test part."""
+
+    name: ClassVar[str] = "imagefolder"
+    needs_path: ClassVar[bool] = True
+
+    def info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
+        classes = _classes(self._part(data_path, "train"))
+        return DataInfo(num_classes=len(classes), input_size=_checked_size(input_size or DEFAULT_SIZE))
+
+    def splits(self, data_path: Path | None = None, *, seed: int, input_size: InputSize | None = None) -> Splits:
+        info = self.info(data_path, input_size=input_size)
+        train_folder, test_folder = self._part(data_path, "train"), self._part(data_path, "val")
+        classes = _classes(train_folder)
+        _same_classes(train_folder, test_folder)
+        pool, test = _samples(train_folder, classes), _samples(test_folder, classes)
+        labels = np.array([label for _, label in pool], dtype=np.int64)
+        try:
+            parts = stratified_holdout(labels, fraction=HOLDOUT_FRACTION, seed=seed, per_class_limit=HOLDOUT_PER_CLASS)
+        except ValueError as error:
+            raise DataPathError(f"{train_folder} cannot be split: {error}") from error
+        return Splits(
+            info=info,
+            train=FolderSplit(tuple(pool[i] for i in parts.train), info.input_size),
+            holdout=FolderSplit(tuple(pool[i] for i in parts.holdout), info.input_size),
+            test=FolderSplit(test, info.input_size),
+        )
+
+    def _part(self, data_path: Path | None, part: str) -> Path:
+        if data_path is None:
+            raise DataPathError(f"the dataset {self.name!r} is read from a folder: give its data path")
+        place = data_path / part
+        if not place.is_dir():
+            what = "has no folder" if data_path.is_dir() else "does not exist, so it has no folder"
+            raise DataPathError(
+                f"the data path {str(data_path)!r} {what} {part!r}: expected "
+                f"{data_path.name}/train/<class>/ and {data_path.name}/val/<class>/ with image files in them"
+            )
+        return place
+
+
+class ImageNet(ImageFolder):
+    """ImageNet-1k in the layout above: exactly 1,000 classes."""
+
+    name: ClassVar[str] = "imagenet"
+
+    def info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
+        found = super().info(data_path, input_size=input_size)
+        if found.num_classes != 1000:
+            raise DataPathError(
+                f"{str(data_path)!r} has {found.num_classes} classes, ImageNet has 1000: "
+                "choose the dataset 'imagefolder' for a folder with other classes"
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FolderSplit(Split):
+    """Image files decoded by worker processes while the model computes.
+
+    Attributes:
+        samples: file and label of each image.
+        size: channels, height and width that images are brought to.
+        readers: worker processes; None takes one for each core, at most 8; 0 reads in this process.
+    """
+
+    samples: Samples
+    size: InputSize
+    readers: int | None = None
+
+    @property
+    def labels(self) -> Tensor:
+        return torch.tensor([label for _, label in self.samples], dtype=torch.int64)
+
+    def images(self, indices: Tensor) -> Tensor:
+        batches = self.batches([indices], device=torch.device("cpu"), augment=False, seed=0)
+        return next(iter(batches))[0]
+
+    def batches(
+        self, index_batches: Sequence[Tensor], *, device: torch.device, augment: bool, seed: int
+    ) -> Iterator[Batch]:
+        readers = self.readers if self.readers is not None else min(MAX_READERS, len(os.sched_getaffinity(0)))
+        loader: DataLoader[tuple[Tensor, int]] = DataLoader(
+            _Files(self.samples, _transform(self.size, augment=augment), seed),
+            batch_sampler=[batch.tolist() for batch in index_batches],
+            num_workers=readers,
+            pin_memory=device.type == "cuda",
+        )
+        for images, labels in loader:
+            yield images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+
+    def fingerprint(self) -> str:
+        """Hashes names, labels and file sizes: reading every image would take hours on ImageNet."""
+        digest = hashlib.sha256(repr(self.size).encode())
+        for path, label in self.samples:
+            name = "/".join(Path(path).parts[-3:])
+            digest.update(f"{name}\0{label}\0{Path(path).stat().st_size}\n".encode())
+        return digest.hexdigest()
+
+
+class _Files(TorchDataset[tuple[Tensor, int]]):
+    def __init__(self, samples: Samples, transform: Any, seed: int) -> None:
+        self._samples, self._transform, self._seed = samples, transform, seed
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        path, label = self._samples[index]
+        # seeded by the image, so that the number of reader processes changes no pixel
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(mixed(self._seed, index))
+            return self._transform(folder.pil_loader(path)), label
+
+
+def _transform(size: InputSize, *, augment: bool) -> Any:
+    """The usual ImageNet transforms: random crop and mirror to train, resize and centre crop to score."""
+    _, height, width = size
+    if augment:
+        geometry = [transforms.RandomResizedCrop((height, width)), transforms.RandomHorizontalFlip()]
+    else:
+        larger = (round(height / _CROP_RATIO), round(width / _CROP_RATIO))
+        geometry = [
+            transforms.Resize(larger[0] if height == width else larger),
+            transforms.CenterCrop((height, width)),
+        ]
+    return transforms.Compose([*geometry, transforms.ToTensor(), transforms.Normalize(_MEAN, _STD)])
+
+
+def _classes(part: Path) -> tuple[str, ...]:
+    names = tuple(sorted(entry.name for entry in part.iterdir() if entry.is_dir()))
+    if len(names) < 2:
+        raise DataPathError(
+            f"{str(part)!r} holds {len(names)} class folders: expected at least two, one for each class"
+        )
+    return names
+
+
+def _same_classes(train: Path, test: Path) -> None:
+    ours, theirs = set(_classes(train)), set(_classes(test))
+    if ours != theirs:
+        odd = ", ".join(sorted(ours ^ theirs)[:5])
+        raise DataPathError(
+            f"{str(train)!r} and {str(test)!r} name different classes (for example {odd}): "
+            "both must have the same folders"
+        )
+
+
+def _samples(part: Path, classes: tuple[str, ...]) -> Samples:
+    numbers = {name: number for number, name in enumerate(classes)}
+    try:
+        return tuple(folder.make_dataset(str(part), numbers, folder.IMG_EXTENSIONS))
+    except FileNotFoundError as error:  # a class without one image
+        raise DataPathError(f"{str(part)!r}: {error}") from error
+
+
+def _checked_size(size: InputSize) -> InputSize:
+    if size[0] != 3:
+        raise DataPathError(f"image folders are read in colour (3 channels), the model takes {size[0]}")
+    return size

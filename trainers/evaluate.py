@@ -1,0 +1,70 @@
+"""Top-1 accuracy of a model on a split."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trainers.datasets.base import Split
+from trainers.place import Place
+
+BATCH_SIZE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Top-1 score over a whole split.
+
+    Attributes:
+        accuracy: correct / total, in 0…1.
+        loss: mean cross-entropy in nats, without label smoothing.
+        correct: images whose highest logit is their label.
+        total: images scored.
+    """
+
+    accuracy: float
+    loss: float
+    correct: int
+    total: int
+
+
+def evaluate(
+    model: nn.Module,
+    split: Split,
+    *,
+    batch_size: int = BATCH_SIZE,
+    device: torch.device | None = None,
+    place: Place | None = None,
+    autocast: torch.dtype | None = None,
+) -> Evaluation:
+    """Scores `model` in eval mode and gives it back in the mode it had.
+
+    Given a `place` among several workers, each scores its share and all get the same result.
+    `autocast` computes in that number format; figures to be published should leave it None.
+    """
+    place = place or Place(device or _device_of(model))
+    was_training = model.training
+    model.eval()
+    correct, loss, total = 0, 0.0, 0
+    shares = torch.arange(place.rank, len(split), place.world).split(batch_size)
+    with torch.inference_mode():
+        for images, labels in split.batches(shares, device=place.device, augment=False, seed=0):
+            with torch.autocast(place.device.type, dtype=autocast, enabled=autocast is not None):
+                logits = _logits(model, images)
+            correct += int((logits.argmax(1) == labels).sum())
+            loss += float(F.cross_entropy(logits.float(), labels, reduction="sum"))
+            total += len(labels)
+    model.train(was_training)
+    all_correct, all_loss, all_total = place.summed((correct, loss, total))
+    return Evaluation(all_correct / all_total, all_loss / all_total, int(all_correct), int(all_total))
+
+
+def _logits(model: nn.Module, images: Tensor) -> Tensor:
+    output = model(images)
+    # a distilled DeiT in training mode, and some torchvision models, answer with several heads
+    return output[0] if isinstance(output, tuple) else output
+
+
+def _device_of(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device

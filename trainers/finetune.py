@@ -1,0 +1,227 @@
+"""The winner's fine-tune on a Ray cluster: Ray Train starts the workers, our own loop does the rest.
+
+The only file of this room that imports Ray.
+"""
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+import ray.train
+import ray.train.torch
+import torch
+
+from pruning.checkpoint import load_pruned
+from trainers.base import check_fit
+from trainers.datasets.registry import dataset
+from trainers.errors import FinetuneError, ResourcesError, TrainerError
+from trainers.history import EpochReport, EpochTail, History, read_epochs
+from trainers.job import EPOCHS, MODEL, STARTED, STOP, FinetuneJob, run_job
+from trainers.place import Place
+from trainers.recipe import Recipe
+
+_POLL_S = 0.2
+_HEALTH_CHECK_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuneResult:
+    """What a fine-tune ended with.
+
+    Attributes:
+        checkpoint_dir: the trained model, as `save_pruned` writes it.
+        history: every epoch, those of an earlier, interrupted part included.
+        wall_s: seconds in this call, Ray Train's start included.
+        workers: how many trained.
+        completed: False when a stop was asked for before the last epoch; then there is no model yet,
+            and the same call continues.
+    """
+
+    checkpoint_dir: Path
+    history: History
+    wall_s: float
+    workers: int
+    completed: bool
+
+
+def finetune(
+    checkpoint_dir: Path,
+    dataset_name: str,
+    data_path: Path | None,
+    recipe: Recipe,
+    *,
+    seed: int,
+    workers: int,
+    use_gpu: bool = False,
+    out_dir: Path,
+    storage_dir: Path,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+    cpus_per_worker: int = 1,
+    max_failures: int = 2,
+    start_timeout_s: float = 600.0,
+) -> FinetuneResult:
+    """Trains a pruned checkpoint with DDP on `workers` Ray workers; Ray must have been started.
+
+    `seed` must be the search's, as it decides the holdout. `out_dir` receives the model, the epochs and
+    the state; when it already holds the state of the same training, that is continued, and `on_epoch`
+    hears of its earlier epochs first. `on_epoch` is called in the caller's thread while training runs.
+    With workers on several nodes, `out_dir` and `storage_dir` must be folders that all of them see.
+
+    Raises ResourcesError when the cluster is too small, FinetuneError when workers failed more than
+    `max_failures` times or none started within `start_timeout_s`, and any error of dataset or checkpoint.
+    """
+    began = time.perf_counter()
+    _check_resources(workers, use_gpu, cpus_per_worker)
+    job = FinetuneJob(
+        checkpoint_dir=checkpoint_dir.absolute(),
+        dataset=dataset_name,
+        data_path=data_path.absolute() if data_path else None,
+        recipe=recipe,
+        seed=seed,
+        out_dir=out_dir.absolute(),
+    )
+    _check_job(job)
+    job.out_dir.mkdir(parents=True, exist_ok=True)
+    for mark in (STOP, STARTED):
+        (job.out_dir / mark).unlink(missing_ok=True)
+    # read by Ray Train's controller when it starts: how often it looks whether a worker has died or ended
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_HEALTH_CHECK_S))
+    trainer = _trainer(job, workers, use_gpu, cpus_per_worker, max_failures, storage_dir)
+    _run(trainer, job, on_epoch, start_timeout_s)
+    history = read_epochs(job.out_dir / EPOCHS)
+    return FinetuneResult(
+        checkpoint_dir=job.out_dir / MODEL,
+        history=history,
+        wall_s=time.perf_counter() - began,
+        workers=workers,
+        completed=len(history) == recipe.epochs,
+    )
+
+
+def request_stop(out_dir: Path) -> None:
+    """Asks a running fine-tune to end after the epoch it is in; its state stays, to be continued."""
+    (out_dir / STOP).touch()
+
+
+def _check_resources(workers: int, use_gpu: bool, cpus_per_worker: int) -> None:
+    """Ray Train waits for ever for what a cluster does not have: ask first."""
+    if workers < 1 or cpus_per_worker < 1:
+        raise ResourcesError(
+            f"a fine-tune needs at least one worker with one CPU, received {workers} workers with "
+            f"{cpus_per_worker} CPUs each"
+        )
+    if not ray.is_initialized():
+        raise ResourcesError("Ray is not running in this process: call ray.init() before the fine-tune")
+    there = ray.cluster_resources()
+    wanted = {"CPU": workers * cpus_per_worker, "GPU": workers if use_gpu else 0}
+    for kind, count in wanted.items():
+        have = there.get(kind, 0)
+        if count > have:
+            each = cpus_per_worker if kind == "CPU" else 1
+            raise ResourcesError(
+                f"{workers} fine-tune workers need {count} {kind}s and the Ray cluster has {have:g}: "
+                + (f"ask for at most {int(have) // each} workers" if have >= each else f"it has no {kind} to give")
+            )
+
+
+def _check_job(job: FinetuneJob) -> None:
+    """Finds in the driver, at once, what every worker would fail on after ten seconds of starting."""
+    spec = load_pruned(job.checkpoint_dir).spec
+    check_fit(spec, dataset(job.dataset).info(job.data_path, input_size=spec.input_size), job.dataset)
+
+
+def _trainer(
+    job: FinetuneJob, workers: int, use_gpu: bool, cpus: int, max_failures: int, storage_dir: Path
+) -> ray.train.torch.TorchTrainer:
+    resources = {"CPU": cpus} | ({"GPU": 1} if use_gpu else {})
+    return ray.train.torch.TorchTrainer(
+        _work,
+        train_loop_config={"job": job.model_dump_json(), "threads": cpus},
+        torch_config=ray.train.torch.TorchConfig(backend="nccl" if use_gpu else "gloo"),
+        scaling_config=ray.train.ScalingConfig(num_workers=workers, use_gpu=use_gpu, resources_per_worker=resources),
+        run_config=ray.train.RunConfig(
+            # never a name used before: Ray Train would mix its own idea of resuming with ours
+            name=f"finetune-{uuid.uuid4().hex[:12]}",
+            storage_path=str(storage_dir.absolute()),
+            failure_config=ray.train.FailureConfig(max_failures=max_failures, controller_failure_limit=1),
+            logging_config=ray.train.LoggingConfig(log_level="WARNING"),
+        ),
+    )
+
+
+def _work(config: dict[str, Any]) -> None:
+    """What Ray Train runs in each worker."""
+    torch.set_num_threads(config["threads"])
+    job = FinetuneJob.model_validate_json(config["job"])
+    place = Place.here(ray.train.torch.get_device())
+    if place.leads:
+        (job.out_dir / STARTED).write_text(str(os.getpid()), encoding="utf-8")
+    outcome = run_job(job, place)
+    # once: a report waits until Ray's controller next looks, which would cost each epoch up to that long
+    ray.train.report(asdict(outcome.history[-1]))
+
+
+def _run(
+    trainer: ray.train.torch.TorchTrainer,
+    job: FinetuneJob,
+    on_epoch: Callable[[EpochReport], None] | None,
+    start_timeout_s: float,
+) -> None:
+    """Waits for the trainer while telling of its epochs.
+
+    `fit` runs in a thread of its own: in the main thread it would take over Ctrl-C for good.
+    """
+    failures: list[Exception] = []
+
+    def fit() -> None:
+        try:
+            trainer.fit()
+        except Exception as error:  # noqa: BLE001 - a thread's border: raised again by the caller
+            failures.append(error)
+
+    thread = threading.Thread(target=fit, name="ray-train-fit", daemon=True)
+    tail, deadline = EpochTail(job.out_dir / EPOCHS), time.monotonic() + start_timeout_s
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(_POLL_S)
+            _tell(tail, on_epoch)
+            if time.monotonic() > deadline and not (job.out_dir / STARTED).exists():
+                raise FinetuneError(_not_started(start_timeout_s))
+    except BaseException:
+        request_stop(job.out_dir)
+        raise
+    if failures:
+        raise _plain(failures[0]) from failures[0]
+    _tell(tail, on_epoch)
+
+
+def _tell(tail: EpochTail, on_epoch: Callable[[EpochReport], None] | None) -> None:
+    for report in tail.new():
+        if on_epoch is not None:
+            on_epoch(report)
+
+
+def _not_started(timeout_s: float) -> str:
+    free = ray.available_resources()
+    return (
+        f"no fine-tune worker started within {timeout_s:g} s; the cluster's free resources are "
+        f"{free.get('CPU', 0):g} CPUs and {free.get('GPU', 0):g} GPUs: "
+        "end what holds the rest, or ask for fewer workers"
+    )
+
+
+def _plain(error: Exception) -> TrainerError:
+    """Ray's error as one of ours: the first worker's own when it is one, else its first line."""
+    causes = list(getattr(error, "worker_failures", {}).values()) or [error]
+    for cause in causes:
+        if isinstance(cause, TrainerError):
+            return cause
+    first = causes[0]
+    return FinetuneError(f"the fine-tune failed: {type(first).__name__}: {str(first).strip().splitlines()[-1]}")

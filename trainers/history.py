@@ -1,0 +1,72 @@
+"""What is reported after each epoch, and the file that a run's epochs are read from while it runs."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from trainers.evaluate import Evaluation
+from trainers.loop import EpochTrained
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """One finished epoch.
+
+    Attributes:
+        epoch: counted from 1.
+        train_loss: mean training loss, with label smoothing as trained.
+        holdout_accuracy: top-1 on the holdout, 0…1.
+        holdout_loss: mean cross-entropy on the holdout, in nats.
+        lr: learning rate of the epoch's last step.
+        wall_s: seconds of training, scoring left out.
+    """
+
+    epoch: int
+    train_loss: float
+    holdout_accuracy: float
+    holdout_loss: float
+    lr: float
+    wall_s: float
+
+    @classmethod
+    def of(cls, trained: EpochTrained, scored: Evaluation) -> "EpochReport":
+        """The report of an epoch that was trained and then scored."""
+        return cls(trained.epoch, trained.train_loss, scored.accuracy, scored.loss, trained.lr, trained.wall_s)
+
+
+History = tuple[EpochReport, ...]
+
+
+class EpochTail:
+    """Reads `epochs.jsonl` as it grows: each call of `new()` gives the epochs not given before."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._seen = path, 0
+
+    def new(self) -> History:
+        """Whole lines only: one that is still being written waits for the next call."""
+        reports = read_epochs(self._path)[self._seen :]
+        self._seen += len(reports)
+        return reports
+
+
+def read_epochs(path: Path) -> History:
+    """The reports in the file's whole lines; none when there is no file yet."""
+    if not path.exists():
+        return ()
+    text = path.read_bytes()
+    whole = text[: text.rfind(b"\n") + 1]
+    return tuple(EpochReport(**json.loads(line)) for line in whole.splitlines())
+
+
+def append_epoch(path: Path, report: EpochReport) -> None:
+    """Adds one report as a line of JSON."""
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(asdict(report)) + "\n")
+
+
+def keep_epochs(path: Path, history: History) -> None:
+    """Makes the file hold exactly `history`: a worker may have died before or within its last line."""
+    draft = path.with_name(f"{path.name}.draft")
+    draft.write_text("".join(json.dumps(asdict(report)) + "\n" for report in history), encoding="utf-8")
+    draft.replace(path)

@@ -1,0 +1,118 @@
+"""One worker's part of a fine-tune: the same code alone, under torchrun and under Ray Train."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from pruning.checkpoint import PrunedModel, load_pruned, save_pruned
+from pruning.models import create_model
+from pruning.plan import build_plan
+from trainers.base import check_fit
+from trainers.cache import content_key, file_hash
+from trainers.datasets.base import Splits
+from trainers.datasets.registry import dataset
+from trainers.evaluate import evaluate
+from trainers.history import EpochReport, History, append_epoch, keep_epochs
+from trainers.loop import Training
+from trainers.place import Place
+from trainers.recipe import Precision, Recipe
+from trainers.state import load_state, save_state
+
+STATE, EPOCHS, MODEL = "state.safetensors", "epochs.jsonl", "model"
+STARTED, STOP = "started", "stop"
+WEIGHTS = "model.safetensors"
+
+
+class FinetuneJob(BaseModel):
+    """What every worker is told.
+
+    Attributes:
+        checkpoint_dir: the pruned model, as `save_pruned` wrote it.
+        dataset: name of the dataset.
+        data_path: its folder, where it reads one.
+        recipe: how to train.
+        seed: decides order and augmentation, and the holdout: give the seed that the base model and
+            the search had, or images that were scored become images that are trained on.
+        out_dir: state.safetensors, epochs.jsonl and model/ are written here by rank 0; with workers on
+            several nodes it must be a folder that all of them see.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    checkpoint_dir: Path
+    dataset: str
+    data_path: Path | None = None
+    recipe: Recipe
+    seed: int
+    out_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a worker's part ended.
+
+    Attributes:
+        history: all epochs, those of an earlier, interrupted part included.
+        completed: False when a stop was asked for before the last epoch.
+    """
+
+    history: History
+    completed: bool
+
+
+def run_job(job: FinetuneJob, place: Place, on_epoch: Callable[[EpochReport], None] | None = None) -> Outcome:
+    """Trains from the last state in `out_dir` to the end of the recipe and writes the model.
+
+    The weights kept are the last epoch's, not those of the best epoch on the holdout: the holdout
+    already chose the strategy, and choosing the epoch by it too would flatter its figure.
+    """
+    pruned = load_pruned(job.checkpoint_dir)
+    splits = dataset(job.dataset).splits(job.data_path, seed=job.seed, input_size=pruned.spec.input_size)
+    check_fit(pruned.spec, splits.info, job.dataset)
+    training = Training(pruned.module, splits.train, job.recipe, seed=job.seed, place=place)
+    identity = _identity(job)
+    history = load_state(job.out_dir / STATE, training, identity)
+    if place.leads:
+        keep_epochs(job.out_dir / EPOCHS, history)
+    for report in _epochs(training, splits, job, place):
+        history = (*history, report)
+        if place.leads:
+            save_state(job.out_dir / STATE, training, history, identity)
+            append_epoch(job.out_dir / EPOCHS, report)
+        if on_epoch is not None:
+            on_epoch(report)
+        if _stopped(job, place):
+            break
+    completed = len(history) == job.recipe.epochs
+    if place.leads and completed:
+        _write_model(pruned, job)
+    return Outcome(history, completed)
+
+
+def _epochs(training: Training, splits: Splits, job: FinetuneJob, place: Place) -> Iterator[EpochReport]:
+    holdout = splits.holdout.to(place.device)
+    autocast = torch.bfloat16 if job.recipe.precision is Precision.BF16 else None
+    for trained in training.epochs():
+        place.share_buffers(training.model)
+        yield EpochReport.of(trained, evaluate(training.model, holdout, place=place, autocast=autocast))
+
+
+def _stopped(job: FinetuneJob, place: Place) -> bool:
+    """Whether rank 0 sees the stop file; all workers answer alike, or the others would wait for ever."""
+    seen = torch.tensor(int(place.leads and (job.out_dir / STOP).exists()), device=place.device)
+    return bool(place.share(seen))
+
+
+def _identity(job: FinetuneJob) -> str:
+    weights = file_hash(job.checkpoint_dir / WEIGHTS)
+    recipe = job.recipe.model_dump(mode="json")
+    return content_key({"weights": weights, "dataset": job.dataset, "recipe": recipe, "seed": job.seed})
+
+
+def _write_model(pruned: PrunedModel, job: FinetuneJob) -> None:
+    plan = build_plan(create_model(pruned.spec), pruned.spec, verify=False)
+    recipe = {"finetune": job.recipe.model_dump(mode="json"), "dataset": job.dataset, "seed": job.seed}
+    save_pruned(pruned.module.cpu().eval(), plan, pruned.selection, job.out_dir / MODEL, recipe=recipe)

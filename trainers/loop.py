@@ -1,0 +1,164 @@
+"""The one training loop: base models, proxies and fine-tunes, alone, under torchrun or under Ray Train.
+
+Everything random is drawn from (seed, epoch, rank), so a run that continues from the state saved after
+an epoch takes the same steps as one that was never interrupted.
+"""
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from trainers.datasets.base import Split
+from trainers.errors import DivergedError, RecipeError
+from trainers.place import Place
+from trainers.recipe import OptimizerName, Precision, Recipe
+from trainers.schedule import epoch_batches, lr_at, mixed, steps_per_epoch
+
+
+@dataclass(frozen=True, slots=True)
+class EpochTrained:
+    """One pass over the training images.
+
+    Attributes:
+        epoch: counted from 1.
+        train_loss: mean over all workers' images, with label smoothing as trained.
+        lr: learning rate of the last step.
+        wall_s: seconds this worker took.
+    """
+
+    epoch: int
+    train_loss: float
+    lr: float
+    wall_s: float
+
+
+class Training:
+    """A model, its optimiser and its place in the schedule.
+
+    The module given is trained in place; wrappers (DDP, torch.compile) stay in here.
+    """
+
+    def __init__(self, model: nn.Module, split: Split, recipe: Recipe, *, seed: int, place: Place) -> None:
+        memory_format = _memory_format(recipe, place)
+        self.model = model.to(place.device).to(memory_format=memory_format)
+        self.optimizer = make_optimizer(model, recipe)
+        self.device, self.world = place.device, place.world
+        self.epochs_done = 0
+        self._memory_format = memory_format
+        self._split, self._recipe, self._seed, self._place = split.to(place.device), recipe, seed, place
+        self._steps = steps_per_epoch(len(split), recipe.batch_size, place.world)
+        self._forward = _wrapped(self.model, recipe, place)
+
+    def epochs(self) -> Iterator[EpochTrained]:
+        """Trains the epochs that are left, one for each value taken. Raises DivergedError."""
+        while self.epochs_done < self._recipe.epochs:
+            yield self._epoch()
+
+    def _epoch(self) -> EpochTrained:
+        began = time.perf_counter()
+        epoch, place = self.epochs_done, self._place
+        own_seed = mixed(self._seed, epoch, place.rank)
+        self.model.train()
+        loss = torch.zeros((), dtype=torch.float64)
+        lr = 0.0
+        with torch.random.fork_rng(devices=_gpus(place.device)):
+            torch.manual_seed(own_seed)  # dropout and stochastic depth
+            for step, (images, labels) in enumerate(self._batches(epoch, own_seed)):
+                lr = self._lr(epoch * self._steps + step)
+                loss = loss + self._step(images, labels, lr).double().to(loss.device)
+        self.epochs_done += 1
+        return self._finished(loss, lr, time.perf_counter() - began)
+
+    def _batches(self, epoch: int, own_seed: int) -> Iterable[tuple[Tensor, Tensor]]:
+        batches = epoch_batches(
+            len(self._split),
+            self._recipe.batch_size,
+            seed=self._seed,
+            epoch=epoch,
+            rank=self._place.rank,
+            world=self._place.world,
+        )
+        return self._split.batches(batches, device=self._place.device, augment=self._recipe.augment, seed=own_seed)
+
+    def _lr(self, step: int) -> float:
+        return lr_at(
+            step,
+            steps=self._steps * self._recipe.epochs,
+            warmup=round(self._steps * self._recipe.warmup_epochs),
+            peak=self._recipe.lr,
+        )
+
+    def _step(self, images: Tensor, labels: Tensor, lr: float) -> Tensor:
+        """One step of the optimiser; the batch's mean loss, still on the device."""
+        recipe = self._recipe
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        images = images.to(memory_format=self._memory_format)
+        with torch.autocast(self._place.device.type, dtype=torch.bfloat16, enabled=recipe.precision is Precision.BF16):
+            loss = _loss(self._forward(images), labels, recipe.label_smoothing)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if recipe.grad_clip is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), recipe.grad_clip)
+        self.optimizer.step()
+        return loss.detach()
+
+    def _finished(self, loss: Tensor, lr: float, wall_s: float) -> EpochTrained:
+        mean = self._place.summed([float(loss) / self._steps])[0] / self._place.world
+        if not math.isfinite(mean):
+            raise DivergedError(
+                f"the training loss is {mean} in epoch {self.epochs_done}, at a learning rate of {lr:.3g}: "
+                f"lower lr (now {self._recipe.lr:g}), lengthen warmup_epochs or set grad_clip"
+            )
+        return EpochTrained(self.epochs_done, mean, lr, wall_s)
+
+
+def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """SGD or AdamW, with weight decay on weights of two or more dimensions only."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if recipe.optimizer is OptimizerName.ADAMW:
+        return torch.optim.AdamW(groups, lr=recipe.lr, betas=(recipe.momentum, 0.999))
+    return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.nesterov)
+
+
+def _memory_format(recipe: Recipe, place: Place) -> torch.memory_format:
+    if not recipe.channels_last:
+        return torch.contiguous_format
+    if place.device.type == "cpu":
+        # heap corruption or silently wrong gradients: see trainers.datasets.memory.row_major
+        raise RecipeError(
+            "channels_last = True cannot train on a CPU: its gradients of strided 1×1 convolutions with few "
+            "channels are wrong there (oneDNN issue 6035): leave it out, or train on a GPU"
+        )
+    return torch.channels_last
+
+
+def _wrapped(model: nn.Module, recipe: Recipe, place: Place) -> nn.Module:
+    forward: nn.Module = model
+    if recipe.compile:
+        forward = cast(nn.Module, torch.compile(forward))
+    if place.world > 1:
+        forward = DistributedDataParallel(forward)
+    return forward
+
+
+def _loss(output: Any, labels: Tensor, smoothing: float) -> Tensor:
+    heads = output if isinstance(output, tuple) else (output,)
+    losses = [F.cross_entropy(head.float(), labels, label_smoothing=smoothing) for head in heads]
+    return torch.stack(losses).mean()
+
+
+def _gpus(device: torch.device) -> list[torch.device]:
+    return [device] if device.type == "cuda" else []

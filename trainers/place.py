@@ -1,0 +1,55 @@
+"""Where a training process stands: its device, and its place among the other workers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One worker's device, rank and number of workers."""
+
+    device: torch.device
+    rank: int = 0
+    world: int = 1
+
+    @classmethod
+    def here(cls, device: torch.device | None = None) -> "Place":
+        """This process's place in torch's process group, or alone when there is none."""
+        if not (dist.is_available() and dist.is_initialized()):
+            return cls(device or default_device())
+        return cls(device or default_device(), dist.get_rank(), dist.get_world_size())
+
+    @property
+    def leads(self) -> bool:
+        """Rank 0: the one worker that writes."""
+        return self.rank == 0
+
+    def summed(self, values: Iterable[float]) -> list[float]:
+        """Each value's sum over all workers, in float64."""
+        total = torch.tensor(list(values), dtype=torch.float64)
+        if self.world == 1:
+            return total.tolist()
+        total = total.to(self.device)  # NCCL moves only what is on the GPU
+        dist.all_reduce(total)
+        return total.tolist()
+
+    def share_buffers(self, model: nn.Module) -> None:
+        """Gives every worker rank 0's buffers: BatchNorm statistics differ after a step, weights do not."""
+        if self.world > 1:
+            for buffer in model.buffers():
+                dist.broadcast(buffer, src=0)
+
+    def share(self, value: Tensor) -> Tensor:
+        """Rank 0's tensor, on every worker (in place)."""
+        if self.world > 1:
+            dist.broadcast(value, src=0)
+        return value
+
+
+def default_device() -> torch.device:
+    """The current GPU where there is one, else the CPU."""
+    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")

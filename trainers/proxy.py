@@ -1,0 +1,127 @@
+"""A trial's score: recalibrate, train a few short epochs, score the holdout at each rung."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from trainers.datasets.base import Split, Splits
+from trainers.datasets.holdout import stratified_holdout
+from trainers.datasets.memory import TensorSplit
+from trainers.evaluate import evaluate
+from trainers.loop import Training
+from trainers.place import Place, default_device
+from trainers.recalibrate import recalibrate
+from trainers.recipe import ProxyRecipe
+from trainers.schedule import epoch_batches, mixed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProxyData:
+    """The images of all trials: put into Ray's object store once.
+
+    Attributes:
+        train_images: [N, C, H, W] normalised; float16 when they were read from files, else float32.
+        train_labels: [N] int64.
+        holdout_images: likewise; a part of the dataset's *training* images that no weight is fitted to.
+        holdout_labels: [M] int64.
+        shift: augmentation's largest move in pixels.
+        flip: whether augmentation mirrors.
+    """
+
+    train_images: Tensor
+    train_labels: Tensor
+    holdout_images: Tensor
+    holdout_labels: Tensor
+    shift: int
+    flip: bool
+
+    def train(self) -> TensorSplit:
+        """The images that a trial trains on."""
+        return TensorSplit(self.train_images, self.train_labels, shift=self.shift, flip=self.flip)
+
+    def holdout(self) -> TensorSplit:
+        """The images that a trial is scored on."""
+        return TensorSplit(self.holdout_images, self.holdout_labels)
+
+
+@dataclass(frozen=True, slots=True)
+class RungScore:
+    """One score of a trial.
+
+    Attributes:
+        rung: counted from 0.
+        epochs: trained so far.
+        accuracy: top-1 on the holdout, 0…1.
+        loss: mean cross-entropy on the holdout, in nats.
+    """
+
+    rung: int
+    epochs: int
+    accuracy: float
+    loss: float
+
+
+def proxy_data(splits: Splits, recipe: ProxyRecipe, seed: int) -> ProxyData:
+    """The images that trials use, within the recipe's limits; files are read and decoded here, once."""
+    train, holdout = _limited(splits.train, recipe.train_limit, seed), splits.holdout
+    kept = _limited(holdout, recipe.holdout_limit, seed)
+    in_memory = splits.train if isinstance(splits.train, TensorSplit) else None
+    return ProxyData(
+        train_images=_pixels(splits.train, train),
+        train_labels=splits.train.labels[train],
+        holdout_images=_pixels(holdout, kept),
+        holdout_labels=holdout.labels[kept],
+        shift=in_memory.shift if in_memory else max(1, splits.info.input_size[1] // 16),
+        flip=in_memory.flip if in_memory else True,
+    )
+
+
+def proxy_rungs(
+    model: nn.Module, data: ProxyData, recipe: ProxyRecipe, *, seed: int, device: torch.device | None = None
+) -> Iterator[RungScore]:
+    """Trains `model` in place and yields a score at each rung; a caller may stop at any of them.
+
+    The same model, data, recipe, seed, device and number of torch threads give the same scores.
+    Raises DivergedError.
+    """
+    place = Place(device or default_device())
+    model.to(place.device)
+    train, holdout = data.train().to(place.device), data.holdout().to(place.device)
+    recalibrate(model, _recalibration_images(train, recipe, seed, place.device))
+    for epochs in _epochs(model, train, recipe, seed, place):
+        if epochs in recipe.rungs:
+            score = evaluate(model, holdout, place=place)
+            yield RungScore(recipe.rungs.index(epochs), epochs, score.accuracy, score.loss)
+
+
+def _epochs(model: nn.Module, train: TensorSplit, recipe: ProxyRecipe, seed: int, place: Place) -> Iterator[int]:
+    """Epochs trained so far: 0 before the first."""
+    yield 0
+    if recipe.rungs[-1] > 0:
+        training = Training(model, train, recipe.training(), seed=seed, place=place)
+        yield from (trained.epoch for trained in training.epochs())
+
+
+def _recalibration_images(train: TensorSplit, recipe: ProxyRecipe, seed: int, device: torch.device) -> Iterator[Tensor]:
+    order = epoch_batches(len(train), recipe.batch_size, seed=mixed(seed, 1), epoch=0)
+    chosen = order[: recipe.recalibration_batches]
+    return (images for images, _ in train.batches(chosen, device=device, augment=False, seed=0))
+
+
+def _limited(split: Split, limit: int | None, seed: int) -> Tensor:
+    """Indices of at most `limit` images, as evenly from the classes as they come."""
+    if limit is None or limit >= len(split):
+        return torch.arange(len(split))
+    chosen = stratified_holdout(split.labels.numpy(), fraction=limit / len(split), seed=seed).holdout
+    # rounding within classes can take a few too many
+    order = torch.randperm(len(chosen), generator=torch.Generator().manual_seed(seed))
+    return torch.from_numpy(chosen)[order[:limit]].sort().values
+
+
+def _pixels(split: Split, indices: Tensor) -> Tensor:
+    """Decoded files are kept in half precision: half the memory, and far finer than their 8 bits."""
+    if isinstance(split, TensorSplit):
+        return split.pixels[indices]
+    return torch.cat([split.images(part).half() for part in indices.split(256)])

@@ -1,0 +1,125 @@
+"""What a training run is asked to do: one recipe for whole trainings, one for a trial's short proxy."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from trainers.errors import RecipeError
+
+
+class OptimizerName(StrEnum):
+    """How weights follow their gradients."""
+
+    SGD = "sgd"
+    ADAMW = "adamw"
+
+
+class Precision(StrEnum):
+    """The number format of forward and backward passes; weights are float32 in either."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Fields(BaseModel):
+    """What both recipes share.
+
+    Attributes:
+        optimizer: `sgd` (with Nesterov momentum where `nesterov`) or `adamw`.
+        lr: peak learning rate, reached after the warm-up and brought to zero by a cosine.
+        momentum: of SGD; AdamW's first beta.
+        nesterov: SGD looks ahead along its momentum.
+        weight_decay: on weights of two or more dimensions; never on biases and normalisation.
+        batch_size: images for each step of all workers together; each worker takes an equal share, rounded up.
+        label_smoothing: probability that is spread over the other classes, in [0, 1).
+        grad_clip: the gradient's norm is cut to this; None leaves it.
+        augment: training images are transformed at random, as the dataset does it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    optimizer: OptimizerName = OptimizerName.SGD
+    lr: Positive = 0.05
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = False
+    weight_decay: NotNegative = 5e-4
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    grad_clip: Positive | None = None
+    augment: bool = True
+
+    def override(self, **given: Any) -> Self:
+        """This recipe with the values that are not None put in. Raises RecipeError."""
+        changes = {name: value for name, value in given.items() if value is not None}
+        return self.parse(self.model_dump() | changes)
+
+    @classmethod
+    def parse(cls, fields: dict[str, Any]) -> Self:
+        """A recipe from a file's or a command line's fields. Raises RecipeError."""
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            wrong = "; ".join(
+                f"{'.'.join(map(str, fault['loc'])) or 'recipe'} = {fault['input']!r}: {fault['msg']}"
+                for fault in error.errors()
+            )
+            raise RecipeError(f"this recipe cannot be used: {wrong}") from error
+
+
+class Recipe(_Fields):
+    """A whole training: the base model's, or the winner's fine-tune.
+
+    Attributes:
+        epochs: passes over the training images.
+        warmup_epochs: the learning rate rises in a straight line over this many (fractions count).
+        precision: `bf16` needs a GPU or a CPU that computes in it.
+        channels_last: images and weights lie with channels last in memory; GPUs only, quicker with bf16.
+        compile: run the model through torch.compile; a minute to start, then quicker on GPUs.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 30
+    warmup_epochs: NotNegative = 1.0
+    precision: Precision = Precision.FP32
+    channels_last: bool = False
+    compile: bool = False
+
+    @model_validator(mode="after")
+    def _warmup_ends(self) -> Self:
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"a warm-up of {self.warmup_epochs} epochs does not end before epoch {self.epochs}")
+        return self
+
+
+class ProxyRecipe(_Fields):
+    """A trial's short training: enough to rank strategies by, far too little to use the model.
+
+    Attributes:
+        rungs: epochs trained, from the start, when each score is taken; 0 scores after recalibration alone.
+        warmup_epochs: as in Recipe.
+        recalibration_batches: training batches whose statistics replace BatchNorm's before training.
+        train_limit: at most this many training images, drawn evenly from the classes; None takes all.
+        holdout_limit: likewise for the images that are scored.
+    """
+
+    rungs: tuple[Annotated[int, Field(ge=0)], ...] = (1, 2, 4)
+    warmup_epochs: NotNegative = 0.5
+    recalibration_batches: Annotated[int, Field(ge=0)] = 8
+    train_limit: Annotated[int, Field(ge=1)] | None = None
+    holdout_limit: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _rungs_rise(self) -> Self:
+        if not self.rungs or any(a >= b for a, b in zip(self.rungs, self.rungs[1:], strict=False)):
+            raise ValueError(f"rungs are epochs that rise from one to the next, received {self.rungs}")
+        return self
+
+    def training(self) -> Recipe:
+        """The training that the rungs interrupt: it ends with the last of them."""
+        shared = self.model_dump(include=set(_Fields.model_fields))
+        epochs = max(1, self.rungs[-1])
+        return Recipe(epochs=epochs, warmup_epochs=min(self.warmup_epochs, epochs / 2), **shared)

@@ -1,0 +1,87 @@
+"""A training's state on disk: one safetensors file with weights, optimiser and history, written whole.
+
+Ray Train's own checkpoint may be ignored when a worker dies soon after it was reported, so the last
+state is kept here, where a restarted worker group finds it whatever Ray remembers.
+"""
+
+import json
+import logging
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from trainers.errors import StateError
+from trainers.history import EpochReport, History
+from trainers.loop import Training
+
+_log = logging.getLogger(__name__)
+
+_MODEL, _OPTIMIZER = "model.", "optimizer."
+
+
+def save_state(path: Path, training: Training, history: History, identity: str) -> None:
+    """Replaces the state at `path` in one step: a reader sees the old one or the new one."""
+    tensors = {_MODEL + name: value for name, value in training.model.state_dict().items()}
+    for index, values in training.optimizer.state_dict()["state"].items():
+        tensors |= {f"{_OPTIMIZER}{index}.{name}": value for name, value in values.items() if isinstance(value, Tensor)}
+    metadata = {
+        "identity": identity,
+        "world": str(training.world),
+        "history": json.dumps([asdict(report) for report in history]),
+    }
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, draft, metadata)
+    with draft.open("rb") as stream:
+        os.fsync(stream.fileno())
+    draft.replace(path)
+
+
+def load_state(path: Path, training: Training, identity: str) -> History:
+    """Puts the state at `path` into `training` and gives the epochs done; nothing when there is no file.
+
+    Raises StateError when the file is of another run (`identity` differs) or cannot be read.
+    """
+    if not path.exists():
+        return ()
+    try:
+        with safe_open(path, framework="pt", device=str(training.device)) as stream:
+            metadata = stream.metadata()
+            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise StateError(f"{path} cannot be read ({error}): delete it to train from the start") from error
+    if metadata.get("identity") != identity:
+        raise StateError(
+            f"{path} is the state of another training (other weights, data set, recipe or seed): "
+            "delete it, or choose another output folder"
+        )
+    if metadata["world"] != str(training.world):
+        _log.warning(
+            "%s was saved by %s workers and continues on %s: the result will differ in the last digits from "
+            "an undisturbed run's",
+            path,
+            metadata["world"],
+            training.world,
+        )
+    history = tuple(EpochReport(**fields) for fields in json.loads(metadata["history"]))
+    _restore(training, tensors)
+    training.epochs_done = len(history)
+    return history
+
+
+def _restore(training: Training, tensors: dict[str, Tensor]) -> None:
+    model = {name.removeprefix(_MODEL): t for name, t in tensors.items() if name.startswith(_MODEL)}
+    training.model.load_state_dict(model)
+    state: dict[int, dict[str, Any]] = {}
+    for name, value in tensors.items():
+        if name.startswith(_OPTIMIZER):
+            index, field = name.removeprefix(_OPTIMIZER).split(".", 1)
+            state.setdefault(int(index), {})[field] = value
+    groups = training.optimizer.state_dict()["param_groups"]
+    with torch.no_grad():
+        training.optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,0 +1,90 @@
+"""The fine-tune without Ray: `torchrun --nproc-per-node N -m trainers.torchrun --checkpoint … --out …`.
+
+Started by plain `python -m trainers.torchrun` it trains alone. The loop, the state and the files
+written are those of the Ray Train fine-tune, so either continues what the other began.
+"""
+
+import argparse
+import json
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from trainers.defaults import finetune_recipe
+from trainers.history import EpochReport
+from trainers.job import FinetuneJob, run_job
+from trainers.place import Place
+from trainers.recipe import Recipe
+
+_log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the command line and trains this process's part."""
+    given = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(given.threads)
+    job = FinetuneJob(
+        checkpoint_dir=given.checkpoint,
+        dataset=given.dataset,
+        data_path=given.data_path,
+        recipe=_recipe(given.recipe, given.dataset),
+        seed=given.seed,
+        out_dir=given.out,
+    )
+    job.out_dir.mkdir(parents=True, exist_ok=True)
+    device = _join_group()
+    try:
+        place = Place.here(device)
+        run_job(job, place, on_epoch=_logged if place.leads else None)
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="trainers.torchrun", description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="folder of a pruned model")
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--data-path", type=Path)
+    parser.add_argument("--recipe", type=Path, help="JSON file; the dataset's default recipe without it")
+    parser.add_argument("--seed", type=int, default=0, help="the search's seed: it decides the holdout")
+    parser.add_argument("--out", type=Path, required=True, help="folder for model, epochs and state")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads of each process")
+    return parser
+
+
+def _recipe(path: Path | None, dataset_name: str) -> Recipe:
+    if path is None:
+        return finetune_recipe(dataset_name)
+    return Recipe.parse(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _join_group() -> torch.device:
+    """Joins torchrun's process group, when torchrun started this process; this process's device."""
+    gpu = torch.cuda.is_available()
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    device = torch.device("cuda", local_rank) if gpu else torch.device("cpu")
+    if gpu:
+        torch.cuda.set_device(device)
+    if "RANK" in os.environ:
+        dist.init_process_group("nccl" if gpu else "gloo")
+    return device
+
+
+def _logged(report: EpochReport) -> None:
+    _log.info(
+        "epoch %d: training loss %.4f, holdout accuracy %.4f, %.1f s",
+        report.epoch,
+        report.train_loss,
+        report.holdout_accuracy,
+        report.wall_s,
+    )
+
+
+if __name__ == "__main__":
+    main()
