@@ -11,6 +11,7 @@ from llm_clients.client import LLMClient
 from llm_clients.exchange import Exchange
 from llm_clients.judge import check_schema
 from llm_clients.limiter import AdaptiveLimiter
+from llm_clients.redaction import redact
 from llm_clients.request import Completion, Request
 from llm_clients.resources import ServerProcesses, local_server
 from llm_clients.terms import Terms
@@ -25,9 +26,9 @@ class RemoteClient(LLMClient):
 
     def __init__(self, name: str, vendor: Vendor, terms: Terms) -> None:
         """Raises LLMConfigurationError for a cost limit on a model whose price is not known."""
+        self._name = redact(name)  # an address in it may hold a password
         if terms.budget is not None:
-            terms.budget.require_price(name, terms.price)
-        self._name = name
+            terms.budget.require_price(self._name, terms.price)
         self.vendor = vendor
         self._line = Line(
             vendor=vendor,

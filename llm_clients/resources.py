@@ -119,9 +119,10 @@ def _local_port(endpoint: str) -> int | None:
     parts = urlsplit(endpoint)
     host = parts.hostname or ""
     try:
-        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError:
         return None  # a name that has to be looked up is not this machine
+    local = address.is_loopback or address.is_unspecified  # OLLAMA_HOST is often where the server binds: 0.0.0.0
     return (parts.port or (443 if parts.scheme == "https" else 80)) if local else None
 
 

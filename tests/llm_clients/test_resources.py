@@ -87,6 +87,7 @@ def test_gpu_memory_is_summed_over_the_tree_or_null(table: str, expected: int | 
         ("http://localhost:1/v1", True),
         ("http://127.0.0.1", True),
         ("http://[::1]:11434", True),
+        ("http://0.0.0.0:11434", True),
         ("https://api.anthropic.com", False),
         ("http://192.168.0.2:8000", False),
     ],
