@@ -1,0 +1,147 @@
+"""Is every budget met, never exceeded, and how long does it take? `python -m benchmarks.budget`
+
+Random proposals are projected to 70, 50, 30 and 15 % of each model's MACs. In the same run two peers try: a
+rejection sampler that draws random proposals until one lands in the band (with our fast prices, or it would take
+hours), and torch-pruning's own loop that prunes step by step until it is under (few runs: each step counts a
+model). Prints progress and a table; the last line is one JSON object. The band is [target − 0.5 %, target].
+"""
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from benchmarks.peers import step_until_under
+from benchmarks.zoo import MUST, spec_of
+from pruning.allocation import allocate
+from pruning.models import create_model
+from pruning.plan import Plan, build_plan
+from pruning.projection import project
+
+TARGETS = (0.70, 0.50, 0.30, 0.15)
+ROUNDINGS = (1, 8, 16)
+BAND = 0.005
+_STEPPED = ("resnet50", "mobilenetv2_100")
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One attempt at a budget.
+
+    Attributes:
+        residual: share of the target left unspent; negative is over budget, None is no allocation found.
+    """
+
+    residual: float | None
+    ms: float
+
+    @property
+    def hit(self) -> bool:
+        """Whether it ended in the band."""
+        return self.residual is not None and 0 <= self.residual <= BAND
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", help="comma-separated names; all required ones by default")
+    parser.add_argument("--proposals", type=int, default=100)
+    parser.add_argument("--draws", type=int, default=1000, help="most draws of the rejection sampler per budget")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    names = options.models.split(",") if options.models else list(MUST)
+    ours: dict[int, list[Shot]] = {rounding: [] for rounding in ROUNDINGS}
+    rejected: list[Shot] = []
+    for name in names:
+        spec = spec_of(name)
+        plan = build_plan(create_model(spec), spec, verify=False)
+        rng = random.Random(name)
+        proposals = [_proposal(plan, rng) for _ in range(options.proposals)]
+        for rounding, shots in ours.items():
+            shots.extend(_progress(name, rounding, _projected(plan, proposals, rounding)))
+        rejected += _drawn(plan, rng, options.draws)
+    stepped = [_stepped(name, share) for name in names if name in _STEPPED for share in TARGETS]
+    print(json.dumps(_summary(ours, rejected, stepped, len(names))))
+
+
+def _proposal(plan: Plan, rng: random.Random) -> tuple[int, ...]:
+    return allocate(plan, [rng.uniform(0.1, 1) for _ in plan.sets])
+
+
+def _projected(plan: Plan, proposals: Sequence[tuple[int, ...]], rounding: int) -> list[Shot]:
+    """One shot for each proposal and target that the model can reach with this rounding."""
+    shots = []
+    for share in TARGETS:
+        target = int(share * plan.baseline_macs)
+        if plan.floor_macs(rounding) > target:
+            continue
+        for proposal in proposals:
+            start = time.perf_counter()
+            macs = project(plan, proposal, target, round_to=rounding).macs
+            shots.append(Shot(1 - macs / target, (time.perf_counter() - start) * 1e3))
+    return shots
+
+
+def _drawn(plan: Plan, rng: random.Random, draws: int) -> list[Shot]:
+    shots = []
+    for share in TARGETS:
+        target, start, found = int(share * plan.baseline_macs), time.perf_counter(), None
+        for _ in range(draws):
+            residual = 1 - plan.macs(_proposal(plan, rng)) / target
+            if 0 <= residual <= BAND:
+                found = residual
+                break
+        shots.append(Shot(found, (time.perf_counter() - start) * 1e3))
+    return shots
+
+
+def _stepped(name: str, share: float) -> Shot:
+    spec = spec_of(name)
+    model = create_model(spec)
+    target = int(share * build_plan(model, spec, verify=False).baseline_macs)
+    start = time.perf_counter()
+    macs = step_until_under(model, spec.input_size, target)
+    shot = Shot(1 - macs / target, (time.perf_counter() - start) * 1e3)
+    print(f"torch-pruning, {name} to {share:.0%}: residual {shot.residual:.3%}, {shot.ms:,.0f} ms", flush=True)
+    return shot
+
+
+def _progress(name: str, rounding: int, shots: list[Shot]) -> list[Shot]:
+    if shots:
+        worst = max(shot.residual or 0 for shot in shots)
+        hits = sum(shot.hit for shot in shots)
+        print(f"{name:34} round_to {rounding:2}: {hits} of {len(shots)} in the band, worst {worst:.4%}", flush=True)
+    else:
+        print(f"{name:34} round_to {rounding:2}: no target can be reached", flush=True)
+    return shots
+
+
+def _summary(ours: dict[int, list[Shot]], rejected: list[Shot], stepped: list[Shot], models: int) -> dict[str, Any]:
+    first = _figures(ours[1])
+    return {
+        "models": models,
+        **first,
+        "by_rounding": {str(rounding): _figures(shots) for rounding, shots in ours.items()},
+        "rejection_sampler": _figures(rejected),
+        "torch_pruning_loop": _figures(stepped),
+    }
+
+
+def _figures(shots: list[Shot]) -> dict[str, Any]:
+    residuals = [shot.residual for shot in shots if shot.residual is not None]
+    return {
+        "shots": len(shots),
+        "hit_rate": round(sum(shot.hit for shot in shots) / len(shots), 4) if shots else None,
+        "worst_residual": round(max(residuals), 6) if residuals else None,
+        "over_budget": sum(residual < 0 for residual in residuals),
+        "ms": round(sum(shot.ms for shot in shots) / len(shots), 2) if shots else None,
+    }
+
+
+if __name__ == "__main__":
+    main()
