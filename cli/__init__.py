@@ -1,0 +1,1 @@
+"""The command line: the verbs, the console, the words of an error."""

@@ -1,0 +1,46 @@
+"""From exception to what the user reads: one paragraph and exit code 2, or a traceback with --debug."""
+
+import sys
+import traceback
+from collections.abc import Callable
+
+from ablations.errors import AblationError
+from cli.console import error_console
+from llm_clients.errors import LLMError
+from pruning.errors import PruningError
+from search.errors import SearchError
+from tracking.errors import TrackingError
+from trainers.errors import TrainerError
+
+BAD_INPUT = 2
+BUG = 1
+USER_ERRORS = (PruningError, LLMError, TrackingError, TrainerError, SearchError, AblationError)
+
+
+def run_guarded(command: Callable[[], int], *, debug: bool) -> int:
+    """Run a command and return its exit code. A user's mistake is told; anything else is a bug and says so."""
+    try:
+        return command()
+    except USER_ERRORS as error:
+        if debug:
+            traceback.print_exc()
+        else:
+            error_console().print(f"[bold red]Error:[/] {_plain(error)}", soft_wrap=True, highlight=False)
+        return BAD_INPUT
+    except Exception as error:  # noqa: BLE001  the process's border: the bug is shown, not hidden
+        if debug:
+            traceback.print_exc()
+        else:
+            error_console().print(
+                f"[bold red]Internal error:[/] {type(error).__name__}: {_plain(error)}\n"
+                "This is a fault of Espalier. Run the same command with --debug for the traceback.",
+                soft_wrap=True,
+                highlight=False,
+            )
+        return BUG
+    finally:
+        sys.stdout.flush()
+
+
+def _plain(error: BaseException) -> str:
+    return " ".join(str(error).split()).replace("[", "\\[")

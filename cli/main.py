@@ -1,0 +1,166 @@
+"""The verbs of `launch.py`, and how an argument list becomes one of them."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.errors import run_guarded
+from cli.options import options_of
+from search.config import RunConfig, load_config
+
+app = typer.Typer(
+    name="espalier",
+    help="Cut a trained vision model down to an exact compute budget. With no verb: search, on the built-in demo.",
+    epilog="Every verb takes --help, and --debug for the traceback of an error. Options may be written with - or _.",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+CheckpointOption = Annotated[Path, typer.Option(help="Folder with model.safetensors and architecture.json.")]
+DatasetOption = Annotated[str, typer.Option(help="digits, shapes, imagefolder or imagenet.")]
+DataPathOption = Annotated[Path | None, typer.Option(help="Folder of a dataset that is read from disk.")]
+SeedOption = Annotated[int, typer.Option(help="Of the run that made the checkpoint: it decides the holdout.")]
+RunsOption = Annotated[Path, typer.Option(help="Folder of the run folders.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, a path, or latest.")]
+
+
+@app.command(short_help="Search a strategy, fine-tune the winner, export and report.")
+@options_of(RunConfig)
+def search(
+    config: Annotated[Path | None, typer.Option(help="YAML file with the same fields; the command line wins.")] = None,
+    **given: Any,
+) -> None:
+    """Find which channels to cut for a MAC budget, fine-tune the result, and report how it was found."""
+    from cli.search import start
+
+    raise typer.Exit(start(load_config(config, given)))
+
+
+@app.command(short_help="Go on with an interrupted run.")
+def resume(
+    run: RunArgument = "latest",
+    runs: RunsOption = Path("runs"),
+    repair: Annotated[bool, typer.Option("--repair", help="Cut a half-written last line off the ledger.")] = False,
+) -> None:
+    """Go on where a run was interrupted: nothing that its ledger holds is done or paid for again."""
+    from cli.search import go_on
+
+    raise typer.Exit(go_on(run, runs, repair=repair))
+
+
+@app.command(short_help="Groups, isomorphic sets, exact MACs and the reachable range.")
+def profile(
+    model: Annotated[str, typer.Option(help="timm or torchvision name, or module:factory.")] = "resnet18_quarter",
+    dataset: DatasetOption = "digits",
+    data_path: DataPathOption = None,
+    input_size: Annotated[int | None, typer.Option(min=8, help="Side of the square input.")] = None,
+    num_classes: Annotated[int | None, typer.Option(min=1, help="Instead of the dataset's.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+) -> None:
+    """Show what a model is made of, as a strategist sees it, without training anything."""
+    from cli.profile import show_profile
+
+    raise typer.Exit(show_profile(model, dataset, data_path, input_size, num_classes, as_json=json))
+
+
+@app.command(short_help="Fine-tune a pruned checkpoint with Ray Train.")
+@options_of(RunConfig, "optimizer", "lr", "momentum", "weight_decay", "batch_size", "epochs")
+def finetune(
+    checkpoint: CheckpointOption,
+    out: Annotated[Path, typer.Option(help="Folder for the fine-tuned model.")] = Path("finetuned"),
+    dataset: DatasetOption = "digits",
+    data_path: DataPathOption = None,
+    seed: SeedOption = 42,
+    workers: Annotated[int | None, typer.Option(min=1, help="DDP workers.")] = None,
+    model: Annotated[str | None, typer.Option(help="If given, must be the checkpoint's model.")] = None,
+    ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
+    **given: Any,
+) -> None:
+    """Fine-tune a pruned checkpoint on as many workers as there are."""
+    from cli.finetune import run_finetune
+
+    raise typer.Exit(run_finetune(checkpoint, out, dataset, data_path, seed, workers, model, ray_address, given))
+
+
+@app.command(short_help="Test accuracy, exact MACs and latency of a checkpoint.")
+def evaluate(
+    checkpoint: CheckpointOption,
+    dataset: DatasetOption = "digits",
+    data_path: DataPathOption = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images of a forward pass.")] = 256,
+    model: Annotated[str | None, typer.Option(help="If given, must be the checkpoint's model.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Read the test set with a checkpoint, and count its MACs with the independent counter."""
+    from cli.evaluate import run_evaluation
+
+    raise typer.Exit(run_evaluation(checkpoint, dataset, data_path, batch_size, model, as_json=json))
+
+
+@app.command(short_help="Runs side by side, from MLflow.")
+def compare(
+    run_ids: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Run ids; default: all.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow's store; default: mlflow.db here.")] = None,
+    experiment: Annotated[list[str] | None, typer.Option(help="MLflow experiment; may be repeated.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Also write the table here.")] = None,
+    latex: Annotated[Path | None, typer.Option(help="Also write the table here.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+) -> None:
+    """Compare arms on equal terms: same model, dataset and target."""
+    from cli.compare import show_comparison
+
+    raise typer.Exit(show_comparison(run_ids or [], tracking_uri, experiment or [], csv, latex, as_json=json))
+
+
+@app.command(short_help="Bring MLflow up to a run's ledger.")
+def sync(
+    run: RunArgument = "latest",
+    runs: RunsOption = Path("runs"),
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow's store; default: mlflow.db here.")] = None,
+    experiment: Annotated[str, typer.Option(help="MLflow experiment.")] = "espalier",
+) -> None:
+    """Write into MLflow what it does not hold yet; running it twice changes nothing."""
+    from cli.compare import run_sync
+
+    raise typer.Exit(run_sync(run, runs, tracking_uri, experiment))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code: 0 done, 2 bad input, 130 interrupted, 1 a fault of ours."""
+    arguments = normalise(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    return run_guarded(lambda: _run([argument for argument in arguments if argument != "--debug"]), debug=debug)
+
+
+def normalise(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `_` in option names made `-`, the published names mapped to ours, and the verb filled in."""
+    spelled = [_spell(argument) for argument in arguments]
+    first = next((argument for argument in spelled if argument != "--debug"), None)
+    if first is None or (first.startswith("-") and first not in ("--help", "-h")):
+        return ["search", *spelled]
+    return ["--help" if argument == "-h" else argument for argument in spelled]
+
+
+PUBLISHED = {"--llm-model": "--llm"}
+"""Options of the published system that are called otherwise here."""
+
+
+def _spell(argument: str) -> str:
+    if not argument.startswith("--"):
+        return argument
+    name, equals, value = argument.partition("=")
+    name = name.replace("_", "-")
+    return PUBLISHED.get(name, name) + equals + value
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        app(arguments, prog_name="launch.py")
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else 0
+    return 0

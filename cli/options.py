@@ -1,0 +1,61 @@
+"""Command-line options made from a configuration model, so that each field is described once, beside its owner."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+Command = Callable[..., None]
+
+
+def options_of(model: type[BaseModel], *names: str) -> Callable[[Command], Command]:
+    """Give a command one option for each field of `model` (or those named), beside the parameters it declares itself.
+
+    The command receives the options in `**given`; None means that the option was not on the command line.
+    """
+
+    def decorate(command: Command) -> Command:
+        own = [
+            parameter
+            for parameter in inspect.signature(command, eval_str=True).parameters.values()
+            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        ]
+        made = [_parameter(name, model.model_fields[name]) for name in names or model.model_fields]
+        parameters = [*(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *made]
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return command
+
+    return decorate
+
+
+def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
+    extra = field.json_schema_extra
+    assert isinstance(extra, dict), f"{name} has no help panel"
+    flag = "--" + name.replace("_", "-")
+    kind = _kind(field.annotation)
+    spelled = f"{flag}/--no-{flag[2:]}" if kind is bool else flag
+    help_text = f"{field.description}{_default_words(field.default)}"
+    option = typer.Option(spelled, help=help_text, rich_help_panel=str(extra["panel"]), show_default=False)
+    annotation: Any = Annotated[kind | None, option]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _kind(annotation: Any) -> type:
+    """The type that the shell's text is read as; what is richer than that, the model itself parses."""
+    if get_origin(annotation) in (Union, UnionType):
+        annotation = next(arm for arm in get_args(annotation) if arm is not NoneType)
+    return annotation if annotation in (bool, int, float, Path) else str
+
+
+def _default_words(default: object) -> str:
+    if default is None or isinstance(default, bool):
+        return ""
+    if isinstance(default, tuple):
+        return f" [{','.join(f'{edge:+.0%}' if isinstance(edge, float) else str(edge) for edge in default)}]"
+    return f" [{default}]"

@@ -1,0 +1,153 @@
+"""The verbs `search` and `resume`."""
+
+from pathlib import Path
+
+from cli.compare import default_uri
+from cli.console import say, show_table
+from cli.progress import ProgressView
+from search.config import RunConfig, make_config
+from search.errors import ConfigError
+from search.formats import macs_text, share_text
+from search.preparation import Prepared, prepare
+from search.report import trial_rows
+from search.run import Outcome, Run
+from search.summary import Summary
+from tracking.events import RunStatus
+from tracking.ledger import Ledger
+from tracking.mlflow_view import MlflowMirror
+from tracking.payloads import RunEnded, RunStarted, payloads_of
+from tracking.reader import read_ledger
+from tracking.repair import repair as repair_ledger
+from tracking.runs import RunDir, RunDirs
+from tracking.tracker import NullTracker, Tracker
+
+INTERRUPTED = 130
+SHOWN_TRIALS = 8
+
+
+def start(config: RunConfig) -> int:
+    """Run a new search; returns the exit code."""
+    prepared = prepare(config)
+    folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
+    say(f"run {folder.run_id}: {config.model} on {config.dataset}, proposed by {_arm(config)}")
+    with Ledger.create(folder.ledger) as ledger:
+        return _execute(prepared, folder, ledger)
+
+
+def go_on(asked: str, runs: Path, *, repair: bool) -> int:
+    """Resume an interrupted run; returns the exit code."""
+    folder = RunDirs(runs).resolve(asked)
+    if repair:
+        mended = repair_ledger(folder.ledger)
+        say(f"{folder.ledger}: {mended.cut} bytes of a half-written line were cut; the ledger as it was: {mended.copy}")
+    events = read_ledger(folder.ledger)
+    ended = payloads_of(events, RunEnded)
+    if ended and ended[-1].status is RunStatus.FINISHED:
+        raise ConfigError(
+            f"The run {folder.run_id} is finished, there is nothing to resume. Its report: {folder.report}"
+        )
+    started = payloads_of(events, RunStarted)
+    if not started:
+        raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
+    config = make_config(started[0].config)
+    say(f"resuming {folder.run_id} after event {events[-1].seq}")
+    with Ledger.open(folder.ledger) as ledger:
+        return _execute(prepare(config), folder, ledger)
+
+
+def _execute(prepared: Prepared, folder: RunDir, ledger: Ledger) -> int:
+    config = prepared.config
+    tracker: Tracker = (
+        MlflowMirror(folder, config.tracking_uri or default_uri(config.runs), config.experiment)
+        if config.mlflow
+        else NullTracker()
+    )
+    with ProgressView(config.trials) as view:
+        for event in ledger.events:
+            view.remember(event)
+        ledger.subscribe(view.event)
+        outcome = Run(prepared, folder, ledger, tracker, view.base_epoch).execute()
+    _show_result(outcome, folder, ledger, config)
+    if outcome.summary.status is RunStatus.INTERRUPTED:
+        say(f"Interrupted. Go on with:\n  python launch.py resume {folder.run_id}{_runs_option(config)}")
+        return INTERRUPTED
+    return 0
+
+
+def _tracker(config: RunConfig, folder: RunDir) -> Tracker:
+    if not config.mlflow:
+        return NullTracker()
+    return MlflowMirror(folder, config.tracking_uri or default_uri(config.runs), config.experiment)
+
+
+def _show_result(outcome: Outcome, folder: RunDir, ledger: Ledger, config: RunConfig) -> None:
+    summary = outcome.summary
+    _show_trials(ledger)
+    if summary.baseline and summary.winner:
+        _show_models(summary)
+    say(f"summary  {folder.summary}")
+    say(f"report   {folder.report}")
+    if summary.winner and summary.winner.accuracy is not None:
+        say(f"model    {folder.model}")
+    if summary.mlflow:
+        say(f"MLflow   mlflow ui --backend-store-uri {summary.mlflow.tracking_uri}")
+    if not outcome.in_sync:
+        say(f"MLflow does not hold all of this run ({outcome.sync_reason}). Catch up with:")
+        say(f"  python launch.py sync {folder.run_id}{_runs_option(config)}")
+
+
+def _show_trials(ledger: Ledger) -> None:
+    rows = trial_rows(ledger.events)
+    shown = rows[:SHOWN_TRIALS]
+    show_table(
+        f"The best {len(shown)} of {len(rows)} trials",
+        ("trial", "proposer", "idea", "MACs", "holdout", "state"),
+        [
+            (
+                str(row.spec.trial),
+                row.spec.proposer,
+                row.spec.rationale,
+                f"{row.spec.macs:,}",
+                share_text(row.end.accuracy if row.end else None),
+                row.end.state.value.replace("_", " ") if row.end else "unfinished",
+            )
+            for row in shown
+        ],
+        text=("proposer", "idea", "state"),
+        winner=next((index for index, row in enumerate(shown) if row.is_winner), -1),
+    )
+
+
+def _show_models(summary: Summary) -> None:
+    base, winner = summary.baseline, summary.winner
+    assert base is not None, "a winner has a base"
+    assert winner is not None
+    latency = "–" if winner.latency_ms is None else f"{winner.latency_ms:.2f} ms"
+    show_table(
+        "Base and winner",
+        ("model", "MACs", "params", "test accuracy", "latency"),
+        [
+            ("base", f"{base.macs:,}", f"{base.params:,}", share_text(base.accuracy), ""),
+            (
+                f"winner (trial {winner.trial}, {winner.proposer})",
+                f"{winner.macs:,}",
+                f"{winner.params:,}",
+                share_text(winner.accuracy),
+                latency,
+            ),
+            ("share of the base", f"{winner.macs / base.macs:.2%}", f"{winner.params / base.params:.2%}", "", ""),
+        ],
+        text=("model",),
+        winner=1,
+    )
+    if summary.target_macs:
+        used = f"{winner.macs / summary.target_macs:.3%}"
+        say(f"budget   {macs_text(summary.target_macs)} ({summary.target_macs:,}), {used} of it used")
+
+
+def _arm(config: RunConfig) -> str:
+    return f"{config.arm} ({config.llm})" if config.llm else f"{config.arm} (classical, no LLM)"
+
+
+def _runs_option(config: RunConfig) -> str:
+    return "" if config.runs == Path("runs") else f" --runs {config.runs}"

@@ -1,0 +1,128 @@
+"""Ray: one private, quiet session on this machine, or the cluster that is already there."""
+
+import importlib.util
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from search.errors import ResourceError
+
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Tune: our ledger is the log, our signal handler decides, and our rungs are too short for a save each.
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    # A crash must be seen before the checkpoint reported just ahead of it is thrown away.
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+}
+_PRIVATE = {
+    "RAY_AUTH_MODE": "token",
+    # Off, it makes Ray use the loopback address instead of the machine's own, on Linux too.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+}
+OBJECT_STORE_BYTES = 512 * 2**20
+"""Base weights, scores and proxy data of one search; a local run of a large model raises it by its own size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a run asks of the machine or cluster: counts of CPUs and GPUs, for each phase."""
+
+    trial_workers: int
+    cpus_per_trial: float
+    gpus_per_trial: float
+    finetune_workers: int
+    finetune_gpu: bool
+
+
+def prepare_environment(*, local: bool) -> None:
+    """Set what Ray reads when it is imported; to be called before that.
+
+    A private session listens on loopback and asks for a token that only its own processes know: Ray runs whatever
+    reaches it (CVE-2023-48022), and other users of the machine reach loopback too. On a cluster its own setting stands.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    if local:
+        for name, value in _PRIVATE.items():
+            os.environ.setdefault(name, value)
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+def machine_resources() -> tuple[int, int]:
+    """CPUs and GPUs that this process may use."""
+    if importlib.util.find_spec("torch") is None:
+        return _usable_cpus(), 0
+    import torch
+
+    return _usable_cpus(), torch.cuda.device_count()
+
+
+def check_resources(needs: Needs, cpus: float, gpus: float, where: str = "this machine") -> None:
+    """Raise ResourceError for a phase that could never be scheduled: Ray would wait for it for ever."""
+    phases = (
+        ("--workers", needs.trial_workers, needs.cpus_per_trial, needs.gpus_per_trial),
+        ("--finetune-workers", needs.finetune_workers, 1.0, 1.0 if needs.finetune_gpu else 0.0),
+    )
+    for option, workers, cpu_each, gpu_each in phases:
+        for kind, each, have in (("CPU", cpu_each, cpus), ("GPU", gpu_each, gpus)):
+            if workers * each > have:
+                most = int(have // each)
+                advice = f"{option} {most} fits" if most else f"no worker of this kind fits, so run without {kind}s"
+                raise ResourceError(
+                    f"{option} {workers} at {each:g} {kind} each needs {workers * each:g} {kind}s, and {where} has "
+                    f"{have:g}: {advice}."
+                )
+
+
+@contextmanager
+def ray_session(address: str | None, needs: Needs) -> Iterator[None]:
+    """Connect to `address`, or start a private session whose files are removed when it ends.
+
+    Raises:
+        ResourceError: the cluster is smaller than the run needs.
+    """
+    prepare_environment(local=address is None)
+    import ray
+
+    if address is not None:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        scratch = None
+    else:
+        cpus, gpus = machine_resources()
+        check_resources(needs, cpus, gpus)
+        # Unix socket paths may have 107 characters: the folder must be short.
+        scratch = Path(tempfile.mkdtemp(prefix="espalier-", dir=tempfile.gettempdir()))
+        ray.init(
+            num_cpus=cpus,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            object_store_memory=OBJECT_STORE_BYTES,
+            _temp_dir=str(scratch),
+        )
+    try:
+        total = ray.cluster_resources()
+        check_resources(needs, total.get("CPU", 0), total.get("GPU", 0), "the Ray cluster")
+        yield
+    finally:
+        ray.shutdown()
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _usable_cpus() -> int:
+    return len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else os.cpu_count() or 1

@@ -1,0 +1,22 @@
+"""Numbers as people read them; files always hold the exact ones."""
+
+
+def macs_text(macs: int) -> str:
+    """`2.06 GMACs`, `219.4 kMACs`: four significant digits and the unit that fits."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if macs >= size:
+            return f"{macs / size:.4g} {unit}MACs"
+    return f"{macs} MACs"
+
+
+def count_text(count: int) -> str:
+    """`11.18 M`, `45.2 k`: four significant digits."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= size:
+            return f"{count / size:.4g} {unit}"
+    return str(count)
+
+
+def share_text(share: float | None) -> str:
+    """`97.78 %`, or a dash for what was not measured."""
+    return "–" if share is None else f"{share:.2%}".replace("%", " %")

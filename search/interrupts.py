@@ -1,0 +1,48 @@
+"""Ctrl-C and SIGTERM: the first ends the run in order, the second leaves at once."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+LEFT_AT_ONCE = 130
+
+
+class Interrupts:
+    """What a first signal does depends on the phase: set a flag where a loop looks at it, else raise."""
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+        self._flag: Callable[[], None] | None = None
+
+    @contextmanager
+    def flagged(self, flag: Callable[[], None]) -> Iterator[None]:
+        """Within this block a signal calls `flag` instead of raising KeyboardInterrupt."""
+        self._flag = flag
+        try:
+            yield
+        finally:
+            self._flag = None
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Handle SIGINT and SIGTERM until the block ends; elsewhere than in the main thread, do nothing."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        previous = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.reason is not None:
+            os._exit(LEFT_AT_ONCE)
+        self.reason = signal.Signals(number).name
+        if self._flag is None:
+            raise KeyboardInterrupt(self.reason)
+        self._flag()

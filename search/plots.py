@@ -1,0 +1,131 @@
+"""The plots of a run, drawn from its ledger."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from search.formats import macs_text
+from search.summary import Summary
+from tracking.events import Event, TrialState
+from tracking.payloads import PlanReady, Proposed, Rung, TrialEnded, Winner, payloads_of
+
+INK = "#1f2933"
+COLOURS = {
+    TrialState.COMPLETED: "#2b6cb0",
+    TrialState.STOPPED_EARLY: "#a0aec0",
+    TrialState.FAILED: "#c53030",
+}
+WINNER = "#2f855a"
+BASE = "#b7791f"
+LABELS = {TrialState.COMPLETED: "trial", TrialState.STOPPED_EARLY: "trial, stopped early"}
+
+
+def plot_trade_off(events: Sequence[Event], summary: Summary, path: Path) -> None:
+    """Accuracy against MACs: every trial, the winner before and after its fine-tune, the base, the target.
+
+    All trials lie within a hair of the target, so they get a panel of their own beside the whole picture.
+    """
+    figure, (whole, near) = plt.subplots(
+        1, 2, figsize=(10.5, 4.4), width_ratios=(1, 1.25), layout="constrained", facecolor="white"
+    )
+    _draw_whole(whole, events, summary)
+    _draw_trials(near, events, summary)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def plot_allocation(events: Sequence[Event], path: Path) -> None:
+    """Share of units kept in each group: the winner beside the uniform start that every arm begins with."""
+    winner = payloads_of(events, Winner)[-1]
+    plan = payloads_of(events, PlanReady)[-1]
+    start = payloads_of(events, Proposed)[0]
+    names = [group.name for group in plan.groups]
+    figure, axes = plt.subplots(figsize=(10.5, 1.4 + 0.27 * len(names)), layout="constrained", facecolor="white")
+    rows = range(len(names))
+    for allocation, offset, colour, label in (
+        (winner.allocation, -0.2, WINNER, f"winner (trial {winner.trial})"),
+        (start.allocation, 0.2, COLOURS[TrialState.STOPPED_EARLY], "uniform start (trial 0)"),
+    ):
+        shares = [kept / group.units for kept, group in zip(allocation, plan.groups, strict=True)]
+        axes.barh([row + offset for row in rows], shares, height=0.38, color=colour, label=label)
+    axes.set_yticks(list(rows), names, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("units kept")
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.legend(frameon=False, loc="lower right", fontsize=9)
+    _tidy(axes, grid="x")
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def _draw_whole(axes: Axes, events: Sequence[Event], summary: Summary) -> None:
+    axes.set_title("After training, on the test set", loc="left", fontsize=11, color=INK)
+    points: list[tuple[int, float, str, str, str]] = []
+    if summary.baseline and summary.baseline.accuracy is not None:
+        points.append((summary.baseline.macs, summary.baseline.accuracy, BASE, "s", "base model"))
+    if summary.winner and summary.winner.accuracy is not None:
+        points.append((summary.winner.macs, summary.winner.accuracy, WINNER, "*", "winner, fine-tuned"))
+    for macs, accuracy, colour, marker, label in points:
+        axes.scatter([macs], [accuracy], s=190 if marker == "*" else 80, marker=marker, color=colour, label=label)
+        axes.annotate(
+            f"{accuracy:.2%}\n{macs_text(macs)}", (macs, accuracy), textcoords="offset points", xytext=(0, -32),
+            ha="center", fontsize=9, color=INK,
+        )  # fmt: skip
+    trials = [(spec.macs, end.accuracy) for spec, end in _ended(events) if end.accuracy is not None]
+    if trials:
+        xs, ys = zip(*trials, strict=True)
+        axes.scatter(xs, ys, s=16, color=COLOURS[TrialState.COMPLETED], alpha=0.5, label="trials (proxy, holdout)")
+    if summary.target_macs:
+        axes.axvline(summary.target_macs, color=INK, linewidth=0.8, linestyle=":", label="target")
+    axes.margins(x=0.22, y=0.25)
+    axes.set_xlim(left=0)
+    _label(axes, "MACs of one forward pass")
+
+
+def _draw_trials(axes: Axes, events: Sequence[Event], summary: Summary) -> None:
+    axes.set_title("Trials at the target, by proxy rung, on the holdout", loc="left", fontsize=11, color=INK)
+    labelled: set[TrialState] = set()
+    for spec, end in _ended(events):
+        scores = [rung.accuracy for rung in payloads_of(events, Rung) if rung.trial == spec.trial][-end.rungs :]
+        if not scores:
+            continue
+        colour = COLOURS[end.state]
+        is_winner = summary.winner is not None and spec.trial == summary.winner.trial
+        axes.plot(
+            range(1, len(scores) + 1), scores, marker="o", markersize=4, zorder=3 if is_winner else 2,
+            color=WINNER if is_winner else colour, linewidth=2.2 if is_winner else 1.0,
+            label=f"winner, trial {spec.trial}" if is_winner
+            else LABELS.get(end.state) if end.state not in labelled else None,
+        )  # fmt: skip
+        if not is_winner:
+            labelled.add(end.state)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _label(axes, "rung")
+
+
+def _ended(events: Sequence[Event]) -> list[tuple[Proposed, TrialEnded]]:
+    specs = {record.trial: record for record in payloads_of(events, Proposed)}
+    return [(specs[record.trial], record) for record in payloads_of(events, TrialEnded)]
+
+
+def _label(axes: Axes, x_label: str) -> None:
+    axes.set_xlabel(x_label)
+    axes.set_ylabel("accuracy")
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    if "MACs" in x_label:
+        axes.xaxis.set_major_formatter(lambda value, _: macs_text(int(value)))
+        axes.tick_params(axis="x", labelsize=8)
+    axes.legend(frameon=False, fontsize=9, loc="lower right")
+    _tidy(axes, grid="y")
+
+
+def _tidy(axes: Axes, grid: str) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="x" if grid == "x" else "y", color="#e2e8f0", linewidth=0.8)
+    axes.set_axisbelow(True)

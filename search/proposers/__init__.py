@@ -1,0 +1,1 @@
+"""The arms: one proposer a file, all behind one interface."""

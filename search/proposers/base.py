@@ -1,0 +1,68 @@
+"""The one interface of every arm."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from search.budget import Budget
+from search.history import History
+from search.profile import Profile
+from search.strategy import Proposal, Strategy
+from tracking.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpace:
+    """What a proposer may choose from.
+
+    Attributes:
+        criteria: names of the importance criteria that were computed; the first is the default.
+        round_to: kept units per group are multiples of this.
+    """
+
+    profile: Profile
+    budget: Budget
+    criteria: tuple[str, ...]
+    round_to: int
+    seed: int
+
+
+class Proposer(ABC):
+    """Proposes strategies and learns from what came of them.
+
+    `propose` runs inside Tune's event loop: it returns at once, and None means "not yet". A classical arm is a function
+    of its space, the ticket and `history.readable()`, so that it repeats itself however the trials were scheduled.
+    """
+
+    name: str
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+
+    @abstractmethod
+    def propose(self, ticket: int, history: History) -> Proposal | None:
+        """The strategy for the next trial, number `len(history)`, or None while it is not ready.
+
+        `ticket` counts the proposals asked for, from 1 (0 is the common start): it goes on when a proposal was turned
+        back as a repetition or a miss, while the trial number does not.
+        """
+
+    def problem(self) -> str | None:
+        """Why this proposer will never answer again, in a sentence for the user; None while it may."""
+        return None
+
+    def restore(self, history: History, calls: Sequence[Event]) -> None:  # noqa: B027  most arms keep no more than that
+        """Take up an interrupted search: `history` holds its trials, `calls` the LLM answers that were paid for."""
+
+    def close(self) -> None:  # noqa: B027  most arms own no thread and no socket
+        """Give back threads and sockets; called once, also after a fault."""
+
+
+def uniform_start(space: SearchSpace) -> Proposal:
+    """The configuration that every arm starts from: one ratio for all sets, which projection puts on budget.
+
+    The ratio asked for is exact for a network whose MACs are quadratic in its width.
+    """
+    ratio = (space.budget.target_macs / space.profile.baseline_macs) ** 0.5
+    strategy = Strategy(tuple(ratio for _ in space.profile.sets), space.criteria[0], space.round_to)
+    return Proposal(strategy, "start", "uniform: the same share of every set, the common start of all arms")

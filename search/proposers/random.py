@@ -1,0 +1,20 @@
+"""Random allocations: what any search must beat."""
+
+import numpy as np
+
+from search.history import History
+from search.proposers.base import Proposer
+from search.strategy import Proposal, Ranking, Strategy, clip_ratios
+
+
+class RandomProposer(Proposer):
+    """Keep ratios drawn uniformly from [0.05, 1], each proposal from its own seeded stream."""
+
+    name = "random"
+
+    def propose(self, ticket: int, history: History) -> Proposal:
+        rng = np.random.default_rng([self.space.seed, ticket])
+        ratios = clip_ratios(rng.uniform(0.05, 1.0, size=len(self.space.profile.sets)).tolist())
+        criterion = self.space.criteria[int(rng.integers(len(self.space.criteria)))]
+        ranking = list(Ranking)[int(rng.integers(len(Ranking)))]
+        return Proposal(Strategy(ratios, criterion, self.space.round_to, ranking), self.name, "drawn at random")

@@ -1,0 +1,73 @@
+"""`report.html`: one self-contained page that says what was found, how, and what it is worth."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from search.formats import count_text, macs_text, share_text
+from search.summary import Summary
+from tracking.events import Event
+from tracking.payloads import (
+    Decision,
+    FinetuneEpoch,
+    LlmCall,
+    PlanReady,
+    Proposed,
+    RunStarted,
+    TrialEnded,
+    Winner,
+    payloads_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """One line of the report's table of trials."""
+
+    spec: Proposed
+    end: TrialEnded | None
+    is_winner: bool
+
+
+def write_report(events: Sequence[Event], summary: Summary, plots: Sequence[tuple[str, Path]], path: Path) -> None:
+    """Render the page; `plots` are (caption, PNG file) and travel inside it."""
+    environment = Environment(loader=PackageLoader("search"), autoescape=True, undefined=StrictUndefined)
+    environment.filters.update(macs=macs_text, count=count_text, share=share_text)
+    page = environment.get_template("report.html.j2").render(
+        summary=summary,
+        started=payloads_of(events, RunStarted)[0],
+        plan=next(iter(payloads_of(events, PlanReady)), None),
+        rows=trial_rows(events),
+        decisions=payloads_of(events, Decision),
+        epochs=payloads_of(events, FinetuneEpoch),
+        calls=payloads_of(events, LlmCall),
+        rationale=_rationale(events),
+        plots=[(caption, base64.b64encode(file.read_bytes()).decode()) for caption, file in plots],
+    )
+    path.write_text(page, encoding="utf-8")
+
+
+def trial_rows(events: Sequence[Event]) -> list[TrialRow]:
+    """Every proposed trial, best first, those without a score last."""
+    ends = {record.trial: record for record in payloads_of(events, TrialEnded)}
+    winner = next((record.trial for record in reversed(payloads_of(events, Winner))), None)
+    rows = [TrialRow(spec, ends.get(spec.trial), spec.trial == winner) for spec in payloads_of(events, Proposed)]
+    return sorted(rows, key=lambda row: (not row.is_winner, -_reached(row), -_accuracy(row), row.spec.trial))
+
+
+def _reached(row: TrialRow) -> int:
+    return row.end.rungs if row.end else -1
+
+
+def _accuracy(row: TrialRow) -> float:
+    return row.end.accuracy or 0.0 if row.end else -1.0
+
+
+def _rationale(events: Sequence[Event]) -> str | None:
+    winner = next(iter(reversed(payloads_of(events, Winner))), None)
+    if winner is None:
+        return None
+    return next(record.rationale for record in payloads_of(events, Proposed) if record.trial == winner.trial)

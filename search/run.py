@@ -1,0 +1,368 @@
+"""One run from configuration to summary: base, search, fine-tune, evaluation, export, each step in the ledger first."""
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+
+from llm_clients.request import Completion, Request, call_record
+from pruning.checkpoint import load_pruned, save_pruned
+from pruning.counter import count_macs
+from pruning.importance.registry import importance
+from pruning.selection import select
+from pruning.slicing import slice_model
+from search.base_model import obtain_base
+from search.cluster import ray_session
+from search.errors import SearchFailedError
+from search.halving import Halving
+from search.interrupts import Interrupts
+from search.master import Limits
+from search.outputs import write_outputs
+from search.preparation import Prepared
+from search.proposers.base import Proposer
+from search.proposers.llm import CallSettings, LLMProposer
+from search.proposers.registry import CLASSICAL
+from search.session import Rules, SearchSession
+from search.summary import MlflowIds, Summary
+from tracking.events import Event, RunStatus, SplitName, Subject, utc_now
+from tracking.ledger import Ledger
+from tracking.payloads import (
+    BaseReady,
+    Evaluated,
+    Exported,
+    FinetuneEnded,
+    FinetuneEpoch,
+    FinetuneStarted,
+    GroupShape,
+    Interrupted,
+    Latency,
+    LlmCall,
+    Payload,
+    PlanReady,
+    Resumed,
+    RunEnded,
+    RunStarted,
+    StrategyRecord,
+    Winner,
+    payloads_of,
+)
+from tracking.runs import RunDir
+from tracking.tracker import Tracker
+from trainers.base import BaseModel
+from trainers.datasets.base import Splits
+from trainers.evaluate import Evaluation, evaluate
+from trainers.history import EpochReport
+from trainers.latency import compare_latency
+from trainers.proxy import proxy_data
+
+if TYPE_CHECKING:
+    from search.trial import TrialContext
+
+_P = TypeVar("_P", bound=Payload)
+BaseProgress = Callable[[EpochReport, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        in_sync: whether MLflow holds everything; otherwise `sync_reason` says why not.
+    """
+
+    summary: Summary
+    in_sync: bool
+    sync_reason: str | None
+
+
+class Run:
+    """A run in its folder. What the ledger holds is not done again: resuming is starting with a fuller ledger."""
+
+    def __init__(
+        self, prepared: Prepared, folder: RunDir, ledger: Ledger, tracker: Tracker, base_progress: BaseProgress
+    ) -> None:
+        self._prepared = prepared
+        self._folder = folder
+        self._ledger = ledger
+        self._tracker = tracker
+        self._base_progress = base_progress
+        self._interrupts = Interrupts()
+
+    def execute(self) -> Outcome:
+        """Run to the end, or to the user's interrupt, and write summary and report of whatever there is.
+
+        Raises:
+            SearchFailedError: no trial was completed. Other errors of the rooms are recorded and raised again.
+        """
+        self._begin()
+        try:
+            with self._interrupts.installed():
+                self._work()
+            status, error = RunStatus.FINISHED, None
+        except KeyboardInterrupt:
+            reason = self._interrupts.reason or "KeyboardInterrupt"
+            self._ledger.record(Interrupted(reason=reason))
+            status, error = RunStatus.INTERRUPTED, None
+        except BaseException as fault:
+            self._end(RunStatus.FAILED, f"{type(fault).__name__}: {fault}")
+            raise
+        finally:
+            if self._prepared.client is not None:
+                self._prepared.client.close()
+        return self._end(status, error)
+
+    def _begin(self) -> None:
+        earlier = self._ledger.events
+        for event in earlier:
+            self._tracker.feed(event)
+        self._ledger.subscribe(self._tracker.feed)
+        if earlier:
+            self._ledger.record(Resumed(from_seq=earlier[-1].seq))
+            return
+        config = self._prepared.config
+        self._ledger.record(
+            RunStarted(
+                run_id=self._folder.run_id,
+                model=config.model,
+                dataset=config.dataset,
+                proposer=config.arm,
+                llm=config.llm,
+                seed=config.seed,
+                started_at=utc_now(),
+                config=config.model_dump(mode="json"),
+            )
+        )
+
+    def _end(self, status: RunStatus, error: str | None) -> Outcome:
+        self._ledger.record(RunEnded(status=status, error=error, wall_s=worked_seconds(self._ledger.events)))
+        state = self._tracker.flush()
+        ids = (
+            MlflowIds(tracking_uri=state.tracking_uri, experiment_id=state.experiment_id, run_id=state.run_id)
+            if state.tracking_uri
+            else None
+        )
+        summary = write_outputs(self._folder, self._ledger.events, ids)
+        state = self._tracker.close()
+        return Outcome(summary, state.in_sync, state.reason)
+
+    def _work(self) -> None:
+        prepared = self._prepared
+        self._record_plan()
+        splits = prepared.dataset.splits(
+            prepared.config.data_path, seed=prepared.config.seed, input_size=prepared.spec.input_size
+        )
+        base = self._base(splits)
+        if self._found(Exported) is None:
+            with ray_session(prepared.config.ray_address, prepared.needs):
+                winner = self._found(Winner) or self._search(base, splits)
+                if self._found(FinetuneEnded) is None:
+                    self._finetune()
+            self._export(winner)
+        self._evaluate(base, splits)
+        shutil.rmtree(self._folder.path / "ray", ignore_errors=True)
+
+    def _record_plan(self) -> None:
+        plan, budget = self._prepared.plan, self._prepared.budget
+        if self._found(PlanReady) is None:
+            self._ledger.record(
+                PlanReady(
+                    counter=plan.counter,
+                    groups=tuple(
+                        GroupShape(name=group.name, units=group.units, set=group.set_index) for group in plan.groups
+                    ),
+                    sets=len(plan.sets),
+                    floor_macs=plan.floor_macs(self._prepared.config.round_to),
+                    baseline_macs=plan.baseline_macs,
+                    target_macs=budget.target_macs,
+                    band=budget.band_macs,
+                )
+            )
+
+    def _base(self, splits: Splits) -> BaseModel:
+        prepared = self._prepared
+        recipe = prepared.base_recipe
+        base = obtain_base(
+            prepared.source,
+            prepared.spec,
+            prepared.dataset,
+            splits,
+            recipe,
+            seed=prepared.config.seed,
+            data_path=prepared.config.data_path,
+            progress=lambda report: self._base_progress(report, recipe.epochs),
+        )
+        if self._found(BaseReady) is None:
+            self._ledger.record(
+                BaseReady(
+                    macs=prepared.plan.baseline_macs,
+                    params=prepared.plan.baseline_params,
+                    holdout_accuracy=base.accuracy_holdout,
+                    checkpoint=str(base.path),
+                    cached=base.cached,
+                )
+            )
+        return base
+
+    def _search(self, base: BaseModel, splits: Splits) -> Winner:
+        # Imported here because Ray reads its environment on import, and `ray_session` has set it by now.
+        from search.trial import TrialContext
+        from search.tuning import run_trials
+
+        prepared, config = self._prepared, self._prepared.config
+        data = proxy_data(splits, prepared.proxy_recipe, config.seed)
+        batches = [(data.train_images.float(), data.train_labels)]
+        scores = {name: importance(name).scores(base.module, prepared.plan, batches) for name in config.criteria}
+        proposer = self._proposer()
+        rules = Rules(
+            limits=Limits(config.trials, config.max_revisions),
+            halving=Halving(config.eta),
+            projection=config.projection,
+            rungs=len(prepared.proxy_recipe.rungs),
+        )
+        session = SearchSession(prepared.plan, prepared.space, proposer, scores, rules, self._ledger, prepared.window)
+        session.restore(self._ledger.events)
+        context = TrialContext(
+            base=base.module,
+            plan=prepared.plan,
+            scores=scores,
+            data=data,
+            recipe=prepared.proxy_recipe,
+            seed=config.seed,
+            threads=max(1, int(config.cpus_per_trial)),
+        )
+        try:
+            with self._interrupts.flagged(session.interrupt):
+                run_trials(
+                    session,
+                    context,
+                    workers=prepared.needs.trial_workers,
+                    cpus=config.cpus_per_trial,
+                    gpus=config.gpus_per_trial,
+                    storage=self._folder.path / "ray",
+                )
+        finally:
+            proposer.close()
+        if session.interrupted:
+            raise KeyboardInterrupt
+        return self._choose(session, context)
+
+    def _proposer(self) -> Proposer:
+        prepared = self._prepared
+        if prepared.client is None:
+            return CLASSICAL[prepared.config.arm](prepared.space)
+        settings = CallSettings(
+            prepared.config.llm_per_call, prepared.config.llm_max_tokens, prepared.config.llm_temperature
+        )
+        return LLMProposer(prepared.space, prepared.client, self._record_call, settings)
+
+    def _record_call(self, call: int, request: Request, completion: Completion) -> None:
+        self._ledger.record(LlmCall.model_validate({"call": call, **call_record(request, completion)}))
+
+    def _choose(self, session: SearchSession, context: "TrialContext") -> Winner:
+        """Cut the winner as its trial did, and name it once its checkpoint is there."""
+        best = session.history.best()
+        if best is None:
+            failed = [result.error for _, result in session.history.ended if result.error]
+            why = f"{len(failed)} trials failed, the last with: {failed[-1]}" if failed else session.stop_reason
+            raise SearchFailedError(f"No trial was completed, so there is no winner: {why}.")
+        spec, result = best
+        assert result.accuracy is not None, "a completed trial has a score"
+        selection = select(context.scores[spec.proposal.strategy.importance], spec.allocation)
+        module = slice_model(context.base, context.plan, selection)
+        save_pruned(module, context.plan, selection, self._folder.path / "pruned", recipe={"run": self._folder.run_id})
+        winner = Winner(
+            trial=spec.trial,
+            strategy=StrategyRecord.model_validate(spec.proposal.strategy.to_json()),
+            allocation=spec.allocation,
+            macs=spec.macs,
+            params=spec.params,
+            proxy_accuracy=result.accuracy,
+        )
+        self._ledger.record(winner)
+        return winner
+
+    def _finetune(self) -> None:
+        from trainers.finetune import finetune
+
+        prepared, config = self._prepared, self._prepared.config
+        self._ledger.record(
+            FinetuneStarted(workers=prepared.needs.finetune_workers, recipe=prepared.recipe.model_dump(mode="json"))
+        )
+        told = {record.epoch for record in payloads_of(self._ledger.events, FinetuneEpoch)}
+        result = finetune(
+            self._folder.path / "pruned",
+            config.dataset,
+            config.data_path,
+            prepared.recipe,
+            seed=config.seed,
+            workers=prepared.needs.finetune_workers,
+            use_gpu=prepared.needs.finetune_gpu,
+            out_dir=self._folder.path / "finetune",
+            storage_dir=self._folder.path / "ray",
+            on_epoch=lambda report: None if report.epoch in told else self._record_epoch(report),
+        )
+        self._ledger.record(
+            FinetuneEnded(
+                wall_s=result.wall_s,
+                epochs=len(result.history),
+                holdout_accuracy=result.history[-1].holdout_accuracy,
+                checkpoint=str(result.checkpoint_dir),
+            )
+        )
+
+    def _record_epoch(self, report: EpochReport) -> None:
+        self._ledger.record(
+            FinetuneEpoch(
+                epoch=report.epoch,
+                train_loss=report.train_loss,
+                holdout_accuracy=report.holdout_accuracy,
+                lr=report.lr,
+                wall_s=report.wall_s,
+            )
+        )
+
+    def _export(self, winner: Winner) -> None:
+        """Put the fine-tuned model in its place, once its MACs have been counted again by the independent counter."""
+        tuned = self._folder.path / "finetune" / "model"
+        model = load_pruned(tuned)
+        counted = count_macs(model.module, self._prepared.spec.input_size)
+        assert counted == winner.macs, f"{counted:,} MACs counted on the model, {winner.macs:,} by the plan"
+        shutil.copytree(tuned, self._folder.model, dirs_exist_ok=True)
+        self._ledger.record(Exported(path=str(self._folder.model), macs=counted, params=winner.params))
+
+    def _evaluate(self, base: BaseModel, splits: Splits) -> None:
+        """The one reading of the test set, for both models at once."""
+        device = torch.device("cuda" if self._prepared.needs.finetune_gpu else "cpu")
+        winner = load_pruned(self._folder.model).module.to(device).eval()
+        module = base.module.to(device)
+        latency = compare_latency(module, winner, self._prepared.spec.input_size, threads=1)
+        for subject, model, speed in (
+            (Subject.BASE, module, latency.first),
+            (Subject.WINNER, winner, latency.second),
+        ):
+            told = any(record.subject is subject for record in payloads_of(self._ledger.events, Evaluated))
+            if not told:
+                score = evaluate(model, splits.test)
+                self._ledger.record(_evaluated(subject, score, Latency(median=speed.median_ms, p95=speed.p95_ms)))
+
+    def _found(self, kind: type[_P]) -> _P | None:
+        found = payloads_of(self._ledger.events, kind)
+        return found[-1] if found else None
+
+
+def worked_seconds(events: Sequence[Event]) -> float:
+    """Seconds between the first and the last event of each session of the run, summed: pauses do not count."""
+    total, begun = 0.0, events[0].time
+    for before, event in pairwise(events):
+        if isinstance(event.payload, Resumed):
+            total += (before.time - begun).total_seconds()
+            begun = event.time
+    return total + (utc_now() - begun).total_seconds()
+
+
+def _evaluated(subject: Subject, score: Evaluation, latency: Latency) -> Evaluated:
+    return Evaluated(subject=subject, split=SplitName.TEST, latency_ms=latency, **dataclasses.asdict(score))

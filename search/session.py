@@ -1,0 +1,302 @@
+"""One search, without Ray: carries out the master's decisions and writes each into the ledger before acting on it."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from pruning.allocation import allocate
+from pruning.importance.base import Scores
+from pruning.plan import Plan
+from pruning.projection import project
+from search.budget import Budget
+from search.halving import Halving
+from search.history import History, TrialSpec
+from search.master import Limits, Move, Situation, decide
+from search.proposers.base import Proposer, SearchSpace, uniform_start
+from search.results import TrialResult
+from search.strategy import Proposal, Ranking, Strategy
+from tracking.events import Event, TrialState
+from tracking.ledger import Ledger
+from tracking.payloads import Decision, LlmCall, Proposed, Rung, StrategyRecord, TrialEnded, TrialStarted
+
+
+class TurnedBack(StrEnum):
+    """Why a proposal became no trial; the `decision` of its ledger event."""
+
+    REPEATED = "turned_back_repeated"
+    MISSED = "turned_back_missed"
+
+
+class Turn(NamedTuple):
+    """What Tune's free slot gets: a trial, or nothing yet, or nothing ever again."""
+
+    spec: TrialSpec | None
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How the session plays.
+
+    Attributes:
+        projection: move each proposal onto the budget; without it, one outside the band is turned back (a revision).
+        rungs: how many rungs a full trial has.
+    """
+
+    limits: Limits
+    halving: Halving
+    projection: bool
+    rungs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an actor says of a trial after a rung, or on a fault."""
+
+    trial: int
+    actor: str
+    pid: int
+    started: datetime
+    now: datetime
+    served: int
+    rung: int | None = None
+    epochs: int = 0
+    accuracy: float = 0.0
+    loss: float = 0.0
+    error: str | None = None
+
+
+class SearchSession:
+    """The state of one search. Every method is called from one thread: Tune's loop."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        space: SearchSpace,
+        proposer: Proposer,
+        scores: Mapping[str, Scores],
+        rules: Rules,
+        ledger: Ledger,
+        window: int,
+    ) -> None:
+        self.history = History(window)
+        self.stop_reason: str | None = None
+        self._plan = plan
+        self._space = space
+        self._proposer = proposer
+        self._scores = scores
+        self._rules = rules
+        self._ledger = ledger
+        self._interrupted = False
+        self._turned_back = dict.fromkeys(TurnedBack, 0)
+        self._repeated_in_a_row = 0
+        self._unfinished: deque[TrialSpec] = deque()
+        self._accuracies: dict[int, list[float]] = {}
+        self._reports: dict[int, Report] = {}
+
+    @property
+    def budget(self) -> Budget:
+        return self._space.budget
+
+    @property
+    def interrupted(self) -> bool:
+        return self._interrupted
+
+    def interrupt(self) -> None:
+        """Propose nothing more. Safe to call from a signal handler: it only sets a flag."""
+        self._interrupted = True
+
+    def next(self) -> Turn:
+        """What to run now. Never blocks."""
+        while True:
+            decision = decide(self._situation(), self._rules.limits)
+            match decision.move:
+                case Move.STOP:
+                    self._stop(decision.reason)
+                    return Turn(None, over=True)
+                case Move.WAIT:
+                    return Turn(None, over=False)
+                case Move.RERUN:
+                    return Turn(self._unfinished.popleft(), over=False)
+                case Move.PROPOSE:
+                    proposal = self._propose()
+                    if proposal is None:
+                        return Turn(None, over=False)
+                    spec = self._admit(proposal)
+                    if spec is not None:
+                        return Turn(spec, over=False)
+
+    def on_report(self, report: Report) -> bool:
+        """Take a rung or a fault; returns whether the trial must stop here."""
+        self._begin(report)
+        if report.error is not None:
+            self._end(report.trial, TrialState.FAILED, report.error)
+            return True
+        assert report.rung is not None
+        reached = self._accuracies.setdefault(report.trial, [])
+        assert report.rung == len(reached), "rungs come in order"
+        self._ledger.record(
+            Rung(trial=report.trial, rung=report.rung, epochs=report.epochs, accuracy=report.accuracy, loss=report.loss)
+        )
+        reached.append(report.accuracy)
+        if report.rung + 1 == self._rules.rungs:
+            self._end(report.trial, TrialState.COMPLETED)
+            return True
+        if self._rules.halving.stops(self.history, report.trial, report.rung, report.accuracy):
+            self._end(report.trial, TrialState.STOPPED_EARLY)
+            return True
+        return False
+
+    def on_lost(self, trial: int, error: str) -> None:
+        """The trial's process died. Unless the run was interrupted, that is the trial's end."""
+        if self.history.result(trial) is None and not self._interrupted:
+            self._end(trial, TrialState.FAILED, error)
+
+    def restore(self, events: Sequence[Event]) -> None:
+        """Take up an interrupted run: ended trials stand, begun ones start again under their number."""
+        rungs: dict[int, list[float]] = {}
+        for event in events:
+            match event.payload:
+                case Proposed() as proposed:
+                    self.history.add(_spec_of(proposed))
+                case TrialStarted() as started:
+                    rungs[started.trial] = []
+                case Rung() as rung:
+                    rungs.setdefault(rung.trial, []).append(rung.accuracy)
+                case TrialEnded() as ended:
+                    accuracies = tuple(rungs.get(ended.trial, ()))
+                    self.history.end(TrialResult(ended.trial, ended.state, accuracies, ended.error))
+                case Decision() as decision if decision.decision in set(TurnedBack):
+                    self._turned_back[TurnedBack(decision.decision)] += 1
+        self._unfinished = deque(self.history.running)
+        self._proposer.restore(self.history, [event for event in events if isinstance(event.payload, LlmCall)])
+
+    def revisions(self) -> int:
+        """Proposals whose own request missed the band, by the arm itself (the common start does not count)."""
+        missed = sum(not spec.in_band and spec.trial > 0 for spec in self.history)
+        return missed + self._turned_back[TurnedBack.MISSED]
+
+    def _situation(self) -> Situation:
+        return Situation(
+            history=self.history,
+            unfinished=len(self._unfinished),
+            missed=self._turned_back[TurnedBack.MISSED],
+            repeated=self._repeated_in_a_row,
+            interrupted=self._interrupted,
+            problem=self._proposer.problem(),
+        )
+
+    def _stop(self, reason: str) -> None:
+        if self.stop_reason is None:
+            self._ledger.record(Decision(decision=Move.STOP.value, reason=reason))
+            self.stop_reason = reason
+
+    def _propose(self) -> Proposal | None:
+        ticket = len(self.history) + sum(self._turned_back.values())
+        if ticket == 0:
+            return uniform_start(self._space)
+        return self._proposer.propose(ticket, self.history)
+
+    def _admit(self, proposal: Proposal) -> TrialSpec | None:
+        spec = self._concretise(proposal)
+        twin = next((old for old in self.history if _same_model(old, spec)), None)
+        if twin is not None:
+            self._repeated_in_a_row += 1
+            self._turn_back(TurnedBack.REPEATED, f"{proposal.proposer} repeated trial {twin.trial}")
+            return None
+        if not self._rules.projection and not spec.in_band and proposal.proposer != "start":
+            why = f"{proposal.proposer} asked for {spec.requested_macs:,} MACs, outside {self.budget.band_macs}"
+            self._turn_back(TurnedBack.MISSED, why)
+            return None
+        self._repeated_in_a_row = 0
+        self._ledger.record(_record_of(spec))
+        self.history.add(spec)
+        return spec
+
+    def _turn_back(self, why: TurnedBack, reason: str) -> None:
+        self._ledger.record(Decision(decision=why.value, reason=reason))
+        self._turned_back[why] += 1
+
+    def _concretise(self, proposal: Proposal) -> TrialSpec:
+        strategy = proposal.strategy
+        scores = self._scores[strategy.importance] if strategy.ranking is Ranking.JOINT else None
+        requested = allocate(self._plan, strategy.ratios, scores=scores)
+        allocation = requested
+        if self._rules.projection or proposal.proposer == "start":
+            projection = project(self._plan, requested, self.budget.target_macs, round_to=strategy.round_to)
+            allocation = projection.allocation
+        requested_macs = self._plan.macs(requested)
+        return TrialSpec(
+            trial=len(self.history),
+            proposal=proposal,
+            allocation=tuple(allocation),
+            macs=self._plan.macs(allocation),
+            params=self._plan.params(allocation),
+            requested_macs=requested_macs,
+            in_band=self.budget.holds(requested_macs),
+        )
+
+    def _begin(self, report: Report) -> None:
+        if report.trial not in self._reports:
+            self._ledger.record(
+                TrialStarted(trial=report.trial, actor=report.actor, pid=report.pid, started=report.started)
+            )
+        self._reports[report.trial] = report
+
+    def _end(self, trial: int, state: TrialState, error: str | None = None) -> None:
+        accuracies = tuple(self._accuracies.get(trial, ()))
+        last = self._reports.get(trial)
+        result = TrialResult(trial, state, accuracies, error)
+        self._ledger.record(
+            TrialEnded(
+                trial=trial,
+                state=state,
+                accuracy=result.accuracy,
+                rungs=len(accuracies),
+                wall_s=(last.now - last.started).total_seconds() if last else 0.0,
+                actor=last.actor if last else None,
+                started=last.started if last else None,
+                ended=last.now if last else None,
+                served=last.served if last else 0,
+                error=error,
+            )
+        )
+        self.history.end(result)
+
+
+def _same_model(first: TrialSpec, second: TrialSpec) -> bool:
+    """The same allocation by the same criterion keeps the same units: the trial would repeat itself to the bit."""
+    return (
+        first.allocation == second.allocation
+        and first.proposal.strategy.importance == second.proposal.strategy.importance
+    )
+
+
+def _record_of(spec: TrialSpec) -> Proposed:
+    return Proposed(
+        trial=spec.trial,
+        proposer=spec.proposal.proposer,
+        strategy=StrategyRecord.model_validate(spec.proposal.strategy.to_json()),
+        requested_macs=spec.requested_macs,
+        in_band=spec.in_band,
+        allocation=spec.allocation,
+        macs=spec.macs,
+        params=spec.params,
+        rationale=spec.proposal.rationale,
+    )
+
+
+def _spec_of(record: Proposed) -> TrialSpec:
+    strategy = Strategy.from_json(record.strategy.model_dump())
+    return TrialSpec(
+        trial=record.trial,
+        proposal=Proposal(strategy, record.proposer, record.rationale),
+        allocation=tuple(record.allocation),
+        macs=record.macs,
+        params=record.params,
+        requested_macs=record.requested_macs,
+        in_band=record.in_band,
+    )

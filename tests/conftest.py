@@ -1,0 +1,52 @@
+"""What all tests share: one quiet Ray session, one cache folder, one thread for torch."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+# Read on import, by Ray and by the maths libraries: before anything else is imported.
+os.environ.update({"OMP_NUM_THREADS": "1", "COLUMNS": "160"})
+for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "RAY_ADDRESS"):
+    os.environ.pop(name, None)
+
+from search.cluster import prepare_environment  # noqa: E402
+
+prepare_environment(local=True)
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Base models of the tests are trained once a session, and never read from or left in the user's own cache."""
+    before = os.environ.get("ESPALIER_CACHE_DIR")
+    os.environ["ESPALIER_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["ESPALIER_CACHE_DIR"]
+    else:
+        os.environ["ESPALIER_CACHE_DIR"] = before
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[None]:
+    """A private Ray on two CPUs, shared by all tests that need one."""
+    import logging
+
+    import ray
+
+    with tempfile.TemporaryDirectory(prefix="esp-") as scratch:
+        ray.init(
+            num_cpus=2,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            object_store_memory=256 * 2**20,
+            _temp_dir=str(Path(scratch)),
+        )
+        yield
+        ray.shutdown()

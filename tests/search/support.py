@@ -1,0 +1,122 @@
+"""Small real pieces for the tests of the search: a plan, a space, a session with scores that tests dictate."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from pruning.importance.registry import importance
+from pruning.models import ModelSpec, create_model
+from pruning.plan import Plan, build_plan
+from search.budget import Budget
+from search.halving import Halving
+from search.history import History, TrialSpec
+from search.master import Limits
+from search.profile import profile_plan
+from search.proposers.base import Proposer, SearchSpace
+from search.results import TrialResult
+from search.session import Report, Rules, SearchSession
+from search.strategy import Proposal, Strategy
+from tracking.events import TrialState
+from tracking.ledger import Ledger
+
+SPEC = ModelSpec("resnet18_quarter", 10, (1, 32, 32))
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@cache
+def base() -> nn.Module:
+    torch.manual_seed(0)
+    return create_model(SPEC)
+
+
+@cache
+def plan() -> Plan:
+    return build_plan(base(), SPEC)
+
+
+def space(share: float = 0.1, *, seed: int = 0, round_to: int = 1) -> SearchSpace:
+    profile = profile_plan(plan())
+    return SearchSpace(profile, Budget(int(plan().baseline_macs * share)), ("l2", "l1"), round_to, seed)
+
+
+def strategy(ratio: float = 0.3, of: SearchSpace | None = None) -> Strategy:
+    return Strategy(tuple(ratio for _ in (of or space()).profile.sets))
+
+
+def spec(trial: int, *, ratio: float = 0.3, macs: int = 1000) -> TrialSpec:
+    proposal = Proposal(strategy(ratio), "test", "because")
+    return TrialSpec(trial, proposal, (1,) * len(plan().groups), macs, 10, macs, in_band=True)
+
+
+def history(
+    accuracies: Sequence[Sequence[float] | None],
+    *,
+    window: int = 1,
+    state: TrialState = TrialState.COMPLETED,
+) -> History:
+    """Trials with these accuracies by rung; None is one that still runs."""
+    made = History(window)
+    for trial, scores in enumerate(accuracies):
+        made.add(spec(trial, ratio=0.1 + 0.05 * trial))
+        if scores is not None:
+            made.end(TrialResult(trial, state, tuple(scores)))
+    return made
+
+
+def session(
+    ledger: Ledger,
+    proposer: Proposer,
+    of: SearchSpace,
+    *,
+    trials: int = 6,
+    window: int = 2,
+    rungs: int = 2,
+    projection: bool = True,
+    eta: float = 3.0,
+    duplicates: int = 5,
+    revisions: int = 4,
+) -> SearchSession:
+    scores = {name: importance(name).scores(base(), plan(), None) for name in of.criteria}
+    rules = Rules(Limits(trials, revisions, duplicates), Halving(eta), projection, rungs)
+    return SearchSession(plan(), of, proposer, scores, rules, ledger, window)
+
+
+def report(trial: int, rung: int | None, accuracy: float = 0.5, *, error: str | None = None) -> Report:
+    seconds = trial * 10 + (rung or 0) + 1
+    return Report(
+        trial=trial,
+        actor="actor",
+        pid=1,
+        started=EPOCH + timedelta(seconds=trial * 10),
+        now=EPOCH + timedelta(seconds=seconds),
+        served=trial + 1,
+        rung=rung,
+        epochs=(rung or 0) + 1,
+        accuracy=accuracy,
+        loss=1.0,
+        error=error,
+    )
+
+
+def ledger_at(folder: Path) -> Ledger:
+    return Ledger.create(folder / "ledger.jsonl")
+
+
+class FixedProposer(Proposer):
+    """Hands out given strategies in order, the last for ever; None stands for "not yet"."""
+
+    name = "fixed"
+
+    def __init__(self, of: SearchSpace, strategies: Sequence[Strategy | None]) -> None:
+        super().__init__(of)
+        self.strategies = list(strategies)
+        self.asked = 0
+
+    def propose(self, ticket: int, history: History) -> Proposal | None:
+        self.asked += 1
+        chosen = self.strategies.pop(0) if len(self.strategies) > 1 else self.strategies[0]
+        return None if chosen is None else Proposal(chosen, self.name, f"ticket {ticket}")
