@@ -64,6 +64,8 @@ def validate_text(text: str, schema: Mapping[str, Json]) -> Verdict:
     if found is None:
         return Verdict(Outcome.INVALID, problem=Problem.PARSE, error=_parse_words(text))
     value, form = found
+    if not _is_unicode(value):
+        return Verdict(Outcome.INVALID, form=form, problem=Problem.PARSE, error="a string holds half a surrogate pair")
     errors = sorted(Draft202012Validator(dict(schema)).iter_errors(value), key=lambda error: list(map(str, error.path)))
     if not errors:
         return Verdict(Outcome.ANSWERED, value=value, form=form)
@@ -107,6 +109,14 @@ _BRACKET = re.compile(r"[{}\[\]]")
 
 def _refuse(constant: str) -> Json:
     raise ValueError(f"{constant} is not JSON")  # Python's parser takes NaN and Infinity
+
+
+def _is_unicode(value: Json) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _strict(text: str) -> Json:

@@ -101,6 +101,9 @@ class Trips:
             self.trail[-1] = replace(self.trail[-1], slept_s=max(gap, 0.0))
         self._began = sent_at
         got = self._line.vendor.send(ask, self._timeout())
+        if isinstance(got, Reply):
+            # half a surrogate pair, which a cut or broken answer may hold, cannot be written or sent back
+            got = replace(got, text=got.text.encode("utf-8", "replace").decode())
         self._pace(got, sent_at)
         self._settle(hold, got.usage, self._cost(got), uncertain=_may_be_charged(got))
         self._note(got)

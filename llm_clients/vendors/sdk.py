@@ -73,7 +73,7 @@ def fault_in_body(body: Json, status: int, redactor: Redactor, retry_after_s: fl
 def _object_of(status: int, text: str, redactor: Redactor) -> Mapping[str, Json] | Fault:
     try:
         payload = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         # a proxy's or a captive portal's page: both SDKs would hand it over as a str, silently
         return Fault(FaultKind.MALFORMED, redactor(f"not JSON: {_clip(text, 80)!r}"), status=status)
     if not isinstance(payload, Mapping):
@@ -98,7 +98,7 @@ def _fault_of_error(response: httpx2.Response, redactor: Redactor) -> Fault:
     retry_after_s = _retry_after(response.headers)
     try:
         body = json.loads(response.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = response.text or f"status {response.status_code} without a body"
     return fault_in_body(body, response.status_code, redactor, retry_after_s)
 

@@ -25,6 +25,7 @@ def test_a_document_that_knows_the_trick_still_cannot() -> None:
 
 def test_escape_sequences_do_not_pass() -> None:
     assert "\x1b" not in delimited("doc", "a\x1b[2Jb")
+    assert delimited("doc", "half a pair: \ud800").encode()
 
 
 def test_what_was_cut_is_said() -> None:

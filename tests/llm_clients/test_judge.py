@@ -47,6 +47,11 @@ def test_a_piece_of_a_cut_answer_is_no_answer(cut: int, before: str) -> None:
     assert validate_text(before + piece, SCHEMA).problem is Problem.PARSE
 
 
+def test_half_a_surrogate_pair_is_not_text() -> None:
+    verdict = validate_text('{"ratios": [0.1, 0.2], "importance": "\\ud800"}', SCHEMA)
+    assert (verdict.outcome, verdict.problem) == (Outcome.INVALID, Problem.PARSE)
+
+
 def test_brackets_in_prose_do_not_hide_the_answer() -> None:
     text = f"For sets [a, b] and {{x: y}} I take {json.dumps(ANSWER)} (see [1])."
     assert find_json(text) == (ANSWER, Form.PROSE)

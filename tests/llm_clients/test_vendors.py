@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from llm_clients.fault import Fault, FaultKind, fault_of_status
 from llm_clients.redaction import Redactor, Secret
 from llm_clients.request import Message, Role, Rung, Usage
 from llm_clients.scripted.script import Script, WireName
-from llm_clients.vendors import anthropic, ollama, openai
+from llm_clients.vendors import anthropic, ollama, openai, sdk
 from llm_clients.vendors.anthropic import AnthropicVendor
 from llm_clients.vendors.base import Ask, Reply
 from llm_clients.vendors.openai import OpenAIVendor, OpenRouterVendor, VLLMVendor
 from tests.llm_clients.support import ANSWER, REQUEST, SCHEMA, rehearsal
 
+FIELDS = st.sampled_from(
+    ["error", "choices", "message", "content", "model", "usage", "type", "text", "code", "finish_reason", "stop_reason"]
+)
 KEY, REDACTOR = Secret("k"), Redactor()
 ASK = Ask("Be short.", (Message(Role.USER, "Hi"),), SCHEMA, 100, 0.5, Rung.NATIVE)
 
@@ -89,6 +96,43 @@ def test_claude_gets_no_bounds_in_its_grammar_and_no_temperature() -> None:
     assert "maximum" not in grammar
     assert "maximum: 1" in grammar["description"]  # told, and checked by us
     assert not {"temperature", "top_p", "extra_body"} & set(sent)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS | st.text(max_size=3), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(JSON | st.dictionaries(FIELDS, JSON))
+def test_no_body_of_a_good_status_is_too_strange(body: Any) -> None:
+    chat = OpenAIVendor("m", KEY, "http://127.0.0.1:1/v1", REDACTOR)
+    payload = sdk._object_of(200, json.dumps(body), REDACTOR)
+    if isinstance(payload, Fault):
+        return
+    read: list[tuple[type[BaseModel], Any]] = [
+        (anthropic._Message, anthropic._reply),
+        (openai._Chat, chat._reply),
+        (ollama._Chat, ollama._reply),
+    ]
+    for shape, reply in read:
+        wire = sdk.parse_wire(shape, payload)
+        got = wire if isinstance(wire, Fault) else reply(wire)
+        assert isinstance(got, Reply | Fault)
+
+
+@given(st.integers(400, 599), JSON)
+def test_no_error_body_is_too_strange(status: int, body: Any) -> None:
+    fault = sdk.fault_in_body(body, status, REDACTOR)
+    assert fault.status == status
+    assert len(fault.detail) <= 500
+
+
+def test_a_body_that_nests_for_ever_is_malformed() -> None:
+    fault = sdk._object_of(200, "[" * 100_000, REDACTOR)
+    assert isinstance(fault, Fault)
+    assert fault.kind is FaultKind.MALFORMED
 
 
 @pytest.mark.parametrize(
