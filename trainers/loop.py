@@ -66,13 +66,13 @@ class Training:
         epoch, place = self.epochs_done, self._place
         own_seed = mixed(self._seed, epoch, place.rank)
         self.model.train()
-        loss = torch.zeros((), dtype=torch.float64)
+        loss = torch.zeros((), dtype=torch.float64, device=place.device)  # no step waits for the GPU
         lr = 0.0
         with torch.random.fork_rng(devices=_gpus(place.device)):
             torch.manual_seed(own_seed)  # dropout and stochastic depth
             for step, (images, labels) in enumerate(self._batches(epoch, own_seed)):
                 lr = self._lr(epoch * self._steps + step)
-                loss = loss + self._step(images, labels, lr).double().to(loss.device)
+                loss += self._step(images, labels, lr)
         self.epochs_done += 1
         return self._finished(loss, lr, time.perf_counter() - began)
 

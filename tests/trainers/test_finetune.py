@@ -14,7 +14,7 @@ import pytest
 from tests.trainers.pruned import pruned_checkpoint, same_bits, weights
 from trainers.errors import DataPathError, DivergedError, FinetuneError, ResourcesError
 from trainers.finetune import FinetuneResult, finetune
-from trainers.history import EpochReport, read_epochs
+from trainers.history import EpochReport, append_epoch, read_epochs
 from trainers.job import EPOCHS, MODEL, STARTED, STOP
 from trainers.recipe import Recipe
 
@@ -143,6 +143,30 @@ def test_workers_that_never_start_are_an_error(
     with pytest.raises(FinetuneError, match=r"no fine-tune worker started within 0.1 s.*free resources are \d"):
         run_with(fake, monkeypatch, checkpoint, tmp_path)
     assert (tmp_path / STOP).exists(), "should they start after all, they end at once"
+    fake.ended.set()
+
+
+def test_ctrl_c_in_the_callback_asks_the_workers_to_stop(
+    ray_session: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeTrainer()
+
+    def fit_one_epoch() -> None:
+        (tmp_path / STARTED).touch()
+        append_epoch(tmp_path / EPOCHS, EpochReport(1, 1.0, 0.5, 1.0, 0.1, 0.1))
+        fake.ended.wait(60)
+
+    def interrupt(report: EpochReport) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fake, "fit", fit_one_epoch)
+    monkeypatch.setattr("trainers.finetune._trainer", lambda *arguments: fake)
+    with pytest.raises(KeyboardInterrupt):
+        finetune(
+            checkpoint, "digits", None, RECIPE, seed=2, workers=1, out_dir=tmp_path, storage_dir=tmp_path,
+            on_epoch=interrupt,
+        )  # fmt: skip
+    assert (tmp_path / STOP).exists()
     fake.ended.set()
 
 

@@ -112,6 +112,20 @@ def test_one_channel_images_do_not_turn_the_network_channels_last() -> None:
     assert all(layouts)
 
 
+def test_compile_runs_the_compiled_network_and_trains_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[nn.Module] = []
+
+    def compile_(module: nn.Module) -> nn.Module:
+        compiled.append(module)
+        return nn.Sequential(module)  # like torch's, a wrapper that renames parameters
+
+    monkeypatch.setattr(torch, "compile", compile_)
+    model, losses = trained(RECIPE.override(compile=True))
+    assert compiled == [model]
+    assert losses == trained()[1]
+    assert model.state_dict().keys() == small_net().state_dict().keys()
+
+
 def test_several_heads_share_the_loss() -> None:
     class TwoHeads(nn.Module):
         def __init__(self) -> None:

@@ -1,15 +1,19 @@
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tests.trainers.datasets.test_imagefolder import make_folder
 from tests.trainers.small import small_net, small_split
 from trainers.datasets.base import DataInfo, Splits
+from trainers.datasets.imagefolder import ImageFolder
 from trainers.errors import DivergedError
 from trainers.proxy import ProxyData, RungScore, proxy_data, proxy_rungs
 from trainers.recipe import ProxyRecipe
 
+CPU = torch.device("cpu")
 RECIPE = ProxyRecipe(rungs=(0, 1, 3), lr=0.1, batch_size=20, recalibration_batches=2)
 
 
@@ -85,3 +89,13 @@ def test_data_survive_pickling(data: ProxyData) -> None:
 def test_divergence_is_raised(data: ProxyData) -> None:
     with pytest.raises(DivergedError):
         scores(data, RECIPE.override(lr=1e30, rungs=(2,)))
+
+
+def test_files_are_decoded_once_into_half_precision(tmp_path: Path) -> None:
+    splits = ImageFolder().splits(make_folder(tmp_path, train=10, test=2), seed=0, input_size=(3, 24, 24))
+    data = proxy_data(splits, RECIPE.override(train_limit=12), seed=0)
+    assert data.train_images.shape == (12, 3, 24, 24)
+    assert data.train_images.dtype == torch.float16
+    images, _ = next(iter(data.train().batches([torch.arange(2)], device=CPU, augment=False, seed=0)))
+    assert images.dtype == torch.float32
+    assert data.flip

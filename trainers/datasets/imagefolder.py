@@ -107,6 +107,9 @@ class FolderSplit(Split):
     def labels(self) -> Tensor:
         return torch.tensor([label for _, label in self.samples], dtype=torch.int64)
 
+    def __len__(self) -> int:
+        return len(self.samples)
+
     def images(self, indices: Tensor) -> Tensor:
         batches = self.batches([indices], device=torch.device("cpu"), augment=False, seed=0)
         return next(iter(batches))[0]
