@@ -7,10 +7,12 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from llm_clients.errors import ScriptError
 from llm_clients.request import Json, Usage
+from llm_clients.scripted.improvise import improvise
 from llm_clients.scripted.script import FaultName, Order, RateLimit, Script, as_text
 
 
@@ -65,7 +67,7 @@ class Director:
         self._asked: Counter[str] = Counter()
         self._bucket = None if script.rate_limit is None else Bucket(script.rate_limit, self._started)
 
-    def next_scene(self, prompt: str) -> Scene:
+    def next_scene(self, prompt: str, schema: Mapping[str, Json] | None) -> Scene:
         """What the call with this first user message gets. Only a genuine answer uses up its place in `answers`.
 
         Raises ScriptError when the script has come to its end.
@@ -77,7 +79,7 @@ class Director:
             scene = self._limited(now)
             if scene is None:
                 self.totals.accepted.append(now - self._started)
-                scene = self._scripted(prompt)
+                scene = self._scripted(prompt, schema)
             if scene.fault is not None:
                 self.totals.faults[scene.fault.value] += 1
             return scene
@@ -102,24 +104,26 @@ class Director:
             return None
         return Scene("", FaultName.RATE_LIMIT, wait_s if self.script.rate_limit.retry_after else None)
 
-    def _scripted(self, prompt: str) -> Scene:
+    def _scripted(self, prompt: str, schema: Mapping[str, Json] | None) -> Scene:
         if self._call < len(self.script.calls):
             step = self.script.calls[self._call]
             self._call += 1
             if step.fault is None:
                 return Scene(as_text(step.answer))
-            return Scene(self._peek(prompt), step.fault, step.retry_after_s)
-        if not self.script.answers:
+            return Scene(self._peek(prompt, schema), step.fault, step.retry_after_s)
+        if not self.script.answers and self.script.improvise is None:
             raise ScriptError(f"the script has come to its end after {len(self.script.calls)} calls")
         fault = self._chance(prompt)
-        text = self._peek(prompt)
+        text = self._peek(prompt, schema)
         if fault in (None, FaultName.PROSE):
             self._cursor += 1
         return Scene(text, fault)
 
-    def _peek(self, prompt: str) -> str:
+    def _peek(self, prompt: str, schema: Mapping[str, Json] | None) -> str:
         """The answer whose turn it is; a stand-in for spoiling when the script has only faults."""
         answers = self.script.answers
+        if not answers and self.script.improvise is not None:
+            return as_text("Improvised." if schema is None else improvise(schema, prompt, self.script.improvise))
         if not answers:
             return as_text({"answer": 1})
         index = _number(prompt) if self.script.order is Order.BY_PROMPT else self._cursor

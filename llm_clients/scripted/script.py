@@ -119,6 +119,7 @@ class Script(_Frozen):
         wire: which client `scripted:FILE` talks through. The server itself speaks all formats at once.
         calls: what the first calls get, one by one.
         answers: what the calls after those get, in `order`; JSON values, or raw text as strings.
+        improvise: a seed; calls that `answers` has nothing for get a made-up answer that fits the schema they ask for.
         random_faults: which of those calls fail.
         latency_s: how long an answer takes.
         hang_s: how long `hang` and `trickle` last when the client does not give up.
@@ -133,6 +134,7 @@ class Script(_Frozen):
     calls: tuple[Step, ...] = ()
     answers: tuple[Json, ...] = ()
     order: Order = Order.CYCLE
+    improvise: int | None = None
     random_faults: RandomFaults | None = None
     price: PerMillion | None = None
     rate_limit: RateLimit | None = None
@@ -145,8 +147,8 @@ class Script(_Frozen):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not self.calls and not self.answers:
-            raise ValueError("a script needs calls, answers or both")
+        if not self.calls and not self.answers and self.improvise is None:
+            raise ValueError("a script needs calls, answers or improvise")
         return self
 
 

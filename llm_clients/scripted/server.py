@@ -100,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(status, wire.error(status, code, message))
             return
         try:
-            scene = self.server.owner.director.next_scene(asked.prompt)
+            scene = self.server.owner.director.next_scene(asked.prompt, asked.schema)
         except ScriptError as error:
             self._send(400, wire.error(400, "script_over", str(error)))
             return

@@ -18,12 +18,14 @@ class Asked:
     Attributes:
         prompt: the first user message: re-asks of the same question share it.
         rung: how structure was asked for; PROMPT also when it was not.
+        schema: the one that the answer must satisfy, wherever it was found; None for free text.
     """
 
     model: str
     prompt: str
     characters: int
     rung: Rung
+    schema: Mapping[str, Json] | None
     temperature: bool
 
 
@@ -57,12 +59,13 @@ class AnthropicWire(Wire):
     """https://platform.claude.com/docs/en/api/messages"""
 
     def read(self, body: Mapping[str, Json]) -> Asked:
-        rung = Rung.PROMPT
-        if body.get("output_config", {}).get("format"):
-            rung = Rung.NATIVE
-        elif body.get("tools"):
-            rung = Rung.TOOL
-        return _asked(body, rung, extra=len(str(body.get("system", ""))), temperature="temperature" in body)
+        system = str(body.get("system", ""))
+        rung, schema = Rung.PROMPT, None
+        if native := body.get("output_config", {}).get("format"):
+            rung, schema = Rung.NATIVE, native.get("schema")
+        elif tools := body.get("tools"):
+            rung, schema = Rung.TOOL, tools[0].get("input_schema")
+        return _asked(body, rung, schema, system=system, temperature="temperature" in body)
 
     def answer(self, asked: Asked, text: str, model: str, usage: Usage, stop: str) -> dict[str, Json]:
         block: Json = {"type": "text", "text": text}
@@ -98,12 +101,12 @@ class OpenAIWire(Wire):
     """https://platform.openai.com/docs/api-reference/chat; spoken by OpenRouter and vLLM too."""
 
     def read(self, body: Mapping[str, Json]) -> Asked:
-        rung = Rung.PROMPT
-        if body.get("response_format", {}).get("type") == "json_schema":
-            rung = Rung.NATIVE
-        elif body.get("tools"):
-            rung = Rung.TOOL
-        return _asked(body, rung, temperature="temperature" in body)
+        rung, schema = Rung.PROMPT, None
+        if native := body.get("response_format", {}).get("json_schema"):
+            rung, schema = Rung.NATIVE, native.get("schema")
+        elif tools := body.get("tools"):
+            rung, schema = Rung.TOOL, tools[0].get("function", {}).get("parameters")
+        return _asked(body, rung, schema, temperature="temperature" in body)
 
     def answer(self, asked: Asked, text: str, model: str, usage: Usage, stop: str) -> dict[str, Json]:
         message: dict[str, Json] = {"role": "assistant", "content": text, "refusal": None}
@@ -145,8 +148,9 @@ class OllamaWire(Wire):
     """https://docs.ollama.com/api/chat"""
 
     def read(self, body: Mapping[str, Json]) -> Asked:
-        rung = Rung.NATIVE if body.get("format") else Rung.PROMPT
-        return _asked(body, rung, temperature="temperature" in body.get("options", {}))
+        schema = body.get("format")
+        rung = Rung.NATIVE if schema else Rung.PROMPT
+        return _asked(body, rung, schema, temperature="temperature" in body.get("options", {}))
 
     def answer(self, asked: Asked, text: str, model: str, usage: Usage, stop: str) -> dict[str, Json]:
         refused = stop in ("refusal", "content_filter")
@@ -192,11 +196,23 @@ _PATHS: Mapping[str, Wire] = {
 }
 
 
-def _asked(body: Mapping[str, Json], rung: Rung, *, temperature: bool, extra: int = 0) -> Asked:
+def _asked(
+    body: Mapping[str, Json], rung: Rung, schema: Mapping[str, Json] | None, *, temperature: bool, system: str = ""
+) -> Asked:
     messages = body.get("messages", [])
     prompt = next((str(m.get("content")) for m in messages if m.get("role") == "user"), "")
-    characters = extra + sum(len(str(m.get("content"))) for m in messages)
-    return Asked(str(body.get("model")), prompt, characters, rung, temperature)
+    texts = [system, *(str(m.get("content")) for m in messages)]
+    characters = sum(len(text) for text in texts)
+    return Asked(str(body.get("model")), prompt, characters, rung, _schema_in(texts) or schema, temperature)
+
+
+def _schema_in(texts: Sequence[str]) -> Mapping[str, Json] | None:
+    """The schema that the client wrote into the instructions: on the lowest rung, and in whole when it asks again."""
+    for text in reversed(texts):
+        _, mark, rest = text.rpartition("JSON schema:\n")
+        if mark:
+            return _object(rest)
+    return None
 
 
 def _object(text: str) -> dict[str, Json] | None:

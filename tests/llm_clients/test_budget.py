@@ -17,6 +17,7 @@ from llm_clients.prices import Price, load_prices
 from llm_clients.registry import connect
 from llm_clients.remote import RemoteClient
 from llm_clients.request import Outcome, Usage
+from llm_clients.retry import WallClock
 from llm_clients.scripted.script import FaultName, PerMillion, Script, WireName
 from llm_clients.terms import Terms
 from tests.llm_clients.support import ANSWER, REQUEST, failing, rehearsal
@@ -106,7 +107,8 @@ def test_money_is_counted_as_the_server_counts_it() -> None:
 def test_concurrent_calls_wait_for_each_other_instead_of_failing() -> None:
     budget = Budget(max_tokens=1500)
     script = Script(answers=(ANSWER,))
-    with rehearsal(script, WireName.OPENAI, budget=budget) as (client, _), ThreadPoolExecutor(6) as pool:
+    terms = {"budget": budget, "clock": WallClock}  # a leaping clock would leap over the answers of the others
+    with rehearsal(script, WireName.OPENAI, **terms) as (client, _), ThreadPoolExecutor(6) as pool:
         outcomes = list(pool.map(lambda _: client.complete(SMALL).outcome, range(6)))
     assert outcomes == [Outcome.ANSWERED] * 6
 

@@ -15,9 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from llm_clients.judge import validate_text
 from llm_clients.registry import connect
-from llm_clients.request import Completion, Json, Request
+from llm_clients.request import Completion, Json, Request, Rung
+from llm_clients.scripted.improvise import improvise
 from llm_clients.scripted.script import FaultName, Order, PerMillion, RandomFaults, Script, WireName
 from llm_clients.scripted.server import ScriptedServer
 from tests.llm_clients.support import ANSWER, REQUEST, SCHEMA, rehearsal
@@ -59,6 +63,35 @@ def test_answers_cycle_and_faults_use_none_up() -> None:
     with rehearsal(script, WireName.ANTHROPIC) as (client, _):
         texts = [client.complete(Request.ask("again")).text for _ in range(5)]
     assert [text for text in texts if text in ("a", "b")] == ["a", "b", "a", "b", "a"]
+
+
+@pytest.mark.parametrize("taken", [frozenset(Rung), frozenset({Rung.TOOL}), frozenset({Rung.PROMPT})])
+@pytest.mark.parametrize("wire", WireName)
+def test_an_improvised_answer_fits_what_was_asked(wire: WireName, taken: frozenset[Rung]) -> None:
+    with rehearsal(Script(improvise=7, structured=taken), wire) as (client, _):
+        first, again, other = [client.complete(question) for question in (QUESTIONS[0], QUESTIONS[0], QUESTIONS[1])]
+    # Claude's grammar holds no bounds: there a first answer may be out of range, as a real one may, and is sent back
+    assert all(completion.answered for completion in (first, again, other))
+    assert first.value == again.value != other.value
+
+
+@given(st.integers())
+def test_improvisation_knows_the_schemas_that_models_are_asked_for(seed: int) -> None:
+    pair = {"type": "object", "properties": {"a": {"type": "integer", "minimum": 3, "maximum": 5}}, "required": ["a"]}
+    schema = {
+        "$defs": {"pair": pair},
+        "type": "object",
+        "required": ["list", "word", "flag", "kind", "maybe"],
+        "properties": {
+            "list": {"type": "array", "items": {"$ref": "#/$defs/pair"}, "minItems": 2, "maxItems": 9},
+            "word": {"type": "string", "maxLength": 5},
+            "flag": {"type": "boolean"},
+            "kind": {"enum": ["x", "y"]},
+            "maybe": {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 0.001}, {"type": "null"}]},
+        },
+    }
+    text = json.dumps(improvise(schema, "prompt", seed))
+    assert validate_text(text, schema).outcome == "answered"
 
 
 def test_a_script_that_is_over_says_so() -> None:
