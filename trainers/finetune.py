@@ -22,9 +22,10 @@ from trainers.base import check_fit
 from trainers.datasets.registry import dataset
 from trainers.errors import FinetuneError, ResourcesError, TrainerError
 from trainers.history import EpochReport, EpochTail, History, read_epochs
-from trainers.job import EPOCHS, MODEL, STARTED, STOP, FinetuneJob, run_job
+from trainers.job import EPOCHS, MODEL, STARTED, STATE, STOP, FinetuneJob, identity_of, run_job
 from trainers.place import Place
 from trainers.recipe import Recipe
+from trainers.state import check_state
 
 _POLL_S = 0.2
 _HEALTH_CHECK_S = 0.5
@@ -74,7 +75,8 @@ def finetune(
     With workers on several nodes, `out_dir` and `storage_dir` must be folders that all of them see.
 
     Raises ResourcesError when the cluster is too small, FinetuneError when workers failed more than
-    `max_failures` times or none started within `start_timeout_s`, and any error of dataset or checkpoint.
+    `max_failures` times or none started within `start_timeout_s`, StateError when `out_dir` holds another
+    training's state, and any error of dataset or checkpoint.
     """
     began = time.perf_counter()
     _check_resources(workers, use_gpu, cpus_per_worker)
@@ -87,9 +89,7 @@ def finetune(
         out_dir=out_dir.absolute(),
     )
     _check_job(job)
-    job.out_dir.mkdir(parents=True, exist_ok=True)
-    for mark in (STOP, STARTED):
-        (job.out_dir / mark).unlink(missing_ok=True)
+    _prepare_folder(job)
     # read by Ray Train's controller when it starts: how often it looks whether a worker has died or ended
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_HEALTH_CHECK_S))
     trainer = _trainer(job, workers, use_gpu, cpus_per_worker, max_failures, storage_dir)
@@ -134,6 +134,14 @@ def _check_job(job: FinetuneJob) -> None:
     """Finds in the driver, at once, what every worker would fail on after ten seconds of starting."""
     spec = load_pruned(job.checkpoint_dir).spec
     check_fit(spec, dataset(job.dataset).info(job.data_path, input_size=spec.input_size), job.dataset)
+
+
+def _prepare_folder(job: FinetuneJob) -> None:
+    """Clears what an earlier run left, except the state of this same training and its epochs."""
+    job.out_dir.mkdir(parents=True, exist_ok=True)
+    continues = check_state(job.out_dir / STATE, identity_of(job)) is not None
+    for leftover in (STOP, STARTED) if continues else (STOP, STARTED, EPOCHS):
+        (job.out_dir / leftover).unlink(missing_ok=True)
 
 
 def _trainer(

@@ -73,7 +73,7 @@ def run_job(job: FinetuneJob, place: Place, on_epoch: Callable[[EpochReport], No
     splits = dataset(job.dataset).splits(job.data_path, seed=job.seed, input_size=pruned.spec.input_size)
     check_fit(pruned.spec, splits.info, job.dataset)
     training = Training(pruned.module, splits.train, job.recipe, seed=job.seed, place=place)
-    identity = _identity(job)
+    identity = identity_of(job)
     history = load_state(job.out_dir / STATE, training, identity)
     if place.leads:
         keep_epochs(job.out_dir / EPOCHS, history)
@@ -106,7 +106,8 @@ def _stopped(job: FinetuneJob, place: Place) -> bool:
     return bool(place.share(seen))
 
 
-def _identity(job: FinetuneJob) -> str:
+def identity_of(job: FinetuneJob) -> str:
+    """What two jobs must have in common for one to continue the other's state."""
     weights = file_hash(job.checkpoint_dir / WEIGHTS)
     recipe = job.recipe.model_dump(mode="json")
     return content_key({"weights": weights, "dataset": job.dataset, "recipe": recipe, "seed": job.seed})

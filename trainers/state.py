@@ -47,19 +47,11 @@ def load_state(path: Path, training: Training, identity: str) -> History:
 
     Raises StateError when the file is of another run (`identity` differs) or cannot be read.
     """
-    if not path.exists():
+    metadata = check_state(path, identity)
+    if metadata is None:
         return ()
-    try:
-        with safe_open(path, framework="pt", device=str(training.device)) as stream:
-            metadata = stream.metadata()
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise StateError(f"{path} cannot be read ({error}): delete it to train from the start") from error
-    if metadata.get("identity") != identity:
-        raise StateError(
-            f"{path} is the state of another training (other weights, data set, recipe or seed): "
-            "delete it, or choose another output folder"
-        )
+    with safe_open(path, framework="pt", device=str(training.device)) as stream:
+        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
     if metadata["world"] != str(training.world):
         _log.warning(
             "%s was saved by %s workers and continues on %s: the result will differ in the last digits from "
@@ -72,6 +64,23 @@ def load_state(path: Path, training: Training, identity: str) -> History:
     _restore(training, tensors)
     training.epochs_done = len(history)
     return history
+
+
+def check_state(path: Path, identity: str) -> dict[str, str] | None:
+    """The metadata of the state at `path`; None when there is no file. Raises StateError as `load_state` does."""
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as stream:
+            metadata: dict[str, str] = stream.metadata()
+    except SafetensorError as error:
+        raise StateError(f"{path} cannot be read ({error}): delete it to train from the start") from error
+    if metadata.get("identity") != identity:
+        raise StateError(
+            f"{path} is the state of another training (other weights, data set, recipe or seed): "
+            "delete it, or choose another output folder"
+        )
+    return metadata
 
 
 def _restore(training: Training, tensors: dict[str, Tensor]) -> None:

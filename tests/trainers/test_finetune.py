@@ -10,12 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.trainers.pruned import pruned_checkpoint, same_bits, weights
-from trainers.errors import DataPathError, DivergedError, FinetuneError, ResourcesError
+from trainers.errors import DataPathError, DivergedError, FinetuneError, ResourcesError, StateError
 from trainers.finetune import FinetuneResult, finetune
 from trainers.history import EpochReport, append_epoch, read_epochs
-from trainers.job import EPOCHS, MODEL, STARTED, STOP
+from trainers.job import EPOCHS, MODEL, STARTED, STOP, FinetuneJob, run_job
+from trainers.place import Place
 from trainers.recipe import Recipe
 
 pytestmark = pytest.mark.ray
@@ -168,6 +170,22 @@ def test_ctrl_c_in_the_callback_asks_the_workers_to_stop(
         )  # fmt: skip
     assert (tmp_path / STOP).exists()
     fake.ended.set()
+
+
+def test_a_folder_with_another_trainings_state_is_refused_at_once(
+    ray_session: None, checkpoint: Path, tmp_path: Path
+) -> None:
+    job = FinetuneJob(
+        checkpoint_dir=checkpoint, dataset="digits", recipe=RECIPE.override(epochs=1), seed=2, out_dir=tmp_path
+    )
+    run_job(job, Place(torch.device("cpu")))
+    heard: list[EpochReport] = []
+    with pytest.raises(StateError, match="another training"):
+        finetune(
+            checkpoint, "digits", None, RECIPE, seed=2, workers=1, out_dir=tmp_path, storage_dir=tmp_path,
+            on_epoch=heard.append,
+        )  # fmt: skip
+    assert heard == []
 
 
 def refused(checkpoint: Path, tmp_path: Path, **change: object) -> str:
