@@ -3,12 +3,15 @@
 Two stages. The proposal is scaled as a whole, by bisection, to the largest allocation that is not over the
 target. What is then left of the budget is spent by moving groups a step or two: MACs are exact and cost
 microseconds, so all moves of one group, of two, and if need be of three groups are tried at once and the best
-is taken, until nothing improves or the residual no longer matters.
+is taken, until nothing improves or the residual no longer matters. Where a climb ends too low, because one
+group's step is worth more than the residual (a transformer's embedding), it starts again from the best of some
+thousand nearby points.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from functools import lru_cache
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -19,8 +22,11 @@ from pruning.errors import AllocationError, InfeasibleTargetError
 
 REACH = 2  # steps that a group may end away from the scaled proposal
 _CLOSE_ENOUGH = 1e-4  # of the target: below this a closer fit is not worth a search
-_TRIPLES_FROM = 2e-3  # of the target: moves of three groups are many, and needed in tiny networks only
+_WORTH_TRIPLES = 2e-3  # of the target: moves of three groups are many, and needed in tiny networks only
+_WORTH_SAMPLES = 1e-3  # of the target
 _MOST_TRIPLES = 300_000
+_SAMPLES = 4096
+_SHARES_MOVED = (0.1, 0.3, 0.6, 1.0)
 
 Vector = NDArray[np.int64]
 
@@ -57,8 +63,7 @@ def project(plan: Plan, allocation: Sequence[int], target_macs: int, *, round_to
         raise InfeasibleTargetError(target_macs, floor_macs, plan.baseline_macs)
     ladder = _Ladder(plan, round_to)
     scaled = _scaled(plan, ladder, np.array(requested), target_macs)
-    repaired = _repaired(plan, ladder, scaled, target_macs)
-    final = ladder.counts(repaired)
+    final = ladder.counts(_Search(plan, ladder, scaled, target_macs).best())
     return Projection(final, plan.macs(final), requested, plan.macs(requested), ladder.counts(scaled))
 
 
@@ -102,55 +107,76 @@ def _scaled(plan: Plan, ladder: _Ladder, requested: Vector, target: int) -> Vect
     return best
 
 
-def _repaired(plan: Plan, ladder: _Ladder, scaled: Vector, target: int) -> Vector:
-    """Climb by the best move until none helps: one group at a time while that works, then two, then three."""
-    lowest = np.maximum(scaled - REACH, ladder.bottom)
-    highest = np.minimum(scaled + REACH, ladder.top)
-    current, macs = scaled, plan.macs(ladder.counts(scaled))
-    for moves in _move_families(len(scaled)):
-        worth = _TRIPLES_FROM if moves.order == 3 else _CLOSE_ENOUGH
-        while target - macs > worth * target:
-            better = _best_move(plan, ladder, moves.deltas(), (current, lowest, highest), (macs, target))
-            if better is None:
+class _Search:
+    """Repairs a scaled proposal by exact costs, inside the box of `REACH` steps around it."""
+
+    def __init__(self, plan: Plan, ladder: _Ladder, scaled: Vector, target: int) -> None:
+        self._plan, self._ladder, self._target = plan, ladder, target
+        self._scaled = scaled
+        self._lowest = np.maximum(scaled - REACH, ladder.bottom)
+        self._highest = np.minimum(scaled + REACH, ladder.top)
+
+    def best(self) -> Vector:
+        """The best allocation found: by climbing from the scaled proposal, and if that ends too low, from the best
+        of many points of the box, those first that move few groups."""
+        best, macs = self._climbed(self._scaled)
+        for share in _SHARES_MOVED:
+            if self._target - macs <= _WORTH_SAMPLES * self._target:
                 break
-            current, macs = better
-    return current
+            points = self._sampled(share)
+            prices = self._macs(points)
+            prices[prices > self._target] = -1
+            if prices.max() >= 0:
+                other, other_macs = self._climbed(points[int(prices.argmax())])
+                best, macs = (other, other_macs) if other_macs > macs else (best, macs)
+        return best
+
+    def _sampled(self, share: float) -> Vector:
+        """Points of the box in which about `share` of the groups moved. The same ones every time."""
+        generator = np.random.default_rng(0)
+        shape = (_SAMPLES, len(self._scaled))
+        steps = generator.integers(-REACH, REACH, size=shape, endpoint=True)
+        moved = generator.random(shape) < share
+        return np.clip(self._scaled + steps * moved, self._lowest, self._highest)
+
+    def _macs(self, rungs: Vector) -> Vector:
+        return self._plan.macs_many(self._ladder.counts_of(rungs))
+
+    def _climbed(self, current: Vector) -> tuple[Vector, int]:
+        """Up by the best move until none helps: of one group while that works, then of two, then of three."""
+        macs = int(self._macs(current[None])[0])
+        for order in _orders(len(current)):
+            worth = _WORTH_TRIPLES if order == 3 else _CLOSE_ENOUGH
+            while self._target - macs > worth * self._target:
+                better = self._best_move(current, macs, order)
+                if better is None:
+                    break
+                current, macs = better
+        return current, macs
+
+    def _best_move(self, current: Vector, macs: int, order: int) -> tuple[Vector, int] | None:
+        """The move that ends highest without passing the target, if that is higher than where we are."""
+        candidates = current + _moves(len(current), order)
+        candidates = candidates[((candidates >= self._lowest) & (candidates <= self._highest)).all(axis=1)]
+        if not len(candidates):
+            return None
+        prices = self._macs(candidates)
+        prices[prices > self._target] = -1
+        best = int(prices.argmax())
+        return (candidates[best], int(prices[best])) if prices[best] > macs else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Moves:
-    """All ways to move `order` groups by one step each."""
-
-    groups: int
-    order: int
-
-    def deltas(self) -> Vector:
-        """Moves `[moves, groups]` of −1, 0 and +1."""
-        chosen = np.array(list(combinations(range(self.groups), self.order)), dtype=np.intp)
-        signs = np.array(np.meshgrid(*[[1, -1]] * self.order)).reshape(self.order, -1).T
-        deltas = np.zeros((len(chosen), len(signs), self.groups), dtype=np.int64)
-        for s, sign in enumerate(signs):
-            np.put_along_axis(deltas[:, s], chosen, sign[None, :], axis=1)
-        return deltas.reshape(-1, self.groups)
-
-
-def _move_families(groups: int) -> list[_Moves]:
+def _orders(groups: int) -> tuple[int, ...]:
     triples = groups * (groups - 1) * (groups - 2) // 6 * 8
-    orders = (1, 2, 3) if triples <= _MOST_TRIPLES else (1, 2)
-    return [_Moves(groups, order) for order in orders if order <= groups]
+    return tuple(order for order in ((1, 2, 3) if triples <= _MOST_TRIPLES else (1, 2)) if order <= groups)
 
 
-def _best_move(
-    plan: Plan, ladder: _Ladder, deltas: Vector, place: tuple[Vector, Vector, Vector], cost: tuple[int, int]
-) -> tuple[Vector, int] | None:
-    """The move that ends highest without passing the target, if it is higher than where we are."""
-    current, lowest, highest = place
-    macs, target = cost
-    candidates = current + deltas
-    candidates = candidates[((candidates >= lowest) & (candidates <= highest)).all(axis=1)]
-    if not len(candidates):
-        return None
-    prices = plan.macs_many(ladder.counts_of(candidates))
-    prices[prices > target] = -1
-    best = int(prices.argmax())
-    return (candidates[best], int(prices[best])) if prices[best] > macs else None
+@lru_cache(maxsize=16)
+def _moves(groups: int, order: int) -> Vector:
+    """All moves of `order` groups by one step each: `[moves, groups]` of −1, 0 and +1."""
+    chosen = np.array(list(combinations(range(groups), order)), dtype=np.intp)
+    signs = np.array(list(product((1, -1), repeat=order)))
+    deltas = np.zeros((len(chosen), len(signs), groups), dtype=np.int64)
+    for i, sign in enumerate(signs):
+        np.put_along_axis(deltas[:, i], chosen, sign[None, :], axis=1)
+    return deltas.reshape(-1, groups)
