@@ -1,7 +1,7 @@
 """Command-line options made from a configuration model, so that each field is described once, beside its owner."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -35,22 +35,31 @@ def options_of(model: type[BaseModel], *names: str) -> Callable[[Command], Comma
 
 
 def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
+    """All but switches come as text: the model parses them, and its errors quote what was received."""
     extra = field.json_schema_extra
     assert isinstance(extra, dict), f"{name} has no help panel"
     flag = "--" + name.replace("_", "-")
-    kind = _kind(field.annotation)
-    spelled = f"{flag}/--no-{flag[2:]}" if kind is bool else flag
-    help_text = f"{field.description}{_default_words(field.default)}"
-    option = typer.Option(spelled, help=help_text, rich_help_panel=str(extra["panel"]), show_default=False)
-    annotation: Any = Annotated[kind | None, option]
+    plain = _plain(field.annotation)
+    switch = plain is bool
+    option = typer.Option(
+        f"{flag}/--no-{flag[2:]}" if switch else flag,
+        help=f"{field.description}{_default_words(field.default)}",
+        metavar=None if switch else _METAVARS.get(plain, "TEXT"),
+        rich_help_panel=str(extra["panel"]),
+        show_default=False,
+    )
+    annotation: Any = Annotated[bool | None, option] if switch else Annotated[str | None, option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-def _kind(annotation: Any) -> type:
-    """The type that the shell's text is read as; what is richer than that, the model itself parses."""
+_METAVARS: Mapping[Any, str] = {int: "INT", float: "NUMBER", Path: "PATH"}
+
+
+def _plain(annotation: Any) -> Any:
+    """The annotation without its `| None`."""
     if get_origin(annotation) in (Union, UnionType):
-        annotation = next(arm for arm in get_args(annotation) if arm is not NoneType)
-    return annotation if annotation in (bool, int, float, Path) else str
+        return next(arm for arm in get_args(annotation) if arm is not NoneType)
+    return annotation
 
 
 def _default_words(default: object) -> str:

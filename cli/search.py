@@ -39,7 +39,8 @@ def go_on(asked: str, runs: Path, *, repair: bool) -> int:
     folder = RunDirs(runs).resolve(asked)
     if repair:
         mended = repair_ledger(folder.ledger)
-        say(f"{folder.ledger}: {mended.cut} bytes of a half-written line were cut; the ledger as it was: {mended.copy}")
+        kept = f"; what was cut lies in {mended.copy}" if mended.copy else ""
+        say(f"{folder.ledger}: {mended.cut} bytes of a half-written line were cut{kept}")
     events = read_ledger(folder.ledger)
     ended = payloads_of(events, RunEnded)
     if ended and ended[-1].status is RunStatus.FINISHED:
@@ -90,7 +91,8 @@ def _show_result(outcome: Outcome, folder: RunDir, ledger: Ledger, config: RunCo
     if summary.winner and summary.winner.accuracy is not None:
         say(f"model    {folder.model}")
     if summary.mlflow:
-        say(f"MLflow   mlflow ui --backend-store-uri {summary.mlflow.tracking_uri}")
+        uri = summary.mlflow.tracking_uri
+        say(f"MLflow   {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}")
     if not outcome.in_sync:
         say(f"MLflow does not hold all of this run ({outcome.sync_reason}). Catch up with:")
         say(f"  python launch.py sync {folder.run_id}{_runs_option(config)}")

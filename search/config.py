@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from search.budget import parse_band
 from search.errors import ConfigError
+from tracking.uris import without_password
 
 
 def _option(panel: str, text: str, default: Any = None, **constraints: Any) -> Any:
@@ -35,7 +36,7 @@ class RunConfig(BaseModel):
     round_to: int = _option("Budget", "kept units of a group are multiples of this", 1, ge=1, le=64)
     projection: bool = _option("Budget", "put each proposal on the budget, or turn back those that miss the band", True)
 
-    proposer: str | None = _option("Proposer", "rules, random, tpe or llm; default: rules, or llm with --llm")
+    proposer: str | None = _option("Proposer", "rules, random, tpe or llm; default: rules, or llm if a model is named")
     llm: str | None = _option("Proposer", "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, scripted:FILE")
     llm_temperature: float | None = _option("Proposer", "sent where the model takes one", ge=0, le=2)
     llm_max_tokens: int = _option("Proposer", "most output tokens of a call", 4000, ge=64)
@@ -95,6 +96,12 @@ class RunConfig(BaseModel):
         if not self.projection and self.round_to > 1:
             raise ConfigError(
                 f"--no-projection and --round-to {self.round_to} contradict each other: rounding is part of projection."
+            )
+        if self.tracking_uri is not None and without_password(self.tracking_uri) != self.tracking_uri:
+            raise ConfigError(
+                f"--tracking-uri {without_password(self.tracking_uri)} holds a password, and the configuration goes "
+                "into the ledger. Leave it out of the address; PostgreSQL reads PGPASSWORD or ~/.pgpass, an MLflow "
+                "server MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
             )
         if not self.mlflow and self.tracking_uri is not None:
             raise ConfigError(

@@ -31,9 +31,7 @@ def plot_trade_off(events: Sequence[Event], summary: Summary, path: Path) -> Non
 
     All trials lie within a hair of the target, so they get a panel of their own beside the whole picture.
     """
-    figure, (whole, near) = plt.subplots(
-        1, 2, figsize=(10.5, 4.4), width_ratios=(1, 1.25), layout="constrained", facecolor="white"
-    )
+    figure, (whole, near) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained", facecolor="white")
     _draw_whole(whole, events, summary)
     _draw_trials(near, events, summary)
     figure.savefig(path, dpi=130)
@@ -65,7 +63,7 @@ def plot_allocation(events: Sequence[Event], path: Path) -> None:
 
 
 def _draw_whole(axes: Axes, events: Sequence[Event], summary: Summary) -> None:
-    axes.set_title("After training, on the test set", loc="left", fontsize=11, color=INK)
+    axes.set_title("All models: test set for base and winner, holdout for trials", loc="left", fontsize=11, color=INK)
     points: list[tuple[int, float, str, str, str]] = []
     if summary.baseline and summary.baseline.accuracy is not None:
         points.append((summary.baseline.macs, summary.baseline.accuracy, BASE, "s", "base model"))
@@ -73,18 +71,25 @@ def _draw_whole(axes: Axes, events: Sequence[Event], summary: Summary) -> None:
         points.append((summary.winner.macs, summary.winner.accuracy, WINNER, "*", "winner, fine-tuned"))
     for macs, accuracy, colour, marker, label in points:
         axes.scatter([macs], [accuracy], s=190 if marker == "*" else 80, marker=marker, color=colour, label=label)
+        right = marker == "*"
         axes.annotate(
-            f"{accuracy:.2%}\n{macs_text(macs)}", (macs, accuracy), textcoords="offset points", xytext=(0, -32),
-            ha="center", fontsize=9, color=INK,
-        )  # fmt: skip
+            f"{accuracy:.2%}\n{macs_text(macs)}",
+            (macs, accuracy),
+            textcoords="offset points",
+            xytext=(14, -9) if right else (0, -36),
+            ha="left" if right else "center",
+            fontsize=9,
+            color=INK,
+        )
     trials = [(spec.macs, end.accuracy) for spec, end in _ended(events) if end.accuracy is not None]
     if trials:
         xs, ys = zip(*trials, strict=True)
-        axes.scatter(xs, ys, s=16, color=COLOURS[TrialState.COMPLETED], alpha=0.5, label="trials (proxy, holdout)")
+        axes.scatter(xs, ys, s=16, color=COLOURS[TrialState.COMPLETED], alpha=0.5, label="trials (short proxy)")
     if summary.target_macs:
         axes.axvline(summary.target_macs, color=INK, linewidth=0.8, linestyle=":", label="target")
-    axes.margins(x=0.22, y=0.25)
+    axes.margins(x=0.22, y=0.12)
     axes.set_xlim(left=0)
+    axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]), top=min(1.04, axes.get_ylim()[1]))
     _label(axes, "MACs of one forward pass")
 
 
@@ -106,6 +111,7 @@ def _draw_trials(axes: Axes, events: Sequence[Event], summary: Summary) -> None:
         if not is_winner:
             labelled.add(end.state)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.margins(x=0.08)
     _label(axes, "rung")
 
 

@@ -19,6 +19,7 @@ from search.errors import ConfigError
 from search.profile import Profile, profile_plan
 from search.proposers.base import SearchSpace
 from search.proposers.registry import check_proposer
+from tracking.uris import absolute_uri
 from trainers.datasets.base import Dataset
 from trainers.datasets.registry import dataset
 from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
@@ -68,6 +69,8 @@ def prepare(config: RunConfig, environment: Mapping[str, str] = environ) -> Prep
         ConfigError, ResourceError, and the errors of the rooms that own what is wrong: unknown model, dataset,
         criterion or proposer, missing data, missing key, a target that cannot be reached.
     """
+    if config.tracking_uri is not None:
+        absolute_uri(config.tracking_uri)
     source = check_source(config)
     check_proposer(config.arm)
     for name in config.criteria:

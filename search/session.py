@@ -21,13 +21,14 @@ from search.strategy import Proposal, Ranking, Strategy
 from tracking.events import Event, TrialState
 from tracking.ledger import Ledger
 from tracking.payloads import Decision, LlmCall, Proposed, Rung, StrategyRecord, TrialEnded, TrialStarted
+from tracking.totals import COMMON_START, MISSED
 
 
 class TurnedBack(StrEnum):
     """Why a proposal became no trial; the `decision` of its ledger event."""
 
     REPEATED = "turned_back_repeated"
-    MISSED = "turned_back_missed"
+    MISSED = MISSED
 
 
 class Turn(NamedTuple):
@@ -174,11 +175,6 @@ class SearchSession:
         self._unfinished = deque(self.history.running)
         self._proposer.restore(self.history, [event for event in events if isinstance(event.payload, LlmCall)])
 
-    def revisions(self) -> int:
-        """Proposals whose own request missed the band, by the arm itself (the common start does not count)."""
-        missed = sum(not spec.in_band and spec.trial > 0 for spec in self.history)
-        return missed + self._turned_back[TurnedBack.MISSED]
-
     def _situation(self) -> Situation:
         return Situation(
             history=self.history,
@@ -207,7 +203,7 @@ class SearchSession:
             self._repeated_in_a_row += 1
             self._turn_back(TurnedBack.REPEATED, f"{proposal.proposer} repeated trial {twin.trial}")
             return None
-        if not self._rules.projection and not spec.in_band and proposal.proposer != "start":
+        if not self._rules.projection and not spec.in_band and proposal.proposer != COMMON_START:
             why = f"{proposal.proposer} asked for {spec.requested_macs:,} MACs, outside {self.budget.band_macs}"
             self._turn_back(TurnedBack.MISSED, why)
             return None
@@ -225,7 +221,7 @@ class SearchSession:
         scores = self._scores[strategy.importance] if strategy.ranking is Ranking.JOINT else None
         requested = allocate(self._plan, strategy.ratios, scores=scores)
         allocation = requested
-        if self._rules.projection or proposal.proposer == "start":
+        if self._rules.projection or proposal.proposer == COMMON_START:
             projection = project(self._plan, requested, self.budget.target_macs, round_to=strategy.round_to)
             allocation = projection.allocation
         requested_macs = self._plan.macs(requested)

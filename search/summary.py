@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from tracking.events import Event, RunStatus, Subject, TrialState
 from tracking.payloads import (
     BaseReady,
-    Decision,
     Evaluated,
     FinetuneEnded,
     Payload,
@@ -21,6 +20,7 @@ from tracking.payloads import (
     Winner,
     payloads_of,
 )
+from tracking.totals import is_revision
 
 SCHEMA = 1
 _P = TypeVar("_P", bound=Payload)
@@ -130,9 +130,7 @@ def summarise(events: Sequence[Event], mlflow: MlflowIds | None = None) -> Summa
 
 def count_revisions(events: Sequence[Event]) -> int:
     """Proposals whose own request missed the band; the start that all arms share is nobody's."""
-    missed = sum(not record.in_band and record.proposer != "start" for record in payloads_of(events, Proposed))
-    turned = sum(record.decision == "turned_back_missed" for record in payloads_of(events, Decision))
-    return missed + turned
+    return sum(is_revision(event.payload) for event in events)
 
 
 def _baseline(events: Sequence[Event]) -> Baseline | None:

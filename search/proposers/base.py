@@ -9,6 +9,7 @@ from search.history import History
 from search.profile import Profile
 from search.strategy import Proposal, Strategy
 from tracking.events import Event
+from tracking.totals import COMMON_START
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +66,4 @@ def uniform_start(space: SearchSpace) -> Proposal:
     """
     ratio = (space.budget.target_macs / space.profile.baseline_macs) ** 0.5
     strategy = Strategy(tuple(ratio for _ in space.profile.sets), space.criteria[0], space.round_to)
-    return Proposal(strategy, "start", "uniform: the same share of every set, the common start of all arms")
+    return Proposal(strategy, COMMON_START, "uniform: the same share of every set, the common start of all arms")

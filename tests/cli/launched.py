@@ -1,0 +1,60 @@
+"""Launches the real command in a process of its own, as a user does, and reads what it leaves."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.summary import Summary, read_summary
+from tracking.events import Event
+from tracking.reader import read_ledger
+from tracking.runs import RunDir, RunDirs
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = ("--trials", "6", "--epochs", "3", "--runs", "runs")
+"""Enough trials for both workers to serve several, and a fine-tune of seconds."""
+
+
+@dataclass(frozen=True)
+class Launched:
+    """A finished command."""
+
+    code: int
+    output: str
+    folder: Path
+
+    @property
+    def run(self) -> RunDir:
+        return RunDirs(self.folder / "runs").resolve("latest")
+
+    @property
+    def summary(self) -> Summary:
+        return read_summary(self.run.summary)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        return read_ledger(self.run.ledger)
+
+
+def launch(folder: Path, *arguments: str, interrupt_at: Callable[[str], bool] | None = None) -> Launched:
+    """Run `launch.py` in `folder`; send SIGINT once, when a line of its output satisfies `interrupt_at`."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "launch.py"), *arguments],
+        cwd=folder,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    lines: list[str] = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        if interrupt_at is not None and interrupt_at(line):
+            process.send_signal(signal.SIGINT)
+            interrupt_at = None
+    return Launched(process.wait(), "".join(lines), folder)

@@ -1,0 +1,98 @@
+"""Every mistake a user can make is one paragraph and exit code 2, with nothing left behind."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.main import main
+from tracking.ledger import Ledger
+from tracking.runs import RunDirs
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The error's text, once it has been seen to be one paragraph with code 2 and no run begun."""
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    text = captured.err.strip()
+    assert "Traceback" not in text + captured.out
+    assert "\n\n" not in text
+    assert not list(Path.cwd().glob("runs/2*"))
+    return " ".join(text.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--model resnet18_quartr", ("'resnet18_quartr'", "resnet18_quarter")),
+        ("--target-macs 2.06", ("2,060,000,000", "2,658,432", "Ask for less")),
+        ("--target-macs 100%", ("nothing would be cut",)),
+        ("--target-macs 0.1%", ("cannot be reached", "12,262", "2,658,432")),
+        ("--target-macs lots", ("'lots'", "10%")),
+        ("--band=1%,-1%", ("is empty",)),
+        ("--band=-0.001%,+0.001% --round-to 4", ("is empty", "--round-to")),
+        ("--dataset digit", ("'digit'", "digits")),
+        ("--dataset imagenet --base train", ("imagenet", "data path")),
+        ("--dataset imagenet --base train --data-path nowhere", ("nowhere",)),
+        ("--dataset digits --data-path .", ("built in",)),
+        ("--llm claude-sonnet-4-5", ("ANTHROPIC_API_KEY",)),
+        ("--llm gpt-4", ("OPENAI_API_KEY",)),
+        ("--llm scripted:none.json", ("none.json",)),
+        ("--workers 999", ("--workers 999", "--workers")),
+        ("--finetune-workers 999", ("--finetune-workers 999",)),
+        ("--gpus-per-trial 99", ("GPU",)),
+        ("--proposer ruls", ("'ruls'", "rules")),
+        ("--criteria l3", ("'l3'", "l2")),
+        ("--base nowhere.pth", ("nowhere.pth",)),
+        ("--config nowhere.yaml", ("nowhere.yaml",)),
+        ("--llm gpt-4 --proposer rules", ("contradict",)),
+        ("--tracking-uri ftp://x/y", ("ftp",)),
+        ("--trials many", ("many",)),
+        ("--no-such-option", ("--no-such-option",)),
+        ("profile --model resnet18_quartr", ("resnet18_quarter",)),
+        ("evaluate --checkpoint nowhere", ("nowhere",)),
+        ("resume nothing", ("nothing", "no runs")),
+        ("compare", ("mlflow.db",)),
+    ],
+)
+def test_it_is_refused(capsys: pytest.CaptureFixture[str], line: str, words: tuple[str, ...]) -> None:
+    text = refused(capsys, *line.split())
+    for word in words:
+        assert word in text
+
+
+def test_an_empty_data_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "empty" in refused(capsys, *["--dataset", "imagenet", "--base", "train", "--data-path", "empty"])
+
+
+def test_a_runs_folder_that_cannot_be_written(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("I am a file.")
+    assert "runs" in refused(capsys, "--runs", "runs")
+
+
+def test_a_half_written_ledger_and_its_repair(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = RunDirs(tmp_path / "kept").create("m", "rules", "s0")
+    Ledger.create(folder.ledger).close()
+    folder.ledger.write_text('{"seq": 1, "time"')
+    text = refused(capsys, "resume", "latest", "--runs", "kept")
+    assert "--repair" in text
+    assert main(["resume", "latest", "--runs", "kept", "--repair"]) == 2
+    captured = capsys.readouterr()
+    assert "were cut" in captured.out
+    assert "no event yet" in captured.err
+
+
+def test_a_key_is_never_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-canary-1234567890")
+    text = refused(capsys, *["--llm", "gpt-4"])
+    assert "canary" not in text
+
+
+def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--model", "resnet18_quartr", "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err

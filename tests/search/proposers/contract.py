@@ -1,0 +1,93 @@
+"""What every arm owes the search; a test class for an arm inherits this and supplies `make`."""
+
+import pytest
+
+from pruning.allocation import allocate
+from pruning.projection import project
+from search.history import History
+from search.proposers.base import Proposer, SearchSpace
+from search.results import TrialResult
+from search.strategy import MIN_RATIO, Proposal
+from tests.search import support
+from tracking.events import TrialState
+
+
+class ProposerContract:
+    """The contract."""
+
+    def make(self, space: SearchSpace) -> Proposer:
+        raise NotImplementedError
+
+    def test_a_proposal_fits_the_space(self) -> None:
+        space = support.space(round_to=4)
+        for proposal in self._proposals(self.make(space), 20, {}):
+            strategy = proposal.strategy
+            assert len(strategy.ratios) == len(space.profile.sets)
+            assert all(MIN_RATIO <= ratio <= 1 for ratio in strategy.ratios)
+            assert strategy.importance in space.criteria
+            assert strategy.round_to == 4
+            assert proposal.rationale
+
+    def test_it_can_be_put_on_budget(self) -> None:
+        space = support.space()
+        plan = support.plan()
+        for proposal in self._proposals(self.make(space), 8, {}):
+            projected = project(plan, allocate(plan, proposal.strategy.ratios), space.budget.target_macs)
+            assert 0.995 * space.budget.target_macs <= projected.macs <= space.budget.target_macs
+
+    def test_the_same_seed_and_history_give_the_same_proposals(self) -> None:
+        accuracies = {trial: 0.5 + 0.01 * (trial * 7 % 10) for trial in range(20)}
+        first = self._proposals(self.make(support.space(seed=3)), 16, accuracies)
+        assert first == self._proposals(self.make(support.space(seed=3)), 16, accuracies)
+
+    @pytest.mark.parametrize("order", [(5, 6, 7), (7, 5, 6), (6, 7, 5)])
+    def test_what_it_may_not_read_changes_nothing(self, order: tuple[int, ...]) -> None:
+        """The next proposal is the same whether the trials within the window have ended or not."""
+        space = support.space()
+        history = self._history(8, window=4, ended=range(5))
+        expected = self.make(space).propose(8, history)
+        for trial in order:
+            if history.result(trial) is None:
+                history.end(TrialResult(trial, TrialState.COMPLETED, (0.99,)))
+            assert self.make(space).propose(8, history) == expected
+
+    def test_it_goes_on_after_nothing_but_failures(self) -> None:
+        proposer = self.make(support.space())
+        history = History(window=1)
+        for ticket in range(1, 20):
+            proposal = proposer.propose(ticket, history)
+            assert proposal is not None
+            self._add(history, proposal)
+            history.end(TrialResult(len(history) - 1, TrialState.FAILED, (), "broken"))
+
+    def test_it_has_a_name_and_no_problem(self) -> None:
+        proposer = self.make(support.space())
+        assert proposer.name
+        assert proposer.problem() is None
+        proposer.close()
+
+    def _proposals(self, proposer: Proposer, count: int, accuracies: dict[int, float]) -> list[Proposal]:
+        history, made = History(window=2), []
+        for ticket in range(1, count + 1):
+            proposal = proposer.propose(ticket, history)
+            assert proposal is not None
+            made.append(proposal)
+            self._add(history, proposal)
+            trial = len(history) - 1
+            history.end(TrialResult(trial, TrialState.COMPLETED, (accuracies.get(trial, 0.5),)))
+        return made
+
+    def _history(self, count: int, *, window: int, ended: range) -> History:
+        history = History(window)
+        for trial in range(count):
+            history.add(support.spec(trial, ratio=0.1 + 0.1 * trial))
+            if trial in ended:
+                history.end(TrialResult(trial, TrialState.COMPLETED, (0.1 * trial,)))
+        return history
+
+    def _add(self, history: History, proposal: Proposal) -> None:
+        trial = len(history)
+        spec = support.spec(trial)
+        history.add(
+            type(spec)(trial, proposal, spec.allocation, spec.macs, spec.params, spec.requested_macs, in_band=True)
+        )

@@ -1,0 +1,65 @@
+from search.history import History
+from search.proposers.base import Proposer, SearchSpace, uniform_start
+from search.proposers.random import RandomProposer
+from search.proposers.rules import RulesProposer
+from search.proposers.tpe import TPEProposer
+from search.results import TrialResult
+from tests.search import support
+from tests.search.proposers.contract import ProposerContract
+from tracking.events import TrialState
+
+
+class TestRules(ProposerContract):
+    def make(self, space: SearchSpace) -> Proposer:
+        return RulesProposer(space)
+
+    def test_it_refines_the_best_trial_that_it_may_read(self) -> None:
+        history = History(window=1)
+        for trial, accuracy in enumerate([0.2, 0.9, 0.3]):
+            history.add(support.spec(trial, ratio=0.2 + 0.1 * trial))
+            history.end(TrialResult(trial, TrialState.COMPLETED, (accuracy,)))
+        proposal = RulesProposer(support.space()).propose(40, history)
+        assert proposal.rationale.startswith("trial 1 with")
+
+    def test_steps_halve_with_each_round(self) -> None:
+        history = support.history([[0.5]])
+        steps = {
+            RulesProposer(support.space()).propose(ticket, history).rationale.split("(")[1] for ticket in (9, 15, 21)
+        }
+        assert steps == {"+0.250)", "+0.125)", "+0.062)"}
+
+
+class TestRandom(ProposerContract):
+    def make(self, space: SearchSpace) -> Proposer:
+        return RandomProposer(space)
+
+    def test_another_seed_gives_other_proposals(self) -> None:
+        history = History(window=1)
+        first = RandomProposer(support.space(seed=1)).propose(1, history)
+        assert first != RandomProposer(support.space(seed=2)).propose(1, history)
+
+
+class TestTPE(ProposerContract):
+    def make(self, space: SearchSpace) -> Proposer:
+        return TPEProposer(space)
+
+    def test_it_learns(self) -> None:
+        """When accuracy is the first set's ratio, later proposals keep more of it than random ones do."""
+        space = support.space(seed=5)
+        history = History(window=1)
+        proposer = TPEProposer(space)
+        kept = []
+        for ticket in range(1, 41):
+            proposal = proposer.propose(ticket, history)
+            kept.append(proposal.strategy.ratios[0])
+            self._add(history, proposal)
+            history.end(TrialResult(ticket - 1, TrialState.COMPLETED, (proposal.strategy.ratios[0],)))
+        assert sum(kept[-15:]) / 15 > 0.7
+
+
+def test_the_start_of_all_arms_is_uniform() -> None:
+    space = support.space(0.1)
+    start = uniform_start(space)
+    assert start.proposer == "start"
+    assert len(set(start.strategy.ratios)) == 1
+    assert start.strategy.ratios[0] ** 2 * space.profile.baseline_macs < 1.01 * space.budget.target_macs

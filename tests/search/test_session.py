@@ -1,0 +1,215 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from search.proposers.random import RandomProposer
+from search.proposers.rules import RulesProposer
+from search.session import SearchSession
+from search.strategy import Ranking, Strategy
+from tests.search import support
+from tracking.events import EventKind, TrialState
+from tracking.ledger import Ledger
+from tracking.payloads import Decision, Proposed, TrialEnded, payloads_of
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with support.ledger_at(tmp_path) as made:
+        yield made
+
+
+def kinds(ledger: Ledger) -> list[str]:
+    return [event.kind.value for event in ledger.events]
+
+
+def finish(session: SearchSession, trial: int, *accuracies: float) -> bool:
+    """Report the trial's rungs until it stops; whether it did."""
+    return any(session.on_report(support.report(trial, rung, value)) for rung, value in enumerate(accuracies))
+
+
+def test_every_proposal_is_put_on_budget_and_written_first(ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, RandomProposer(space), space, window=6)
+    turns = [session.next() for _ in range(4)]
+    recorded = payloads_of(ledger.events, Proposed)
+    assert [turn.spec.trial for turn in turns if turn.spec] == [record.trial for record in recorded] == [0, 1, 2, 3]
+    target = space.budget.target_macs
+    assert all(0.995 * target <= record.macs <= target for record in recorded)
+    assert all(record.macs == support.plan().macs(record.allocation) for record in recorded)
+
+
+def test_the_first_trial_is_the_common_start(ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, RandomProposer(space), space)
+    first, second = session.next().spec, session.next().spec
+    assert first is not None
+    assert second is not None
+    assert (first.proposal.proposer, second.proposal.proposer) == ("start", "random")
+
+
+def test_a_trial_waits_for_the_results_that_it_reads(ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, RandomProposer(space), space, window=2)
+    session.next(), session.next()
+    assert session.next() == (None, False)
+    finish(session, 0, 0.1, 0.2)
+    assert session.next().spec is not None
+
+
+def test_a_full_trial_completes_and_a_poor_one_stops_early(ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, RandomProposer(space), space, window=1, trials=9)
+    for trial, accuracy in enumerate([0.5, 0.6, 0.7, 0.8]):
+        session.next()
+        assert finish(session, trial, accuracy, accuracy)
+    session.next()
+    assert finish(session, 4, 0.1)
+    states = [record.state for record in payloads_of(ledger.events, TrialEnded)]
+    assert states == [TrialState.COMPLETED] * 4 + [TrialState.STOPPED_EARLY]
+
+
+def test_a_fault_is_a_failed_trial_with_its_words(ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, RandomProposer(space), space)
+    session.next()
+    assert session.on_report(support.report(0, None, error="ValueError: it broke"))
+    record = payloads_of(ledger.events, TrialEnded)[0]
+    assert (record.state, record.error, record.accuracy) == (TrialState.FAILED, "ValueError: it broke", None)
+
+
+def test_a_dead_process_fails_its_trial_once(ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, RandomProposer(space), space)
+    session.next()
+    session.on_lost(0, "the process died")
+    session.on_lost(0, "the process died")
+    assert kinds(ledger).count(EventKind.TRIAL_ENDED) == 1
+
+
+def test_an_interrupt_ends_proposing_and_leaves_running_trials_open(ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, RandomProposer(space), space)
+    session.next()
+    session.interrupt()
+    assert session.next() == (None, True)
+    session.on_lost(0, "stopped with the rest")
+    assert EventKind.TRIAL_ENDED not in kinds(ledger)
+
+
+def test_repetitions_are_turned_back_and_end_the_search_when_nothing_new_comes(ledger: Ledger) -> None:
+    space = support.space()
+    proposer = support.FixedProposer(space, [support.strategy(0.2, space)])
+    session = support.session(ledger, proposer, space, window=6, duplicates=5)
+    assert [session.next().spec is not None for _ in range(2)] == [True, True]
+    assert session.next() == (None, True)
+    decisions = [record.decision for record in payloads_of(ledger.events, Decision)]
+    assert decisions == ["turned_back_repeated"] * 5 + ["stop"]
+    assert "repeated" in (session.stop_reason or "")
+
+
+def test_without_projection_a_miss_is_a_revision_worked_by_hand(ledger: Ledger) -> None:
+    """Two requests far above the target, one on it, one far below: three revisions, one trial of the arm."""
+    space, plan = support.space(), support.plan()
+    start = support.session(ledger, RandomProposer(space), space).next().spec
+    assert start is not None
+    asked = [support.strategy(ratio, space) for ratio in (1.0, 0.9, 0.05)]
+    asked.insert(2, _aimed(space.budget.target_macs))
+    proposer = support.FixedProposer(space, asked)
+    with Ledger.create(ledger.path.with_name("other.jsonl")) as other:
+        session = support.session(other, proposer, space, window=9, projection=False, revisions=3)
+        session.next()
+        spec = session.next().spec
+        assert spec is not None
+        assert space.budget.holds(spec.macs)
+        assert spec.macs == plan.macs(spec.allocation) == spec.requested_macs
+        assert session.next() == (None, True)
+        missed = [record for record in payloads_of(other.events, Decision) if record.decision == "turned_back_missed"]
+        assert len(missed) == 3
+        assert "3 proposals missed the band" in (session.stop_reason or "")
+
+
+def test_not_yet_is_not_the_end(ledger: Ledger) -> None:
+    space = support.space()
+    proposer = support.FixedProposer(space, [None])
+    session = support.session(ledger, proposer, space, window=6)
+    session.next()
+    assert session.next() == (None, False)
+
+
+def test_joint_ranking_lets_groups_of_one_set_differ(ledger: Ledger) -> None:
+    space, plan = support.space(0.4), support.plan()
+    joint = Strategy(tuple(0.5 for _ in plan.sets), ranking=Ranking.JOINT)
+    session = support.session(ledger, support.FixedProposer(space, [joint]), space, window=6)
+    session.next()
+    spec = session.next().spec
+    assert spec is not None
+    shared = [entry for entry in plan.sets if len(entry.groups) > 1]
+    assert any(len({spec.allocation[group] for group in entry.groups}) > 1 for entry in shared)
+
+
+def test_an_interrupted_search_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    """Trials end out of order, the driver dies with two of them open, and still the rest is the same."""
+    space = support.space()
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "broken").mkdir()
+    with support.ledger_at(tmp_path / "whole") as whole:
+        _play(support.session(whole, RulesProposer(space), space, trials=14, window=3))
+        expected = payloads_of(whole.events, Proposed)
+        results = payloads_of(whole.events, TrialEnded)
+    with support.ledger_at(tmp_path / "broken") as broken:
+        session = support.session(broken, RulesProposer(space), space, trials=14, window=3)
+        for trial in range(6):
+            session.next()
+            if trial < 4:
+                finish(session, trial, _score(trial), _score(trial))
+        session.on_report(support.report(4, 0, _score(4)))
+    with Ledger.open(tmp_path / "broken" / "ledger.jsonl") as again:
+        session = support.session(again, RulesProposer(space), space, trials=14, window=3)
+        session.restore(again.events)
+        assert [spec.trial for spec in session.history.running] == [4, 5]
+        _play(session)
+        assert payloads_of(again.events, Proposed) == expected
+        ended = payloads_of(again.events, TrialEnded)
+    key = lambda record: record.trial  # noqa: E731
+    assert [(r.trial, r.state, r.accuracy, r.rungs) for r in sorted(ended, key=key)] == [
+        (r.trial, r.state, r.accuracy, r.rungs) for r in sorted(results, key=key)
+    ]
+
+
+def _play(session: SearchSession) -> None:
+    """Run to the end with two slots, ending the newer trial of the two first."""
+    open_trials: list[int] = []
+    while True:
+        turn = session.next() if len(open_trials) < 2 else None
+        if turn is not None and turn.spec is not None:
+            open_trials.append(turn.spec.trial)
+            continue
+        if not open_trials:
+            assert turn is not None
+            assert turn.over
+            return
+        trial = open_trials.pop()
+        finish_until_stopped(session, trial)
+
+
+def finish_until_stopped(session: SearchSession, trial: int) -> None:
+    for rung in range(2):
+        if session.on_report(support.report(trial, rung, _score(trial))):
+            return
+
+
+def _score(trial: int) -> float:
+    return 0.3 + 0.01 * (trial * 37 % 50)
+
+
+def _aimed(target: int) -> Strategy:
+    """A uniform request whose own MACs lie in the band, found by trying."""
+    from pruning.allocation import allocate
+
+    plan = support.plan()
+    for thousandth in range(200, 500):
+        ratios = tuple(thousandth / 1000 for _ in plan.sets)
+        if support.space().budget.holds(plan.macs(allocate(plan, ratios))):
+            return Strategy(ratios, importance="l1")
+    raise AssertionError(f"no uniform ratio meets {target}")
