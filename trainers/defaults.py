@@ -7,7 +7,7 @@ _DIGITS_BASE = Recipe(lr=0.1, epochs=20, warmup_epochs=1, batch_size=64, label_s
 _DIGITS_FINETUNE = Recipe(lr=0.1, epochs=30, warmup_epochs=2, batch_size=64, label_smoothing=0.1)
 _DIGITS_PROXY = ProxyRecipe(lr=0.05, rungs=(1, 2, 4), batch_size=64)
 
-# The same network reaches 92 % of the test images; at 15 % of its MACs, allocations lie 13 points apart after fine-tuning.
+# The same network reaches 92 % of the test images; at 15 % of its MACs, allocations end up to 13 points apart.
 _SHAPES_BASE = Recipe(optimizer=OptimizerName.ADAMW, lr=4e-3, weight_decay=0.05, epochs=30, batch_size=64)
 _SHAPES_FINETUNE = Recipe(optimizer=OptimizerName.ADAMW, lr=4e-3, weight_decay=0.05, epochs=20, batch_size=64)
 _SHAPES_PROXY = ProxyRecipe(
