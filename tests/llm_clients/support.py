@@ -34,8 +34,10 @@ SCHEMA = {
 ANSWER = {"ratios": [0.5, 0.25], "importance": "magnitude"}
 REQUEST = Request.ask("Choose keep ratios.", system="You prune vision models.", schema=SCHEMA)
 
-# short enough for tests, long enough for a busy machine to answer a request that is meant to be answered
-ATTEMPT_S = 0.5
+# where a server hangs: short enough for tests, long enough for a busy machine to give the answer that follows
+ATTEMPT_S = 0.8
+# everywhere else: a trip that times out by chance would be a fault that no script asked for
+PATIENT_S = 30.0
 
 
 class LeapingClock:
@@ -64,7 +66,9 @@ class LeapingClock:
 @contextmanager
 def rehearsal(script: Script, wire: WireName, **terms: Any) -> Iterator[tuple[RemoteClient, ScriptedServer]]:
     """A client of the given shape and the scripted server that it talks to over a socket."""
-    given = Terms(policy=RetryPolicy(attempt_s=ATTEMPT_S), clock=LeapingClock, sample_server=False)
+    hangs = any(step.fault in (FaultName.HANG, FaultName.TRICKLE) for step in script.calls)
+    policy = RetryPolicy(attempt_s=ATTEMPT_S if hangs else PATIENT_S)
+    given = Terms(policy=policy, clock=LeapingClock, sample_server=False)
     with (
         ScriptedServer(script) as server,
         RemoteClient("rehearsal", scripted_vendor(script, server.url, wire), replace(given, **terms)) as client,

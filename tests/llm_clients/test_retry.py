@@ -17,7 +17,7 @@ from llm_clients.request import Outcome
 from llm_clients.retry import GiveUp, Retry, RetryPolicy, WallClock
 from llm_clients.scripted.script import FaultName, Script, Step, WireName
 from llm_clients.vendors.sdk import _retry_after
-from tests.llm_clients.support import ANSWER, ATTEMPT_S, REQUEST, LeapingClock, failing, rehearsal
+from tests.llm_clients.support import ANSWER, REQUEST, LeapingClock, failing, rehearsal
 
 PASSING = [kind for kind in FaultKind if Fault(kind, "").passing]
 
@@ -123,7 +123,7 @@ def test_a_server_that_fails_for_ever_is_left_after_some_attempts(wire: WireName
 
 
 def test_the_deadline_holds_for_trips_sleeps_and_reasks_together() -> None:
-    policy = RetryPolicy(attempts=100, attempt_s=ATTEMPT_S, total_s=20.0)
+    policy = RetryPolicy(attempts=100, total_s=20.0)
     with rehearsal(failing(*[FaultName.SERVER_ERROR] * 100), WireName.OPENAI, policy=policy) as (client, _):
         completion = client.complete(REQUEST)
     assert completion.outcome is Outcome.UNREACHABLE
