@@ -42,7 +42,7 @@ class PriceBook(BaseModel):
     """A price file.
 
     Attributes:
-        as_of: the day on which the prices were read.
+        as_of: the day on which the prices were read. Standard tier, prompts below the vendor's long-context surcharge.
         sources: where.
         models: by the name that is sent to the vendor; OpenRouter's names contain a slash.
     """
