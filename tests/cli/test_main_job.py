@@ -67,8 +67,22 @@ class TestUndisturbed:
 
     def test_each_step_was_written_in_order(self, whole: Launched) -> None:
         kinds = [event.kind.value for event in whole.events]
-        order = ["run_started", "plan_ready", "base_ready", "proposed", "trial_started", "rung", "trial_ended", "winner",
-                 "finetune_started", "finetune_epoch", "finetune_ended", "exported", "evaluated", "run_ended"]  # fmt: skip
+        order = [
+            "run_started",
+            "plan_ready",
+            "base_ready",
+            "proposed",
+            "trial_started",
+            "rung",
+            "trial_ended",
+            "winner",
+            "finetune_started",
+            "finetune_epoch",
+            "finetune_ended",
+            "exported",
+            "evaluated",
+            "run_ended",
+        ]
         assert [kinds.index(kind) for kind in order] == sorted(kinds.index(kind) for kind in order)
         assert Counter(kinds)["evaluated"] == 2, "the test set is read once for each model"
 
