@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.setup-stamp
 # torch and its CUDA libraries need about 7 GB: say so before the download, not in the middle of it.
 NEED_GB := 9
+# A file stays in one worker, so that what it shares is made once.
+WORKERS ?= 2
+PYTEST  := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 .PHONY: help setup demo test test-quick check format clean
 
@@ -19,17 +22,19 @@ $(STAMP): constraints.txt pyproject.toml
 	if [ ! -d $(VENV) ] && [ "$$free" -lt $(NEED_GB) ]; then \
 	  echo "make setup needs about $(NEED_GB) GB and this disk has $$free GB free; free some and run it again."; exit 2; fi
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@# uv unpacks and compiles in parallel: two minutes here, where pip alone takes four.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 demo: setup  ## the main job: prune a real model to its budget on Ray, with MLflow beside it
 	$(BIN)/python launch.py
 
 test: setup check  ## lint, types, and every test
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 test-quick: setup  ## the tests that take less than five seconds each
-	$(BIN)/python -m pytest -q -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 check: setup  ## lint, types and the picture of the house
 	$(BIN)/ruff check .

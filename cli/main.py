@@ -1,6 +1,7 @@
 """The verbs of `launch.py`, and how an argument list becomes one of them."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -132,6 +133,8 @@ def sync(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code: 0 done, 2 bad input, 130 interrupted, 1 a fault of ours."""
+    # fvcore traces through torch.jit, which torch now calls deprecated: nothing that a user could act on.
+    warnings.filterwarnings("ignore", message=".*torch.jit.*", category=FutureWarning)
     arguments = normalise(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     return run_guarded(lambda: _run([argument for argument in arguments if argument != "--debug"]), debug=debug)

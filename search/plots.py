@@ -127,7 +127,8 @@ def _label(axes: Axes, x_label: str) -> None:
     if "MACs" in x_label:
         axes.xaxis.set_major_formatter(lambda value, _: macs_text(int(value)))
         axes.tick_params(axis="x", labelsize=8)
-    axes.legend(frameon=False, fontsize=9, loc="lower right")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=9, loc="lower right")
     _tidy(axes, grid="y")
 
 

@@ -67,14 +67,8 @@ class TestUndisturbed:
 
     def test_each_step_was_written_in_order(self, whole: Launched) -> None:
         kinds = [event.kind.value for event in whole.events]
-        order = [
-            "run_started",
-            "plan_ready",
-            "base_ready",
-            "proposed",
-            "trial_started",
-            "rung",
-            "trial_ended",
+        order = ["run_started", "plan_ready", "base_ready", "proposed", "trial_started", "rung", "trial_ended"]
+        order += [
             "winner",
             "finetune_started",
             "finetune_epoch",
