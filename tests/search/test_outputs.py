@@ -17,6 +17,7 @@ from tracking.payloads import (
     GroupShape,
     PlanReady,
     Proposed,
+    Resumed,
     RunEnded,
     Rung,
     RunStarted,
