@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from llm_clients.client import LLMClient
+from llm_clients.errors import LLMError
 from llm_clients.request import Completion, Outcome, Request
 from search.analysis import AnswerError, build_request, read_answer
 from search.history import History
@@ -63,7 +64,7 @@ class LLMProposer(Proposer):
 
     def propose(self, ticket: int, history: History) -> Proposal | None:
         if self._thinking is not None and self._thinking.done():
-            self._take(self._thinking.result())
+            self._collect(self._thinking)
             self._thinking = None
         proposal = self._ready.popleft() if self._ready else None
         if not self._ready and self._thinking is None and self._problem is None:
@@ -104,6 +105,15 @@ class LLMProposer(Proposer):
         completion = self._client.complete(request)
         self._record(call, request, completion)
         return completion
+
+    def _collect(self, thought: Future[Completion]) -> None:
+        try:
+            completion = thought.result()
+        except LLMError as error:
+            # Raised for what no further call can mend; here, in Tune's loop, it must end the arm and not the loop.
+            self._problem = f"{self._client.model} cannot be asked ({error})"
+            return
+        self._take(completion)
 
     def _take(self, completion: Completion) -> None:
         if not completion.answered:
