@@ -21,16 +21,32 @@ from pruning.trace import Statement, Trace
 _Place = tuple[str, int | None]
 
 
-def hold_ambiguous(trace: Trace, model: nn.Module) -> None:
-    """Fix axes that share one attribute's value but are not the same axis: which of them it states is unknown."""
-    stated: dict[tuple[str, _Place], set[Axis]] = defaultdict(set)
+def settle_shared(trace: Trace, model: nn.Module) -> None:
+    """One attribute's value may be the length of several axes. They must stay equally long, so they become one
+    axis; unless both run through one parameter's dimension (as many heads as dims), where which of them it states
+    is unknown and both are fixed."""
+    stated: dict[tuple[str, _Place], dict[tuple[object, ...], Axis]] = defaultdict(dict)
     for statement in _open_statements(trace):
         for place, axis in _places(model, trace, statement):
-            stated[statement.layer, place].add(trace.axes.find(axis))
-    for axes in stated.values():
-        if len(axes) > 1:
-            for axis in axes:
-                trace.axes.fix(axis)
+            stated[statement.layer, place][trace.axes.identity(axis)] = axis
+    for first, *others in (list(axes.values()) for axes in stated.values()):
+        for other in others:
+            if trace.axes.identity(first) == trace.axes.identity(other):
+                continue  # another attribute of the layer has made them one
+            if _meet(trace, first, other):
+                trace.axes.fix(first)
+                trace.axes.fix(other)
+            else:
+                trace.axes.unite(first, other)
+
+
+def _meet(trace: Trace, a: Axis, b: Axis) -> bool:
+    def free(axis: Axis) -> set[Axis]:
+        return {leaf for leaf in trace.axes.leaves(axis) if not trace.axes.is_fixed(leaf)}
+
+    ours, theirs = free(a), free(b)
+    everywhere = (free(axis) for dims in trace.parameters.values() for axis in dims)
+    return any(leaves & ours and leaves & theirs for leaves in everywhere)
 
 
 def attribute_cuts(trace: Trace, model: nn.Module, table: OwnerTable) -> tuple[AttributeCut, ...]:
@@ -51,7 +67,8 @@ def tie(trace: Trace, layer: str) -> bool:
             continue
         for axis in trace.inputs.get(layer, ()):
             written = statement.axes[0]
-            if trace.axes.size(axis) == trace.axes.size(written) and trace.axes.find(axis) != trace.axes.find(written):
+            same = trace.axes.identity(axis) == trace.axes.identity(written)
+            if trace.axes.size(axis) == trace.axes.size(written) and not same:
                 trace.axes.unite(axis, written)
                 tied = True
     return tied

@@ -115,6 +115,14 @@ class Axes:
         for child in self._nodes[root].children:
             yield from self.leaves(child)
 
+    def identity(self, axis: Axis) -> tuple[object, ...]:
+        """Equal for axes that are the same, be it that they were united or that they are made of the same leaves in
+        the same way."""
+        if self.form(axis) is Form.LEAF:
+            return (self.find(axis),)
+        flat = self._runs(axis) if self.form(axis) is Form.CONCAT else self._factors(axis)
+        return (self.form(axis), *(self.identity(child) for child in flat))
+
     def is_fixed(self, axis: Axis) -> bool:
         """Whether no index of this axis can ever be cut."""
         return all(self._nodes[leaf].fixed for leaf in self.leaves(axis))

@@ -12,6 +12,9 @@ eval mode with attention unfused (a fused attention hides its two products from 
 * `einsum` of two operands: the product of all its letters' lengths. Here fvcore itself reads numpy's printed report,
   which has four digits; its handler is replaced by the exact product.
 
+* `scaled_dot_product_attention`, where a layer (torch's `MultiheadAttention`) knows no unfused form: its two products.
+  fvcore does not know the operation; its handler is added here.
+
 The variant counter (`Plan.variant_macs`) leaves normalisation, pooling and resampling out.
 """
 
@@ -43,6 +46,7 @@ def count_macs(model: nn.Module, input_size: tuple[int, int, int]) -> int:
     with _as_counted(model), torch.no_grad():
         analysis = FlopCountAnalysis(model, image)
         analysis.set_op_handle("aten::einsum", _exact_einsum)
+        analysis.set_op_handle("aten::scaled_dot_product_attention", _two_products)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
         return int(analysis.total())
 
@@ -55,15 +59,23 @@ def _exact_einsum(inputs: list[Any], _outputs: list[Any]) -> int:
     return math.prod(lengths.values())
 
 
+def _two_products(inputs: list[Any], _outputs: list[Any]) -> int:
+    query, key, value = (tensor.type().sizes() for tensor in inputs[:3])
+    return math.prod(query) * key[-2] + math.prod(query[:-1]) * key[-2] * value[-1]
+
+
 @contextlib.contextmanager
 def _as_counted(model: nn.Module) -> Iterator[None]:
     fused = [(m, m.fused_attn) for m in model.modules() if hasattr(m, "fused_attn")]
     training = [m for m in model.modules() if m.training]
     logging.getLogger("fvcore").setLevel(logging.ERROR)
     unfuse_attention(model.eval())
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # one operation for a whole attention layer, which nobody counts
     try:
         yield
     finally:
+        torch.backends.mha.set_fastpath_enabled(fast_path)
         for module, was in fused:
             module.fused_attn = was
         for module in training:

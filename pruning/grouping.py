@@ -32,12 +32,12 @@ class _Use:
 def grouped(trace: Trace, model: nn.Module) -> tuple[tuple[Group, ...], tuple[IsomorphicSet, ...], "OwnerTable"]:
     """The prunable groups in order of execution, their isomorphic sets, and the owner of every axis."""
     uses = _uses(trace, model)
-    kinds = _kinds(trace, uses, model)
+    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
+    kinds = _kinds(trace, uses, tensors)
     drafts = [
         Group(index, _name(uses[leaf], kinds[leaf]), trace.axes.size(leaf), kinds[leaf], -1, _layers(uses[leaf]))
         for index, leaf in enumerate(uses)
     ]
-    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
     signatures = [_signature(draft, uses[leaf], model, tensors) for draft, leaf in zip(drafts, uses, strict=True)]
     sets = _sets(drafts, signatures)
     belongs = {member: s.index for s in sets for member in s.groups}
@@ -95,22 +95,21 @@ def _uses(trace: Trace, model: nn.Module) -> dict[Axis, list[_Use]]:
     return {leaf: found for leaf, found in uses.items() if any(use.parameter in trainable for use in found)}
 
 
-def _kinds(trace: Trace, uses: Mapping[Axis, list[_Use]], model: nn.Module) -> dict[Axis, GroupKind]:
+def _kinds(trace: Trace, uses: Mapping[Axis, list[_Use]], tensors: Mapping[str, torch.Tensor]) -> dict[Axis, GroupKind]:
     roles: dict[Axis, set[Role]] = defaultdict(set)
     for axis, role in trace.roles:
         for leaf in trace.axes.leaves(axis):
             roles[leaf].add(role)
-    return {leaf: _kind(roles[leaf], found, model) for leaf, found in uses.items()}
+    return {leaf: _kind(roles[leaf], tensors[found[0].parameter]) for leaf, found in uses.items()}
 
 
-def _kind(roles: set[Role], uses: list[_Use], model: nn.Module) -> GroupKind:
+def _kind(roles: set[Role], producer: torch.Tensor) -> GroupKind:
     for role, kind in _KIND_OF_ROLE:
         if role in roles:
             return kind
     if Role.NORMALISED in roles:
         return GroupKind.EMBEDDING
-    producer = model.get_parameter(uses[0].parameter) if uses else None
-    return GroupKind.NEURONS if producer is not None and producer.dim() == 2 else GroupKind.CHANNELS
+    return GroupKind.NEURONS if producer.dim() == 2 else GroupKind.CHANNELS
 
 
 def _name(uses: list[_Use], kind: GroupKind) -> str:

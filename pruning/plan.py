@@ -6,7 +6,7 @@ import random
 
 from torch import nn
 
-from pruning.attributes import attribute_cuts, hold_ambiguous, tie
+from pruning.attributes import attribute_cuts, settle_shared, tie
 from pruning.blueprint import (
     Allocation,
     AttributeCut,
@@ -38,6 +38,7 @@ __all__ = [
     "build_plan",
 ]
 
+_SLICED = 2
 _VARIANT = (CostKind.CONVOLUTION, CostKind.LINEAR, CostKind.PRODUCTS)
 
 
@@ -53,7 +54,7 @@ def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Pla
     """
     shadow = shadow_of(model)
     found = trace(shadow, spec.input_size)
-    hold_ambiguous(found, shadow)
+    settle_shared(found, shadow)
     plan = _drafted(found, shadow, spec)
     while (stop := _first_stop(plan, shadow)) is not None:
         if not tie(found, stop.layer):
@@ -97,15 +98,17 @@ def _drafted(found: Trace, model: nn.Module, spec: ModelSpec) -> Plan:
 
 
 def _first_stop(plan: Plan, model: nn.Module) -> UnsupportedModelError | None:
-    """Trace a model that is really sliced, every group to another width: it must run and cost what the plan says."""
-    selection = random_selection(plan, random.Random(0))  # noqa: S311 - a sample, not a secret
-    planned = plan.macs([len(units) for units in selection])
-    try:
-        costs = trace(slice_model(model, plan, selection), plan.spec.input_size).macs()
-    except UnsupportedModelError as stop:
-        return UnsupportedModelError(stop.layer, f"{stop.operation} of a sliced model", stop.reason)
-    if costs != planned:
-        return UnsupportedModelError("", "counting MACs", f"planned {planned:,}, a sliced model costs {costs:,}")
+    """Trace models that are really sliced, every group to another width: they must run and cost what the plan says.
+    Two of them, because in one some layer's widths may fit each other by chance."""
+    rng = random.Random(0)  # noqa: S311 - a sample, not a secret
+    for selection in (random_selection(plan, rng) for _ in range(_SLICED)):
+        planned = plan.macs([len(units) for units in selection])
+        try:
+            costs = trace(slice_model(model, plan, selection), plan.spec.input_size).macs()
+        except UnsupportedModelError as stop:
+            return UnsupportedModelError(stop.layer, f"{stop.operation} of a sliced model", stop.reason)
+        if costs != planned:
+            return UnsupportedModelError("", "counting MACs", f"planned {planned:,}, a sliced model costs {costs:,}")
     return None
 
 

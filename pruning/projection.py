@@ -96,15 +96,14 @@ def _scaled(plan: Plan, ladder: _Ladder, requested: Vector, target: int) -> Vect
     """The largest `scale · requested` on the ladder that costs no more than the target. Costs rise with the
     scale, so 64 halvings find the last float before the target is passed."""
     low, high = 0.0, float((ladder.units / requested).max()) * 2
-    best = ladder.bottom
     for _ in range(64):
         scale = (low + high) / 2
         rungs = ladder.nearest(requested * scale)
         if plan.macs(ladder.counts_of(rungs)) <= target:  # type: ignore[arg-type]
-            low, best = scale, rungs
+            low = scale
         else:
             high = scale
-    return best
+    return ladder.nearest(requested * low)
 
 
 class _Search:

@@ -53,6 +53,30 @@ def _note_attention(walk: Walk, batch: list[Axis], matrix: tuple[Axis, ...]) -> 
         walk.note(axis, Role.PRODUCT_INNER)
 
 
+@rule("scaled_dot_product_attention")
+def fused_attention(walk: Walk, call: Call) -> None:
+    """`softmax(q kᵀ · scale) v`, priced as its two products although fvcore sees neither (our counter tells it).
+    Unless the scale is given, torch takes it from the number of dims: those stay, or the scale would change."""
+    query, key, value = (call.tensor(name) for name in ("query", "key", "value"))
+    *batch, rows, dims = walk.dims(query)
+    *key_batch, columns, key_dims = walk.dims(key)
+    *value_batch, value_columns, outputs = walk.dims(value)
+    if len(batch) != len(key_batch) or call.args.get("enable_gqa"):
+        raise CannotFollowError("fused attention whose queries and keys have other batch dimensions")
+    walk.axes.unite(dims, key_dims)
+    walk.axes.unite(columns, value_columns)
+    _batch(walk, _batch(walk, batch, key_batch), value_batch)
+    if call.args["scale"] is None:
+        walk.axes.fix(dims)
+    if (mask := call.args["attn_mask"]) is not None:
+        for axis in walk.dims(mask):
+            walk.axes.fix(axis)
+    walk.label(call.out, [*batch, rows, outputs])
+    _note_attention(walk, batch, (rows, columns, dims, outputs))
+    walk.charge(CostKind.PRODUCTS, *batch, rows, dims, columns)
+    walk.charge(CostKind.PRODUCTS, *batch, rows, columns, outputs)
+
+
 @rule("addmm")
 def addmm(walk: Walk, call: Call) -> None:
     """`bias + a @ b`, as an old linear layer writes it."""

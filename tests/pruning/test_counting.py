@@ -82,6 +82,16 @@ def _attend(x: torch.Tensor) -> torch.Tensor:
     return ((tokens @ tokens.transpose(1, 2)).softmax(-1) @ tokens).transpose(1, 2).unflatten(2, (8, 8))
 
 
+def _attend_fused(x: torch.Tensor) -> torch.Tensor:
+    tokens = x.flatten(2).transpose(1, 2)
+    return F.scaled_dot_product_attention(tokens, tokens, tokens).transpose(1, 2).unflatten(2, (8, 8))
+
+
+def _attend_whole(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    tokens = x.flatten(2).transpose(1, 2)
+    return layer(tokens, tokens, tokens, need_weights=False)[0].transpose(1, 2).unflatten(2, (8, 8))
+
+
 OPERATIONS: dict[str, _Module] = {
     "batch norm": _Module(lambda m, x: m.layer(x), layer=nn.BatchNorm2d(8)),
     "batch norm without weights": _Module(lambda m, x: m.layer(x), layer=nn.BatchNorm2d(8, affine=False)),
@@ -98,6 +108,10 @@ OPERATIONS: dict[str, _Module] = {
     "nearest": _Module(lambda m, x: F.interpolate(x, scale_factor=2)),
     "bilinear": _Module(lambda m, x: F.interpolate(x, scale_factor=2, mode="bilinear")),
     "linear on rows": _Module(lambda m, x: m.layer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), layer=nn.Linear(8, 4)),
+    "fused attention": _Module(lambda m, x: _attend_fused(m.layer(x)), layer=nn.Conv2d(8, 4, 1)),
+    "attention layer of torch": _Module(
+        lambda m, x: _attend_whole(m.layer, x), layer=nn.MultiheadAttention(8, 2, batch_first=True)
+    ),
     "products": _Module(lambda m, x: _attend(x)),
     "einsum": _Module(
         lambda m, x: torch.einsum("nij,njp->nip", x.flatten(2).transpose(1, 2), x.flatten(2)).unflatten(1, (8, 8))
@@ -112,7 +126,7 @@ def test_each_operation_costs_what_fvcore_says(name: str) -> None:
     """The model's outputs are fixed, so a head that can be cut is put behind: `prove` then slices and recounts."""
     operation = OPERATIONS[name]
     width = operation(torch.zeros(1, 3, 8, 8)).shape[1]
-    model = nn.Sequential(operation, nn.Linear(width, 2)).eval()
+    model = nn.Sequential(operation, nn.Linear(width, 6), nn.Linear(6, 2)).eval()
     try:
         plan = build_plan(model, spec())
     except PruningError as problem:
