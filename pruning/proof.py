@@ -7,13 +7,14 @@
    `Plan.proof`, when fvcore is not installed) and in parameters.
 """
 
-import copy
 import random
+from typing import Any
 
 import torch
 from torch import nn
 
 from pruning.blueprint import Plan
+from pruning.cloning import clone_structure
 from pruning.counter import count_macs
 from pruning.errors import CounterUnavailableError, PruningError, UnsupportedModelError
 from pruning.slicing import Selection, slice_model
@@ -60,18 +61,26 @@ def permutation_error(plan: Plan, model: nn.Module, groups: tuple[int, ...] | No
 
 def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
     """A float64 copy in eval mode whose weights and statistics are all random and of ordinary size."""
-    subject = copy.deepcopy(model).cpu().double().eval()
+    memo: dict[int, Any] = {}
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        value = _random(name, tensor, generator)
+        memo[id(tensor)] = nn.Parameter(value, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else value
+    subject = clone_structure(model, memo).eval()
     unfuse_attention(subject)
-    with torch.no_grad():
-        for parameter in subject.parameters():
-            noise = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
-            fan_in = parameter[0].numel() if parameter.dim() > 1 else 1
-            parameter.copy_(noise / fan_in**0.5 if parameter.dim() > 1 else 0.5 * noise + 1)
-        for name, buffer in subject.named_buffers():
-            if name.endswith(("running_mean", "running_var")):
-                uniform = torch.rand(buffer.shape, generator=generator, dtype=buffer.dtype)
-                buffer.copy_(uniform + (0.5 if name.endswith("var") else -0.5))
     return subject
+
+
+def _random(name: str, tensor: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    if not tensor.is_floating_point():
+        return tensor.detach().cpu().clone()
+    uniform = torch.rand(tensor.shape, generator=generator, dtype=torch.float64)
+    if isinstance(tensor, nn.Parameter):
+        if tensor.dim() > 1:  # of variance 1 / fan-in
+            return uniform.sub_(0.5).mul_((12 / tensor[0].numel()) ** 0.5)
+        return uniform.add_(0.5)
+    if name.endswith("running_var"):
+        return uniform.add_(0.5)
+    return uniform.sub_(0.5) if name.endswith("running_mean") else tensor.detach().cpu().double()
 
 
 def random_selection(plan: Plan, rng: random.Random) -> Selection:
