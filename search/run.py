@@ -99,6 +99,9 @@ class Run:
             SearchFailedError: no trial was completed. Other errors of the rooms are recorded and raised again.
         """
         self._begin()
+        # One thread, as in the workers: results then do not depend on the number of cores, and on a busy machine
+        # threads that wait for each other make small models tenfold slower.
+        torch.set_num_threads(1)
         try:
             with self._interrupts.installed():
                 self._work()
