@@ -88,11 +88,10 @@ def shadow_of(model: nn.Module) -> nn.Module:
     """A copy of the model in eval mode, on the meta device, with attention unfused so that it can be counted."""
     memo: dict[int, Any] = {}
     for module in model.modules():
-        for name, value in (*module._parameters.items(), *module._buffers.items(), *vars(module).items()):
-            if isinstance(value, nn.Parameter):
-                memo[id(value)] = nn.Parameter(value.detach().to("meta"), requires_grad=value.requires_grad)
-            elif isinstance(value, torch.Tensor) and name != "_parameters":
-                memo[id(value)] = value.detach().to("meta")
+        for value in (*module._parameters.values(), *module._buffers.values(), *vars(module).values()):
+            if isinstance(value, torch.Tensor):
+                shape = value.detach().to("meta")
+                memo[id(value)] = nn.Parameter(shape, value.requires_grad) if isinstance(value, nn.Parameter) else shape
     shadow = clone_structure(model, memo).eval()
     unfuse_attention(shadow)
     return shadow

@@ -57,7 +57,7 @@ def fold(plan: Plan, values: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
     """
     totals = [torch.zeros(group.units, dtype=torch.float64) for group in plan.groups]
     for group, units, value in slices(plan, values):
-        totals[group].index_add_(0, units, value.double().sum(dim=1).cpu())
+        totals[group].index_add_(0, units, value.sum(dim=1, dtype=torch.float64).cpu())
     return totals
 
 
