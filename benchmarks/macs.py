@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", help="comma-separated names; all by default")
     parser.add_argument("--checks", type=int, default=20, help="random prunings per model")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=1, help="of torch, for ours and for the peers alike")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     names = options.models.split(",") if options.models else [*MUST, *STRETCH]
