@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.setup-stamp
 NEED_GB := 9
 # A file stays in one worker, so that what it shares is made once.
 WORKERS ?= 2
-PYTEST  := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+PYTEST  := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo test test-quick check format clean
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
+from torch import Tensor
 
 from llm_clients.request import Completion, Request, call_record
 from pruning.checkpoint import load_pruned, save_pruned
@@ -54,13 +55,16 @@ from tracking.runs import RunDir
 from tracking.tracker import Tracker
 from trainers.base import BaseModel
 from trainers.datasets.base import Splits
+from trainers.datasets.memory import row_major
 from trainers.evaluate import Evaluation, evaluate
 from trainers.history import EpochReport
 from trainers.latency import compare_latency
-from trainers.proxy import proxy_data
+from trainers.proxy import ProxyData, proxy_data
 
 if TYPE_CHECKING:
     from search.trial import TrialContext
+
+SCORING_IMAGES, SCORING_BATCH = 1024, 64
 
 _P = TypeVar("_P", bound=Payload)
 BaseProgress = Callable[[EpochReport, int], None]
@@ -217,7 +221,7 @@ class Run:
 
         prepared, config = self._prepared, self._prepared.config
         data = proxy_data(splits, prepared.proxy_recipe, config.seed)
-        batches = [(data.train_images.float(), data.train_labels)]
+        batches = _scoring_batches(data, config.seed)
         scores = {name: importance(name).scores(base.module, prepared.plan, batches) for name in config.criteria}
         proposer = self._proposer()
         rules = Rules(
@@ -355,6 +359,13 @@ class Run:
     def _found(self, kind: type[_P]) -> _P | None:
         found = payloads_of(self._ledger.events, kind)
         return found[-1] if found else None
+
+
+def _scoring_batches(data: ProxyData, seed: int) -> list[tuple[Tensor, Tensor]]:
+    """Training images for the criteria that look at data: at most SCORING_IMAGES, drawn once, in small batches."""
+    chosen = torch.randperm(len(data.train_labels), generator=torch.Generator().manual_seed(seed))[:SCORING_IMAGES]
+    images = row_major(data.train_images[chosen].float())
+    return list(zip(images.split(SCORING_BATCH), data.train_labels[chosen].split(SCORING_BATCH), strict=True))
 
 
 def worked_seconds(events: Sequence[Event]) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.main import main
 from pruning.checkpoint import load_pruned
 from pruning.counter import count_macs
 from tests.cli.launched import QUICK, ROOT, Launched, launch
@@ -101,10 +102,9 @@ class TestUndisturbed:
         assert "mlflow ui --backend-store-uri sqlite:///" in whole.output
         assert "rules (classical, no LLM)" in whole.output
 
-    def test_compare_prints_a_table_from_it(self, whole: Launched) -> None:
-        done = launch(whole.folder, "compare", "--json")
-        assert done.code == 0
-        (row,) = json.loads(done.output)["tables"][0]["rows"]
+    def test_compare_prints_a_table_from_it(self, whole: Launched, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["compare", "--json", "--tracking-uri", f"sqlite:///{whole.folder / 'mlflow.db'}"]) == 0
+        (row,) = json.loads(capsys.readouterr().out)["tables"][0]["rows"]
         assert row["arm"] == "rules"
 
 
@@ -132,11 +132,12 @@ class TestInterrupted:
         assert again.summary.winner.strategy == whole.summary.winner.strategy
         assert again.summary.winner.accuracy == whole.summary.winner.accuracy
 
-    def test_a_finished_run_is_not_resumed(self, resumed: tuple[Launched, Launched]) -> None:
+    def test_a_finished_run_is_not_resumed(
+        self, resumed: tuple[Launched, Launched], capsys: pytest.CaptureFixture[str]
+    ) -> None:
         _, again = resumed
-        done = launch(again.folder, "resume", "latest")
-        assert done.code == 2
-        assert "is finished" in done.output
+        assert main(["resume", "latest", "--runs", str(again.folder / "runs")]) == 2
+        assert "is finished" in capsys.readouterr().err
 
 
 def test_an_llm_over_a_socket_proposes_and_is_labelled_scripted(tmp_path: Path) -> None:
