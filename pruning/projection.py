@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from pruning.blueprint import Allocation, Plan
 from pruning.errors import AllocationError, InfeasibleTargetError
@@ -62,9 +63,17 @@ def project(plan: Plan, allocation: Sequence[int], target_macs: int, *, round_to
     if not floor_macs <= target_macs < plan.baseline_macs:
         raise InfeasibleTargetError(target_macs, floor_macs, plan.baseline_macs)
     ladder = _Ladder(plan, round_to)
-    scaled = _scaled(plan, ladder, np.array(requested), target_macs)
-    final = ladder.counts(_Search(plan, ladder, scaled, target_macs).best())
+    with _one_thread().limit(limits=1):
+        scaled = _scaled(plan, ladder, np.array(requested), target_macs)
+        final = ladder.counts(_Search(plan, ladder, scaled, target_macs).best())
     return Projection(final, plan.macs(final), requested, plan.macs(requested), ladder.counts(scaled))
+
+
+@lru_cache(maxsize=1)
+def _one_thread() -> ThreadpoolController:
+    """numpy's BLAS on one thread: these products take a millisecond, and on a machine that is busy with trials its
+    threads would wait for each other a hundred times as long."""
+    return ThreadpoolController().select(internal_api="openblas")
 
 
 class _Ladder:
