@@ -17,9 +17,9 @@ from typing import Any
 import torch
 
 from benchmarks.peers import step_until_under
-from benchmarks.zoo import MUST, spec_of
+from benchmarks.zoo import MUST
 from pruning.allocation import allocate
-from pruning.models import create_model
+from pruning.models import create_model, published_spec
 from pruning.plan import Plan, build_plan
 from pruning.projection import project
 
@@ -58,7 +58,7 @@ def main() -> None:
     ours: dict[int, list[Shot]] = {rounding: [] for rounding in ROUNDINGS}
     rejected: list[Shot] = []
     for name in names:
-        spec = spec_of(name)
+        spec = published_spec(name)
         plan = build_plan(create_model(spec), spec, verify=False)
         rng = random.Random(name)
         proposals = [_proposal(plan, rng) for _ in range(options.proposals)]
@@ -101,7 +101,7 @@ def _drawn(plan: Plan, rng: random.Random, draws: int) -> list[Shot]:
 
 
 def _stepped(name: str, share: float) -> Shot:
-    spec = spec_of(name)
+    spec = published_spec(name)
     model = create_model(spec)
     target = int(share * build_plan(model, spec, verify=False).baseline_macs)
     start = time.perf_counter()

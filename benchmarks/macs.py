@@ -18,9 +18,9 @@ from torch import nn
 
 from benchmarks.peers import deepcopy_and_prune, prune_and_count
 from benchmarks.timing import median_ms
-from benchmarks.zoo import MUST, STRETCH, spec_of
+from benchmarks.zoo import MUST, STRETCH
 from pruning.counter import count_macs
-from pruning.models import create_model
+from pruning.models import create_model, published_spec
 from pruning.plan import Plan, build_plan
 from pruning.proof import random_selection
 from pruning.slicing import slice_model
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _checked(name: str, checks: int) -> Row:
-    spec = spec_of(name)
+    spec = published_spec(name)
     model = create_model(spec)
     start = time.perf_counter()
     plan = build_plan(model, spec, verify=False)
@@ -78,7 +78,7 @@ def _agrees(model: nn.Module, plan: Plan, rng: random.Random) -> bool:
 
 
 def _times() -> dict[str, Any]:
-    spec = spec_of("resnet50")
+    spec = published_spec("resnet50")
     model = create_model(spec)
     plan = build_plan(model, spec, verify=False)
     rng = random.Random(0)

@@ -1,9 +1,5 @@
 """The models that the pruning benchmarks run over, each at its published input size."""
 
-from timm.models import get_pretrained_cfg
-
-from pruning.models import ModelSpec
-
 MUST = (
     "resnet18", "resnet50", "resnet101", "wide_resnet50_2", "resnext50_32x4d", "seresnet50", "mobilenetv2_100",
     "mobilenetv3_small_100", "mobilenetv3_large_100", "efficientnet_b0", "mnasnet_100", "regnetx_004", "regnety_004",
@@ -15,10 +11,3 @@ STRETCH = (
     "resnetv2_50", "mixer_b16_224", "poolformer_s12", "ghostnet_100", "cspresnet50", "dpn68", "mobilevit_s",
     "maxvit_tiny_tf_224", "levit_128", "pvt_v2_b0", "edgenext_small", "res2net50_26w_4s", "hrnet_w18",
 )  # fmt: skip
-
-
-def spec_of(name: str) -> ModelSpec:
-    """The model with 1000 classes at the size that its published weights were trained for."""
-    published = get_pretrained_cfg(name)
-    channels, height, width = published.input_size if published else (3, 224, 224)
-    return ModelSpec(name, 1000, (channels, height, width))

@@ -45,7 +45,8 @@ def show_table(
         longest = max((len(row[index]) for row in rows), default=0)
         word = max(map(len, column.split()))
         if column in text:
-            made.add_column(column, overflow="fold", min_width=max(word, min(WORDY, longest)))
+            whole = max((len(part) for row in rows for part in row[index].split()), default=0)
+            made.add_column(column, overflow="fold", min_width=max(word, min(WORDY, longest), min(WHOLE, whole)))
         else:
             made.add_column(column, justify="right", min_width=max(word, longest))
     for number, row in enumerate(rows):
@@ -55,3 +56,5 @@ def show_table(
 
 WORDY = 12
 """Columns of text keep at least this width; the rest of the line is theirs to share."""
+WHOLE = 26
+"""Words up to this length are not broken: layers' names are read whole."""

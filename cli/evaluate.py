@@ -3,22 +3,21 @@
 from pathlib import Path
 
 from cli.console import say_json, show_table
-from pruning.checkpoint import PrunedModel, load_pruned
+from cli.opening import Asked, open_model
 from pruning.counter import count_macs
-from search.errors import ConfigError
+from pruning.models import ModelSpec
 from search.formats import share_text
 from trainers.base import check_fit
+from trainers.datasets.base import Dataset
 from trainers.datasets.registry import dataset as find_dataset
 from trainers.evaluate import evaluate
 from trainers.latency import measure_latency
 
 
-def run_evaluation(
-    checkpoint: Path, dataset: str, data_path: Path | None, batch_size: int, model: str | None, *, as_json: bool
-) -> int:
+def run_evaluation(asked: Asked, dataset: str, data_path: Path | None, batch_size: int, *, as_json: bool) -> int:
     """Score a checkpoint on the test set; returns the exit code."""
-    pruned = open_checkpoint(checkpoint, model)
     data = find_dataset(dataset)
+    pruned = open_model(asked, _as_in(data, asked, data_path))
     # The seed decides the holdout only; the test set never moves with it.
     splits = data.splits(data_path, seed=0, input_size=pruned.spec.input_size)
     check_fit(pruned.spec, splits.info, dataset)
@@ -40,7 +39,7 @@ def run_evaluation(
         say_json(found)
         return 0
     show_table(
-        f"{checkpoint} on the test set of {dataset}",
+        f"{asked.checkpoint} on the test set of {dataset}",
         ("model", "MACs (counted)", "MACs (plan)", "params", "accuracy", "latency"),
         [
             (
@@ -57,12 +56,9 @@ def run_evaluation(
     return 0
 
 
-def open_checkpoint(checkpoint: Path, model: str | None) -> PrunedModel:
-    """The checkpoint's model. Raises ConfigError when it is not the one that was named."""
-    pruned = load_pruned(checkpoint)
-    if model is not None and model != pruned.spec.name:
-        raise ConfigError(
-            f"--model {model} and --checkpoint {checkpoint} contradict each other: the checkpoint holds a "
-            f"{pruned.spec.name}. Leave --model out."
-        )
-    return pruned
+def _as_in(data: Dataset, asked: Asked, data_path: Path | None) -> ModelSpec | None:
+    """What a published file must be to fit the dataset; one of our own says itself what it is."""
+    if asked.model is None or not asked.checkpoint.is_file():
+        return None
+    info = data.info(data_path)
+    return ModelSpec(asked.model, info.num_classes, info.input_size)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from cli.console import say
-from cli.evaluate import open_checkpoint
+from cli.opening import Asked, open_model
 from search.cluster import Needs, machine_resources, ray_session
 from search.config import make_config
+from search.errors import ConfigError
 from search.formats import share_text
 from trainers.base import check_fit
 from trainers.datasets.registry import dataset as find_dataset
@@ -30,7 +31,12 @@ def run_finetune(
     """Fine-tune a checkpoint into `out`; returns the exit code."""
     changes = make_config({name: value for name, value in given.items() if value is not None}).finetune_changes()
     recipe = finetune_recipe(dataset).override(**changes)
-    pruned = open_checkpoint(checkpoint, model)
+    if checkpoint.is_file():
+        raise ConfigError(
+            f"--checkpoint {checkpoint} is a file: make a checkpoint folder of it first, with `python launch.py export "
+            f"--checkpoint {checkpoint} --model {model or 'NAME'} --format espalier --out FOLDER`."
+        )
+    pruned = open_model(Asked(checkpoint, model))
     check_fit(pruned.spec, find_dataset(dataset).info(data_path, input_size=pruned.spec.input_size), dataset)
     cpus, gpus = machine_resources()
     use_gpu = gpus > 0

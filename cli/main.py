@@ -23,6 +23,17 @@ app = typer.Typer(
 )
 
 CheckpointOption = Annotated[Path, typer.Option(help="Folder with model.safetensors and architecture.json.")]
+SourceOption = Annotated[
+    Path, typer.Option(help="A checkpoint folder, or a published .pth, .pt or .safetensors file (with --model).")
+]
+ArchitectureOption = Annotated[
+    str | None, typer.Option(help="Architecture of a published file; a checkpoint folder names its own.")
+]
+InputSizeOption = Annotated[int | None, typer.Option(min=8, help="Side of the square input.")]
+ClassesOption = Annotated[int | None, typer.Option(min=1, help="Instead of the published number.")]
+TrustOption = Annotated[
+    bool, typer.Option("--trust-pickle", help="Open a whole pickled module: this runs its author's code.")
+]
 DatasetOption = Annotated[str, typer.Option(help="digits, shapes, imagefolder or imagenet.")]
 DataPathOption = Annotated[Path | None, typer.Option(help="Folder of a dataset that is read from disk.")]
 SeedOption = Annotated[int, typer.Option(help="Of the run that made the checkpoint: it decides the holdout.")]
@@ -56,17 +67,26 @@ def resume(
 
 @app.command(short_help="Groups, isomorphic sets, exact MACs and the reachable range.")
 def profile(
-    model: Annotated[str, typer.Option(help="timm or torchvision name, or module:factory.")] = "resnet18_quarter",
-    dataset: DatasetOption = "digits",
+    model: Annotated[
+        str, typer.Option(help="timm or torchvision name, module:factory, or a checkpoint folder.")
+    ] = "resnet18_quarter",
+    dataset: Annotated[
+        str | None, typer.Option(help="Classes and image size of this dataset; default: the published ones.")
+    ] = None,
     data_path: DataPathOption = None,
-    input_size: Annotated[int | None, typer.Option(min=8, help="Side of the square input.")] = None,
-    num_classes: Annotated[int | None, typer.Option(min=1, help="Instead of the dataset's.")] = None,
+    input_size: InputSizeOption = None,
+    num_classes: ClassesOption = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Profile this pruned model instead.")] = None,
+    trust_pickle: TrustOption = False,
+    groups: Annotated[bool, typer.Option("--groups", help="A table of all groups, too.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw the MACs by stage into this PNG.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
 ) -> None:
     """Show what a model is made of, as a strategist sees it, without training anything."""
-    from cli.profile import show_profile
+    from cli.profile import Question, show_profile
 
-    raise typer.Exit(show_profile(model, dataset, data_path, input_size, num_classes, as_json=json))
+    question = Question(model, dataset, data_path, input_size, num_classes, checkpoint, trust_pickle)
+    raise typer.Exit(show_profile(question, groups=groups, plot=plot, as_json=json))
 
 
 @app.command(short_help="Fine-tune a pruned checkpoint with Ray Train.")
@@ -90,17 +110,64 @@ def finetune(
 
 @app.command(short_help="Test accuracy, exact MACs and latency of a checkpoint.")
 def evaluate(
-    checkpoint: CheckpointOption,
+    checkpoint: SourceOption,
     dataset: DatasetOption = "digits",
     data_path: DataPathOption = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images of a forward pass.")] = 256,
-    model: Annotated[str | None, typer.Option(help="If given, must be the checkpoint's model.")] = None,
+    model: ArchitectureOption = None,
+    trust_pickle: TrustOption = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
     """Read the test set with a checkpoint, and count its MACs with the independent counter."""
     from cli.evaluate import run_evaluation
+    from cli.opening import Asked
 
-    raise typer.Exit(run_evaluation(checkpoint, dataset, data_path, batch_size, model, as_json=json))
+    asked = Asked(checkpoint, model, trust_pickle=trust_pickle)
+    raise typer.Exit(run_evaluation(asked, dataset, data_path, batch_size, as_json=json))
+
+
+@app.command(short_help="ONNX, torch.export or TorchScript, checked, with a model card.")
+def export(
+    checkpoint: SourceOption,
+    format: Annotated[  # noqa: A002  the option's name
+        list[str] | None, typer.Option(help="onnx, pt2 (torch.export), torchscript or espalier; default: onnx.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("exported"),
+    model: ArchitectureOption = None,
+    input_size: InputSizeOption = None,
+    num_classes: ClassesOption = None,
+    trust_pickle: TrustOption = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Write a model for other runtimes, read it back there, and compare its output with torch's."""
+    from cli.export import run_export
+    from cli.opening import Asked
+
+    asked = Asked(checkpoint, model, num_classes, input_size, trust_pickle)
+    raise typer.Exit(run_export(asked, format or ["onnx"], out, as_json=json))
+
+
+@app.command(short_help="Base and pruned model side by side, in milliseconds.")
+def latency(
+    checkpoint: SourceOption,
+    batch_size: Annotated[str, typer.Option(help="Images of a forward pass; several, separated by commas.")] = "1,8",
+    threads: Annotated[str, typer.Option(help="torch's threads on a CPU; several, separated by commas.")] = "1",
+    memory_format: Annotated[str, typer.Option(help="contiguous, channels_last, or both.")] = "contiguous",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    repeats: Annotated[int, typer.Option(min=5, help="Measured passes of each model, in turns.")] = 50,
+    model: ArchitectureOption = None,
+    input_size: InputSizeOption = None,
+    num_classes: ClassesOption = None,
+    trust_pickle: TrustOption = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Measure a pruned model beside its base: fewer MACs are not always faster."""
+    from cli.latency import read_settings, run_latency
+    from cli.opening import Asked
+
+    settings = read_settings(batch_size, threads, memory_format, device, repeats)
+    asked = Asked(checkpoint, model, num_classes, input_size, trust_pickle)
+    raise typer.Exit(run_latency(asked, settings, as_json=json))
 
 
 @app.command(short_help="Runs side by side, from MLflow.")
@@ -135,6 +202,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code: 0 done, 2 bad input, 130 interrupted, 1 a fault of ours."""
     # fvcore traces through torch.jit, which torch now calls deprecated: nothing that a user could act on.
     warnings.filterwarnings("ignore", message=".*torch.jit.*", category=FutureWarning)
+    # A factory of the user's own (`module:factory`) lies where the command is given, wherever we are installed.
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
     arguments = normalise(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     return run_guarded(lambda: _run([argument for argument in arguments if argument != "--debug"]), debug=debug)

@@ -1,77 +1,147 @@
-"""The verb `profile`."""
+"""The verb `profile`: what a model is made of, as a strategist sees it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cli.console import say, say_json, show_table
-from pruning.models import ModelSpec, create_model
+from cli.opening import Asked, is_checkpoint, open_model
+from pruning.models import ModelSpec, create_model, published_spec
 from pruning.plan import Plan, build_plan
-from search.config import make_config
+from pruning.stages import Stage, macs_by_stage
 from search.formats import count_text, macs_text, share_text
-from search.preparation import resolve_model
 from search.profile import Profile, profile_plan
 
+BAR = 32
+"""Characters of the longest bar."""
 
-def show_profile(
-    model: str, dataset: str, data_path: Path | None, input_size: int | None, num_classes: int | None, *, as_json: bool
-) -> int:
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which model, at which size: the published one, or as a dataset would have it, or a checkpoint."""
+
+    model: str
+    dataset: str | None = None
+    data_path: Path | None = None
+    input_size: int | None = None
+    num_classes: int | None = None
+    checkpoint: Path | None = None
+    trust_pickle: bool = False
+
+
+def show_profile(question: Question, *, groups: bool, plot: Path | None, as_json: bool) -> int:
     """Print what a model is made of; returns the exit code."""
-    spec = _spec(model, dataset, data_path, input_size, num_classes)
-    plan = build_plan(create_model(spec), spec)
-    profile = profile_plan(plan)
+    plan = _plan(question)
+    profile, stages = profile_plan(plan), macs_by_stage(plan)
+    if plot is not None:
+        from search.plots import plot_stages  # matplotlib takes as long to import as the plan to be made
+
+        plot_stages(plan.spec.name, stages, plot)
     if as_json:
-        say_json(_as_json(plan, profile))
-    else:
-        _show(plan, profile)
+        say_json(_as_json(plan, profile, stages))
+        return 0
+    _show_sets(plan, profile)
+    if groups:
+        _show_groups(plan)
+    _show_stages(plan, stages)
+    say(
+        f"{macs_text(plan.baseline_macs)} ({plan.baseline_macs:,}), {count_text(plan.baseline_params)} parameters; "
+        f"reachable down to {macs_text(profile.floor_macs)} ({profile.floor_macs:,}) in {len(plan.groups)} groups"
+    )
+    say(f"counter: {plan.counter}; convolutions, linear layers and products alone: {plan.variant_macs(plan.full()):,}")
+    say(f"proof: {plan.proof}")
+    if plot is not None:
+        say(f"picture: {plot}")
     return 0
 
 
-def _spec(
-    model: str, dataset: str, data_path: Path | None, input_size: int | None, num_classes: int | None
-) -> ModelSpec:
-    """A folder of images is not needed to profile for it: classes and size may be given instead."""
-    if num_classes is not None and input_size is not None:
-        return ModelSpec(model, num_classes, (3, input_size, input_size))
-    config = make_config({"model": model, "dataset": dataset, "data_path": data_path, "input_size": input_size})
-    spec = resolve_model(config)[1]
-    return spec if num_classes is None else ModelSpec(model, num_classes, spec.input_size)
+def _plan(question: Question) -> Plan:
+    checkpoint = question.checkpoint or (Path(question.model) if is_checkpoint(question.model) else None)
+    if checkpoint is not None:
+        name = question.model if checkpoint.is_file() else None
+        asked = Asked(checkpoint, name, question.num_classes, question.input_size, question.trust_pickle)
+        pruned = open_model(asked)
+        return build_plan(pruned.module, pruned.spec)
+    spec = _spec(question)
+    return build_plan(create_model(spec), spec)
 
 
-def _show(plan: Plan, profile: Profile) -> None:
+def _spec(question: Question) -> ModelSpec:
+    if question.dataset is None:
+        return published_spec(question.model, num_classes=question.num_classes, input_size=question.input_size)
+    # Preparing a search brings Ray's and the vendors' packages along: seconds that no published model needs.
+    from search.config import make_config
+    from search.preparation import resolve_model
+
+    fields = {name: getattr(question, name) for name in ("model", "dataset", "data_path", "input_size")}
+    spec = resolve_model(make_config(fields))[1]
+    return spec if question.num_classes is None else ModelSpec(spec.name, question.num_classes, spec.input_size)
+
+
+def _show_sets(plan: Plan, profile: Profile) -> None:
     show_table(
-        f"{plan.spec.name} at {'×'.join(map(str, plan.spec.input_size))}: isomorphic sets",
-        ("set", "layers", "groups", "units", "depth", "MACs", "params"),
+        f"{plan.spec.name} at {'×'.join(map(str, plan.spec.input_size))}: {len(plan.sets)} isomorphic sets",
+        ("set", "layers", "groups", "units", "MACs", "params", "reaches"),
         [
             (
                 str(entry.index),
                 entry.label,
                 str(entry.groups),
                 str(entry.units),
-                f"{entry.depth:.2f}",
-                share_text(entry.macs_share),
-                share_text(entry.params_share),
+                f"{entry.macs_share:.1%}",
+                f"{entry.params_share:.1%}",
+                count_text(round((1 - entry.macs_share) * plan.baseline_macs)),
             )
             for entry in profile.sets
         ],
         text=("layers",),
     )
-    say(
-        f"{macs_text(plan.baseline_macs)} ({plan.baseline_macs:,}), {count_text(plan.baseline_params)} parameters; "
-        f"reachable down to {macs_text(profile.floor_macs)} ({profile.floor_macs:,})"
+    say("MACs, params: the share that vanishes when that set alone goes down to its last units; shares overlap.")
+    say("reaches: the MACs of the whole model then.\n")
+
+
+def _show_groups(plan: Plan) -> None:
+    show_table(
+        f"The {len(plan.groups)} groups: channels that are cut together (--json names all their layers)",
+        ("group", "name", "kind", "set", "units", "layers"),
+        [(str(g.index), g.name, g.kind.value, str(g.set_index), str(g.units), str(len(g.layers))) for g in plan.groups],
+        text=("name", "kind"),
     )
-    say("MACs and params: the share that vanishes when that set alone goes down to its last units; shares overlap.")
-    say(f"counter: {plan.counter}")
-    say(f"proof: {plan.proof}")
 
 
-def _as_json(plan: Plan, profile: Profile) -> dict[str, object]:
+def _show_stages(plan: Plan, stages: tuple[Stage, ...]) -> None:
+    largest = max(stage.macs for stage in stages)
+    show_table(
+        "Where the MACs are, input to output",
+        ("stage", "MACs", "share", "bar"),
+        [
+            (
+                stage.name,
+                macs_text(stage.macs),
+                share_text(stage.macs / plan.baseline_macs),
+                "█" * round(BAR * stage.macs / largest) or "▏",
+            )
+            for stage in stages
+        ],
+        text=("stage", "bar"),
+    )
+
+
+def _as_json(plan: Plan, profile: Profile, stages: tuple[Stage, ...]) -> dict[str, object]:
     return {
         **asdict(profile),
         "input_size": list(plan.spec.input_size),
         "baseline_params": plan.baseline_params,
+        "variant_macs": plan.variant_macs(plan.full()),
         "groups": [
-            {"name": group.name, "units": group.units, "set": group.set_index, "layers": list(group.layers)}
+            {
+                "name": group.name,
+                "kind": group.kind.value,
+                "units": group.units,
+                "set": group.set_index,
+                "layers": list(group.layers),
+            }
             for group in plan.groups
         ],
+        "stages": [asdict(stage) for stage in stages],
         "proof": str(plan.proof),
     }

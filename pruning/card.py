@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pruning.checkpoint import PrunedModel
+from pruning.checkpoint import Architecture
+
+CARD = "MODEL_CARD.md"
+"""The card's name beside a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +32,24 @@ class Measured:
     strategy: Mapping[str, Any] = field(default_factory=dict)
 
 
-def model_card(pruned: PrunedModel, known: Measured | None = None) -> str:
+def model_card(model: Architecture, known: Measured | None = None) -> str:
     """The card as Markdown."""
     known = known or Measured()
-    architecture = pruned.metadata
-    channels, height, width = pruned.spec.input_size
+    channels, height, width = model.spec.input_size
     latency = f"latency, ms ({known.latency_setting or 'no setting'})"
     rows = [
-        _row("MACs", architecture["baseline_macs"], pruned.macs, "{:,}"),
-        _row("parameters", architecture["baseline_params"], pruned.params, "{:,}"),
+        _row("MACs", model.baseline_macs, model.macs, "{:,}"),
+        _row("parameters", model.baseline_params, model.params, "{:,}"),
         _row(f"accuracy ({known.dataset or 'no dataset'})", known.base_accuracy, known.accuracy, "{:.2%}"),
         _row(latency, known.base_latency_ms, known.latency_ms, "{:.2f}"),
     ]
-    groups = zip(architecture["groups"], architecture["allocation"], strict=True)
-    strategy = [f"- {name}: `{value}`" for name, value in known.strategy.items()] or ["- not recorded"]
+    groups = zip(model.groups, model.allocation, strict=True)
+    strategy = [f"- {name}: `{_quoted(value)}`" for name, value in known.strategy.items()] or ["- not recorded"]
     return "\n".join([
-        f"# {pruned.spec.name}, pruned to {pruned.macs / architecture['baseline_macs']:.1%} of its MACs",
+        f"# {model.spec.name}, pruned to {model.macs / model.baseline_macs:.1%} of its MACs",
         "",
-        f"Base: `{pruned.spec.name}`, {pruned.spec.num_classes} classes, input {channels}×{height}×{width}.",
-        f"MACs are counted by {architecture['counter']}.",
+        f"Base: `{model.spec.name}`, {model.spec.num_classes} classes, input {channels}×{height}×{width}.",
+        f"MACs are counted by {model.counter}.",
         "",
         "| | base | pruned | pruned / base |",
         "|---|---:|---:|---:|",
@@ -66,6 +68,11 @@ def model_card(pruned: PrunedModel, known: Measured | None = None) -> str:
         "Read it back with `pruning.checkpoint.load_pruned(folder).module`; nothing is unpickled.",
         "",
     ])  # fmt: skip
+
+
+def _quoted(value: object) -> str:
+    """On one line and without backticks: a proposer's words stay inside their quotes."""
+    return " ".join(str(value).split()).replace("`", "'")
 
 
 def _row(name: str, base: float | None, pruned: float | None, form: str) -> str:

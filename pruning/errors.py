@@ -86,6 +86,10 @@ class CheckpointError(PruningError):
     """A checkpoint that is damaged, incomplete, or not what it says it is."""
 
 
+class NoStateDictError(CheckpointError):
+    """A file that holds something other than a plain dict of tensors."""
+
+
 class ExportError(PruningError):
     """A model cannot be written in the format asked for, or does not compute the same when read back."""
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import nn
 
 from pruning.checkpoint import PrunedModel
-from pruning.errors import AllocationError, CheckpointError
+from pruning.errors import AllocationError, CheckpointError, NoStateDictError
 from pruning.models import ModelSpec, create_model
 from pruning.plan import build_plan
 from pruning.slicing import slice_model
@@ -24,6 +26,20 @@ _WRAPPERS = ("state_dict_ema", "state_dict", "model_state_dict", "model")
 _PREFIXES = ("module.", "_orig_mod.")
 
 
+def open_foreign(path: Path | str, spec: ModelSpec, *, trust_pickle: bool) -> PrunedModel:
+    """A published file of either kind. It is read as a state dict first, so trust is used only where it is needed.
+
+    Raises:
+        CheckpointError: as the two functions below.
+    """
+    try:
+        return open_state_dict(path, spec)
+    except NoStateDictError:
+        if not trust_pickle:
+            raise
+    return open_pickled_module(path, spec, trust_pickle=trust_pickle)
+
+
 def open_state_dict(path: Path | str, spec: ModelSpec) -> PrunedModel:
     """A module of the architecture `spec`, as wide as the file's weights, with these weights.
 
@@ -32,7 +48,8 @@ def open_state_dict(path: Path | str, spec: ModelSpec) -> PrunedModel:
     the author fine-tuned with torch's fused attention.
 
     Raises:
-        CheckpointError: not a readable state dict, or its shapes are no pruning of this architecture.
+        NoStateDictError: not a readable state dict.
+        CheckpointError: its shapes are no pruning of this architecture.
     """
     weights = _state_dict(Path(path))
     base = create_model(spec)
@@ -69,13 +86,17 @@ def open_pickled_module(path: Path | str, spec: ModelSpec, *, trust_pickle: bool
 
 
 def _state_dict(path: Path) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        raise CheckpointError(f"there is no file {path}")
     try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as problem:
-        raise CheckpointError(f"there is no file {path}") from problem
+    except SafetensorError as problem:
+        raise CheckpointError(f"{path} is not a readable safetensors file: {problem}") from problem
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as problem:
         reason = " ".join(str(problem).split())[:200]
-        raise CheckpointError(
+        raise NoStateDictError(
             f"{path} is not a state dict that can be read without running code in it ({reason}). "
             "A whole pickled module needs --trust-pickle"
         ) from problem
@@ -83,7 +104,7 @@ def _state_dict(path: Path) -> dict[str, torch.Tensor]:
         if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapper), Mapping):
             loaded = loaded[wrapper]
     if not isinstance(loaded, Mapping) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
-        raise CheckpointError(f"{path} holds a {type(loaded).__name__} that is not a plain dict of tensors")
+        raise NoStateDictError(f"{path} holds a {type(loaded).__name__} that is not a plain dict of tensors")
     return {_plain(name): tensor for name, tensor in loaded.items()}
 
 

@@ -12,10 +12,8 @@ import torchvision
 from timm.models import get_pretrained_cfg
 from torch import nn
 
-from pruning import zoo
+import pruning.zoo  # noqa: F401  registers our own models with timm
 from pruning.errors import ModelCreationError, UnknownModelError
-
-_OWN = {"resnet18_quarter": zoo.resnet18_quarter, "vit_quarter": zoo.vit_quarter}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,31 @@ class ModelSpec:
         """The inverse of `to_json`."""
         channels, height, width = value["input_size"]
         return cls(str(value["name"]), int(value["num_classes"]), (int(channels), int(height), int(width)))
+
+
+_OWN = {
+    "resnet18_quarter": ModelSpec("resnet18_quarter", 10, (1, 32, 32)),
+    "vit_quarter": ModelSpec("vit_quarter", 10, (3, 32, 32)),
+}
+_IMAGENET = (1000, (3, 224, 224))
+
+
+def published_spec(name: str, *, num_classes: int | None = None, input_size: int | None = None) -> ModelSpec:
+    """The model with the classes and input size that it was published with, or those given instead.
+
+    A name without published weights (torchvision's, a factory's) gets ImageNet's 1000 classes and 3×224×224.
+
+    Args:
+        input_size: side of the square image.
+    """
+    classes, (channels, height, width) = _IMAGENET
+    if name in _OWN:
+        classes, (channels, height, width) = _OWN[name].num_classes, _OWN[name].input_size
+    elif ":" not in name and (published := get_pretrained_cfg(name)) is not None:
+        classes, (channels, height, width) = published.num_classes, published.input_size
+    if input_size is not None:
+        height = width = input_size
+    return ModelSpec(name, classes if num_classes is None else num_classes, (channels, height, width))
 
 
 def create_model(spec: ModelSpec, *, pretrained: bool = False) -> nn.Module:

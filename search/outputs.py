@@ -1,12 +1,13 @@
-"""The files that a run leaves for people: summary, plots, report. All are made from the ledger, at any time."""
+"""What a run leaves for people: summary, plots, model card, report. All are made from the ledger, at any time."""
 
 from collections.abc import Sequence
 
+from search.card import write_card
 from search.plots import plot_allocation, plot_trade_off
 from search.report import write_report
 from search.summary import MlflowIds, Summary, summarise
 from tracking.events import Event
-from tracking.payloads import PlanReady, Winner, payloads_of
+from tracking.payloads import Exported, PlanReady, Winner, payloads_of
 from tracking.runs import RunDir
 
 
@@ -22,5 +23,7 @@ def write_outputs(folder: RunDir, events: Sequence[Event], mlflow: MlflowIds | N
         allocation = folder.path / "allocation.png"
         plot_allocation(events, allocation)
         plots.append(("Units kept in each group, input to output", allocation))
+    if payloads_of(events, Exported):
+        write_card(events, folder.model)
     write_report(events, summary, plots, folder.report)
     return summary

@@ -10,6 +10,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from pruning.stages import Stage
+from search.errors import ConfigError
 from search.formats import macs_text
 from search.summary import Summary
 from tracking.events import Event, TrialState
@@ -60,6 +62,31 @@ def plot_allocation(events: Sequence[Event], path: Path) -> None:
     _tidy(axes, grid="x")
     figure.savefig(path, dpi=130)
     plt.close(figure)
+
+
+def plot_stages(model: str, stages: Sequence[Stage], path: Path) -> None:
+    """MACs of each stage of the unpruned model, input at the top.
+
+    Raises:
+        ConfigError: the picture cannot be written there.
+    """
+    total = sum(stage.macs for stage in stages)
+    figure, axes = plt.subplots(figsize=(8.5, 1.3 + 0.3 * len(stages)), layout="constrained", facecolor="white")
+    bars = axes.barh(range(len(stages)), [stage.macs for stage in stages], color=COLOURS[TrialState.COMPLETED])
+    axes.bar_label(bars, [f" {stage.macs / total:.1%}" for stage in stages], fontsize=8, color=INK)
+    axes.set_yticks(range(len(stages)), [stage.name for stage in stages], fontsize=8)
+    axes.invert_yaxis()
+    axes.margins(x=0.1)
+    axes.xaxis.set_major_formatter(lambda value, _: macs_text(int(value)))
+    axes.tick_params(axis="x", labelsize=8)
+    axes.set_title(f"{model}: {macs_text(total)} by stage", loc="left", fontsize=11, color=INK)
+    _tidy(axes, grid="x")
+    try:
+        figure.savefig(path, dpi=130)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"The picture cannot be written to {str(path)!r}: {error}.") from None
+    finally:
+        plt.close(figure)
 
 
 def _draw_whole(axes: Axes, events: Sequence[Event], summary: Summary) -> None:

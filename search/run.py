@@ -13,7 +13,7 @@ from torch import Tensor
 from llm_clients.request import Completion, Request, call_record
 from pruning.checkpoint import load_pruned, save_pruned
 from pruning.counter import count_macs
-from pruning.importance.registry import importance
+from pruning.importance.cache import cached_scores
 from pruning.selection import select
 from pruning.slicing import slice_model
 from search.base_model import obtain_base
@@ -54,6 +54,7 @@ from tracking.payloads import (
 from tracking.runs import RunDir
 from tracking.tracker import Tracker
 from trainers.base import BaseModel
+from trainers.cache import cache_folder
 from trainers.datasets.base import Splits
 from trainers.datasets.memory import row_major
 from trainers.evaluate import Evaluation, evaluate
@@ -222,7 +223,10 @@ class Run:
         prepared, config = self._prepared, self._prepared.config
         data = proxy_data(splits, prepared.proxy_recipe, config.seed)
         batches = _scoring_batches(data, config.seed)
-        scores = {name: importance(name).scores(base.module, prepared.plan, batches) for name in config.criteria}
+        folder = cache_folder() / "importance"
+        scores = {
+            name: cached_scores(name, base.module, prepared.plan, batches, folder=folder) for name in config.criteria
+        }
         proposer = self._proposer()
         rules = Rules(
             limits=Limits(config.trials, config.max_revisions),

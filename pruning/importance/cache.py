@@ -1,7 +1,9 @@
 """Scores on disk, by content: the same weights, plan, criterion and data are scored once."""
 
 import hashlib
+import inspect
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -35,6 +37,10 @@ def cached_scores(name: str, model: nn.Module, plan: Plan, batches: Batches | No
 def content_key(name: str, model: nn.Module, plan: Plan, batches: Batches | None) -> str:
     """A hash of everything that the scores depend on."""
     digest = hashlib.sha256(f"{name}\n{plan.spec}\n{[(g.name, g.units) for g in plan.groups]}".encode())
+    # A criterion whose formula was changed since gives other scores for the same model.
+    for kind in importance(name).__class__.__mro__[:-1]:
+        if kind.__module__.startswith("pruning."):
+            digest.update(inspect.getsource(sys.modules[kind.__module__]).encode())
     for key, tensor in model.state_dict().items():
         digest.update(key.encode())
         digest.update(_bytes(tensor))

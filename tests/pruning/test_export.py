@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pruning.card import Measured, model_card
-from pruning.checkpoint import load_pruned, save_pruned
+from pruning.checkpoint import read_architecture, save_pruned
 from pruning.errors import ExportError
 from pruning.export import ExportFormat, export
 from pruning.plan import Plan
@@ -51,7 +51,7 @@ def test_the_card_states_what_is_known_and_what_is_not(resnet: nn.Module, resnet
     selection = tuple(tuple(range(g.units // 2)) for g in resnet_plan.groups)
     folder = save_pruned(slice_model(resnet, resnet_plan, selection), resnet_plan, selection, tmp_path)
     known = Measured(dataset="digits", accuracy=0.987, base_accuracy=0.99, proposer="rules", strategy={"round_to": 8})
-    card = model_card(load_pruned(folder), known)
+    card = model_card(read_architecture(folder), known)
     macs = resnet_plan.macs([len(units) for units in selection])
     assert f"| MACs | 2,658,432 | {macs:,} | 25.5% |" in card
     assert "| accuracy (digits) | 99.00% | 98.70% | 99.7% |" in card

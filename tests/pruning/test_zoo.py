@@ -4,8 +4,9 @@ import random
 
 import pytest
 
+from benchmarks.zoo import MUST
 from pruning.counter import count_macs
-from pruning.models import ModelSpec, create_model
+from pruning.models import ModelSpec, create_model, published_spec
 from pruning.plan import GroupKind, build_plan
 from pruning.proof import random_selection
 from pruning.slicing import slice_model
@@ -41,6 +42,20 @@ def test_a_family_is_planned_proved_and_recounted(name: str) -> None:
     assert {group.kind for group in plan.groups} == kinds
     assert "fvcore on 2 random prunings" in plan.proof
     selection = random_selection(plan, random.Random(5))
+    kept = [len(units) for units in selection]
+    pruned = slice_model(model, plan, selection)
+    assert plan.macs(kept) == count_macs(pruned, spec.input_size)
+    assert plan.params(kept) == sum(p.numel() for p in pruned.parameters())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(MUST) - set(KINDS)))
+def test_every_listed_model_costs_what_fvcore_counts(name: str) -> None:
+    pixels = {"inception_v3": 96}.get(name, 64)
+    spec = published_spec(name, num_classes=10, input_size=pixels)
+    model = create_model(spec)
+    plan = build_plan(model, spec, verify=False)
+    selection = random_selection(plan, random.Random(name))
     kept = [len(units) for units in selection]
     pruned = slice_model(model, plan, selection)
     assert plan.macs(kept) == count_macs(pruned, spec.input_size)
