@@ -1,5 +1,6 @@
 """The verbs of `launch.py`, and how an argument list becomes one of them."""
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -202,6 +203,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code: 0 done, 2 bad input, 130 interrupted, 1 a fault of ours."""
     # fvcore traces through torch.jit, which torch now calls deprecated: nothing that a user could act on.
     warnings.filterwarnings("ignore", message=".*torch.jit.*", category=FutureWarning)
+    # Threads that spin while they wait slow torch tenfold as soon as somebody else needs a core; read on its import.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # A factory of the user's own (`module:factory`) lies where the command is given, wherever we are installed.
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
