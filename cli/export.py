@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cli.console import say, say_json, show_table
-from cli.opening import Asked, open_model
+from cli.opening import Asked, is_checkpoint, open_model
 from pruning.card import CARD, model_card
-from pruning.checkpoint import PrunedModel, read_architecture, save_pruned
+from pruning.checkpoint import ARCHITECTURE, WEIGHTS, PrunedModel, read_architecture, save_pruned
 from pruning.export import ExportFormat, export
 from pruning.models import create_model
 from pruning.plan import build_plan
@@ -79,7 +79,7 @@ def _card(checkpoint: Path, out: Path) -> Path | None:
         if not (card.exists() and card.samefile(checkpoint / CARD)):
             shutil.copyfile(checkpoint / CARD, card)
         return card
-    folder = next((folder for folder in (checkpoint, out) if (folder / "architecture.json").is_file()), None)
+    folder = next((folder for folder in (checkpoint, out) if is_checkpoint(folder)), None)
     if folder is None:
         return None
     card.write_text(model_card(read_architecture(folder)), encoding="utf-8")
@@ -94,5 +94,6 @@ def _writable(out: Path) -> None:
 
 
 def _size(path: Path) -> str:
-    size = sum(file.stat().st_size for file in path.iterdir()) if path.is_dir() else path.stat().st_size
+    files = [path / name for name in (WEIGHTS, ARCHITECTURE)] if path.is_dir() else [path]
+    size = sum(file.stat().st_size for file in files)
     return f"{size / 2**20:.2f} MiB"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
+from pruning.card import CARD
 from pruning.checkpoint import load_pruned
 from pruning.counter import count_macs
 from tests.cli.launched import QUICK, ROOT, Launched, launch
@@ -101,6 +102,14 @@ class TestUndisturbed:
         assert (whole.folder / "runs" / "latest").resolve() == whole.run.path.resolve()
         assert "mlflow ui --backend-store-uri sqlite:///" in whole.output
         assert "rules (classical, no LLM)" in whole.output
+
+    def test_the_card_states_the_result(self, whole: Launched) -> None:
+        winner, base = whole.summary.winner, whole.summary.baseline
+        assert winner is not None
+        assert base is not None
+        card = (whole.run.model / CARD).read_text()
+        assert f"| MACs | {base.macs:,} | {winner.macs:,} |" in card
+        assert f"| accuracy (digits) | {base.accuracy:.2%} | {winner.accuracy:.2%} |" in card
 
     def test_compare_prints_a_table_from_it(self, whole: Launched, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["compare", "--json", "--tracking-uri", f"sqlite:///{whole.folder / 'mlflow.db'}"]) == 0
