@@ -6,13 +6,13 @@ only, and only when its runs differ in nothing but the arm and the seed.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations
 from typing import NamedTuple
 
 from ablations.errors import NothingToCompareError
-from ablations.statistics import Estimate, estimate
+from ablations.statistics import SIGNIFICANCE, Estimate, estimate, holm, p_of_mean_zero
 from tracking.events import RunStatus
 from tracking.records import RunRecord
 
@@ -79,6 +79,7 @@ class Pair:
     Attributes:
         seeds: those seeds, at least one.
         difference: the second's test accuracy minus the first's, by seed.
+        p: of the paired t-test, by Holm's method adjusted for all pairs of the cell; None for one shared seed.
     """
 
     cell: Cell
@@ -86,16 +87,14 @@ class Pair:
     second: Arm
     seeds: tuple[int, ...]
     difference: Estimate
+    p: float | None
 
     @property
     def verdict(self) -> Verdict:
-        """Conclusive only when the 95 % interval leaves zero out; one shared seed concludes nothing."""
-        low, high = self.difference.low, self.difference.high
-        if low is not None and low > 0:
-            return Verdict.BETTER
-        if high is not None and high < 0:
-            return Verdict.WORSE
-        return Verdict.INCONCLUSIVE
+        """Conclusive only when the adjusted p-value is below 5 %; one shared seed concludes nothing."""
+        if self.p is None or self.p >= SIGNIFICANCE:
+            return Verdict.INCONCLUSIVE
+        return Verdict.BETTER if self.difference.mean > 0 else Verdict.WORSE
 
 
 class Excluded(NamedTuple):
@@ -216,13 +215,18 @@ def _mean_accuracy(runs: Sequence[RunRecord]) -> float:
     return mean.mean
 
 
-def _pairs(cell: Cell, arms: _ByArm) -> Iterator[Pair]:
+def _pairs(cell: Cell, arms: _ByArm) -> list[Pair]:
+    """Every two arms with a seed in common; the p-values are adjusted for the number of pairs in this cell."""
+    found = []
     for first, second in combinations(sorted(arms, key=lambda arm: arm.label), 2):
         of_first, of_second = ({run.seed: run.accuracy or 0.0 for run in arms[arm]} for arm in (first, second))
         seeds = tuple(sorted(of_first.keys() & of_second.keys()))
-        difference = estimate(of_second[seed] - of_first[seed] for seed in seeds)
+        differences = [of_second[seed] - of_first[seed] for seed in seeds]
+        difference = estimate(differences)
         if difference is not None:
-            yield Pair(cell, first, second, seeds, difference)
+            found.append(Pair(cell, first, second, seeds, difference, p_of_mean_zero(differences)))
+    adjusted = holm([pair.p for pair in found])
+    return [replace(pair, p=p) for pair, p in zip(found, adjusted, strict=True)]
 
 
 def _sortable(cell: Cell) -> tuple[str, ...]:

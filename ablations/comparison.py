@@ -37,13 +37,13 @@ class Comparison(Study):
     def tables(self, runs: Sequence[RunRecord]) -> tuple[Table, ...]:
         arms = compare(runs)
         return (
-            _standings(arms),
-            *([_pairs(arms)] if arms.pairs else []),
-            *([_left_out(arms)] if arms.excluded else []),
+            standings_table(arms),
+            *([pairs_table(arms)] if arms.pairs else []),
+            *([left_out_table(arms)] if arms.excluded else []),
         )
 
 
-def _standings(arms: Arms) -> Table:
+def standings_table(arms: Arms) -> Table:
     columns = (
         Column("rank", "Rank"),
         *_CELL,
@@ -68,30 +68,41 @@ def _standing_row(standing: Standing) -> tuple[Value, ...]:
     return (standing.rank, *_cell(standing.cell), standing.arm.label, len(standing.runs), *figures, ids)
 
 
-def _pairs(arms: Arms) -> Table:
+def pairs_table(arms: Arms) -> Table:
     columns = (
         *_CELL,
         Column("first", "First"),
         Column("second", "Second"),
         Column("pairs", "Shared seeds"),
         Column("difference", "Second minus first", "points", scale=100, digits=2),
+        Column("p", "p (Holm)", digits=4),
         Column("verdict", "Second is"),
     )
     rows = tuple(
-        (*_cell(pair.cell), pair.first.label, pair.second.label, len(pair.seeds), pair.difference, pair.verdict.value)
+        (
+            *_cell(pair.cell),
+            pair.first.label,
+            pair.second.label,
+            len(pair.seeds),
+            pair.difference,
+            pair.p,
+            pair.verdict.value,
+        )
         for pair in arms.pairs
     )
-    several = f"There are {len(rows)} verdicts, not corrected for their number." if len(rows) > 1 else None
     return Table(
         key="pairs",
         title="Test accuracy paired by seed: mean difference ± 95 % t-interval",
         columns=columns,
         rows=rows,
-        notes=("A verdict needs an interval that leaves zero out.", *([several] if several else [])),
+        notes=(
+            "A verdict needs p < 0.05 in the paired t-test, after Holm's correction for all pairs of the cell.",
+            "The intervals are each pair's own, not corrected.",
+        ),
     )
 
 
-def _left_out(arms: Arms) -> Table:
+def left_out_table(arms: Arms) -> Table:
     return Table(
         key="left_out",
         title="Runs left out",

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from ablations.comparison import Comparison
 from ablations.errors import UnknownStudyError
+from ablations.llm_selection import LlmSelection
 from ablations.study import Study
 
-STUDIES: Mapping[str, type[Study]] = {kind.name: kind for kind in (Comparison,)}
+STUDIES: Mapping[str, type[Study]] = {kind.name: kind for kind in (Comparison, LlmSelection)}
 
 
 def study(name: str) -> Study:

@@ -84,3 +84,16 @@ class Table:
         columns = tuple(self.columns[index] for index in kept)
         rows = tuple(tuple(row[index] for index in kept) for row in self.rows)
         return Table(self.key, self.title, columns, rows, self.notes)
+
+    def folded(self, *keys: str) -> "Table":
+        """The same table with what all rows have in common said once, in the title."""
+        alike = [
+            index
+            for index, column in enumerate(self.columns)
+            if column.key in keys and len({row[index] for row in self.rows}) == 1
+        ]
+        if not alike:
+            return self
+        said = ", ".join(f"{self.columns[index].heading} {self.shown()[0][index]}" for index in alike)
+        folded = self.without(*(self.columns[index].key for index in alike))
+        return Table(self.key, f"{self.title}\n{said}", folded.columns, folded.rows, self.notes)

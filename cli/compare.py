@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ablations.export import to_csv, to_json, to_latex
+from ablations.outputs import write_outputs
 from ablations.published import llm_selection
 from ablations.registry import study
 from ablations.table import Table
@@ -31,6 +32,7 @@ def show_comparison(
     experiments: Sequence[str],
     csv: Path | None,
     latex: Path | None,
+    out: Path | None,
     *,
     as_json: bool,
 ) -> int:
@@ -39,19 +41,28 @@ def show_comparison(
     runs = read_runs(uri, experiments=experiments, run_ids=run_ids)
     if not runs:
         raise ConfigError(f"MLflow at {uri} holds no runs of Espalier yet: make one with `python launch.py search`.")
-    tables = study("comparison").tables(runs)
+    asked = study("comparison")
+    tables = asked.tables(runs)
     for path, render in ((csv, to_csv), (latex, to_latex)):
         if path is not None:
             _write(path, render(tables[0]))
+    page = None if out is None else write_outputs(asked, runs, out)
     if as_json:
         say(to_json(tables).rstrip())
         return 0
-    for made in tables:
-        _show(made.without(*SCREEN_LEAVES_OUT))
+    show_tables(tables)
     if any("llm" in str(cell) for made in tables for row in made.rows for cell in row):
         _show(llm_selection())
     say(f"{len(runs)} runs, read from {uri}")
+    if page is not None:
+        say(f"page     {page}")
     return 0
+
+
+def show_tables(tables: Sequence[Table]) -> None:
+    """Print what a screen has room for of a study's tables."""
+    for made in tables:
+        _show(made.without(*SCREEN_LEAVES_OUT).folded("model", "dataset", "target_macs"))
 
 
 def run_sync(asked: str, runs: Path, tracking_uri: str | None, experiment: str) -> int:

@@ -15,7 +15,7 @@ from rich.table import Table
 @cache
 def console() -> Console:
     """Where results go."""
-    return Console(highlight=False)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
 
 
 @cache
@@ -37,23 +37,62 @@ def say_json(value: Any) -> None:
 def show_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, text: Collection[str] = (), winner: int = -1
 ) -> None:
-    """A table. Columns hold numbers, right-aligned and never broken, unless named in `text`; one row may stand out."""
-    made = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1)
-    )
-    for index, column in enumerate(columns):
-        longest = max((len(row[index]) for row in rows), default=0)
-        word = max(map(len, column.split()))
+    """A table. Columns hold numbers, right-aligned and never broken, unless named in `text`; one row may stand out.
+
+    A table that is too wide is shown on its side, a column for each row, in as many pieces as it takes.
+    """
+    widths = [_least_width(index, column, rows, column in text) for index, column in enumerate(columns)]
+    if sum(width + 3 for width in widths) > console().width and rows:
+        _show_sideways(title, columns, rows, winner)
+        return
+    natural = [max(len(column), *(len(row[index]) for row in rows), 0) for index, column in enumerate(columns)]
+    tight = sum(width + 3 for width in natural) > console().width
+    made = _table(title)
+    for column, width in zip(columns, widths, strict=True):
         if column in text:
-            whole = max((len(part) for row in rows for part in row[index].split()), default=0)
-            made.add_column(column, overflow="fold", min_width=max(word, min(WORDY, longest), min(WHOLE, whole)))
+            made.add_column(column, overflow="fold", min_width=width)
         else:
-            made.add_column(column, justify="right", min_width=max(word, longest))
+            made.add_column(column, justify="right", min_width=width, max_width=width if tight else None)
     for number, row in enumerate(rows):
         made.add_row(*map(escape, row), style="bold green" if number == winner else None)
     console().print(made)
 
 
+def _least_width(index: int, column: str, rows: Sequence[Sequence[str]], is_text: bool) -> int:
+    longest = max((len(row[index]) for row in rows), default=0)
+    word = max(map(len, column.split()))
+    if not is_text:
+        return max(word, longest)
+    whole = max((len(part) for row in rows for part in row[index].split()), default=0)
+    return max(word, min(WORDY, longest), min(WHOLE, whole))
+
+
+def _show_sideways(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], winner: int) -> None:
+    heading = max(map(len, columns))
+    fits = max(1, (console().width - heading - 2) // (SIDEWAYS + 2))
+    for start in range(0, len(rows), fits):
+        piece = rows[start : start + fits]
+        made = _table(title if start == 0 else f"{title} (continued)")
+        made.show_header = False
+        made.add_column(min_width=heading)
+        for number in range(start, start + len(piece)):
+            style = "bold green" if number == winner else None
+            made.add_column(justify="right", overflow="fold", min_width=SIDEWAYS, max_width=SIDEWAYS, style=style)
+        for index, column in enumerate(columns):
+            made.add_row(escape(column), *(escape(row[index]) for row in piece))
+        console().print(made)
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1)
+    )
+
+
+LOG_WIDTH = 120
+"""Columns where there is no terminal: a log can be scrolled."""
+SIDEWAYS = 26
+"""Width of a value in a table on its side."""
 WORDY = 12
 """Columns of text keep at least this width; the rest of the line is theirs to share."""
 WHOLE = 26

@@ -178,12 +178,34 @@ def compare(
     experiment: Annotated[list[str] | None, typer.Option(help="MLflow experiment; may be repeated.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write the table here.")] = None,
     latex: Annotated[Path | None, typer.Option(help="Also write the table here.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write a page, plots and all tables into this folder.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
 ) -> None:
     """Compare arms on equal terms: same model, dataset and target."""
     from cli.compare import show_comparison
 
-    raise typer.Exit(show_comparison(run_ids or [], tracking_uri, experiment or [], csv, latex, as_json=json))
+    raise typer.Exit(show_comparison(run_ids or [], tracking_uri, experiment or [], csv, latex, out, as_json=json))
+
+
+ablate = typer.Typer(help="Run a study of many searches on equal terms.", no_args_is_help=True)
+app.add_typer(ablate, name="ablate", short_help="Run a study of many searches on equal terms.")
+_SHARED = tuple(name for name in RunConfig.model_fields if name not in ("proposer", "llm"))
+
+
+@ablate.command("llm", short_help="Which LLM proposes best, and is it better than classical search?")
+@options_of(RunConfig, *_SHARED)
+def ablate_llm(
+    llms: Annotated[str, typer.Option(help="Models to compare, separated by commas.")],
+    arms: Annotated[str, typer.Option(help="Classical arms beside them, separated by commas.")] = "rules,tpe",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each arm, from --seed on.")] = 5,
+    out: Annotated[Path, typer.Option(help="Folder for page, plots and tables.")] = Path("ablation-llm"),
+    config: Annotated[Path | None, typer.Option(help="YAML file with the same fields; the command line wins.")] = None,
+    **given: Any,
+) -> None:
+    """Search with every model and arm at the same budget of trials and MACs, several times, and compare."""
+    from cli.ablate import run_llm_ablation
+
+    raise typer.Exit(run_llm_ablation(load_config(config, given), llms, arms, seeds, out))
 
 
 @app.command(short_help="Bring MLflow up to a run's ledger.")

@@ -92,12 +92,17 @@ def check_resources(needs: Needs, cpus: float, gpus: float, where: str = "this m
 def ray_session(address: str | None, needs: Needs) -> Iterator[None]:
     """Connect to `address`, or start a private session whose files are removed when it ends.
 
+    Inside another such session it is that one: a study keeps one for all of its runs.
+
     Raises:
         ResourceError: the cluster is smaller than the run needs.
     """
     prepare_environment(local=address is None)
     import ray
 
+    if ray.is_initialized():
+        yield
+        return
     if address is not None:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         scratch = None

@@ -80,6 +80,8 @@ def _trial_record(run: Any) -> TrialRecord:
         proxy_accuracy=figures.real("proxy_accuracy"),
         wall_s=figures.real("wall_s"),
         error=tags.get("espalier.error"),
+        started_ms=run.info.start_time,
+        ended_ms=run.info.end_time,
     )
 
 
@@ -120,9 +122,16 @@ def _run_record(run: Any, experiment: str, trials: tuple[TrialRecord, ...]) -> R
         input_tokens=figures.whole("llm_input_tokens", unless="llm_calls_without_usage"),
         output_tokens=figures.whole("llm_output_tokens", unless="llm_calls_without_usage"),
         cost_usd=figures.real("llm_cost_usd", unless="llm_calls_without_cost"),
+        **{name: figures.whole(name) for name in _QUALITIES},
         config=dict(run.data.params),
         trials=trials,
     )
+
+
+_QUALITIES = (
+    *("llm_answers", "llm_valid", "llm_parse_errors", "llm_schema_errors", "llm_out_of_range"),
+    *("llm_strategies", "llm_repeated", "llm_incoherent"),
+)
 
 
 def _over(run: Any) -> bool:

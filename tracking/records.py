@@ -20,6 +20,7 @@ class TrialRecord:
         proxy_accuracy: last score on the holdout, a fraction of one.
         wall_s: seconds from its start to its end.
         error: why it failed.
+        started_ms, ended_ms: milliseconds since the epoch.
     """
 
     trial: int
@@ -33,6 +34,8 @@ class TrialRecord:
     proxy_accuracy: float | None
     wall_s: float | None
     error: str | None
+    started_ms: int | None = None
+    ended_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,10 @@ class RunRecord:
         wall_s: seconds of the whole run.
         llm_calls, llm_invalid_answers: counts; ``input_tokens``, ``output_tokens``, ``cost_usd``: their sums, None
             when the vendor did not tell them for every call.
+        llm_answers, llm_valid: answers that came, and those that kept to the schema; ``llm_parse_errors``,
+            ``llm_schema_errors``, ``llm_out_of_range``: what was wrong with the others; ``llm_strategies``: strategies
+            in the valid ones, of which ``llm_repeated`` were given before and ``llm_incoherent`` contradict their
+            own rationale. None where it was not counted.
         config: the configuration as MLflow's parameters: dotted names, texts (long ones shortened).
         trials: those that began, by number.
     """
@@ -89,5 +96,13 @@ class RunRecord:
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost_usd: float | None = None
+    llm_answers: int | None = None
+    llm_valid: int | None = None
+    llm_parse_errors: int | None = None
+    llm_schema_errors: int | None = None
+    llm_out_of_range: int | None = None
+    llm_strategies: int | None = None
+    llm_repeated: int | None = None
+    llm_incoherent: int | None = None
     config: Mapping[str, str] | None = None
     trials: tuple[TrialRecord, ...] = ()

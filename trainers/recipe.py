@@ -88,6 +88,15 @@ class Recipe(_Fields):
     channels_last: bool = False
     compile: bool = False
 
+    def override(self, **given: Any) -> Self:
+        """This recipe with the values that are not None put in; a warm-up that is not given fits the epochs that are.
+
+        Raises RecipeError.
+        """
+        if given.get("epochs") is not None and given.get("warmup_epochs") is None:
+            given = {**given, "warmup_epochs": min(self.warmup_epochs, max(0, given["epochs"]) / 2)}
+        return super().override(**given)
+
     @model_validator(mode="after")
     def _warmup_ends(self) -> Self:
         if self.warmup_epochs >= self.epochs:

@@ -139,7 +139,7 @@ def test_arms_are_paired_by_seed() -> None:
         ((0.99,), Verdict.INCONCLUSIVE),
     ],
 )
-def test_a_verdict_needs_an_interval_without_zero(second: tuple[float, ...], verdict: Verdict) -> None:
+def test_a_verdict_needs_evidence(second: tuple[float, ...], verdict: Verdict) -> None:
     (pair,) = compare([*arm_runs("a", 0.9, 0.9, 0.9), *arm_runs("b", *second)]).pairs
     assert pair.verdict is verdict
 
@@ -163,9 +163,16 @@ def test_the_tables_of_a_mixed_lot() -> None:
     assert tables[2].rows == (("c-0", "it did not finish"),)
 
 
-def test_several_verdicts_say_that_they_are_not_corrected() -> None:
-    _, pairs = Comparison().tables([run("a"), run("b"), run("c")])
-    assert pairs.notes[1] == "There are 3 verdicts, not corrected for their number."
+def test_more_pairs_ask_for_stronger_evidence() -> None:
+    clear = [*arm_runs("a", 0.90, 0.91, 0.92), *arm_runs("b", 0.92, 0.925, 0.945)]
+    (alone,) = compare(clear).pairs
+    among = compare([*clear, *arm_runs("c", 0.9, 0.92, 0.91), *arm_runs("d", 0.91, 0.92, 0.9)])
+    (same,) = (pair for pair in among.pairs if (pair.first.label, pair.second.label) == ("a", "b"))
+    assert alone.p is not None
+    assert same.p is not None
+    assert alone.difference == same.difference
+    assert alone.p < 0.05 < same.p
+    assert (alone.verdict, same.verdict) == (Verdict.BETTER, Verdict.INCONCLUSIVE)
 
 
 def test_published_figures_say_whose_they_are() -> None:
@@ -176,5 +183,5 @@ def test_published_figures_say_whose_they_are() -> None:
 
 def test_an_unknown_study_is_told_with_those_there_are() -> None:
     assert isinstance(study_by_name("comparison"), Comparison)
-    with pytest.raises(UnknownStudyError, match="there are: comparison"):
+    with pytest.raises(UnknownStudyError, match="there are: comparison, llm"):
         study_by_name("comparisons")

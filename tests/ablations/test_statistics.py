@@ -1,13 +1,13 @@
-"""Means and intervals against textbook figures and scipy's own."""
+"""Means, intervals and p-values against textbook figures and scipy's own."""
 
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ablations.statistics import estimate
+from ablations.statistics import estimate, holm, p_of_mean_zero
 
 
 def test_an_interval_worked_by_hand() -> None:
@@ -38,3 +38,36 @@ def test_it_is_scipys_interval(values: list[float]) -> None:
         low, high = stats.t.interval(0.95, len(values) - 1, loc=sum(values) / len(values), scale=error)
         assert found.low == pytest.approx(low, abs=1e-6)
         assert found.high == pytest.approx(high, abs=1e-6)
+
+
+@settings(deadline=None)  # scipy's first call loads half of it
+@given(st.lists(st.integers(-9999, 9999).map(lambda n: n / 10_000), min_size=2, max_size=12, unique=True))
+def test_a_paired_p_value_is_scipys(differences: list[float]) -> None:
+    assert p_of_mean_zero(differences) == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, abs=1e-9)
+
+
+@pytest.mark.parametrize(("differences", "p"), [([], None), ([0.1], None), ([0.0, 0.0], 1.0), ([0.1, 0.1, 0.1], 0.0)])
+def test_differences_without_a_spread(differences: list[float], p: float | None) -> None:
+    assert p_of_mean_zero(differences) == p
+
+
+def test_equal_differences_of_rounded_accuracies_have_no_spread() -> None:
+    assert p_of_mean_zero([0.8 - 0.9, 0.81 - 0.91, 0.82 - 0.92]) == 0.0
+
+
+def test_holm_worked_by_hand() -> None:
+    # ordered: 0.01·3 = 0.03, 0.03·2 = 0.06, 0.04·1 = 0.04 raised to the 0.06 before it
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, None, 0.9]) == [1.0, None, 1.0]
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), max_size=10))
+def test_holm_never_makes_a_verdict_easier(p_values: list[float]) -> None:
+    adjusted = holm(list(p_values))
+    for p, raised in zip(p_values, adjusted, strict=True):
+        assert raised is not None
+        assert p <= raised <= 1
+    assert sorted(range(len(p_values)), key=lambda i: (p_values[i], i)) == sorted(
+        range(len(p_values)), key=lambda i: (adjusted[i] or 0.0, p_values[i], i)
+    )

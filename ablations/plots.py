@@ -1,0 +1,137 @@
+"""The plots of a study: arms by colour, one panel a cell."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from ablations.arms import Arms, Cell, Standing
+from ablations.progress import band, gain_over_start
+from ablations.statistics import estimate
+from search.formats import macs_text
+from tracking.records import RunRecord
+
+INK = "#1f2933"
+GRID = "#e2e8f0"
+BASE = "#b7791f"
+# Okabe and Ito's palette, which readers of all kinds of colour vision can tell apart, and then again with other marks.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
+MARKS = ("o", "s", "^", "D")
+
+Draw = Callable[[Axes, Sequence[Standing]], None]
+
+
+def draw_plots(arms: Arms, folder: Path) -> tuple[tuple[str, Path], ...]:
+    """Write every plot that the runs have figures for; returns captions and files."""
+    wanted: tuple[tuple[str, str, Draw], ...] = (
+        ("best_so_far.png", "Best holdout score so far: mean of the seeds and 95 % band", _draw_curves),
+        ("pareto.png", "Test accuracy of the winners against their MACs; bars are 95 % intervals", _draw_pareto),
+        ("revisions.png", "Proposals outside the band, a run: mean and 95 % interval", _draw_revisions),
+        ("cost_gain.png", "Gain of the best holdout score over the common start, against cost", _draw_cost),
+    )
+    made = []
+    cells = list(dict.fromkeys(standing.cell for standing in arms.standings))
+    for name, caption, draw in wanted:
+        figure, panels = plt.subplots(
+            1, len(cells), figsize=(1.2 + 6.2 * len(cells), 4.4), layout="constrained", facecolor="white", squeeze=False
+        )
+        for axes, cell in zip(panels[0], cells, strict=True):
+            draw(axes, [standing for standing in arms.standings if standing.cell == cell])
+            _finish(axes, cell)
+        if any(axes.has_data() for axes in panels[0]):
+            figure.savefig(folder / name, dpi=130)
+            made.append((caption, folder / name))
+        plt.close(figure)
+    return tuple(made)
+
+
+def _draw_curves(axes: Axes, standings: Sequence[Standing]) -> None:
+    for number, standing in enumerate(_by_name(standings)):
+        points = [(trial, mean) for trial, mean in enumerate(band(standing.runs)) if mean is not None]
+        if not points:
+            continue
+        trials = [trial for trial, _ in points]
+        axes.plot(trials, [mean.mean for _, mean in points], color=_colour(number), label=standing.arm.label, lw=1.6)
+        if all(mean.low is not None for _, mean in points):
+            low, high = [mean.low for _, mean in points], [mean.high for _, mean in points]
+            axes.fill_between(trials, low, high, color=_colour(number), alpha=0.12, lw=0)  # type: ignore[arg-type]
+    axes.set_xlabel("trial")
+    axes.set_ylabel("best holdout accuracy so far")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+
+
+def _draw_pareto(axes: Axes, standings: Sequence[Standing]) -> None:
+    for number, standing in enumerate(_by_name(standings)):
+        _cross(axes, number, standing, lambda run: run.winner_macs, lambda run: run.accuracy)
+    base = estimate(run.baseline_accuracy for standing in standings for run in standing.runs)
+    if base is not None:
+        axes.axhline(base.mean, color=BASE, lw=1, ls="--", label="base model")
+    axes.axvline(standings[0].cell.target_macs, color=INK, lw=0.8, ls=":", label="target")
+    axes.set_xlabel("MACs of the winner")
+    axes.set_ylabel("test accuracy")
+    axes.xaxis.set_major_formatter(lambda value, _: macs_text(int(value)))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+
+
+def _draw_revisions(axes: Axes, standings: Sequence[Standing]) -> None:
+    shown = _by_name(standings)
+    means = [standing.mean("revisions") for standing in shown]
+    for number, mean in enumerate(means):
+        if mean is not None:
+            axes.barh(number, mean.mean, xerr=mean.half_width, color=_colour(number), height=0.6, ecolor=INK)
+    axes.set_yticks(range(len(shown)), [standing.arm.label for standing in shown], fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlim(left=0)
+    axes.set_xlabel("revisions")
+
+
+def _draw_cost(axes: Axes, standings: Sequence[Standing]) -> None:
+    for number, standing in enumerate(_by_name(standings)):
+        _cross(axes, number, standing, lambda run: run.cost_usd if run.llm else 0.0, gain_over_start)
+    axes.axhline(0, color=INK, lw=0.8, ls=":")
+    axes.set_xlabel("cost of the LLM's calls, $ a run")
+    axes.set_ylabel("gain over the common start, points")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:+.1f}")
+
+
+def _cross(
+    axes: Axes,
+    number: int,
+    standing: Standing,
+    across: Callable[[RunRecord], float | None],
+    up: Callable[[RunRecord], float | None],
+) -> None:
+    """An arm's mean with its intervals in both directions."""
+    x, y = estimate(across(run) for run in standing.runs), estimate(up(run) for run in standing.runs)
+    if x is None or y is None:
+        return
+    axes.errorbar(
+        [x.mean], [y.mean], xerr=x.half_width, yerr=y.half_width, color=_colour(number), label=standing.arm.label,
+        marker=MARKS[number // len(PALETTE) % len(MARKS)], markersize=7, capsize=3, lw=1, ls="none",
+    )  # fmt: skip
+
+
+def _finish(axes: Axes, cell: Cell) -> None:
+    title = f"{cell.model} on {cell.dataset}, {macs_text(cell.target_macs)}"
+    axes.set_title(title, loc="left", fontsize=11, color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color=GRID, lw=0.8)
+    axes.set_axisbelow(True)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=8)
+
+
+def _by_name(standings: Sequence[Standing]) -> list[Standing]:
+    """Colours follow the arms' names, so that an arm has the same one in every plot and cell."""
+    return sorted(standings, key=lambda standing: standing.arm.label)
+
+
+def _colour(number: int) -> str:
+    return PALETTE[number % len(PALETTE)]

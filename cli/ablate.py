@@ -1,0 +1,77 @@
+"""The verb `ablate llm`: every arm with every seed on equal terms, then the tables, the plots and the page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ablations.llm_selection import LlmSelection
+from ablations.outputs import write_outputs
+from ablations.schedule import earlier_run, schedule
+from cli.compare import default_uri, show_tables
+from cli.console import say
+from cli.search import INTERRUPTED, go_on, start
+from search.cluster import ray_session
+from search.config import RunConfig
+from search.errors import ConfigError
+from search.preparation import Prepared, prepare
+from tracking.reading import read_runs
+
+
+def run_llm_ablation(config: RunConfig, llms: str, arms: str, seeds: int, out: Path) -> int:
+    """Run what is missing, then tell; returns the exit code. The same command again goes on where it was left.
+
+    Raises:
+        ConfigError, and whatever preparing an arm raises: every arm is checked before the first is run.
+    """
+    runs = schedule(config, _listed("--llms", llms), _names(arms), seeds)
+    if not config.mlflow:
+        raise ConfigError("--no-mlflow cannot be used here: the study reads its runs back from MLflow.")
+    needs = _check(runs[: len(runs) // seeds]).needs
+    with ray_session(config.ray_address, needs):
+        done = _run_all(runs)
+    if done is None:
+        say("The study is not complete. Go on with the same command: runs that are there are not run again.")
+        return INTERRUPTED
+    study = LlmSelection()
+    uri = config.tracking_uri or default_uri(config.runs)
+    records = read_runs(uri, run_ids=done)
+    show_tables(study.tables(records))
+    say(f"page     {write_outputs(study, records, out)}")
+    return 0
+
+
+def _check(arms: Sequence[RunConfig]) -> Prepared:
+    """Prepare every arm once: a missing key or a bad name is found now and not after hours."""
+    for config in arms:
+        prepared = prepare(config)
+        if prepared.client is not None:
+            prepared.client.close()
+    return prepared
+
+
+def _run_all(runs: Sequence[RunConfig]) -> tuple[str, ...] | None:
+    """Ids of all runs; None when the user interrupted one."""
+    done = []
+    for number, config in enumerate(runs, start=1):
+        earlier = earlier_run(config)
+        say(f"\n[{number} of {len(runs)}] {config.llm or config.arm}, seed {config.seed}", style="bold")
+        if earlier is not None and earlier[1]:
+            say(f"done before: {earlier[0].run_id}")
+        else:
+            code = start(config) if earlier is None else go_on(earlier[0].run_id, config.runs, repair=False)
+            if code == INTERRUPTED:
+                return None
+            earlier = earlier_run(config)
+        assert earlier is not None, "a run that ended well is in its folder"
+        done.append(earlier[0].run_id)
+    return tuple(done)
+
+
+def _listed(option: str, text: str) -> tuple[str, ...]:
+    names = _names(text)
+    if not names:
+        raise ConfigError(f"{option} is empty: name at least one model, as in {option} claude-sonnet-4-5,gpt-4.")
+    return names
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
