@@ -6,6 +6,12 @@ from trainers.errors import RecipeError
 from trainers.recipe import OptimizerName, ProxyRecipe, Recipe
 
 
+@pytest.mark.parametrize(("epochs", "warmup"), [(1, 0.5), (3, 1.5), (30, 2.0)])
+def test_a_warm_up_that_is_not_given_fits_the_epochs_that_are(epochs: int, warmup: float) -> None:
+    recipe = Recipe(epochs=20, warmup_epochs=2).override(epochs=epochs)
+    assert (recipe.epochs, recipe.warmup_epochs) == (epochs, warmup)
+
+
 def test_override_leaves_out_what_was_not_given() -> None:
     recipe = Recipe(lr=0.1, epochs=7).override(lr=0.2, epochs=None, optimizer="adamw")
     assert (recipe.lr, recipe.epochs, recipe.optimizer) == (0.2, 7, OptimizerName.ADAMW)
