@@ -15,7 +15,7 @@ from search.summary import Summary
 from tracking.events import RunStatus
 from tracking.ledger import Ledger
 from tracking.mlflow_view import MlflowMirror
-from tracking.payloads import RunEnded, RunStarted, payloads_of
+from tracking.payloads import LlmCall, RunEnded, RunStarted, payloads_of
 from tracking.reader import read_ledger
 from tracking.repair import repair as repair_ledger
 from tracking.runs import RunDir, RunDirs
@@ -53,7 +53,7 @@ def go_on(asked: str, runs: Path, *, repair: bool) -> int:
     config = make_config(started[0].config)
     say(f"resuming {folder.run_id} after event {events[-1].seq}")
     with Ledger.open(folder.ledger) as ledger:
-        return _execute(prepare(config), folder, ledger)
+        return _execute(prepare(config, earlier=payloads_of(events, LlmCall)), folder, ledger)
 
 
 def _execute(prepared: Prepared, folder: RunDir, ledger: Ledger) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tracking.events import Event, RunStatus, SplitName, Subject, TrialState
 from tracking.ledger import Ledger
 from tracking.payloads import (
+    AnswerQuality,
     BaseReady,
     Decision,
     Evaluated,
@@ -32,6 +33,7 @@ from tracking.payloads import (
 from tracking.runs import RunDir, RunDirs
 
 START = datetime(2026, 11, 21, 10, 42, 33, 125000, tzinfo=UTC)
+QUALITY = tuple(name for name in AnswerQuality.model_fields if name != "contradictions")
 STRATEGY = StrategyRecord(ratios=(0.25, 0.5), importance="magnitude", round_to=1, ranking="joint")
 
 
@@ -114,6 +116,7 @@ def llm_call(call: int = 0, *, cost_usd: float | None = 0.01, text: str | None =
         cost_usd=cost_usd,
         attempts=1,
         stop_reason="end",
+        quality=AnswerQuality.model_validate(dict.fromkeys(QUALITY, 1)),
     )
 
 
