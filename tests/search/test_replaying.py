@@ -65,5 +65,3 @@ def test_a_run_without_calls_is_refused(tmp_path: Path) -> None:
         ledger.record(run_started(folder.run_id))
     with pytest.raises(ConfigError, match="holds no call of an LLM"):
         load_config(None, {"llm": "replay:latest", "runs": str(tmp_path)})
-
-
