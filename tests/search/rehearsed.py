@@ -52,6 +52,7 @@ def rehearse(
     *,
     trials: int = TRIALS,
     per_call: int = 1,
+    max_tokens: int = 4000,
     oldest_first: bool = False,
     stop_at: int = 0,
 ) -> Rehearsed:
@@ -63,7 +64,7 @@ def rehearse(
     space = support.space()
     path = folder / "ledger.jsonl"
     with Ledger.open(path) if path.exists() else Ledger.create(path) as ledger:
-        settings = CallSettings(per_call=per_call, trials=trials)
+        settings = CallSettings(per_call, max_tokens, trials=trials)
         proposer = LLMProposer(space, client, CallBook(ledger, space).record, settings)
         session = support.session(ledger, proposer, space, trials=trials, window=3)
         try:
