@@ -22,6 +22,8 @@ from tests.search.rehearsed import rehearse
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).resolve().parents[2]
+SYSTEM = "You prune vision models."
+PROMPTS = ("Choose keep ratios.", "Propose a strategy.", "Which layers?", "Answer in JSON.")
 RUNNING = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
 
 
@@ -62,30 +64,36 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def completion(served: Served) -> Completion:
-    request = Request.ask("Choose keep ratios.", system="You prune vision models.", schema=SCHEMA, max_tokens=48)
+def completions(served: Served) -> list[Completion]:
     with connect(served.name, env={}) as client:
-        return client.complete(request)
+        return [client.complete(Request.ask(text, system=SYSTEM, schema=SCHEMA, max_tokens=96)) for text in PROMPTS]
 
 
-def test_nonsense_is_classified_and_never_replaced(completion: Completion) -> None:
-    assert completion.outcome in (Outcome.INVALID, Outcome.TRUNCATED)
-    assert completion.value is None
-    assert completion.text
-    assert completion.validation_error
-    quality = quality_of(completion)
-    assert quality.answers == completion.attempts
-    assert quality.valid == quality.faults == 0
+@pytest.fixture
+def completion(completions: list[Completion]) -> Completion:
+    return completions[0]
+
+
+def test_nonsense_is_classified_and_never_replaced(completions: list[Completion]) -> None:
+    assert {each.outcome for each in completions} <= {Outcome.INVALID, Outcome.TRUNCATED}
+    assert Outcome.INVALID in {each.outcome for each in completions}
+    for each in completions:
+        assert each.value is None
+        assert each.text
+        assert each.validation_error
+        quality = quality_of(each)
+        assert quality.answers == each.attempts
+        assert quality.valid == quality.faults == 0
 
 
 def test_tokens_are_those_of_the_tokenizer(completion: Completion) -> None:
     """It has one token for each byte, so the first prompt can be counted by hand."""
     first = completion.trail[0].usage
     assert first is not None
-    texts = ("You prune vision models.", "Choose keep ratios.")
+    texts = (SYSTEM, PROMPTS[0])
     marks = 2 * len(texts) + 1  # one before and one after each message, and the assistant's
     assert first.input_tokens == sum(map(len, texts)) + marks
-    assert 1 <= first.output_tokens <= 48
+    assert 1 <= first.output_tokens <= 96
     assert completion.cost_usd == 0.0
 
 

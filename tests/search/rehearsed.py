@@ -69,7 +69,7 @@ def rehearse(
         session = support.session(ledger, proposer, space, trials=trials, window=3)
         try:
             session.restore(ledger.events)
-            _play(session, oldest_first=oldest_first, stop_at=stop_at)
+            play(session, oldest_first=oldest_first, stop_at=stop_at)
         finally:
             proposer.close()
         best = session.history.best()
@@ -83,7 +83,8 @@ def score(spec: TrialSpec) -> float:
     return int.from_bytes(hashlib.sha256(repr(spec.allocation).encode()).digest()[:2], "big") / 65536
 
 
-def _play(session: SearchSession, *, oldest_first: bool, stop_at: int) -> None:
+def play(session: SearchSession, *, oldest_first: bool = False, stop_at: int = 0) -> None:
+    """Run the session's trials, as Tune and its actors would, to its end."""
     running: list[TrialSpec] = []
     deadline = time.monotonic() + PATIENCE_S
     while True:
