@@ -11,7 +11,7 @@ from search.formats import macs_text, share_text
 from search.preparation import Prepared, prepare
 from search.report import trial_rows
 from search.run import Outcome, Run
-from search.summary import Summary
+from search.summary import LlmSummary, Summary
 from tracking.events import RunStatus
 from tracking.ledger import Ledger
 from tracking.mlflow_view import MlflowMirror
@@ -86,6 +86,8 @@ def _show_result(outcome: Outcome, folder: RunDir, ledger: Ledger, config: RunCo
     _show_trials(ledger)
     if summary.baseline and summary.winner:
         _show_models(summary)
+    if summary.llm_use:
+        _say_use(summary.llm_use)
     say(f"summary  {folder.summary}")
     say(f"report   {folder.report}")
     if summary.winner and summary.winner.accuracy is not None:
@@ -96,6 +98,15 @@ def _show_result(outcome: Outcome, folder: RunDir, ledger: Ledger, config: RunCo
     if not outcome.in_sync:
         say(f"MLflow does not hold all of this run ({outcome.sync_reason}). Catch up with:")
         say(f"  python launch.py sync {folder.run_id}{_runs_option(config)}")
+
+
+def _say_use(use: LlmSummary) -> None:
+    read, wrote = use.input_tokens, use.output_tokens
+    tokens = "tokens not told" if read is None or wrote is None else f"{read:,} tokens read, {wrote:,} written"
+    cost = "cost not known" if use.cost_usd is None else f"${use.cost_usd:.4f}"
+    wrong = ("parse_errors", "schema_errors", "out_of_range", "duplicates", "incoherent")
+    told = [f"{use.quality[name]} {name.replace('_', ' ')}" for name in wrong if use.quality and use.quality[name]]
+    say(f"LLM      {use.calls} calls: {', '.join([tokens, cost, *told])}")
 
 
 def _show_trials(ledger: Ledger) -> None:
