@@ -66,6 +66,14 @@ def test_a_rationale_against_its_numbers_is_told(ledger: Ledger) -> None:
     assert quality.contradictions == ("it says 0.9 for set 0, and the ratio is 0.2",)
 
 
+def test_an_arm_may_read_its_answers_in_its_own_way(ledger: Ledger) -> None:
+    book = CallBook(ledger, support.space(), lambda value, request: [(support.strategy(value["ratio"]), "mine")])
+    book.record(0, REQUEST, Completion(Outcome.ANSWERED, "m", value={"ratio": 0.3}))
+    (call,) = payloads_of(ledger.events, LlmCall)
+    assert call.quality is not None
+    assert (call.quality.strategies, call.quality.repeated) == (1, 0)
+
+
 def test_what_a_model_got_wrong_and_what_the_server_did(ledger: Ledger) -> None:
     trail = (
         Attempt("timeout", Rung.NATIVE),
