@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from llm_clients.redaction import redact
 from search.budget import parse_band
 from search.errors import ConfigError
 from search.replaying import repeated_fields
@@ -109,6 +110,12 @@ class RunConfig(BaseModel):
                 "into the ledger. Leave it out of the address; PostgreSQL reads PGPASSWORD or ~/.pgpass, an MLflow "
                 "server MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
             )
+        for option, address in (("--llm", self.llm), ("--llm-base-url", self.llm_base_url)):
+            if address is not None and "://" in address and redact(address) != address:
+                raise ConfigError(
+                    f"{option} {redact(address)} holds a password or a key, and the configuration goes into the "
+                    "ledger. Leave it out of the address and set the key's variable instead, as VLLM_API_KEY."
+                )
         if not self.mlflow and self.tracking_uri is not None:
             raise ConfigError(
                 f"--no-mlflow and --tracking-uri {self.tracking_uri} contradict each other: leave one of them out."

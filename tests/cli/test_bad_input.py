@@ -47,6 +47,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("--llm vllm:x@http://127.0.0.1:1/v1 --max-cost 0", ("max_cost", "'0'", "greater than 0")),
         ("--llm vllm:x@http://127.0.0.1:1/v1 --max-tokens-total some", ("max_tokens_total", "'some'")),
         ("--llm vllm:x@http://127.0.0.1:1/v1 --prices none.json", ("none.json",)),
+        ("--llm vllm:x@http://me:hunter2hunter2@127.0.0.1:1/v1", ("holds a password", "VLLM_API_KEY", "redacted")),
+        ("--llm gpt-4 --llm-base-url http://me:hunter2hunter2@127.0.0.1:1/v1", ("holds a password",)),
         ("--llm replay:none", ("'none'", "no runs")),
         ("--workers 999", ("--workers 999", "--workers")),
         ("--finetune-workers 999", ("--finetune-workers 999",)),
