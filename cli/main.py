@@ -221,6 +221,21 @@ def sync(
     raise typer.Exit(run_sync(run, runs, tracking_uri, experiment))
 
 
+@app.command(short_help="Is everything there: keys, endpoints, Ray, MLflow, disk, machine.")
+def doctor(
+    llm: Annotated[list[str] | None, typer.Option(help="Model to ask one small question; may be repeated.")] = None,
+    llm_base_url: Annotated[str | None, typer.Option(help="Another server that speaks the same wire format.")] = None,
+    runs: RunsOption = Path("runs"),
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow's store; default: mlflow.db here.")] = None,
+    ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: a private session.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Check before anything is spent, and say what to do. Exit code 2 when something failed."""
+    from cli.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(llm or [], llm_base_url, runs, tracking_uri, ray_address, as_json=json))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code: 0 done, 2 bad input, 130 interrupted, 1 a fault of ours."""
     # fvcore traces through torch.jit, which torch now calls deprecated: nothing that a user could act on.

@@ -11,11 +11,11 @@ from search.formats import macs_text, share_text
 from search.preparation import Prepared, prepare
 from search.report import trial_rows
 from search.run import Outcome, Run
-from search.summary import Summary
+from search.summary import LlmSummary, Summary
 from tracking.events import RunStatus
 from tracking.ledger import Ledger
 from tracking.mlflow_view import MlflowMirror
-from tracking.payloads import RunEnded, RunStarted, payloads_of
+from tracking.payloads import LlmCall, RunEnded, RunStarted, payloads_of
 from tracking.reader import read_ledger
 from tracking.repair import repair as repair_ledger
 from tracking.runs import RunDir, RunDirs
@@ -53,7 +53,7 @@ def go_on(asked: str, runs: Path, *, repair: bool) -> int:
     config = make_config(started[0].config)
     say(f"resuming {folder.run_id} after event {events[-1].seq}")
     with Ledger.open(folder.ledger) as ledger:
-        return _execute(prepare(config), folder, ledger)
+        return _execute(prepare(config, earlier=payloads_of(events, LlmCall)), folder, ledger)
 
 
 def _execute(prepared: Prepared, folder: RunDir, ledger: Ledger) -> int:
@@ -86,6 +86,8 @@ def _show_result(outcome: Outcome, folder: RunDir, ledger: Ledger, config: RunCo
     _show_trials(ledger)
     if summary.baseline and summary.winner:
         _show_models(summary)
+    if summary.llm_use:
+        _say_use(summary.llm_use)
     say(f"summary  {folder.summary}")
     say(f"report   {folder.report}")
     if summary.winner and summary.winner.accuracy is not None:
@@ -96,6 +98,15 @@ def _show_result(outcome: Outcome, folder: RunDir, ledger: Ledger, config: RunCo
     if not outcome.in_sync:
         say(f"MLflow does not hold all of this run ({outcome.sync_reason}). Catch up with:")
         say(f"  python launch.py sync {folder.run_id}{_runs_option(config)}")
+
+
+def _say_use(use: LlmSummary) -> None:
+    read, wrote = use.input_tokens, use.output_tokens
+    tokens = "tokens not told" if read is None or wrote is None else f"{read:,} tokens read, {wrote:,} written"
+    cost = "cost not known" if use.cost_usd is None else f"${use.cost_usd:.4f}"
+    wrong = ("parse_errors", "schema_errors", "out_of_range", "duplicates", "incoherent")
+    told = [f"{use.quality[name]} {name.replace('_', ' ')}" for name in wrong if use.quality and use.quality[name]]
+    say(f"LLM      {use.calls} calls: {', '.join([tokens, cost, *told])}")
 
 
 def _show_trials(ledger: Ledger) -> None:

@@ -54,8 +54,18 @@ class Budget:
     a margin for the vendor's own framing, and all of `max_tokens`.
     """
 
-    def __init__(self, *, max_cost_usd: float | None = None, max_tokens: int | None = None) -> None:
-        """Raises LLMConfigurationError for a limit that is not positive."""
+    def __init__(
+        self,
+        *,
+        max_cost_usd: float | None = None,
+        max_tokens: int | None = None,
+        spent_usd: float = 0.0,
+        spent_tokens: int = 0,
+    ) -> None:
+        """`spent_*`: what earlier sessions of the same run have used up already.
+
+        Raises LLMConfigurationError for a limit that is not positive.
+        """
         for name, limit in (("--max-cost", max_cost_usd), ("--max-tokens-total", max_tokens)):
             if limit is not None and not limit > 0:
                 raise LLMConfigurationError(f"{name} must be positive, not {limit}")
@@ -63,8 +73,8 @@ class Budget:
         self.max_tokens = max_tokens
         self._lock = threading.Lock()
         self._holds: list[Hold] = []
-        self._tokens = 0
-        self._cost = 0.0
+        self._tokens = spent_tokens
+        self._cost = spent_usd
         self._unsettled: list[Hold] = []
 
     def require_price(self, model: str, price: Price | None) -> None:

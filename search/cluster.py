@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from llm_clients.registry import KEY_VARIABLES
 from search.errors import ResourceError
 
 _ENVIRONMENT = {
@@ -111,14 +112,15 @@ def ray_session(address: str | None, needs: Needs) -> Iterator[None]:
         check_resources(needs, cpus, gpus)
         # Unix socket paths may have 107 characters: the folder must be short.
         scratch = Path(tempfile.mkdtemp(prefix="espalier-", dir=tempfile.gettempdir()))
-        ray.init(
-            num_cpus=cpus,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            object_store_memory=OBJECT_STORE_BYTES,
-            _temp_dir=str(scratch),
-        )
+        with _keys_put_away():
+            ray.init(
+                num_cpus=cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _temp_dir=str(scratch),
+            )
     try:
         total = ray.cluster_resources()
         check_resources(needs, total.get("CPU", 0), total.get("GPU", 0), "the Ray cluster")
@@ -127,6 +129,16 @@ def ray_session(address: str | None, needs: Needs) -> Iterator[None]:
         ray.shutdown()
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _keys_put_away() -> Iterator[None]:
+    """Ray's processes inherit this one's environment, and none of them has any use for the key of an LLM."""
+    keys = {name: os.environ.pop(name) for name in KEY_VARIABLES if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(keys)
 
 
 def _usable_cpus() -> int:

@@ -8,8 +8,10 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from llm_clients.redaction import redact
 from search.budget import parse_band
 from search.errors import ConfigError
+from search.replaying import repeated_fields
 from tracking.uris import without_password
 
 
@@ -37,11 +39,16 @@ class RunConfig(BaseModel):
     projection: bool = _option("Budget", "put each proposal on the budget, or turn back those that miss the band", True)
 
     proposer: str | None = _option("Proposer", "rules, random, tpe or llm; default: rules, or llm if a model is named")
-    llm: str | None = _option("Proposer", "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, scripted:FILE")
+    llm: str | None = _option(
+        "Proposer", "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, vllm:…, scripted:FILE, replay:RUN"
+    )
     llm_temperature: float | None = _option("Proposer", "sent where the model takes one", ge=0, le=2)
     llm_max_tokens: int = _option("Proposer", "most output tokens of a call", 4000, ge=64)
     llm_base_url: str | None = _option("Proposer", "another server that speaks the same wire format")
     llm_per_call: int = _option("Proposer", "strategies asked for in a call", 4, ge=1, le=32)
+    max_cost: float | None = _option("Proposer", "US dollars that the LLM may cost in all; needs its price", gt=0)
+    max_tokens_total: int | None = _option("Proposer", "tokens that the LLM may read and write in all", ge=1)
+    prices: Path | None = _option("Proposer", "price file laid over the one that ships with Espalier")
     max_revisions: int = _option("Proposer", "misses of the band before giving up, without projection", 100, ge=1)
 
     trials: int = _option("Search", "trials in all", 16, ge=1)
@@ -103,6 +110,12 @@ class RunConfig(BaseModel):
                 "into the ledger. Leave it out of the address; PostgreSQL reads PGPASSWORD or ~/.pgpass, an MLflow "
                 "server MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
             )
+        for option, address in (("--llm", self.llm), ("--llm-base-url", self.llm_base_url)):
+            if address is not None and "://" in address and redact(address) != address:
+                raise ConfigError(
+                    f"{option} {redact(address)} holds a password or a key, and the configuration goes into the "
+                    "ledger. Leave it out of the address and set the key's variable instead, as VLLM_API_KEY."
+                )
         if not self.mlflow and self.tracking_uri is not None:
             raise ConfigError(
                 f"--no-mlflow and --tracking-uri {self.tracking_uri} contradict each other: leave one of them out."
@@ -123,12 +136,14 @@ class RunConfig(BaseModel):
 def load_config(path: Path | None, given: Mapping[str, Any]) -> RunConfig:
     """The configuration of a YAML file, or the defaults, overridden by what was given on the command line.
 
+    With `--llm replay:RUN`, the defaults are that run's own.
+
     Raises:
         ConfigError: the file cannot be read, or a field is unknown, malformed, or contradicts another.
     """
     fields = dict(_read_yaml(path)) if path is not None else {}
     fields |= {name: value for name, value in given.items() if value is not None}
-    return make_config(fields)
+    return make_config(repeated_fields(fields))
 
 
 def make_config(fields: Mapping[str, Any]) -> RunConfig:

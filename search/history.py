@@ -85,6 +85,15 @@ class History:
         """What the proposer of the next trial may read."""
         return self.before(len(self))
 
+    def as_of(self, trial: int) -> "History":
+        """What was known to whoever decided about `trial`: later trials are not there, unreadable ones still run."""
+        view = History(self.window)
+        for spec in self._specs[:trial]:
+            view.add(spec)
+        for _, result in self.before(trial):
+            view.end(result)
+        return view
+
     def best(self) -> tuple[TrialSpec, TrialResult] | None:
         """The completed trial with the highest accuracy; ties go to fewer MACs, then to the earlier trial."""
         return best_of(self.ended)

@@ -1,11 +1,14 @@
 """All that can be checked before anything costs time or money, and what those checks leave ready."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import environ
 
+from llm_clients.budget import Budget as LLMBudget
 from llm_clients.client import LLMClient
+from llm_clients.prices import load_prices
 from llm_clients.registry import connect
+from llm_clients.terms import Terms
 from pruning.errors import InfeasibleTargetError
 from pruning.importance.registry import importance
 from pruning.models import ModelSpec, create_model
@@ -19,6 +22,8 @@ from search.errors import ConfigError
 from search.profile import Profile, profile_plan
 from search.proposers.base import SearchSpace
 from search.proposers.registry import check_proposer
+from search.replaying import recorded_calls
+from tracking.payloads import LlmCall
 from tracking.uris import absolute_uri
 from trainers.datasets.base import Dataset
 from trainers.datasets.registry import dataset
@@ -62,8 +67,8 @@ class Prepared:
         return self.config.window or max(4, 2 * self.needs.trial_workers)
 
 
-def prepare(config: RunConfig, environment: Mapping[str, str] = environ) -> Prepared:
-    """Check everything that can be checked at once.
+def prepare(config: RunConfig, environment: Mapping[str, str] = environ, earlier: Sequence[LlmCall] = ()) -> Prepared:
+    """Check everything that can be checked at once. `earlier`: the LLM calls of a run that is resumed.
 
     Raises:
         ConfigError, ResourceError, and the errors of the rooms that own what is wrong: unknown model, dataset,
@@ -91,7 +96,7 @@ def prepare(config: RunConfig, environment: Mapping[str, str] = environ) -> Prep
         proxy_recipe=proxy_recipe(config.dataset),
         recipe=finetune_recipe(config.dataset).override(**config.finetune_changes()),
         needs=needs,
-        client=_client(config, environment),
+        client=_client(config, environment, earlier),
     )
 
 
@@ -152,7 +157,25 @@ def resolve_needs(config: RunConfig) -> Needs:
     return needs
 
 
-def _client(config: RunConfig, environment: Mapping[str, str]) -> LLMClient | None:
+def _client(config: RunConfig, environment: Mapping[str, str], earlier: Sequence[LlmCall]) -> LLMClient | None:
     if config.llm is None:
         return None
-    return connect(config.llm, base_url=config.llm_base_url, env=environment)
+    return connect(
+        config.llm,
+        base_url=config.llm_base_url,
+        env=environment,
+        terms=Terms(budget=_llm_budget(config, earlier)),
+        prices=load_prices(config.prices),
+        recorded=recorded_calls(config.llm, config.runs, earlier),
+    )
+
+
+def _llm_budget(config: RunConfig, earlier: Sequence[LlmCall]) -> LLMBudget:
+    """The limits on money and tokens; what the ledger of a resumed run holds as spent counts against them."""
+    usages = [call.usage for call in earlier if call.usage is not None]
+    return LLMBudget(
+        max_cost_usd=config.max_cost,
+        max_tokens=config.max_tokens_total,
+        spent_usd=sum(call.cost_usd or 0.0 for call in earlier),
+        spent_tokens=sum(usage.input_tokens + usage.output_tokens for usage in usages),
+    )

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 import torch
 from torch import Tensor
 
-from llm_clients.request import Completion, Request, call_record
 from pruning.checkpoint import load_pruned, save_pruned
 from pruning.counter import count_macs
 from pruning.importance.cache import cached_scores
 from pruning.selection import select
 from pruning.slicing import slice_model
 from search.base_model import obtain_base
+from search.calls import CallBook
 from search.cluster import ray_session
 from search.errors import SearchFailedError
 from search.halving import Halving
@@ -41,7 +41,6 @@ from tracking.payloads import (
     GroupShape,
     Interrupted,
     Latency,
-    LlmCall,
     Payload,
     PlanReady,
     Resumed,
@@ -141,7 +140,8 @@ class Run:
                 llm=config.llm,
                 seed=config.seed,
                 started_at=utc_now(),
-                config=config.model_dump(mode="json"),
+                # the window as it came out, so that a resume or a replay on another machine reads the same results
+                config=config.model_dump(mode="json") | {"window": self._prepared.window},
             )
         )
 
@@ -259,19 +259,18 @@ class Run:
             proposer.close()
         if session.interrupted:
             raise KeyboardInterrupt
+        failure = proposer.failure()
+        if failure is not None:
+            raise failure
         return self._choose(session, context)
 
     def _proposer(self) -> Proposer:
         prepared = self._prepared
         if prepared.client is None:
             return CLASSICAL[prepared.config.arm](prepared.space)
-        settings = CallSettings(
-            prepared.config.llm_per_call, prepared.config.llm_max_tokens, prepared.config.llm_temperature
-        )
-        return LLMProposer(prepared.space, prepared.client, self._record_call, settings)
-
-    def _record_call(self, call: int, request: Request, completion: Completion) -> None:
-        self._ledger.record(LlmCall.model_validate({"call": call, **call_record(request, completion)}))
+        config = prepared.config
+        settings = CallSettings(config.llm_per_call, config.llm_max_tokens, config.llm_temperature, config.trials)
+        return LLMProposer(prepared.space, prepared.client, CallBook(self._ledger, prepared.space).record, settings)
 
     def _choose(self, session: SearchSession, context: "TrialContext") -> Winner:
         """Cut the winner as its trial did, and name it once its checkpoint is there."""

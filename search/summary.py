@@ -11,6 +11,7 @@ from tracking.payloads import (
     BaseReady,
     Evaluated,
     FinetuneEnded,
+    LlmCall,
     Payload,
     PlanReady,
     Proposed,
@@ -20,7 +21,7 @@ from tracking.payloads import (
     Winner,
     payloads_of,
 )
-from tracking.totals import is_revision
+from tracking.totals import QUALITIES, is_revision
 
 SCHEMA = 1
 _P = TypeVar("_P", bound=Payload)
@@ -60,6 +61,20 @@ class TrialCounts(_Part):
     failed: int
 
 
+class LlmSummary(_Part):
+    """What an LLM was asked, what it cost, and how well it kept to what it was asked for; docs/ledger.md explains.
+
+    Tokens, cost and the counts of quality are None when one call's are not known: sums leave nothing out in silence.
+    """
+
+    calls: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    latency_s: float
+    quality: dict[str, int] | None
+
+
 class MlflowIds(_Part):
     """Where MLflow holds the run; ids are None when it could not be reached."""
 
@@ -89,6 +104,7 @@ class Summary(_Part):
     revisions: int
     wall_s: float
     mlflow: MlflowIds | None
+    llm_use: LlmSummary | None = None
 
     def write(self, path: Path) -> None:
         """Write it as JSON, replacing an earlier one whole."""
@@ -125,6 +141,7 @@ def summarise(events: Sequence[Event], mlflow: MlflowIds | None = None) -> Summa
         revisions=count_revisions(events),
         wall_s=round(ended.wall_s, 3) if ended else 0.0,
         mlflow=mlflow,
+        llm_use=_llm_use(payloads_of(events, LlmCall)),
     )
 
 
@@ -165,6 +182,25 @@ def _trials(events: Sequence[Event]) -> TrialCounts:
         completed=states.count(TrialState.COMPLETED),
         stopped_early=states.count(TrialState.STOPPED_EARLY),
         failed=states.count(TrialState.FAILED),
+    )
+
+
+def _llm_use(calls: Sequence[LlmCall]) -> LlmSummary | None:
+    if not calls:
+        return None
+    usages = [call.usage for call in calls if call.usage is not None]
+    costs = [call.cost_usd for call in calls if call.cost_usd is not None]
+    known = len(usages) == len(calls)
+    qualities = [call.quality for call in calls if call.quality is not None]
+    return LlmSummary(
+        calls=len(calls),
+        input_tokens=sum(usage.input_tokens for usage in usages) if known else None,
+        output_tokens=sum(usage.output_tokens for usage in usages) if known else None,
+        cost_usd=sum(costs) if len(costs) == len(calls) else None,
+        latency_s=round(sum(call.latency_s for call in calls), 3),
+        quality={name: sum(getattr(quality, name) for quality in qualities) for name in QUALITIES}
+        if len(qualities) == len(calls)
+        else None,
     )
 
 

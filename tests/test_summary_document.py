@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from search.summary import SCHEMA, Baseline, MlflowIds, Summary, TrialCounts, WinnerSummary
+from search.summary import SCHEMA, Baseline, LlmSummary, MlflowIds, Summary, TrialCounts, WinnerSummary
 
 DOCUMENT = (Path(__file__).resolve().parents[1] / "docs" / "summary-schema.md").read_text(encoding="utf-8")
 
@@ -19,6 +19,7 @@ DOCUMENT = (Path(__file__).resolve().parents[1] / "docs" / "summary-schema.md").
         ("winner", WinnerSummary),
         ("trials", TrialCounts),
         ("mlflow", MlflowIds),
+        ("llm_use", LlmSummary),
     ],
 )
 def test_every_field_is_documented(heading: str, model: type[BaseModel]) -> None:

@@ -13,7 +13,8 @@ from tracking.errors import EmptyLedgerError
 from tracking.events import Event
 from tracking.locks import ExclusiveLock
 from tracking.mlflow_store import Store, connect, open_experiment, unreachable
-from tracking.operations import RUN, Attach, Begin, Finish, Log, Operation, Point
+from tracking.mlflow_traces import write_trace
+from tracking.operations import RUN, Attach, Begin, Finish, Log, Operation, Point, Trace
 from tracking.payloads import RunStarted
 from tracking.runs import RunDir
 from tracking.tracker import STATE_FILE
@@ -118,6 +119,8 @@ class MlflowWriter:
                 client.set_terminated(self._parts[part], status=status.value, end_time=time_ms)
             case Attach(path, document):
                 client.log_dict(self._parts[RUN], dict(document), path)
+            case Trace():
+                write_trace(self._store, self.experiment_id, self._parts[RUN], operation)
 
     def _begin(self, begin: Begin) -> None:
         client, known = self._store.client, self._parts.get(begin.part)

@@ -69,4 +69,37 @@ class Attach:
     document: Mapping[str, Any]
 
 
-Operation = Begin | Log | Finish | Attach
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One step of a trace.
+
+    Attributes:
+        kind: MLflow's word for what it is.
+        start_ns, end_ns: nanoseconds since the epoch.
+        error: why it failed; None when it did not.
+        tokens: `input_tokens` and `output_tokens`; ``cost_usd``: US dollars. None: not known, or told elsewhere.
+    """
+
+    name: str
+    kind: str
+    start_ns: int
+    end_ns: int
+    inputs: Any = None
+    outputs: Any = None
+    error: str | None = None
+    model: str | None = None
+    tokens: Mapping[str, int] | None = None
+    cost_usd: float | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A call with its steps: the first span is the call, the others lie below it. ``key`` names it in its run."""
+
+    key: str
+    spans: tuple[Span, ...]
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+Operation = Begin | Log | Finish | Attach | Trace

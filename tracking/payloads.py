@@ -114,6 +114,30 @@ class Usage(_Value):
     output_tokens: Count
 
 
+class AnswerQuality(_Value):
+    """How well a model kept to what it was asked for, over the trips of one call.
+
+    From `strategies` on it is about the strategies of the final answer: `repeated` ones were given before, and
+    `incoherent` ones have a rationale that contradicts their numbers, as `contradictions` say.
+    """
+
+    answers: Count
+    valid: Count
+    parse_errors: Count
+    schema_errors: Count
+    out_of_range: Count
+    truncated: Count
+    refused: Count
+    duplicates: Count
+    fenced: Count
+    prose: Count
+    faults: Count
+    strategies: Count
+    repeated: Count
+    incoherent: Count
+    contradictions: tuple[Text, ...] = ()
+
+
 class LlmCall(Payload):
     """One call of an LLM as it was answered, before anything was made of it. ``text`` is the raw answer, if any.
 
@@ -143,6 +167,7 @@ class LlmCall(Payload):
     durations_s: JsonObject | None = None
     resources: JsonObject | None = None
     scripted: bool = False
+    quality: AnswerQuality | None = None
 
 
 class Decision(Payload):

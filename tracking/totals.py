@@ -10,6 +10,12 @@ COMMON_START = "start"
 MISSED = "turned_back_missed"
 """The decision that sends a strategy back unmeasured, for its MACs: only without projection."""
 
+QUALITIES = (
+    *("answers", "valid", "parse_errors", "schema_errors", "out_of_range", "truncated", "refused", "duplicates"),
+    *("faults", "strategies", "repeated", "incoherent"),
+)
+"""The counts of an answer's quality that are added up over a run."""
+
 _BY_STATE = tuple(f"trials_{state.value}" for state in TrialState)
 
 
@@ -77,7 +83,16 @@ class Totals:
         self._cost_usd += payload.cost_usd or 0.0
         names = ("llm_calls", "llm_invalid_answers", "llm_calls_without_usage", "llm_calls_without_cost")
         tokens = ("llm_input_tokens", "llm_output_tokens")
-        return self._named(*names, *tokens) | {"llm_cost_usd": self._cost_usd}
+        qualities = self._count_quality(payload)
+        return self._named(*names, *tokens, *qualities) | {"llm_cost_usd": self._cost_usd}
+
+    def _count_quality(self, payload: LlmCall) -> tuple[str, ...]:
+        """Names of the totals; none for a call of a ledger from before quality was counted."""
+        if payload.quality is None:
+            return ()
+        for name in QUALITIES:
+            self._counts[f"llm_{name}"] += getattr(payload.quality, name)
+        return tuple(f"llm_{name}" for name in QUALITIES)
 
     def _named(self, *names: str) -> dict[str, float]:
         return {name: self._counts[name] for name in names}

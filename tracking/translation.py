@@ -6,9 +6,10 @@ the events alone, times included, so that doing it twice changes nothing. docs/l
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from tracking.call_trace import trace_of
 from tracking.events import Event, RunStatus, Subject, TrialState
 from tracking.operations import FINETUNE, RUN, Attach, Begin, Finish, Log, Operation, Point, Status, trial_part
 from tracking.params import flatten, shortened
@@ -42,6 +43,7 @@ class Translation:
     """Turns events into operations, one after the other; remembers what a later event needs of an earlier one."""
 
     def __init__(self) -> None:
+        self._time = datetime.fromtimestamp(0, UTC)
         self._time_ms = 0
         self._run_id = ""
         self._proposals: dict[int, Proposed] = {}
@@ -70,6 +72,7 @@ class Translation:
 
     def translate(self, event: Event) -> tuple[Operation, ...]:
         """What this event asks for; nothing for a kind that MLflow does not show."""
+        self._time = event.time
         self._time_ms = _milliseconds(event.time)
         view = self._views.get(type(event.payload))
         return () if view is None else view(event.payload)
@@ -127,6 +130,7 @@ class Translation:
         return (
             self._log(RUN, figures, step=self._totals.llm_calls),
             Attach(f"llm/call-{payload.call:04d}.json", payload.model_dump(mode="json")),
+            trace_of(payload, self._time, self._run_id),
         )
 
     def _trial_started(self, payload: TrialStarted) -> tuple[Operation, ...]:

@@ -52,6 +52,10 @@ class Proposer(ABC):
         """Why this proposer will never answer again, in a sentence for the user; None while it may."""
         return None
 
+    def failure(self) -> Exception | None:
+        """What makes the whole search void, to be raised once the running trials have ended; None while it stands."""
+        return None
+
     def restore(self, history: History, calls: Sequence[Event]) -> None:  # noqa: B027  most arms keep no more than that
         """Take up an interrupted search: `history` holds its trials, `calls` the LLM answers that were paid for."""
 

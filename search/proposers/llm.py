@@ -19,6 +19,8 @@ FINAL = frozenset(
     {Outcome.UNAUTHORISED, Outcome.OUT_OF_QUOTA, Outcome.OVER_BUDGET, Outcome.UNKNOWN_MODEL, Outcome.REJECTED}
 )
 """Outcomes that asking again cannot change."""
+ANSWERS = frozenset({Outcome.INVALID, Outcome.TRUNCATED, Outcome.REFUSED})
+"""Outcomes in which the model has said something, and none of it could be used."""
 PATIENCE = 3
 """Calls in a row without one usable strategy after which the arm gives up. It is never replaced by another."""
 
@@ -33,15 +35,20 @@ class CallSettings:
         per_call: strategies asked for in one call.
         max_tokens: most output tokens of one call.
         temperature: sent where the model takes one; None leaves it to the vendor.
+        trials: how many trials there will be: nothing is asked for that none would try. None: no end is known.
     """
 
     per_call: int = 4
     max_tokens: int = 4000
     temperature: float | None = None
+    trials: int | None = None
 
 
 class LLMProposer(Proposer):
     """Asks for several strategies a call, and for the next ones before the last is handed out.
+
+    What it shows to the model follows from the trials' numbers and not from the moment of asking, so that a replay asks
+    the same however its trials were scheduled.
 
     `record` is called in the thinking thread as soon as an answer is there, so that the ledger holds it before
     anything is made of it and even if the driver dies a moment later.
@@ -61,27 +68,41 @@ class LLMProposer(Proposer):
         self._fruitless = 0
         self._complaint = ""
         self._problem: str | None = None
+        self._failure: LLMError | None = None
+        self._asked_at: int | None = None
 
     def propose(self, ticket: int, history: History) -> Proposal | None:
         if self._thinking is not None and self._thinking.done():
             self._collect(self._thinking)
             self._thinking = None
         proposal = self._ready.popleft() if self._ready else None
-        if not self._ready and self._thinking is None and self._problem is None:
+        wanted = self._settings.trials is None or len(history) + (proposal is not None) < self._settings.trials
+        if wanted and not self._ready and self._thinking is None and self._problem is None:
             self._think(history)
         return proposal
 
     def problem(self) -> str | None:
         return None if self._ready else self._problem
 
+    def failure(self) -> Exception | None:
+        return self._failure
+
     def restore(self, history: History, calls: Sequence[Event]) -> None:
         """Answers that were paid for and not yet tried are taken up again; none is asked for twice."""
-        tried = {spec.proposal.strategy for spec in history}
+        tried = {spec.proposal.strategy: spec.trial for spec in history}
+        last: Proposal | None = None
         for event in calls:
             assert isinstance(event.payload, LlmCall)
             self._calls = max(self._calls, event.payload.call + 1)
             completion = Completion.from_json(event.payload.model_dump(mode="json"))
+            if completion.outcome is Outcome.CANCELLED:
+                continue  # the interrupt's doing, not the model's
+            known = len(self._ready)
             self._take(completion)
+            last = self._ready[-1] if len(self._ready) > known else None
+        if last is not None:
+            # the next call had begun when the last strategy was handed out, and begins there again
+            self._asked_at = tried.get(last.strategy)
         self._ready = deque(proposal for proposal in self._ready if proposal.strategy not in tried)
         self._fruitless, self._problem = 0, None
 
@@ -90,9 +111,10 @@ class LLMProposer(Proposer):
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _think(self, history: History) -> None:
+        at, self._asked_at = len(history) if self._asked_at is None else self._asked_at, None
         request = build_request(
             self.space,
-            history,
+            history.as_of(at),
             self._settings.per_call,
             max_tokens=self._settings.max_tokens,
             temperature=self._settings.temperature,
@@ -110,16 +132,18 @@ class LLMProposer(Proposer):
         try:
             completion = thought.result()
         except LLMError as error:
-            # Raised for what no further call can mend; here, in Tune's loop, it must end the arm and not the loop.
+            # Raised for what no further call can mend; here, in Tune's loop, it must not end the loop: see `failure`.
+            self._failure = error
             self._problem = f"{self._client.model} cannot be asked ({error})"
             return
         self._take(completion)
 
     def _take(self, completion: Completion) -> None:
         if not completion.answered:
-            self._miss(f"{completion.outcome.value}: {completion.detail or completion.validation_error or 'no detail'}")
+            why = f"{completion.outcome.value}: {completion.detail or completion.validation_error or 'no detail'}"
+            self._miss(why, tell=completion.outcome in ANSWERS)
             if completion.outcome in FINAL:
-                self._problem = f"{self._client.model} cannot be asked ({self._complaint})"
+                self._problem = f"{self._client.model} cannot be asked ({why})"
             return
         try:
             strategies = read_answer(completion.value, self.space)
@@ -130,8 +154,9 @@ class LLMProposer(Proposer):
         name = f"llm:{self._client.model}"
         self._ready.extend(Proposal(strategy, name, rationale) for strategy, rationale in strategies)
 
-    def _miss(self, why: str) -> None:
+    def _miss(self, why: str, *, tell: bool = True) -> None:
+        """`tell`: the model can do better if it hears of it; of a server's fault it need not know."""
         self._fruitless += 1
-        self._complaint = why
+        self._complaint = why if tell else ""
         if self._fruitless >= PATIENCE:
             self._problem = f"{self._client.model} gave no usable strategy in {self._fruitless} calls (last: {why})"

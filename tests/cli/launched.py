@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,13 +39,18 @@ class Launched:
         return read_ledger(self.run.ledger)
 
 
-def launch(folder: Path, *arguments: str, interrupt_at: Callable[[str], bool] | None = None) -> Launched:
+def launch(
+    folder: Path,
+    *arguments: str,
+    interrupt_at: Callable[[str], bool] | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Launched:
     """Run `launch.py` in `folder`; send SIGINT once, when a line of its output satisfies `interrupt_at`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "launch.py"), *arguments],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT)},
+        env={**environment, "PYTHONPATH": str(ROOT), **(variables or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
+from tests.tracking.samples import run_started
 from tracking.ledger import Ledger
 from tracking.runs import RunDirs
 
@@ -42,6 +43,13 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("--llm claude-sonnet-4-5", ("ANTHROPIC_API_KEY",)),
         ("--llm gpt-4", ("OPENAI_API_KEY",)),
         ("--llm scripted:none.json", ("none.json",)),
+        ("--llm vllm:x@http://example.invalid/v1 --max-cost 1", ("--max-cost 1", "is not known", "--max-tokens-total")),
+        ("--llm vllm:x@http://127.0.0.1:1/v1 --max-cost 0", ("max_cost", "'0'", "greater than 0")),
+        ("--llm vllm:x@http://127.0.0.1:1/v1 --max-tokens-total some", ("max_tokens_total", "'some'")),
+        ("--llm vllm:x@http://127.0.0.1:1/v1 --prices none.json", ("none.json",)),
+        ("--llm vllm:x@http://me:hunter2hunter2@127.0.0.1:1/v1", ("holds a password", "VLLM_API_KEY", "redacted")),
+        ("--llm gpt-4 --llm-base-url http://me:hunter2hunter2@127.0.0.1:1/v1", ("holds a password",)),
+        ("--llm replay:none", ("'none'", "no runs")),
         ("--workers 999", ("--workers 999", "--workers")),
         ("--finetune-workers 999", ("--finetune-workers 999",)),
         ("--gpus-per-trial 99", ("GPU",)),
@@ -92,6 +100,14 @@ def test_a_half_written_ledger_and_its_repair(capsys: pytest.CaptureFixture[str]
     captured = capsys.readouterr()
     assert "were cut" in captured.out
     assert "no event yet" in captured.err
+
+
+def test_a_run_without_an_llm_cannot_be_replayed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = RunDirs(tmp_path / "kept").create("tiny", "rules", "s0")
+    with Ledger.create(folder.ledger) as ledger:
+        ledger.record(run_started(folder.run_id))
+    text = refused(capsys, "--llm", "replay:latest", "--runs", "kept")
+    assert f"{folder.run_id} holds no call of an LLM" in text
 
 
 def test_a_key_is_never_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

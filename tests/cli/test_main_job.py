@@ -4,7 +4,6 @@ import itertools
 import json
 import sqlite3
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -12,9 +11,9 @@ from cli.main import main
 from pruning.card import CARD
 from pruning.checkpoint import load_pruned
 from pruning.counter import count_macs
-from tests.cli.launched import QUICK, ROOT, Launched, launch
+from tests.cli.launched import QUICK, Launched, launch
 from tracking.events import RunStatus
-from tracking.payloads import LlmCall, Proposed, Rung, TrialEnded, payloads_of
+from tracking.payloads import Proposed, Rung, TrialEnded, payloads_of
 from tracking.reading import read_runs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -147,19 +146,6 @@ class TestInterrupted:
         _, again = resumed
         assert main(["resume", "latest", "--runs", str(again.folder / "runs")]) == 2
         assert "is finished" in capsys.readouterr().err
-
-
-def test_an_llm_over_a_socket_proposes_and_is_labelled_scripted(tmp_path: Path) -> None:
-    """Also: a second run beside the first's cache reads the base instead of training it."""
-    script = ROOT / "docs" / "rehearsal.json"
-    done = launch(tmp_path, *QUICK, "--llm", f"scripted:{script}", "--no-mlflow")
-    assert done.code == 0, done.output
-    calls = payloads_of(done.events, LlmCall)
-    assert calls
-    assert all(call.scripted for call in calls)
-    proposers = {record.proposer for record in payloads_of(done.events, Proposed)}
-    assert proposers == {"start", f"llm:scripted:{script}"}
-    assert "base model from the cache" in done.output
 
 
 def _scores(run: Launched) -> dict[int, tuple[str, float | None]]:

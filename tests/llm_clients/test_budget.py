@@ -53,6 +53,15 @@ def test_a_call_that_cannot_fit_is_refused_and_one_that_may_fit_waits() -> None:
     assert isinstance(budget.reserve(Usage(60, 0), None), Hold)
 
 
+def test_what_was_spent_before_counts() -> None:
+    budget = Budget(max_cost_usd=1.0, max_tokens=1000, spent_usd=0.9, spent_tokens=100)
+    assert isinstance(budget.reserve(Usage(100, 100), Price(0.0, 500.0)), Hold)
+    refused = budget.reserve(Usage(100, 900), Price(0.0, 500.0))
+    assert isinstance(refused, Refused)
+    assert "$0.1000 of --max-cost $1 is left" in refused.words
+    assert "900 of --max-tokens-total 1000 are left" in refused.words
+
+
 def test_what_nobody_knows_stays_reserved() -> None:
     budget = Budget(max_tokens=100)
     hold = budget.reserve(Usage(60, 0), None)

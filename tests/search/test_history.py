@@ -18,6 +18,14 @@ def test_a_trial_is_ready_when_all_that_it_reads_has_ended() -> None:
     assert history.ready_for(3)
 
 
+def test_a_view_as_of_a_trial_does_not_depend_on_who_was_quick() -> None:
+    slow = support.history([[0.1], [0.2], None], window=2)
+    quick = support.history([[0.1], [0.2], [0.3], [0.4]], window=2)
+    for view in (slow.as_of(3), quick.as_of(3)):
+        assert [(spec.trial, result.accuracies) for spec, result in view.ended] == [(0, (0.1,)), (1, (0.2,))]
+        assert [spec.trial for spec in view.running] == [2]
+
+
 def test_the_best_is_the_most_accurate_then_the_cheapest_then_the_first() -> None:
     history = support.history([])
     for trial, (accuracy, macs) in enumerate([(0.5, 90), (0.9, 100), (0.9, 80), (0.9, 80)]):

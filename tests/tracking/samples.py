@@ -7,6 +7,7 @@ from pathlib import Path
 from tracking.events import Event, RunStatus, SplitName, Subject, TrialState
 from tracking.ledger import Ledger
 from tracking.payloads import (
+    AnswerQuality,
     BaseReady,
     Decision,
     Evaluated,
@@ -32,6 +33,7 @@ from tracking.payloads import (
 from tracking.runs import RunDir, RunDirs
 
 START = datetime(2026, 11, 21, 10, 42, 33, 125000, tzinfo=UTC)
+QUALITY = tuple(name for name in AnswerQuality.model_fields if name != "contradictions")
 STRATEGY = StrategyRecord(ratios=(0.25, 0.5), importance="magnitude", round_to=1, ranking="joint")
 
 
@@ -108,12 +110,17 @@ def llm_call(call: int = 0, *, cost_usd: float | None = 0.01, text: str | None =
         model="scripted",
         request={"messages": ["propose"]},
         text=text,
-        outcome="ok",
+        outcome="answered",
         usage=Usage(input_tokens=100, output_tokens=20),
         latency_s=0.5,
         cost_usd=cost_usd,
-        attempts=1,
+        attempts=2,
         stop_reason="end",
+        trail=(
+            {"result": "overloaded", "rung": "native", "detail": "later", "latency_s": 0.1, "slept_s": 0.2},
+            {"result": "answered", "rung": "native", "text": "{}", "latency_s": 0.2, "slept_s": 0.0},
+        ),
+        quality=AnswerQuality.model_validate(dict.fromkeys(QUALITY, 1)),
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tracking.errors import MlflowUnreachableError
-from tracking.mlflow_store import Store
+from tracking.mlflow_store import Store, connect
 from tracking.mlflow_view import MlflowMirror
 from tracking.reader import read_ledger
 from tracking.reading import read_runs
@@ -91,6 +91,10 @@ def test_a_server_that_was_down_is_caught_up_with(
     server.start()
     _round_trip(server.uri, run, experiment)
     assert list((server._folder / "artifacts").rglob("llm/call-0000.json"))
+    client = connect(server.uri, create=False).client
+    (trace,) = client.search_traces(locations=[client.get_experiment_by_name(experiment).experiment_id])
+    assert [span.name for span in trace.data.spans] == ["call 0", "trip 1: overloaded", "trip 2: answered"]
+    assert trace.info.token_usage["total_tokens"] == 120
 
 
 @pytest.mark.slow

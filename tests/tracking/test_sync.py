@@ -21,7 +21,7 @@ from tracking.ledger import Ledger
 from tracking.mlflow_store import Store, connect
 from tracking.mlflow_view import MlflowMirror
 from tracking.mlflow_writer import MlflowWriter, mirror_lock
-from tracking.payloads import Resumed, RunEnded
+from tracking.payloads import Resumed, RunEnded, RunStarted
 from tracking.reader import read_ledger
 from tracking.reading import read_runs
 from tracking.runs import RunDir, RunDirs
@@ -74,6 +74,57 @@ def test_a_run_is_in_mlflow_whole(make_run: MakeRun, store: Store, experiment: s
     assert parent["params"]["recipe.epochs"] == "3"
     files = ["config.json", "ledger.jsonl", "llm/call-0000.json", "report.html", "summary.json", "winner.json"]
     assert parent["files"] == files
+
+
+def test_a_call_of_an_llm_is_a_trace_and_a_second_sync_changes_none_of_it(
+    make_run: MakeRun, store: Store, experiment: str
+) -> None:
+    run = make_run()
+    state = sync(run, store.uri, experiment)
+    first = traces(store, state.experiment_id)
+    (trace,) = first.values()
+    assert trace["run"] == state.run_id
+    assert (trace["tags"]["espalier.call"], trace["tags"]["espalier.run_id"]) == ("0", run_id_of(run))
+    assert trace["state"] == "OK"
+    call, *trips = trace["spans"]
+    assert [trip[0] for trip in trips] == ["trip 1: overloaded", "trip 2: answered"]
+    assert [trip[1] for trip in trips] == ["ERROR", "OK"]
+    assert call[0] == "call 0"
+    assert call[2]["mlflow.llm.model"] == "scripted"
+    assert call[2]["mlflow.chat.tokenUsage"]["total_tokens"] == 120
+    assert call[2]["mlflow.llm.cost"] == {"total_cost": 0.01}
+    assert call[2]["espalier.outcome"] == "answered"
+    assert trace["tokens"] == {"input_tokens": 100, "output_tokens": 20, "total_tokens": 120}
+    client = store.client
+    client.set_tag(state.run_id, "espalier.synced_seq", "0")  # as after a crash before the mark was set
+    sync(run, store.uri, experiment)
+    assert traces(store, state.experiment_id) == first
+
+
+def run_id_of(run: RunDir) -> str:
+    first = read_ledger(run.ledger)[0].payload
+    assert isinstance(first, RunStarted)
+    return first.run_id
+
+
+def traces(store: Store, experiment_id: str | None) -> dict[str, Any]:
+    """All that MLflow holds of an experiment's traces, by id."""
+    found = store.client.search_traces(locations=[experiment_id])
+    return {
+        trace.info.trace_id: {
+            "run": trace.info.trace_metadata["mlflow.sourceRun"],
+            "tags": trace.info.tags,
+            "metadata": trace.info.trace_metadata,
+            "state": trace.info.state.value,
+            "times": (trace.info.request_time, trace.info.execution_duration),
+            "tokens": trace.info.token_usage,
+            "spans": [
+                (span.name, span.status.status_code.value, span.attributes, span.start_time_ns, span.end_time_ns)
+                for span in sorted(trace.data.spans, key=lambda span: (span.parent_id is not None, span.start_time_ns))
+            ],
+        }
+        for trace in found
+    }
 
 
 def test_children_name_their_parent(make_run: MakeRun, store: Store, experiment: str) -> None:

@@ -1,0 +1,164 @@
+"""What a search needs of its surroundings, looked at one by one. A check never raises: it says what it found."""
+
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import psutil
+
+from search.cluster import Needs, machine_resources, ray_session
+from search.errors import ResourceError
+from tracking.errors import TrackingError
+from tracking.mlflow_store import connect, unreachable
+from tracking.uris import absolute_uri, sqlite_path, without_password
+
+GIB = 2**30
+LITTLE_MEMORY, LITTLE_DISK, NO_DISK = 2 * GIB, 5 * GIB, GIB // 2
+RAY_ANSWERS_S = 60.0
+
+
+class State(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the table.
+
+    Attributes:
+        found: what is there.
+        advice: what to do about it; empty when there is nothing to do.
+    """
+
+    name: str
+    state: State
+    found: str
+    advice: str = ""
+
+
+def check_machine() -> tuple[Check, ...]:
+    """Cores, memory, GPUs: they decide how much runs at once, and only too little memory is worth a word."""
+    cpus, gpus = machine_resources()
+    memory = psutil.virtual_memory()
+    little = memory.available < LITTLE_MEMORY
+    found = f"{memory.available / GIB:.1f} GiB free of {memory.total / GIB:.1f} GiB"
+    return (
+        Check("processor", State.OK, f"{cpus} cores for this process, {platform.machine()}"),
+        Check(
+            "memory",
+            State.WARNING if little else State.OK,
+            found,
+            "each trial and each fine-tune worker takes about half a GiB: lower --workers" if little else "",
+        ),
+        Check("GPU", State.OK, _gpus(gpus)),
+    )
+
+
+def check_disk(runs: Path) -> tuple[Check, ...]:
+    """Room where runs are kept and where Ray keeps its session."""
+    places = {"disk for runs": _existing(runs.absolute()), "disk for Ray": Path(tempfile.gettempdir())}
+    return tuple(_room(name, place) for name, place in places.items())
+
+
+def check_ray(address: str | None) -> Check:
+    """Start a private session, or connect to the cluster at `address`, and let one task run."""
+    try:
+        with ray_session(address, Needs(1, 1.0, 0.0, 1, finetune_gpu=False)):
+            import ray
+
+            total = ray.cluster_resources()
+            task = ray.remote(lambda: os.getpid())  # noqa: PLW0108 - Ray takes no built-in function
+            pid = ray.get(task.remote(), timeout=RAY_ANSWERS_S)
+            assert pid != os.getpid(), "a task has a process of its own"
+            where = f"the cluster at {address}" if address else "a private session"
+            return Check(
+                "Ray",
+                State.OK,
+                f"{ray.__version__}: a task ran in {where}, {total.get('CPU', 0):g} CPUs, {total.get('GPU', 0):g} GPUs",
+            )
+    except ResourceError as error:
+        return Check("Ray", State.FAILED, str(error), "wait for nodes to join, or run without --ray-address")
+    except Exception as error:  # noqa: BLE001 - the border to Ray, which raises anything; the table tells it
+        advice = "see that the address is right and its cluster up" if address else "see that nothing blocks loopback"
+        return Check("Ray", State.FAILED, f"{type(error).__name__}: {_first_line(error)}", advice)
+
+
+def check_mlflow(uri: str) -> Check:
+    """Reach the store; a SQLite file that is not there yet is made by the first run."""
+    try:
+        absolute = absolute_uri(uri)
+        file = sqlite_path(absolute)
+        if file is not None and not file.exists():
+            return _unmade(file)
+        store = connect(absolute, create=False)
+        with unreachable(store.uri):
+            experiments = store.client.search_experiments()
+    except TrackingError as error:
+        return Check("MLflow", State.FAILED, str(error), "a search runs with --no-mlflow too, and `sync` catches up")
+    return Check("MLflow", State.OK, f"{without_password(absolute)}: {len(experiments)} experiments")
+
+
+def check_sandbox() -> Check:
+    """Whether bubblewrap can shut a process in: needed only to run code that a model wrote."""
+    program = shutil.which("bwrap")
+    missing = "only needed to run code that a model wrote: install bubblewrap for that"
+    if program is None:
+        return Check("sandbox", State.WARNING, "no bwrap on the PATH", missing)
+    command = [program, "--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/", "/", "/bin/true"]
+    try:
+        done = subprocess.run(command, env={}, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Check("sandbox", State.WARNING, f"bwrap cannot be run: {_first_line(error)}", missing)
+    if done.returncode != 0:
+        said = (done.stderr.strip().splitlines() or ["no word of why"])[0]
+        return Check("sandbox", State.WARNING, f"bwrap fails: {said}", "allow unprivileged user namespaces")
+    return Check("sandbox", State.OK, f"{program} shuts a process in")
+
+
+def worst(checks: Sequence[Check]) -> State:
+    """The state of all of them together."""
+    order = list(State)
+    return max((check.state for check in checks), key=order.index, default=State.OK)
+
+
+def _gpus(count: int) -> str:
+    if not count:
+        return "none: trials and fine-tune run on the CPU"
+    import torch
+
+    each = [torch.cuda.get_device_properties(index) for index in range(count)]
+    return ", ".join(f"{device.name} ({device.total_memory / GIB:.0f} GiB)" for device in each)
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def _room(name: str, place: Path) -> Check:
+    if not os.access(place, os.W_OK):
+        return Check(name, State.FAILED, f"{place} cannot be written", "choose a folder with --runs, or TMPDIR for Ray")
+    free = shutil.disk_usage(place).free
+    found = f"{free / GIB:.1f} GiB free at {place}"
+    if free < NO_DISK:
+        return Check(name, State.FAILED, found, "make room: a run needs half a GiB at least")
+    if free < LITTLE_DISK:
+        return Check(name, State.WARNING, found, "large models and Ray's session may fill it")
+    return Check(name, State.OK, found)
+
+
+def _unmade(file: Path) -> Check:
+    if not os.access(file.parent, os.W_OK):
+        return Check("MLflow", State.FAILED, f"{file.parent} cannot be written", "name another store: --tracking-uri")
+    return Check("MLflow", State.OK, f"{file} is not there yet; the first run makes it")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:300]

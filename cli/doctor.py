@@ -1,0 +1,107 @@
+"""The verb `doctor`: is everything there that a search would need, before any of it costs something?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from os import environ
+from pathlib import Path
+
+from cli.checks import Check, State, check_disk, check_machine, check_mlflow, check_ray, check_sandbox, worst
+from cli.compare import default_uri
+from cli.console import say, say_json, show_table
+from cli.errors import BAD_INPUT
+from llm_clients.errors import LLMError, MissingKeyError
+from llm_clients.probe import Probe, probe
+from llm_clients.redaction import redact
+from llm_clients.registry import KEY_VARIABLES, connect
+from llm_clients.request import Outcome
+from llm_clients.retry import RetryPolicy
+from llm_clients.terms import Terms
+from search.replaying import PREFIX, recorded_calls
+from tracking.errors import TrackingError
+
+POLICY = RetryPolicy(attempts=2, cap_s=10.0, total_s=60.0, attempt_s=45.0)
+"""Who asks the doctor waits for the answer: a model that needs longer than this is better known beforehand."""
+
+ADVICE: Mapping[Outcome, str] = {
+    Outcome.UNAUTHORISED: "the key is wrong or not allowed this model: make a new one",
+    Outcome.OUT_OF_QUOTA: "add credit to the vendor's account, or name another model",
+    Outcome.UNKNOWN_MODEL: "name one of the models that the server has",
+    Outcome.UNREACHABLE: "see that the server is up and its address right (--llm-base-url)",
+    Outcome.RATE_LIMITED: "wait, or ask the vendor for a higher limit",
+    Outcome.MALFORMED: "the address answers, but not as an LLM: see that it is right, often it ends in /v1",
+    Outcome.INVALID: "the model does not keep to a JSON schema: a search would waste its calls, name another",
+    Outcome.TRUNCATED: "the model talks past 1,024 tokens without an answer: name another",
+    Outcome.REJECTED: "the server does not take such requests: see its documentation, or name another model",
+}
+
+
+def run_doctor(
+    llms: Sequence[str],
+    base_url: str | None,
+    runs: Path,
+    tracking_uri: str | None,
+    ray_address: str | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Look at everything, print what was found, and return the exit code: 2 when something failed."""
+    checks = (
+        *check_machine(),
+        *check_disk(runs),
+        check_ray(ray_address),
+        check_mlflow(tracking_uri or default_uri(runs)),
+        check_sandbox(),
+        *([check_llm(llm, base_url, runs) for llm in llms] or [_keys(environ)]),
+    )
+    if as_json:
+        say_json({"state": worst(checks).value, "checks": [asdict(check) for check in checks]})
+    else:
+        _show(checks)
+    return BAD_INPUT if worst(checks) is State.FAILED else 0
+
+
+def check_llm(llm: str, base_url: str | None, runs: Path, environment: Mapping[str, str] = environ) -> Check:
+    """One small question to the model: key, address, name and structured output."""
+    name = f"LLM {redact(llm)}"  # an address in it may hold a password
+    kind = llm.partition(":")[0]
+    try:
+        recorded = recorded_calls(llm, runs, ())
+        terms = Terms(policy=POLICY, sample_server=False)
+        with connect(llm, base_url=base_url, env=environment, terms=terms, recorded=recorded) as client:
+            if llm.startswith(PREFIX):
+                return Check(name, State.OK, f"{len(recorded or ())} recorded calls; nothing is asked")
+            if kind == "scripted":
+                return Check(name, State.OK, "the script can be played; a scripted server answers, no model")
+            return _told(name, probe(client))
+    except MissingKeyError as error:
+        return Check(name, State.FAILED, str(error), f"export {error.variable}=…")
+    except (LLMError, TrackingError) as error:
+        return Check(name, State.FAILED, str(error), "name a model as `search --help` shows")
+
+
+def _told(name: str, found: Probe) -> Check:
+    if not found.usable:
+        return Check(name, State.FAILED, f"{found.outcome.value}: {found.detail}", ADVICE.get(found.outcome, ""))
+    cost = "price not known" if found.cost_usd is None else f"${found.cost_usd:.5f}"
+    left_out = f"; takes no {', '.join(found.not_sent)}" if found.not_sent else ""
+    words = f"{found.model} answered in {found.latency_s:.1f} s, {cost}; structure by {found.rung}{left_out}"
+    if found.cost_usd is None:
+        return Check(name, State.WARNING, words, "--max-cost needs its price: --prices FILE")
+    return Check(name, State.OK, words)
+
+
+def _keys(environment: Mapping[str, str]) -> Check:
+    """Which keys are set; none is asked for anything, and no value is shown."""
+    present = [variable for variable in KEY_VARIABLES if environment.get(variable)]
+    found = f"set: {', '.join(present)}" if present else "none set"
+    return Check("LLM keys", State.OK, found, "name a model with --llm to have it asked")
+
+
+def _show(checks: Sequence[Check]) -> None:
+    show_table(
+        "What a search would find here",
+        ("check", "state", "found", "what to do"),
+        [(check.name, check.state.value, check.found, check.advice) for check in checks],
+        text=("check", "state", "found", "what to do"),
+    )
+    say({State.OK: "All is well.", State.WARNING: "A search can run.", State.FAILED: "Not ready."}[worst(checks)])

@@ -1,0 +1,198 @@
+"""Searches by a scripted LLM, whole: under faults, replayed, resumed, and on a budget."""
+
+import json
+import socket
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from llm_clients.budget import Budget
+from llm_clients.registry import connect
+from llm_clients.replay import ReplayMismatchError
+from llm_clients.request import Outcome
+from llm_clients.scripted.client import ScriptedClient
+from llm_clients.scripted.script import load_script
+from llm_clients.terms import Terms
+from search.config import RunConfig
+from search.preparation import prepare
+from search.replaying import recorded_calls
+from tests.llm_clients.support import LeapingClock
+from tests.search import support
+from tests.search.rehearsed import TRIALS, Rehearsed, rehearse
+from tracking.events import TrialState
+from tracking.payloads import Decision, payloads_of
+
+FAULTY = Path(__file__).resolve().parents[2] / "docs" / "rehearsal-faults.json"
+ANSWERS = [
+    {"strategies": [strategy]}
+    for answer in json.loads(FAULTY.read_text())["answers"]
+    for strategy in answer["strategies"]
+]
+PRICE = {"input_per_million": 3.0, "output_per_million": 15.0}
+
+
+def scripted(folder: Path, *, budget: Budget | None = None, **changes: Any) -> ScriptedClient:
+    """The rehearsal that the documentation ships, one strategy a call; its clock leaps over every wait."""
+    path = folder / "script.json"
+    path.write_text(json.dumps({**json.loads(FAULTY.read_text()), "price": PRICE, "answers": ANSWERS, **changes}))
+    terms = Terms(clock=LeapingClock, sample_server=False, budget=budget)
+    return ScriptedClient("scripted:rehearsal", load_script(path), terms)
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Rehearsed:
+    folder = tmp_path_factory.mktemp("clean")
+    return rehearse(folder, scripted(folder, random_faults=None))
+
+
+@pytest.fixture(scope="module")
+def folder_of_faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("faulty") / "runs" / "20260101-000000-faulty"
+
+
+@pytest.fixture(scope="module")
+def faulty(folder_of_faulty: Path) -> tuple[Rehearsed, dict[str, Any]]:
+    """The search under faults, and the books of its server."""
+    folder_of_faulty.mkdir(parents=True)
+    client = scripted(folder_of_faulty)
+    return rehearse(folder_of_faulty, client), client.server.totals()
+
+
+def test_faults_change_nothing_of_the_outcome(clean: Rehearsed, faulty: tuple[Rehearsed, dict[str, Any]]) -> None:
+    search, totals = faulty
+    assert sum(totals["faults"].values()) >= 0.3 * totals["requests"]
+    assert len(totals["faults"]) >= 4, "several kinds of fault"
+    assert search.proposals == clean.proposals
+    assert search.winner is not None
+    assert clean.winner is not None
+    assert search.winner.allocation == clean.winner.allocation
+
+
+def test_faults_lose_no_result(clean: Rehearsed, faulty: tuple[Rehearsed, dict[str, Any]]) -> None:
+    search, _ = faulty
+    assert sorted(ended.trial for ended in search.results) == list(range(TRIALS))
+    assert not [ended for ended in search.results if ended.state is TrialState.FAILED]
+    assert [call.outcome for call in search.calls] == [Outcome.ANSWERED] * len(clean.calls)
+
+
+def test_every_token_and_dollar_is_counted_as_the_server_counts(faulty: tuple[Rehearsed, dict[str, Any]]) -> None:
+    search, totals = faulty
+    usages = [call.usage for call in search.calls if call.usage is not None]
+    assert sum(call.attempts for call in search.calls) == totals["requests"]
+    assert sum(usage.input_tokens for usage in usages) == totals["input_tokens"]
+    assert sum(usage.output_tokens for usage in usages) == totals["output_tokens"]
+    assert sum(call.cost_usd or 0.0 for call in search.calls) == pytest.approx(totals["cost_usd"], rel=1e-12)
+    assert totals["cost_usd"] > 0
+
+
+def test_quality_is_counted_for_each_answer(faulty: tuple[Rehearsed, dict[str, Any]]) -> None:
+    search, totals = faulty
+    counted = [call.quality for call in search.calls if call.quality is not None]
+    assert len(counted) == len(search.calls)
+    spoilt = totals["faults"].get("cut_json", 0), totals["faults"].get("wrong_schema", 0)
+    assert (sum(each.parse_errors for each in counted), sum(each.schema_errors for each in counted)) == spoilt
+    assert sum(each.answers for each in counted) == totals["answers"]
+    assert sum(each.valid for each in counted) == len(search.calls)
+    assert sum(each.strategies for each in counted) == TRIALS - 1
+
+
+@pytest.fixture
+def no_sockets(faulty: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on, and once the run to be repeated is there."""
+
+    def refuse(*arguments: Any, **options: Any) -> NoReturn:
+        raise AssertionError("a replay opened a socket")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+
+
+@pytest.mark.usefixtures("no_sockets")
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_a_replay_proposes_the_same_without_key_or_socket(
+    faulty: tuple[Rehearsed, dict[str, Any]], folder_of_faulty: Path, tmp_path: Path, oldest_first: bool
+) -> None:
+    """Also when its trials end in another order."""
+    name = f"replay:{folder_of_faulty.name}"
+    recorded = recorded_calls(name, folder_of_faulty.parent, ())
+    again = rehearse(tmp_path, connect(name, env={}, recorded=recorded), oldest_first=oldest_first)
+    assert again.proposals == faulty[0].proposals
+    assert again.winner is not None
+    assert faulty[0].winner is not None
+    assert again.winner.allocation == faulty[0].winner.allocation
+    assert [call.text for call in again.calls] == [call.text for call in faulty[0].calls]
+    assert again.failure is None
+
+
+@pytest.mark.usefixtures("no_sockets")
+def test_a_replay_can_be_interrupted_and_resumed(
+    faulty: tuple[Rehearsed, dict[str, Any]], folder_of_faulty: Path, tmp_path: Path
+) -> None:
+    name = f"replay:{folder_of_faulty.name}"
+    first = rehearse(
+        tmp_path, connect(name, env={}, recorded=recorded_calls(name, folder_of_faulty.parent, ())), stop_at=5
+    )
+    recorded = recorded_calls(name, folder_of_faulty.parent, first.calls)
+    again = rehearse(tmp_path, connect(name, env={}, recorded=recorded))
+    assert again.proposals == faulty[0].proposals
+
+
+def test_another_question_ends_the_replay_as_failed(
+    faulty: tuple[Rehearsed, dict[str, Any]], folder_of_faulty: Path, tmp_path: Path
+) -> None:
+    name = f"replay:{folder_of_faulty.name}"
+    recorded = recorded_calls(name, folder_of_faulty.parent, ())
+    other = rehearse(tmp_path, connect(name, env={}, recorded=recorded), per_call=2)
+    assert isinstance(other.failure, ReplayMismatchError)
+    assert "Propose 2" in str(other.failure)
+    assert "Propose 1" in str(other.failure)
+
+
+def test_an_interrupted_search_goes_on_where_it_was(clean: Rehearsed, tmp_path: Path) -> None:
+    """The second session starts with the next answer of the same script: nothing is asked for twice."""
+    first = rehearse(tmp_path, scripted(tmp_path, random_faults=None), stop_at=5)
+    answered = [call for call in first.calls if call.outcome == Outcome.ANSWERED]
+    left = ANSWERS[len(answered) :]
+    again = rehearse(tmp_path, scripted(tmp_path, random_faults=None, answers=left))
+    assert again.proposals == clean.proposals
+    fingerprints = [call.fingerprint for call in again.calls if call.outcome == Outcome.ANSWERED]
+    assert fingerprints == [call.fingerprint for call in clean.calls]
+
+
+def test_a_budget_ends_the_arm_and_says_so(tmp_path: Path) -> None:
+    cost = 0.08  # a call may use up to 0.07, and uses a tenth of that
+    budget = Budget(max_cost_usd=cost)
+    search = rehearse(tmp_path, scripted(tmp_path, budget=budget, random_faults=None))
+    assert search.calls[-1].outcome == Outcome.OVER_BUDGET
+    assert sum(call.cost_usd or 0.0 for call in search.calls) <= cost
+    assert "--max-cost" in (search.stop_reason or "")
+    assert "over_budget" in payloads_of(search.events, Decision)[-1].reason
+    assert search.winner is not None, "what was tried counts"
+    assert 1 < len(search.results) < TRIALS
+
+
+def test_what_a_resumed_run_has_spent_counts(faulty: tuple[Rehearsed, dict[str, Any]], tmp_path: Path) -> None:
+    search, totals = faulty
+    config = RunConfig(llm=f"scripted:{_priced(tmp_path)}", max_cost=9.0, max_tokens_total=10**6)
+    client = prepare(config, {}, search.calls).client
+    assert isinstance(client, ScriptedClient)
+    budget = client._line.terms.budget
+    client.close()
+    assert budget is not None
+    spent = budget.spent()
+    assert spent.cost_usd == pytest.approx(totals["cost_usd"])
+    assert spent.tokens == totals["input_tokens"] + totals["output_tokens"]
+    assert (budget.max_cost_usd, budget.max_tokens) == (9.0, 10**6)
+
+
+def _priced(folder: Path) -> Path:
+    path = folder / "priced.json"
+    path.write_text(json.dumps({"answers": [1], "price": PRICE}))
+    return path
+
+
+def test_the_space_is_that_of_the_rehearsal() -> None:
+    assert {len(entry["keep"]) for answer in ANSWERS for entry in answer["strategies"]} == {
+        len(support.space().profile.sets)
+    }
