@@ -68,7 +68,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("ablate llm --llms gpt-4 --no-mlflow", ("--no-mlflow",)),
         ("ablate llm --llms scripted:none.json", ("none.json",)),
         ("ablate llm --llms gpt-4 --arms llm", ("needs a model",)),
-        ("ablate llm --llms gpt-4 --seeds 0", ("--seeds", "0")),
+        ("ablate llm --llms gpt-4 --seeds 0", ("--seeds", "greater than or equal to 1")),
         ("ablate llms", ("llms",)),
         ("resume nothing", ("nothing", "no runs")),
         ("compare", ("mlflow.db",)),

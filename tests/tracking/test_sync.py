@@ -301,6 +301,14 @@ def test_what_was_written_is_read_back(make_run: MakeRun, store: Store, experime
         "input_tokens": 100,
         "output_tokens": 20,
         "cost_usd": 0.01,
+        "llm_answers": 1,
+        "llm_valid": 1,
+        "llm_parse_errors": 1,
+        "llm_schema_errors": 1,
+        "llm_out_of_range": 1,
+        "llm_strategies": 1,
+        "llm_repeated": 1,
+        "llm_incoherent": 1,
     }
     assert [(trial["trial"], trial["state"], trial["proxy_accuracy"], trial["error"]) for trial in trials] == [
         (0, TrialState.COMPLETED, 0.9, None),
