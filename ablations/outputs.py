@@ -39,9 +39,10 @@ def write_outputs(study: Study, runs: Sequence[RunRecord], folder: Path) -> Path
 
 def _page(study: Study, tables: Sequence[Table], plots: Sequence[tuple[str, Path]], runs: Sequence[RunRecord]) -> str:
     environment = Environment(loader=PackageLoader("ablations"), autoescape=True, undefined=StrictUndefined)
+    shown = [table.folded("model", "dataset", "baseline_macs", "target_macs") for table in tables]
     return environment.get_template("study.html.j2").render(
         question=study.question,
-        tables=[(table, _text_columns(table)) for table in tables],
+        tables=[(table, _text_columns(table)) for table in shown],
         plots=[(caption, base64.b64encode(file.read_bytes()).decode()) for caption, file in plots],
         runs=sorted(runs, key=lambda run: run.run_id),
     )
