@@ -61,22 +61,28 @@ def build_request(
     space: SearchSpace, history: History, count: int, *, max_tokens: int, temperature: float | None, complaint: str = ""
 ) -> Request:
     """Ask for `count` strategies, showing what was tried, what it gave, and which trials still run."""
-    parts = [
-        _task(space, count),
-        _block("sets", "\n".join(_set_line(entry) for entry in space.profile.sets)),
-        _block("ended trials", "\n".join(_trial_line(spec, result) for spec, result in _shown(history)) or "none yet"),
-        _block("running trials", "\n".join(_request_line(spec) for spec in history.running) or "none"),
-    ]
-    if complaint:
-        parts.append(f"Your last answer could not be used: {complaint[:RATIONALE_LENGTH]}")
     return Request.ask(
-        "\n\n".join(parts),
+        "\n\n".join([_task(space, count), *known_blocks(space, history), *complaint_lines(complaint)]),
         system=SYSTEM,
         schema=answer_schema(space),
         max_tokens=max_tokens,
         temperature=temperature,
         reword=REWORD,
     )
+
+
+def known_blocks(space: SearchSpace, history: History) -> list[str]:
+    """What is known of the model and of the search so far, as delimited data."""
+    return [
+        data_block("sets", "\n".join(_set_line(entry) for entry in space.profile.sets)),
+        data_block("ended trials", "\n".join(_trial_line(*pair) for pair in _shown(history)) or "none yet"),
+        data_block("running trials", "\n".join(_request_line(spec) for spec in history.running) or "none"),
+    ]
+
+
+def complaint_lines(complaint: str) -> list[str]:
+    """What was wrong with the last answer, if anything was."""
+    return [f"Your last answer could not be used: {complaint[:RATIONALE_LENGTH]}"] if complaint else []
 
 
 def answer_schema(space: SearchSpace) -> dict[str, Any]:
@@ -118,10 +124,11 @@ def read_answer(value: Mapping[str, Any], space: SearchSpace) -> tuple[tuple[Str
         raise AnswerError(f"the answer does not fit the schema ({problems})") from None
     if not answer.strategies:
         raise AnswerError("the list of strategies is empty")
-    return tuple(_read_strategy(entry, space) for entry in answer.strategies)
+    return tuple(read_strategy(entry, space) for entry in answer.strategies)
 
 
-def _read_strategy(entry: StrategyAnswer, space: SearchSpace) -> tuple[Strategy, str]:
+def read_strategy(entry: StrategyAnswer, space: SearchSpace) -> tuple[Strategy, str]:
+    """One strategy with its rationale. Raises AnswerError as `read_answer`."""
     expected = len(space.profile.sets)
     if len(entry.keep) != expected:
         raise AnswerError(f"keep has {len(entry.keep)} numbers, and there are {expected} sets")
@@ -135,10 +142,15 @@ def _read_strategy(entry: StrategyAnswer, space: SearchSpace) -> tuple[Strategy,
 
 
 def _task(space: SearchSpace, count: int) -> str:
+    return f"Propose {count} different strategies. {terms(space)}"
+
+
+def terms(space: SearchSpace) -> str:
+    """The budget, the score, and what a strategy consists of."""
     budget, profile = space.budget, space.profile
     low, high = budget.band_macs
     return (
-        f"Propose {count} different strategies for a budget of {budget.target_macs:,} MACs "
+        f"The budget is {budget.target_macs:,} MACs "
         f"({budget.target_macs / profile.baseline_macs:.2%} of the baseline's {profile.baseline_macs:,}); "
         f"a request between {low:,} and {high:,} counts as on target. "
         f"The score is the accuracy on a holdout after a short training. "
@@ -148,7 +160,7 @@ def _task(space: SearchSpace, count: int) -> str:
     )
 
 
-def _block(title: str, text: str) -> str:
+def data_block(title: str, text: str) -> str:
     closed = text.replace("</data>", "<\\/data>")
     return f"{title}:\n<data>\n{closed}\n</data>"
 

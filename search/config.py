@@ -12,6 +12,11 @@ from search.budget import parse_band
 from search.errors import ConfigError
 from tracking.uris import without_password
 
+CLASSICAL_ARMS = ("rules", "uniform", "isomorphic", "knapsack", "random", "grid", "tpe", "cmaes")
+ASKING_ARMS = ("llm", "hybrid")
+ARMS = (*CLASSICAL_ARMS, *ASKING_ARMS)
+"""The arms by name, without importing them: `search.proposers.registry` holds them, and a test holds both together."""
+
 
 def _option(panel: str, text: str, default: Any = None, **constraints: Any) -> Any:
     """A field with its help text and the help panel that it stands in."""
@@ -36,7 +41,7 @@ class RunConfig(BaseModel):
     round_to: int = _option("Budget", "kept units of a group are multiples of this", 1, ge=1, le=64)
     projection: bool = _option("Budget", "put each proposal on the budget, or turn back those that miss the band", True)
 
-    proposer: str | None = _option("Proposer", "rules, random, tpe or llm; default: rules, or llm if a model is named")
+    proposer: str | None = _option("Proposer", ", ".join(ARMS) + "; default: rules, or llm if --llm is given")
     llm: str | None = _option("Proposer", "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, scripted:FILE")
     llm_temperature: float | None = _option("Proposer", "sent where the model takes one", ge=0, le=2)
     llm_max_tokens: int = _option("Proposer", "most output tokens of a call", 4000, ge=64)
@@ -87,12 +92,15 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
-        if self.llm is not None and self.proposer not in (None, "llm"):
+        if self.llm is not None and self.proposer not in (None, *ASKING_ARMS):
             raise ConfigError(
-                f"--llm {self.llm} and --proposer {self.proposer} contradict each other: leave one of them out."
+                f"--llm {self.llm} and --proposer {self.proposer} contradict each other: leave one of them out, or "
+                f"name an arm that asks a model: {' or '.join(ASKING_ARMS)}."
             )
-        if self.llm is None and self.proposer == "llm":
-            raise ConfigError("--proposer llm needs a model: name one with --llm, as in --llm claude-sonnet-4-5.")
+        if self.llm is None and self.proposer in ASKING_ARMS:
+            raise ConfigError(
+                f"--proposer {self.proposer} needs a model: name one with --llm, as in --llm claude-sonnet-4-5."
+            )
         if not self.projection and self.round_to > 1:
             raise ConfigError(
                 f"--no-projection and --round-to {self.round_to} contradict each other: rounding is part of projection."

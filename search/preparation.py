@@ -7,6 +7,7 @@ from os import environ
 from llm_clients.client import LLMClient
 from llm_clients.registry import connect
 from pruning.errors import InfeasibleTargetError
+from pruning.importance.base import Scores
 from pruning.importance.registry import importance
 from pruning.models import ModelSpec, create_model
 from pruning.plan import Plan, build_plan
@@ -51,10 +52,10 @@ class Prepared:
     needs: Needs
     client: LLMClient | None
 
-    @property
-    def space(self) -> SearchSpace:
-        """What the proposers may choose from."""
-        return SearchSpace(self.profile, self.budget, self.config.criteria, self.config.round_to, self.config.seed)
+    def space(self, scores: Mapping[str, Scores]) -> SearchSpace:
+        """What the proposers may choose from, once the units have been scored."""
+        config = self.config
+        return SearchSpace(self.profile, self.budget, config.criteria, config.round_to, config.seed, self.plan, scores)
 
     @property
     def window(self) -> int:

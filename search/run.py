@@ -24,9 +24,9 @@ from search.interrupts import Interrupts
 from search.master import Limits
 from search.outputs import write_outputs
 from search.preparation import Prepared
-from search.proposers.base import Proposer
-from search.proposers.llm import CallSettings, LLMProposer
-from search.proposers.registry import CLASSICAL
+from search.proposers.base import Proposer, SearchSpace
+from search.proposers.llm import CallSettings
+from search.proposers.registry import ASKING, CLASSICAL
 from search.session import Rules, SearchSession
 from search.summary import MlflowIds, Summary
 from tracking.events import Event, RunStatus, SplitName, Subject, utc_now
@@ -223,14 +223,15 @@ class Run:
         data = proxy_data(splits, prepared.proxy_recipe, config.seed)
         batches = _scoring_batches(data, config.seed)
         scores = {name: importance(name).scores(base.module, prepared.plan, batches) for name in config.criteria}
-        proposer = self._proposer()
+        space = prepared.space(scores)
+        proposer = self._proposer(space)
         rules = Rules(
             limits=Limits(config.trials, config.max_revisions),
             halving=Halving(config.eta),
             projection=config.projection,
             rungs=len(prepared.proxy_recipe.rungs),
         )
-        session = SearchSession(prepared.plan, prepared.space, proposer, scores, rules, self._ledger, prepared.window)
+        session = SearchSession(space, proposer, rules, self._ledger, prepared.window)
         session.restore(self._ledger.events)
         context = TrialContext(
             base=base.module,
@@ -257,14 +258,14 @@ class Run:
             raise KeyboardInterrupt
         return self._choose(session, context)
 
-    def _proposer(self) -> Proposer:
+    def _proposer(self, space: SearchSpace) -> Proposer:
         prepared = self._prepared
         if prepared.client is None:
-            return CLASSICAL[prepared.config.arm](prepared.space)
+            return CLASSICAL[prepared.config.arm](space)
         settings = CallSettings(
             prepared.config.llm_per_call, prepared.config.llm_max_tokens, prepared.config.llm_temperature
         )
-        return LLMProposer(prepared.space, prepared.client, self._record_call, settings)
+        return ASKING[prepared.config.arm](space, prepared.client, self._record_call, settings)
 
     def _record_call(self, call: int, request: Request, completion: Completion) -> None:
         self._ledger.record(LlmCall.model_validate({"call": call, **call_record(request, completion)}))

@@ -1,15 +1,14 @@
 """One search, without Ray: carries out the master's decisions and writes each into the ledger before acting on it."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from pruning.allocation import allocate
-from pruning.importance.base import Scores
-from pruning.plan import Plan
+from pruning.plan import Allocation
 from pruning.projection import project
 from search.budget import Budget
 from search.halving import Halving
@@ -75,20 +74,17 @@ class SearchSession:
 
     def __init__(
         self,
-        plan: Plan,
         space: SearchSpace,
         proposer: Proposer,
-        scores: Mapping[str, Scores],
         rules: Rules,
         ledger: Ledger,
         window: int,
     ) -> None:
         self.history = History(window)
         self.stop_reason: str | None = None
-        self._plan = plan
+        self._plan = space.plan
         self._space = space
         self._proposer = proposer
-        self._scores = scores
         self._rules = rules
         self._ledger = ledger
         self._interrupted = False
@@ -125,6 +121,8 @@ class SearchSession:
                 case Move.PROPOSE:
                     proposal = self._propose()
                     if proposal is None:
+                        if self._proposer.problem() is not None:
+                            continue
                         return Turn(None, over=False)
                     spec = self._admit(proposal)
                     if spec is not None:
@@ -218,9 +216,7 @@ class SearchSession:
 
     def _concretise(self, proposal: Proposal) -> TrialSpec:
         strategy = proposal.strategy
-        scores = self._scores[strategy.importance] if strategy.ranking is Ranking.JOINT else None
-        requested = allocate(self._plan, strategy.ratios, scores=scores)
-        allocation = requested
+        requested = allocation = self._requested(proposal)
         if self._rules.projection or proposal.proposer == COMMON_START:
             projection = project(self._plan, requested, self.budget.target_macs, round_to=strategy.round_to)
             allocation = projection.allocation
@@ -234,6 +230,13 @@ class SearchSession:
             requested_macs=requested_macs,
             in_band=self.budget.holds(requested_macs),
         )
+
+    def _requested(self, proposal: Proposal) -> Allocation:
+        if proposal.allocation is not None:
+            return self._plan.check(proposal.allocation)
+        strategy = proposal.strategy
+        scores = self._space.scores[strategy.importance] if strategy.ranking is Ranking.JOINT else None
+        return allocate(self._plan, strategy.ratios, scores=scores)
 
     def _begin(self, report: Report) -> None:
         if report.trial not in self._reports:
@@ -282,6 +285,7 @@ def _record_of(spec: TrialSpec) -> Proposed:
         macs=spec.macs,
         params=spec.params,
         rationale=spec.proposal.rationale,
+        requested_allocation=spec.proposal.allocation,
     )
 
 
@@ -289,7 +293,7 @@ def _spec_of(record: Proposed) -> TrialSpec:
     strategy = Strategy.from_json(record.strategy.model_dump())
     return TrialSpec(
         trial=record.trial,
-        proposal=Proposal(strategy, record.proposer, record.rationale),
+        proposal=Proposal(strategy, record.proposer, record.rationale, record.requested_allocation),
         allocation=tuple(record.allocation),
         macs=record.macs,
         params=record.params,

@@ -92,7 +92,8 @@ class Proposed(Payload):
     """A strategy and its place on the budget.
 
     ``requested_macs`` is what the proposer asked for before projection and ``in_band`` whether that met the band;
-    ``allocation`` (units kept in each group), ``macs`` and ``params`` are what the trial gets.
+    ``allocation`` (units kept in each group), ``macs`` and ``params`` are what the trial gets. ``requested_allocation``
+    is there when the proposer asked for units by group, which the strategy's ratios then only summarise.
     """
 
     kind = EventKind.PROPOSED
@@ -105,6 +106,7 @@ class Proposed(Payload):
     macs: Macs
     params: Macs
     rationale: Text
+    requested_allocation: tuple[Count, ...] | None = None
 
 
 class Usage(_Value):

@@ -1,9 +1,11 @@
 """The one interface of every arm."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pruning.importance.base import Scores
+from pruning.plan import Plan
 from search.budget import Budget
 from search.history import History
 from search.profile import Profile
@@ -12,13 +14,15 @@ from tracking.events import Event
 from tracking.totals import COMMON_START
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SearchSpace:
     """What a proposer may choose from.
 
     Attributes:
         criteria: names of the importance criteria that were computed; the first is the default.
         round_to: kept units per group are multiples of this.
+        plan: exact costs, for the arms that count units.
+        scores: importance of each unit of each group, by criterion.
     """
 
     profile: Profile
@@ -26,6 +30,8 @@ class SearchSpace:
     criteria: tuple[str, ...]
     round_to: int
     seed: int
+    plan: Plan
+    scores: Mapping[str, Scores]
 
 
 class Proposer(ABC):
@@ -49,7 +55,11 @@ class Proposer(ABC):
         """
 
     def problem(self) -> str | None:
-        """Why this proposer will never answer again, in a sentence for the user; None while it may."""
+        """Why this proposer will never answer again, in a sentence for the user; None while it may.
+
+        An arm that has only so many different strategies says so here once `propose` has answered None for want of
+        another: the search then ends in order, with the trials that it has.
+        """
         return None
 
     def restore(self, history: History, calls: Sequence[Event]) -> None:  # noqa: B027  most arms keep no more than that

@@ -1,9 +1,10 @@
 """An LLM as a proposer: it thinks in a thread of its own while trials run."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from llm_clients.client import LLMClient
 from llm_clients.errors import LLMError
@@ -11,7 +12,7 @@ from llm_clients.request import Completion, Outcome, Request
 from search.analysis import AnswerError, build_request, read_answer
 from search.history import History
 from search.proposers.base import Proposer, SearchSpace
-from search.strategy import Proposal
+from search.strategy import Proposal, Strategy
 from tracking.events import Event
 from tracking.payloads import LlmCall
 
@@ -56,6 +57,7 @@ class LLMProposer(Proposer):
         self._settings = settings
         self._ready: deque[Proposal] = deque()
         self._thinking: Future[Completion] | None = None
+        self._asked: Request | None = None
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="analysis-agent")
         self._calls = 0
         self._fruitless = 0
@@ -81,7 +83,7 @@ class LLMProposer(Proposer):
             assert isinstance(event.payload, LlmCall)
             self._calls = max(self._calls, event.payload.call + 1)
             completion = Completion.from_json(event.payload.model_dump(mode="json"))
-            self._take(completion)
+            self._take(completion, Request.from_json(event.payload.request))
         self._ready = deque(proposal for proposal in self._ready if proposal.strategy not in tried)
         self._fruitless, self._problem = 0, None
 
@@ -90,8 +92,7 @@ class LLMProposer(Proposer):
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _think(self, history: History) -> None:
-        request = build_request(
-            self.space,
+        request = self._request(
             history,
             self._settings.per_call,
             max_tokens=self._settings.max_tokens,
@@ -99,7 +100,16 @@ class LLMProposer(Proposer):
             complaint=self._complaint,
         )
         call, self._calls = self._calls, self._calls + 1
+        self._asked = request
         self._thinking = self._executor.submit(self._ask, call, request)
+
+    def _request(self, history: History, count: int, **options: Any) -> Request:
+        """What to ask next."""
+        return build_request(self.space, history, count, **options)
+
+    def _read(self, answer: Mapping[str, Any], request: Request) -> Sequence[tuple[Strategy, str]]:
+        """The strategies of an answer to `request`, each with its rationale. Raises AnswerError."""
+        return read_answer(answer, self.space)
 
     def _ask(self, call: int, request: Request) -> Completion:
         completion = self._client.complete(request)
@@ -113,21 +123,22 @@ class LLMProposer(Proposer):
             # Raised for what no further call can mend; here, in Tune's loop, it must end the arm and not the loop.
             self._problem = f"{self._client.model} cannot be asked ({error})"
             return
-        self._take(completion)
+        assert self._asked is not None
+        self._take(completion, self._asked)
 
-    def _take(self, completion: Completion) -> None:
+    def _take(self, completion: Completion, request: Request) -> None:
         if not completion.answered:
             self._miss(f"{completion.outcome.value}: {completion.detail or completion.validation_error or 'no detail'}")
             if completion.outcome in FINAL:
                 self._problem = f"{self._client.model} cannot be asked ({self._complaint})"
             return
         try:
-            strategies = read_answer(completion.value, self.space)
+            strategies = self._read(completion.value, request)
         except AnswerError as error:
             self._miss(str(error))
             return
         self._fruitless, self._complaint = 0, ""
-        name = f"llm:{self._client.model}"
+        name = f"{self.name}:{self._client.model}"
         self._ready.extend(Proposal(strategy, name, rationale) for strategy, rationale in strategies)
 
     def _miss(self, why: str) -> None:

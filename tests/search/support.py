@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from pruning.importance.base import Scores
 from pruning.importance.registry import importance
 from pruning.models import ModelSpec, create_model
 from pruning.plan import Plan, build_plan
@@ -38,9 +39,15 @@ def plan() -> Plan:
     return build_plan(base(), SPEC)
 
 
+@cache
+def scores() -> dict[str, Scores]:
+    return {name: importance(name).scores(base(), plan(), None) for name in ("l2", "l1")}
+
+
 def space(share: float = 0.1, *, seed: int = 0, round_to: int = 1) -> SearchSpace:
     profile = profile_plan(plan())
-    return SearchSpace(profile, Budget(int(plan().baseline_macs * share)), ("l2", "l1"), round_to, seed)
+    budget = Budget(int(plan().baseline_macs * share))
+    return SearchSpace(profile, budget, tuple(scores()), round_to, seed, plan(), scores())
 
 
 def strategy(ratio: float = 0.3, of: SearchSpace | None = None) -> Strategy:
@@ -80,9 +87,8 @@ def session(
     duplicates: int = 5,
     revisions: int = 4,
 ) -> SearchSession:
-    scores = {name: importance(name).scores(base(), plan(), None) for name in of.criteria}
     rules = Rules(Limits(trials, revisions, duplicates), Halving(eta), projection, rungs)
-    return SearchSession(plan(), of, proposer, scores, rules, ledger, window)
+    return SearchSession(of, proposer, rules, ledger, window)
 
 
 def report(trial: int, rung: int | None, accuracy: float = 0.5, *, error: str | None = None) -> Report:

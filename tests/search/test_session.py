@@ -3,9 +3,12 @@ from pathlib import Path
 
 import pytest
 
+from search.proposers.knapsack import KnapsackProposer
 from search.proposers.random import RandomProposer
+from search.proposers.registry import CLASSICAL
 from search.proposers.rules import RulesProposer
-from search.session import SearchSession
+from search.proposers.uniform import UniformProposer
+from search.session import SearchSession, TurnedBack
 from search.strategy import Ranking, Strategy
 from tests.search import support
 from tracking.events import EventKind, TrialState
@@ -127,6 +130,41 @@ def test_without_projection_a_miss_is_a_revision_worked_by_hand(ledger: Ledger) 
         missed = [record for record in payloads_of(other.events, Decision) if record.decision == "turned_back_missed"]
         assert len(missed) == 3
         assert "3 proposals missed the band" in (session.stop_reason or "")
+
+
+def test_an_arm_without_another_idea_ends_the_search_and_says_so(ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, UniformProposer(space), space, window=9, trials=8)
+    assert [session.next().spec is not None for _ in range(2)] == [True, True]
+    assert session.next() == (None, True)
+    assert "uniform has nothing new to propose" in (session.stop_reason or "")
+    assert TurnedBack.REPEATED not in {record.decision for record in payloads_of(ledger.events, Decision)}
+
+
+def test_an_allocation_by_group_is_written_and_taken_up_again(ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, KnapsackProposer(space), space, window=9)
+    session.next(), session.next()
+    record = payloads_of(ledger.events, Proposed)[1]
+    assert record.requested_allocation is not None
+    assert record.requested_macs == support.plan().macs(record.requested_allocation)
+    again = support.session(ledger, KnapsackProposer(space), space, window=9)
+    again.restore(ledger.events)
+    assert list(again.history) == list(session.history)
+    assert payloads_of(ledger.events, Proposed)[0].requested_allocation is None
+
+
+@pytest.mark.parametrize("arm", CLASSICAL)
+def test_every_arm_is_on_budget_in_each_trial(arm: str, ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, CLASSICAL[arm](space), space, window=20, trials=12)
+    while session.next().spec is not None:
+        pass
+    records = payloads_of(ledger.events, Proposed)
+    target = space.budget.target_macs
+    assert all(0.995 * target <= record.macs <= target for record in records)
+    assert len({(record.allocation, record.strategy.importance) for record in records}) == len(records)
+    assert len(records) == 12 or arm in ("uniform", "isomorphic")
 
 
 def test_not_yet_is_not_the_end(ledger: Ledger) -> None:
