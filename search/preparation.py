@@ -20,6 +20,7 @@ from search.errors import ConfigError
 from search.profile import Profile, profile_plan
 from search.proposers.base import SearchSpace
 from search.proposers.registry import check_proposer
+from tracking.payloads import Profiled
 from tracking.uris import absolute_uri
 from trainers.datasets.base import Dataset
 from trainers.datasets.registry import dataset
@@ -52,10 +53,11 @@ class Prepared:
     needs: Needs
     client: LLMClient | None
 
-    def space(self, scores: Mapping[str, Scores]) -> SearchSpace:
+    def space(self, scores: Mapping[str, Scores], sensitivity: Profiled | None) -> SearchSpace:
         """What the proposers may choose from, once the units have been scored."""
         config = self.config
-        return SearchSpace(self.profile, self.budget, config.criteria, config.round_to, config.seed, self.plan, scores)
+        profile = self.profile if sensitivity is None else self.profile.with_sensitivity(sensitivity)
+        return SearchSpace(profile, self.budget, config.criteria, config.round_to, config.seed, self.plan, scores)
 
     @property
     def window(self) -> int:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +13,7 @@ from torch import Tensor
 from llm_clients.request import Completion, Request, call_record
 from pruning.checkpoint import load_pruned, save_pruned
 from pruning.counter import count_macs
+from pruning.importance.base import Scores
 from pruning.importance.registry import importance
 from pruning.selection import select
 from pruning.slicing import slice_model
@@ -26,7 +27,8 @@ from search.outputs import write_outputs
 from search.preparation import Prepared
 from search.proposers.base import Proposer, SearchSpace
 from search.proposers.llm import CallSettings
-from search.proposers.registry import ASKING, CLASSICAL
+from search.proposers.registry import ASKING, CLASSICAL, arm_class
+from search.sensitivity import Probe, measured
 from search.session import Rules, SearchSession
 from search.summary import MlflowIds, Summary
 from tracking.events import Event, RunStatus, SplitName, Subject, utc_now
@@ -44,6 +46,8 @@ from tracking.payloads import (
     LlmCall,
     Payload,
     PlanReady,
+    Profiled,
+    Proposed,
     Resumed,
     RunEnded,
     RunStarted,
@@ -54,6 +58,7 @@ from tracking.payloads import (
 from tracking.runs import RunDir
 from tracking.tracker import Tracker
 from trainers.base import BaseModel
+from trainers.cache import cache_folder
 from trainers.datasets.base import Splits
 from trainers.datasets.memory import row_major
 from trainers.evaluate import Evaluation, evaluate
@@ -223,7 +228,7 @@ class Run:
         data = proxy_data(splits, prepared.proxy_recipe, config.seed)
         batches = _scoring_batches(data, config.seed)
         scores = {name: importance(name).scores(base.module, prepared.plan, batches) for name in config.criteria}
-        space = prepared.space(scores)
+        space = prepared.space(scores, self._sensitivity(base, scores, data))
         proposer = self._proposer(space)
         rules = Rules(
             limits=Limits(config.trials, config.max_revisions),
@@ -257,6 +262,21 @@ class Run:
         if session.interrupted:
             raise KeyboardInterrupt
         return self._choose(session, context)
+
+    def _sensitivity(self, base: BaseModel, scores: Mapping[str, Scores], data: ProxyData) -> Profiled | None:
+        """What each set hurts when it alone is cut, for the arms that read it; the ledger's, where it holds it."""
+        prepared, config = self._prepared, self._prepared.config
+        if not arm_class(config.arm).reads_sensitivity:
+            return None
+        found = self._found(Profiled)
+        # A run that was begun before there were profiles goes on as it began.
+        if found is not None or self._found(Proposed) is not None:
+            return found
+        first = config.criteria[0]
+        probe = Probe(base.module, prepared.plan, scores[first], first, data, prepared.proxy_recipe, config.seed)
+        found = measured(probe, cache_folder() / "sensitivity")
+        self._ledger.record(found)
+        return found
 
     def _proposer(self, space: SearchSpace) -> Proposer:
         prepared = self._prepared

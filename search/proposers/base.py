@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from pruning.importance.base import Scores
 from pruning.plan import Plan
@@ -42,6 +43,8 @@ class Proposer(ABC):
     """
 
     name: str
+    reads_sensitivity: ClassVar[bool] = False
+    """Whether it is worth measuring, before the first proposal, what each set hurts when it alone is cut."""
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space

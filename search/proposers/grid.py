@@ -23,6 +23,7 @@ class GridProposer(ListedProposer):
     """
 
     name = "grid"
+    reads_sensitivity = True
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__(space)

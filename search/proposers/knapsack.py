@@ -11,7 +11,7 @@ from pruning.blueprint import Allocation, Plan
 from search.proposers.listed import ListedProposer
 from search.strategy import Proposal, Strategy, clip_ratios
 
-EXPONENTS = (1.0, 0.5, 2.0, 0.7, 1.4)
+EXPONENTS = (1.0, 1.4, 0.7, 2.0, 0.5)
 """Powers of the loss: above 1 importance weighs more than MACs, below 1 less."""
 _TINY = 1e-30
 
@@ -35,8 +35,8 @@ class Worth(StrEnum):
 
     SHARE = "its share of its group in each of its layers"
     ROOT = "the root of that share"
-    SCORE = "its score as it is"
     REMAINING = "its share of what its group still has"
+    SCORE = "its score as it is"
 
 
 class KnapsackProposer(ListedProposer):

@@ -49,6 +49,7 @@ class LLMProposer(Proposer):
     """
 
     name = "llm"
+    reads_sensitivity = True
 
     def __init__(self, space: SearchSpace, client: LLMClient, record: CallRecorder, settings: CallSettings) -> None:
         super().__init__(space)

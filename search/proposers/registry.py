@@ -30,6 +30,11 @@ ASKING: dict[str, type[LLMProposer]] = {LLMProposer.name: LLMProposer, HybridPro
 """Arms that ask a language model, one model for all of an arm's calls."""
 
 
+def arm_class(name: str) -> type[Proposer]:
+    """The class of a known arm."""
+    return CLASSICAL.get(name) or ASKING[name]
+
+
 def check_proposer(name: str) -> None:
     """Raise ConfigError for a name that is no arm."""
     known = [*CLASSICAL, *ASKING]

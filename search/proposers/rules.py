@@ -20,6 +20,7 @@ class RulesProposer(Proposer):
     """
 
     name = "rules"
+    reads_sensitivity = True
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__(space)

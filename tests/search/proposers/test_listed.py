@@ -124,9 +124,9 @@ class TestKnapsack(ProposerContract):
         space = support.space()
         larger = {name: tuple(score * (2.0 + i) for i, score in enumerate(s)) for name, s in space.scores.items()}
         scaled = dataclasses.replace(space, scores=larger)
-        for ticket in (1, 3, 7):
+        for ticket in (1, 3, 5):
             assert asked(KnapsackProposer(space), ticket) == asked(KnapsackProposer(scaled), ticket)
-        assert asked(KnapsackProposer(space), 5) != asked(KnapsackProposer(scaled), 5)
+        assert asked(KnapsackProposer(space), 7) != asked(KnapsackProposer(scaled), 7)
 
     def _rate(self, plan: Plan, group: int, scores: torch.Tensor) -> float:
         fewer = [units - (place == group) for place, units in enumerate(plan.full())]
