@@ -54,6 +54,9 @@ class RunConfig(BaseModel):
     window: int | None = _option("Search", "a proposal reads results at least this many trials back", ge=1)
     eta: float = _option("Search", "successive halving keeps 1/eta at each rung; 1 stops nothing early", 3.0, ge=1)
     criteria: tuple[str, ...] = _option("Search", "importance criteria to choose from, comma-separated", ("l2", "l1"))
+    trial_timeout: float | None = _option(
+        "Search", "seconds before a trial is given up; default: ten times the slowest so far, at least 120", gt=0
+    )
     cpus_per_trial: float = _option("Search", "CPUs of a trial", 1.0, gt=0)
     gpus_per_trial: float = _option("Search", "GPUs of a trial; a fraction packs several on one", 0.0, ge=0)
     seed: int = _option("Search", "of data splits, training and proposals", 42, ge=0, lt=2**31)

@@ -19,6 +19,7 @@ from pruning.selection import select
 from pruning.slicing import slice_model
 from search.base_model import obtain_base
 from search.cluster import ray_session
+from search.deadline import Deadline
 from search.errors import SearchFailedError
 from search.halving import Halving
 from search.interrupts import Interrupts
@@ -235,6 +236,7 @@ class Run:
             halving=Halving(config.eta),
             projection=config.projection,
             rungs=len(prepared.proxy_recipe.rungs),
+            deadline=Deadline(config.trial_timeout),
         )
         session = SearchSession(space, proposer, rules, self._ledger, prepared.window)
         session.restore(self._ledger.events)

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from pruning.allocation import allocate
 from pruning.plan import Allocation
 from pruning.projection import project
 from search.budget import Budget
+from search.deadline import Deadline
 from search.halving import Halving
 from search.history import History, TrialSpec
 from search.master import Limits, Move, Situation, decide
@@ -30,6 +31,10 @@ class TurnedBack(StrEnum):
     MISSED = MISSED
 
 
+RETRIED = "retried"
+"""The decision to run a trial again with a smaller batch, made where its memory ran out."""
+
+
 class Turn(NamedTuple):
     """What Tune's free slot gets: a trial, or nothing yet, or nothing ever again."""
 
@@ -44,12 +49,14 @@ class Rules:
     Attributes:
         projection: move each proposal onto the budget; without it, one outside the band is turned back (a revision).
         rungs: how many rungs a full trial has.
+        deadline: how long a trial may take.
     """
 
     limits: Limits
     halving: Halving
     projection: bool
     rungs: int
+    deadline: Deadline = field(default_factory=Deadline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ class Report:
     accuracy: float = 0.0
     loss: float = 0.0
     error: str | None = None
+    note: str | None = None
 
 
 class SearchSession:
@@ -93,6 +101,7 @@ class SearchSession:
         self._unfinished: deque[TrialSpec] = deque()
         self._accuracies: dict[int, list[float]] = {}
         self._reports: dict[int, Report] = {}
+        self._given_up: dict[int, str] = {}
 
     @property
     def budget(self) -> Budget:
@@ -152,7 +161,16 @@ class SearchSession:
     def on_lost(self, trial: int, error: str) -> None:
         """The trial's process died. Unless the run was interrupted, that is the trial's end."""
         if self.history.result(trial) is None and not self._interrupted:
-            self._end(trial, TrialState.FAILED, error)
+            self._end(trial, TrialState.FAILED, self._given_up.get(trial, error))
+
+    def overdue(self, trial: int, taken_s: float) -> bool:
+        """Whether the trial is over its deadline, so that its actor is to be killed; true once for each trial."""
+        rule = self._rules.deadline
+        allowed = rule.seconds([(last.now - last.started).total_seconds() for last in self._finished()])
+        if allowed is None or taken_s <= allowed or trial in self._given_up or self.history.result(trial) is not None:
+            return False
+        self._given_up[trial] = rule.words(taken_s)
+        return True
 
     def restore(self, events: Sequence[Event]) -> None:
         """Take up an interrupted run: ended trials stand, begun ones start again under their number."""
@@ -238,11 +256,18 @@ class SearchSession:
         scores = self._space.scores[strategy.importance] if strategy.ranking is Ranking.JOINT else None
         return allocate(self._plan, strategy.ratios, scores=scores)
 
+    def _finished(self) -> list[Report]:
+        """The last word of each trial that went through all its rungs in this session."""
+        return [report for report in self._reports.values() if (report.rung or 0) + 1 == self._rules.rungs]
+
     def _begin(self, report: Report) -> None:
         if report.trial not in self._reports:
             self._ledger.record(
                 TrialStarted(trial=report.trial, actor=report.actor, pid=report.pid, started=report.started)
             )
+        before = self._reports.get(report.trial)
+        if report.note is not None and (before is None or before.note is None):
+            self._ledger.record(Decision(decision=RETRIED, reason=f"trial {report.trial}: {report.note}"))
         self._reports[report.trial] = report
 
     def _end(self, trial: int, state: TrialState, error: str | None = None) -> None:

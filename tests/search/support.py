@@ -13,6 +13,7 @@ from pruning.importance.registry import importance
 from pruning.models import ModelSpec, create_model
 from pruning.plan import Plan, build_plan
 from search.budget import Budget
+from search.deadline import Deadline
 from search.halving import Halving
 from search.history import History, TrialSpec
 from search.master import Limits
@@ -25,6 +26,7 @@ from tracking.events import TrialState
 from tracking.ledger import Ledger
 
 SPEC = ModelSpec("resnet18_quarter", 10, (1, 32, 32))
+UNSET = Deadline()
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -86,12 +88,15 @@ def session(
     eta: float = 3.0,
     duplicates: int = 5,
     revisions: int = 4,
+    deadline: Deadline = UNSET,
 ) -> SearchSession:
-    rules = Rules(Limits(trials, revisions, duplicates), Halving(eta), projection, rungs)
+    rules = Rules(Limits(trials, revisions, duplicates), Halving(eta), projection, rungs, deadline)
     return SearchSession(of, proposer, rules, ledger, window)
 
 
-def report(trial: int, rung: int | None, accuracy: float = 0.5, *, error: str | None = None) -> Report:
+def report(
+    trial: int, rung: int | None, accuracy: float = 0.5, *, error: str | None = None, note: str | None = None
+) -> Report:
     seconds = trial * 10 + (rung or 0) + 1
     return Report(
         trial=trial,
@@ -105,6 +110,7 @@ def report(trial: int, rung: int | None, accuracy: float = 0.5, *, error: str | 
         accuracy=accuracy,
         loss=1.0,
         error=error,
+        note=note,
     )
 
 

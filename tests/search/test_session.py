@@ -3,12 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from search.deadline import LEAST_S, Deadline
 from search.proposers.knapsack import KnapsackProposer
 from search.proposers.random import RandomProposer
 from search.proposers.registry import CLASSICAL
 from search.proposers.rules import RulesProposer
 from search.proposers.uniform import UniformProposer
-from search.session import SearchSession, TurnedBack
+from search.session import RETRIED, SearchSession, TurnedBack
 from search.strategy import Ranking, Strategy
 from tests.search import support
 from tracking.events import EventKind, TrialState
@@ -88,6 +89,41 @@ def test_a_dead_process_fails_its_trial_once(ledger: Ledger) -> None:
     session.on_lost(0, "the process died")
     session.on_lost(0, "the process died")
     assert kinds(ledger).count(EventKind.TRIAL_ENDED) == 1
+
+
+def test_a_trial_over_its_deadline_is_given_up_with_the_reason(ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, RandomProposer(space), space, window=6, deadline=Deadline(30))
+    session.next(), session.next()
+    assert not session.overdue(0, 29.9)
+    assert session.overdue(0, 30.1)
+    assert not session.overdue(0, 31), "its actor is killed once"
+    session.on_lost(0, "the process died")
+    record = payloads_of(ledger.events, TrialEnded)[0]
+    assert (record.trial, record.state) == (0, TrialState.FAILED)
+    assert record.error == "no end after 30 s, over its deadline (--trial-timeout 30): its actor was killed"
+    assert not session.overdue(1, 3.0)
+
+
+def test_without_a_given_deadline_the_slowest_trial_sets_it(ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, RandomProposer(space), space, window=6)
+    session.next(), session.next()
+    assert not session.overdue(1, 1e9), "nothing is known yet"
+    finish(session, 0, 0.5, 0.5)
+    assert not session.overdue(1, LEAST_S - 1)
+    assert session.overdue(1, LEAST_S + 1)
+
+
+def test_a_retry_for_want_of_memory_is_written_once(ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, RandomProposer(space), space)
+    session.next()
+    note = "out of memory at batch size 64, so once more at 32: no memory"
+    for rung in (0, 1):
+        session.on_report(support.report(0, rung, note=note))
+    reasons = [record.reason for record in payloads_of(ledger.events, Decision) if record.decision == RETRIED]
+    assert reasons == [f"trial 0: {note}"]
 
 
 def test_an_interrupt_ends_proposing_and_leaves_running_trials_open(ledger: Ledger) -> None:
