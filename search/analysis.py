@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llm_clients.request import Request
 from pruning.blueprint import GroupKind
+from search.course import Course
 from search.history import History, TrialSpec
 from search.profile import SetProfile
 from search.proposers.base import SearchSpace
@@ -46,6 +47,14 @@ KINDS = {
 """What a unit of each kind is, for a model that plans the cut."""
 
 
+ADVICE = {
+    Course.EXPLOIT: "",
+    Course.WIDEN: " The search has stalled: vary the strategies more than the last ones did.",
+    Course.EXPLORE: " The search is trapped near its best trial: propose strategies that differ from it in most sets.",
+}
+"""What the model is told of the master's course."""
+
+
 class StrategyAnswer(BaseModel):
     """One strategy as the model writes it."""
 
@@ -70,11 +79,18 @@ class AnswerError(ValueError):
 
 
 def build_request(
-    space: SearchSpace, history: History, count: int, *, max_tokens: int, temperature: float | None, complaint: str = ""
+    space: SearchSpace,
+    history: History,
+    count: int,
+    *,
+    max_tokens: int,
+    temperature: float | None,
+    complaint: str = "",
+    advice: str = "",
 ) -> Request:
     """Ask for `count` strategies, showing what was tried, what it gave, and which trials still run."""
     return Request.ask(
-        "\n\n".join([_task(space, count), *known_blocks(space, history), *complaint_lines(complaint)]),
+        "\n\n".join([_task(space, count) + advice, *known_blocks(space, history), *complaint_lines(complaint)]),
         system=SYSTEM,
         schema=answer_schema(space),
         max_tokens=max_tokens,

@@ -47,6 +47,9 @@ class RunConfig(BaseModel):
     llm_max_tokens: int = _option("Proposer", "most output tokens of a call", 4000, ge=64)
     llm_base_url: str | None = _option("Proposer", "another server that speaks the same wire format")
     llm_per_call: int = _option("Proposer", "strategies asked for in a call", 4, ge=1, le=32)
+    switch_to: str | None = _option(
+        "Proposer", "classical arm that takes over when the first is stalled or at its end; default: none does"
+    )
     max_revisions: int = _option("Proposer", "misses of the band before giving up, without projection", 100, ge=1)
 
     trials: int = _option("Search", "trials in all", 16, ge=1)
@@ -104,6 +107,12 @@ class RunConfig(BaseModel):
             raise ConfigError(
                 f"--proposer {self.proposer} needs a model: name one with --llm, as in --llm claude-sonnet-4-5."
             )
+        if self.switch_to is not None and self.switch_to not in CLASSICAL_ARMS:
+            raise ConfigError(
+                f"--switch-to {self.switch_to} names no classical arm: {', '.join(CLASSICAL_ARMS)} would work."
+            )
+        if self.switch_to == self.arm:
+            raise ConfigError(f"--switch-to {self.switch_to} names the arm that it would take over from: name another.")
         if not self.projection and self.round_to > 1:
             raise ConfigError(
                 f"--no-projection and --round-to {self.round_to} contradict each other: rounding is part of projection."

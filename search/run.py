@@ -238,7 +238,8 @@ class Run:
             rungs=len(prepared.proxy_recipe.rungs),
             deadline=Deadline(config.trial_timeout),
         )
-        session = SearchSession(space, proposer, rules, self._ledger, prepared.window)
+        substitute = CLASSICAL[config.switch_to](space) if config.switch_to else None
+        session = SearchSession(space, proposer, rules, self._ledger, prepared.window, substitute)
         session.restore(self._ledger.events)
         context = TrialContext(
             base=base.module,

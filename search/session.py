@@ -11,6 +11,7 @@ from pruning.allocation import allocate
 from pruning.plan import Allocation
 from pruning.projection import project
 from search.budget import Budget
+from search.course import Condition, Course, Judgement, View, judge
 from search.deadline import Deadline
 from search.halving import Halving
 from search.history import History, TrialSpec
@@ -31,6 +32,8 @@ class TurnedBack(StrEnum):
     MISSED = MISSED
 
 
+STEERED = frozenset({Course.EXPLOIT, Course.EXPLORE, Course.WIDEN})
+"""The courses that an arm is told."""
 RETRIED = "retried"
 """The decision to run a trial again with a smaller batch, made where its memory ran out."""
 
@@ -87,12 +90,16 @@ class SearchSession:
         rules: Rules,
         ledger: Ledger,
         window: int,
+        substitute: Proposer | None = None,
     ) -> None:
         self.history = History(window)
         self.stop_reason: str | None = None
         self._plan = space.plan
         self._space = space
         self._proposer = proposer
+        self._substitute = substitute
+        self._first_ticket = 0
+        self._course: Course | None = None
         self._rules = rules
         self._ledger = ledger
         self._interrupted = False
@@ -127,15 +134,12 @@ class SearchSession:
                     return Turn(None, over=False)
                 case Move.RERUN:
                     return Turn(self._unfinished.popleft(), over=False)
+                case Move.SWITCH:
+                    self._switch(decision.reason)
                 case Move.PROPOSE:
-                    proposal = self._propose()
-                    if proposal is None:
-                        if self._proposer.problem() is not None:
-                            continue
-                        return Turn(None, over=False)
-                    spec = self._admit(proposal)
-                    if spec is not None:
-                        return Turn(spec, over=False)
+                    turn = self._proposed()
+                    if turn is not None:
+                        return turn
 
     def on_report(self, report: Report) -> bool:
         """Take a rung or a fault; returns whether the trial must stop here."""
@@ -179,6 +183,7 @@ class SearchSession:
             match event.payload:
                 case Proposed() as proposed:
                     self.history.add(_spec_of(proposed))
+                    self._repeated_in_a_row = 0
                 case TrialStarted() as started:
                     rungs[started.trial] = []
                 case Rung() as rung:
@@ -188,8 +193,25 @@ class SearchSession:
                     self.history.end(TrialResult(ended.trial, ended.state, accuracies, ended.error))
                 case Decision() as decision if decision.decision in set(TurnedBack):
                     self._turned_back[TurnedBack(decision.decision)] += 1
+                    self._repeated_in_a_row += decision.decision == TurnedBack.REPEATED
+                case Decision() as decision if decision.decision == Course.SWITCH_ARM:
+                    self._take_over()
+                case Decision() as decision if decision.decision in STEERED:
+                    self._course = Course(decision.decision)
         self._unfinished = deque(self.history.running)
         self._proposer.restore(self.history, [event for event in events if isinstance(event.payload, LlmCall)])
+
+    def _proposed(self) -> Turn | None:
+        """A new trial, or "not yet", or the end; None when the next move is to be decided anew."""
+        judgement = self._steer()
+        if judgement is not None and judgement.course is Course.STOP:
+            self._stop(f"{judgement.condition}: {judgement.reason}")
+            return Turn(None, over=True)
+        proposal = self._propose()
+        if proposal is None:
+            return Turn(None, over=False) if self._proposer.problem() is None else None
+        spec = self._admit(proposal)
+        return None if spec is None else Turn(spec, over=False)
 
     def _situation(self) -> Situation:
         return Situation(
@@ -199,7 +221,48 @@ class SearchSession:
             repeated=self._repeated_in_a_row,
             interrupted=self._interrupted,
             problem=self._proposer.problem(),
+            can_switch=self._substitute is not None,
         )
+
+    def _steer(self) -> Judgement | None:
+        """Judge how the search goes and tell the arm; what changes the course is written down first."""
+        if not self._proposer.steerable:
+            return None
+        view = View(
+            ended=self.history.readable(),
+            budget=self.budget,
+            trial=len(self.history),
+            trials=self._rules.limits.trials,
+            repeated=self._repeated_in_a_row,
+            can_switch=self._substitute is not None,
+        )
+        judgement = judge(view)
+        if judgement.course is Course.SWITCH_ARM:
+            self._switch(f"{judgement.condition}: {judgement.reason}")
+        elif judgement.course is not Course.STOP and judgement.condition is not Condition.OPENING:
+            if judgement.course is not self._course:
+                reason = f"{judgement.condition}: {judgement.reason}"
+                self._ledger.record(Decision(decision=judgement.course.value, reason=reason))
+            self._course = judgement.course
+            self._proposer.steer(judgement.course)
+        return judgement
+
+    def _switch(self, reason: str) -> None:
+        """The substitute proposes from here on. It was asked for by name, and its trials carry its own."""
+        assert self._substitute is not None
+        told = f"{reason}; {self._substitute.name} proposes from here on"
+        self._ledger.record(Decision(decision=Course.SWITCH_ARM.value, reason=told))
+        self._take_over()
+
+    def _take_over(self) -> None:
+        assert self._substitute is not None
+        self._proposer, self._substitute = self._substitute, None
+        self._first_ticket = max(0, self._ticket() - 1)
+        self._repeated_in_a_row, self._course = 0, None
+
+    def _ticket(self) -> int:
+        """Proposals asked for so far."""
+        return len(self.history) + sum(self._turned_back.values())
 
     def _stop(self, reason: str) -> None:
         if self.stop_reason is None:
@@ -207,10 +270,10 @@ class SearchSession:
             self.stop_reason = reason
 
     def _propose(self) -> Proposal | None:
-        ticket = len(self.history) + sum(self._turned_back.values())
+        ticket = self._ticket()
         if ticket == 0:
             return uniform_start(self._space)
-        return self._proposer.propose(ticket, self.history)
+        return self._proposer.propose(ticket - self._first_ticket, self.history)
 
     def _admit(self, proposal: Proposal) -> TrialSpec | None:
         spec = self._concretise(proposal)

@@ -8,6 +8,7 @@ from typing import ClassVar
 from pruning.importance.base import Scores
 from pruning.plan import Plan
 from search.budget import Budget
+from search.course import Course
 from search.history import History
 from search.profile import Profile
 from search.strategy import Proposal, Strategy
@@ -46,8 +47,12 @@ class Proposer(ABC):
     reads_sensitivity: ClassVar[bool] = False
     """Whether it is worth measuring, before the first proposal, what each set hurts when it alone is cut."""
 
+    steerable: ClassVar[bool] = False
+    """Whether its proposals follow `course`; the master does not watch one that would not listen."""
+
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
+        self.course = Course.EXPLOIT
 
     @abstractmethod
     def propose(self, ticket: int, history: History) -> Proposal | None:
@@ -56,6 +61,10 @@ class Proposer(ABC):
         `ticket` counts the proposals asked for, from 1 (0 is the common start): it goes on when a proposal was turned
         back as a repetition or a miss, while the trial number does not.
         """
+
+    def steer(self, course: Course) -> None:
+        """Take the master's course for the proposals to come. One without a neighbourhood to leave may ignore it."""
+        self.course = course
 
     def problem(self) -> str | None:
         """Why this proposer will never answer again, in a sentence for the user; None while it may.

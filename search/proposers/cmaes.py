@@ -6,6 +6,7 @@ import numpy as np
 from cmaes import CMA
 from numpy.typing import NDArray
 
+from search.course import Course
 from search.history import History
 from search.proposers.base import Proposer, SearchSpace, uniform_start
 from search.strategy import Proposal, Strategy, clip_ratios
@@ -15,6 +16,9 @@ SIGMA = 0.35
 """First standard deviation, in log keep ratio: a factor of 1.4."""
 POPULATION = 6
 """Results a generation: a budget of tens of trials cannot pay for the usual 4 + 3·ln(dimensions)."""
+
+STRETCH = {Course.WIDEN: 2.0, Course.EXPLORE: 4.0}
+"""How much farther from the mean a point is drawn on a course; the distribution itself learns from what came of it."""
 
 
 class CMAESProposer(Proposer):
@@ -27,6 +31,7 @@ class CMAESProposer(Proposer):
     """
 
     name = "cmaes"
+    steerable = True
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__(space)
@@ -45,7 +50,8 @@ class CMAESProposer(Proposer):
         for first in range(0, len(scored) - POPULATION + 1, POPULATION):
             optimiser.tell(scored[first : first + POPULATION])
         optimiser.reseed_rng((self.space.seed * 100_003 + ticket) % 2**32)
-        logs = optimiser.ask()[: len(self.space.profile.sets)]
+        stretched = optimiser.mean + STRETCH.get(self.course, 1.0) * (optimiser.ask() - optimiser.mean)
+        logs = np.clip(stretched, *self._bounds.T)[: len(self.space.profile.sets)]
         strategy = Strategy(clip_ratios(np.exp(logs).tolist()), self.space.criteria[0], self.space.round_to)
         return Proposal(strategy, self.name, f"drawn from generation {optimiser.generation}")
 

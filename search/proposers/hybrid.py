@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from llm_clients.client import LLMClient
 from llm_clients.request import Request
 from search.analysis import (
+    ADVICE,
     RATIONALE_LENGTH,
     REWORD,
     SYSTEM,
@@ -73,11 +74,12 @@ class HybridProposer(LLMProposer):
         self._optimiser = CMAESProposer(space)
 
     def _request(self, history: History, count: int, **options: Any) -> Request:
+        self._optimiser.steer(self.course)
         first = 1 + self._calls * self._settings.per_call
         points = [self._optimiser.propose(first + number, history) for number in range(count)]
         complaint = str(options.pop("complaint"))
         parts = [
-            f"Answer for each of the optimiser's {count} points, by its number. {terms(self.space)}",
+            f"Answer for each of the optimiser's {count} points, by number. {terms(self.space)}{ADVICE[self.course]}",
             *known_blocks(self.space, history),
             data_block(POINTS, "\n".join(_point_line(number, point) for number, point in enumerate(points))),
             *complaint_lines(complaint),

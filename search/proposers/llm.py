@@ -9,7 +9,7 @@ from typing import Any
 from llm_clients.client import LLMClient
 from llm_clients.errors import LLMError
 from llm_clients.request import Completion, Outcome, Request
-from search.analysis import AnswerError, build_request, read_answer
+from search.analysis import ADVICE, AnswerError, build_request, read_answer
 from search.history import History
 from search.proposers.base import Proposer, SearchSpace
 from search.strategy import Proposal, Strategy
@@ -50,6 +50,7 @@ class LLMProposer(Proposer):
 
     name = "llm"
     reads_sensitivity = True
+    steerable = True
 
     def __init__(self, space: SearchSpace, client: LLMClient, record: CallRecorder, settings: CallSettings) -> None:
         super().__init__(space)
@@ -106,7 +107,7 @@ class LLMProposer(Proposer):
 
     def _request(self, history: History, count: int, **options: Any) -> Request:
         """What to ask next."""
-        return build_request(self.space, history, count, **options)
+        return build_request(self.space, history, count, advice=ADVICE[self.course], **options)
 
     def _read(self, answer: Mapping[str, Any], request: Request) -> Sequence[tuple[Strategy, str]]:
         """The strategies of an answer to `request`, each with its rationale. Raises AnswerError."""

@@ -89,9 +89,10 @@ def session(
     duplicates: int = 5,
     revisions: int = 4,
     deadline: Deadline = UNSET,
+    substitute: Proposer | None = None,
 ) -> SearchSession:
     rules = Rules(Limits(trials, revisions, duplicates), Halving(eta), projection, rungs, deadline)
-    return SearchSession(of, proposer, rules, ledger, window)
+    return SearchSession(of, proposer, rules, ledger, window, substitute)
 
 
 def report(

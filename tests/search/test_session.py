@@ -3,11 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from search.course import PATIENCE, Course
 from search.deadline import LEAST_S, Deadline
 from search.proposers.knapsack import KnapsackProposer
 from search.proposers.random import RandomProposer
 from search.proposers.registry import CLASSICAL
 from search.proposers.rules import RulesProposer
+from search.proposers.tpe import TPEProposer
 from search.proposers.uniform import UniformProposer
 from search.session import RETRIED, SearchSession, TurnedBack
 from search.strategy import Ranking, Strategy
@@ -124,6 +126,45 @@ def test_a_retry_for_want_of_memory_is_written_once(ledger: Ledger) -> None:
         session.on_report(support.report(0, rung, note=note))
     reasons = [record.reason for record in payloads_of(ledger.events, Decision) if record.decision == RETRIED]
     assert reasons == [f"trial 0: {note}"]
+
+
+def test_a_course_is_written_when_it_changes_and_told_to_the_arm(ledger: Ledger) -> None:
+    space = support.space()
+    proposer = TPEProposer(space)
+    session = support.session(ledger, proposer, space, window=1, trials=40, eta=1)
+    for trial in range(PATIENCE + 2):
+        session.next()
+        finish(session, trial, 0.5, 0.5)
+    session.next()
+    courses = [record.decision for record in payloads_of(ledger.events, Decision)]
+    assert courses == ["exploit", "widen"]
+    assert proposer.course is Course.WIDEN
+    assert "stalled: no gain" in payloads_of(ledger.events, Decision)[1].reason
+
+
+def test_the_substitute_takes_over_under_its_own_name_and_a_resume_keeps_it(ledger: Ledger) -> None:
+    space = support.space()
+
+    def made(of: Ledger) -> SearchSession:
+        return support.session(of, UniformProposer(space), space, window=9, trials=6, substitute=RandomProposer(space))
+
+    session = made(ledger)
+    while session.next().spec is not None:
+        pass
+    proposers = [record.proposer for record in payloads_of(ledger.events, Proposed)]
+    assert proposers == ["start", "uniform", *["random"] * 4]
+    decisions = payloads_of(ledger.events, Decision)
+    assert [record.decision for record in decisions] == ["switch_arm", "stop"]
+    assert "random proposes from here on" in decisions[0].reason
+    half = [event for event in ledger.events if event.seq <= 5]
+    with Ledger.create(ledger.path.with_name("again.jsonl")) as again:
+        for event in half:
+            again.record(event.payload)
+        resumed = made(again)
+        resumed.restore(half)
+        while resumed.next().spec is not None:
+            pass
+        assert payloads_of(again.events, Proposed) == payloads_of(ledger.events, Proposed)
 
 
 def test_an_interrupt_ends_proposing_and_leaves_running_trials_open(ledger: Ledger) -> None:

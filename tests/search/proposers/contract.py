@@ -6,6 +6,7 @@ import pytest
 
 from pruning.allocation import allocate
 from pruning.projection import project
+from search.course import Course
 from search.history import History
 from search.proposers.base import Proposer, SearchSpace
 from search.results import TrialResult
@@ -70,6 +71,27 @@ class ProposerContract:
             self._add(history, proposal)
             history.end(TrialResult(len(history) - 1, TrialState.FAILED, (), "broken"))
 
+    @pytest.mark.parametrize("course", [Course.EXPLOIT, Course.WIDEN, Course.EXPLORE])
+    def test_on_every_course_it_proposes_the_same_for_the_same(self, course: Course) -> None:
+        history = self._history(12, window=2, ended=range(12))
+        made = []
+        for _ in range(2):
+            proposer = self.make(support.space())
+            proposer.steer(course)
+            made.append(proposer.propose(self._most(20), history))
+        assert made[0] is not None
+        assert made[0] == made[1]
+
+    def test_it_listens_if_it_says_so(self) -> None:
+        history, heard = self._history(12, window=2, ended=range(12)), set()
+        for course in (Course.EXPLOIT, Course.WIDEN, Course.EXPLORE):
+            proposer = self.make(support.space())
+            proposer.steer(course)
+            proposal = proposer.propose(self._most(20), history)
+            assert proposal is not None
+            heard.add(proposal.strategy.ratios)
+        assert len(heard) == (3 if self.make(support.space()).steerable else 1)
+
     def test_it_has_a_name_and_no_problem(self) -> None:
         proposer = self.make(support.space())
         assert proposer.name
@@ -103,7 +125,7 @@ class ProposerContract:
     def _history(self, count: int, *, window: int, ended: range) -> History:
         history = History(window)
         for trial in range(count):
-            history.add(support.spec(trial, ratio=0.1 + 0.1 * trial))
+            history.add(support.spec(trial, ratio=min(1.0, 0.1 + 0.1 * trial)))
             if trial in ended:
                 history.end(TrialResult(trial, TrialState.COMPLETED, (0.1 * trial,)))
         return history

@@ -122,3 +122,10 @@ def test_it_needs_a_model_and_takes_one() -> None:
         make_config({"proposer": "hybrid"})
     with pytest.raises(ConfigError, match="contradict each other"):
         make_config({"proposer": "cmaes", "llm": "claude-x"})
+
+
+def test_the_arm_to_switch_to_is_another_classical_one() -> None:
+    assert make_config({"switch_to": "knapsack"}).switch_to == "knapsack"
+    for wrong in ("rules", "llm", "knapsak"):
+        with pytest.raises(ConfigError, match="--switch-to"):
+            make_config({"switch_to": wrong})

@@ -11,6 +11,7 @@ import pytest
 
 from llm_clients.registry import connect
 from llm_clients.request import Completion, Request, call_record
+from search.course import Course
 from search.history import History
 from search.proposers.llm import CallSettings, LLMProposer
 from search.strategy import Proposal
@@ -160,6 +161,13 @@ def test_it_shows_what_was_tried_and_what_still_runs(arm: Any) -> None:
     assert "0.75" in ended
     assert '"trial": 1' in running
     assert '"trial": 1' not in ended.split("ended trials:")[1]
+
+
+def test_it_is_told_the_masters_course(arm: Any) -> None:
+    proposer, recorder = arm([answer(0.2)])
+    proposer.steer(Course.EXPLORE)
+    until(lambda: proposer.propose(1, History(1)), recorder)
+    assert "trapped near its best trial" in recorder.calls[0][1].messages[0].content
 
 
 def test_layer_names_cannot_leave_their_block() -> None:
