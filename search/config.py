@@ -41,7 +41,7 @@ class RunConfig(BaseModel):
     round_to: int = _option("Budget", "kept units of a group are multiples of this", 1, ge=1, le=64)
     projection: bool = _option("Budget", "put each proposal on the budget, or turn back those that miss the band", True)
 
-    proposer: str | None = _option("Proposer", ", ".join(ARMS) + "; default: rules, or llm if --llm is given")
+    proposer: str | None = _option("Proposer", ", ".join(ARMS) + "; default: rules, or llm if a model is named")
     llm: str | None = _option("Proposer", "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, scripted:FILE")
     llm_temperature: float | None = _option("Proposer", "sent where the model takes one", ge=0, le=2)
     llm_max_tokens: int = _option("Proposer", "most output tokens of a call", 4000, ge=64)

@@ -25,6 +25,7 @@ from search.halving import Halving
 from search.interrupts import Interrupts
 from search.master import Limits
 from search.outputs import write_outputs
+from search.phases import since_extension, since_winner
 from search.preparation import Prepared
 from search.proposers.base import Proposer, SearchSpace
 from search.proposers.llm import CallSettings
@@ -38,6 +39,7 @@ from tracking.payloads import (
     BaseReady,
     Evaluated,
     Exported,
+    Extended,
     FinetuneEnded,
     FinetuneEpoch,
     FinetuneStarted,
@@ -93,9 +95,16 @@ class Run:
     """A run in its folder. What the ledger holds is not done again: resuming is starting with a fuller ledger."""
 
     def __init__(
-        self, prepared: Prepared, folder: RunDir, ledger: Ledger, tracker: Tracker, base_progress: BaseProgress
+        self,
+        prepared: Prepared,
+        folder: RunDir,
+        ledger: Ledger,
+        tracker: Tracker,
+        base_progress: BaseProgress,
+        added_trials: int = 0,
     ) -> None:
         self._prepared = prepared
+        self._added_trials = added_trials
         self._folder = folder
         self._ledger = ledger
         self._tracker = tracker
@@ -135,6 +144,8 @@ class Run:
         self._ledger.subscribe(self._tracker.feed)
         if earlier:
             self._ledger.record(Resumed(from_seq=earlier[-1].seq))
+            if self._added_trials:
+                self._ledger.record(Extended(added=self._added_trials))
             return
         config = self._prepared.config
         self._ledger.record(
@@ -169,12 +180,14 @@ class Run:
             prepared.config.data_path, seed=prepared.config.seed, input_size=prepared.spec.input_size
         )
         base = self._base(splits)
-        if self._found(Exported) is None:
+        winner = self._found(Winner, since_extension)
+        if winner is None or self._found(Exported, since_winner) is None:
             with ray_session(prepared.config.ray_address, prepared.needs):
-                winner = self._found(Winner) or self._search(base, splits)
-                if self._found(FinetuneEnded) is None:
+                winner = winner or self._search(base, splits)
+                if self._found(FinetuneEnded, since_winner) is None:
                     self._finetune()
-            self._export(winner)
+            if self._found(Exported, since_winner) is None:
+                self._export(winner)
         self._evaluate(base, splits)
         shutil.rmtree(self._folder.path / "ray", ignore_errors=True)
 
@@ -302,6 +315,10 @@ class Run:
             raise SearchFailedError(f"No trial was completed, so there is no winner: {why}.")
         spec, result = best
         assert result.accuracy is not None, "a completed trial has a score"
+        former = self._found(Winner)
+        if former is not None and former.trial != spec.trial:
+            # What the former winner's fine-tune left would be taken for this one's.
+            shutil.rmtree(self._folder.path / "finetune", ignore_errors=True)
         selection = select(context.scores[spec.proposal.strategy.importance], spec.allocation)
         module = slice_model(context.base, context.plan, selection)
         save_pruned(module, context.plan, selection, self._folder.path / "pruned", recipe={"run": self._folder.run_id})
@@ -323,7 +340,7 @@ class Run:
         self._ledger.record(
             FinetuneStarted(workers=prepared.needs.finetune_workers, recipe=prepared.recipe.model_dump(mode="json"))
         )
-        told = {record.epoch for record in payloads_of(self._ledger.events, FinetuneEpoch)}
+        told = {record.epoch for record in payloads_of(since_winner(self._ledger.events), FinetuneEpoch)}
         result = finetune(
             self._folder.path / "pruned",
             config.dataset,
@@ -366,7 +383,13 @@ class Run:
         self._ledger.record(Exported(path=str(self._folder.model), macs=counted, params=winner.params))
 
     def _evaluate(self, base: BaseModel, splits: Splits) -> None:
-        """The one reading of the test set, for both models at once."""
+        """The one reading of the test set, for both models at once; a model that has had it is not read again."""
+        told = {
+            *(r.subject for r in payloads_of(self._ledger.events, Evaluated) if r.subject is Subject.BASE),
+            *(r.subject for r in payloads_of(since_winner(self._ledger.events), Evaluated)),
+        }
+        if told == set(Subject):
+            return
         device = torch.device("cuda" if self._prepared.needs.finetune_gpu else "cpu")
         winner = load_pruned(self._folder.model).module.to(device).eval()
         module = base.module.to(device)
@@ -375,13 +398,14 @@ class Run:
             (Subject.BASE, module, latency.first),
             (Subject.WINNER, winner, latency.second),
         ):
-            told = any(record.subject is subject for record in payloads_of(self._ledger.events, Evaluated))
-            if not told:
+            if subject not in told:
                 score = evaluate(model, splits.test)
                 self._ledger.record(_evaluated(subject, score, Latency(median=speed.median_ms, p95=speed.p95_ms)))
 
-    def _found(self, kind: type[_P]) -> _P | None:
-        found = payloads_of(self._ledger.events, kind)
+    def _found(
+        self, kind: type[_P], since: Callable[[Sequence[Event]], Sequence[Event]] = lambda events: events
+    ) -> _P | None:
+        found = payloads_of(since(self._ledger.events), kind)
         return found[-1] if found else None
 
 

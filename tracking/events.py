@@ -30,6 +30,7 @@ class EventKind(StrEnum):
     EXPORTED = "exported"
     INTERRUPTED = "interrupted"
     RESUMED = "resumed"
+    EXTENDED = "extended"
     RUN_ENDED = "run_ended"
 
 

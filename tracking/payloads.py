@@ -318,6 +318,13 @@ class Resumed(Payload):
     from_seq: Count
 
 
+class Extended(Payload):
+    """The search goes on with ``added`` more trials; the winner is chosen anew among all."""
+
+    kind = EventKind.EXTENDED
+    added: Annotated[int, Field(ge=1, strict=True)]
+
+
 class RunEnded(Payload):
     """Last event of a run, unless it is resumed. ``wall_s`` is of this run's processes, all sessions together."""
 

@@ -39,8 +39,13 @@ class Launched:
         return read_ledger(self.run.ledger)
 
 
-def launch(folder: Path, *arguments: str, interrupt_at: Callable[[str], bool] | None = None) -> Launched:
-    """Run `launch.py` in `folder`; send SIGINT once, when a line of its output satisfies `interrupt_at`."""
+def launch(
+    folder: Path,
+    *arguments: str,
+    interrupt_at: Callable[[str], bool] | None = None,
+    by: signal.Signals = signal.SIGINT,
+) -> Launched:
+    """Run `launch.py` in `folder`; send it a signal once, when a line of its output satisfies `interrupt_at`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "launch.py"), *arguments],
@@ -55,6 +60,6 @@ def launch(folder: Path, *arguments: str, interrupt_at: Callable[[str], bool] | 
     for line in process.stdout:
         lines.append(line)
         if interrupt_at is not None and interrupt_at(line):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(by)
             interrupt_at = None
     return Launched(process.wait(), "".join(lines), folder)
