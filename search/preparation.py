@@ -25,6 +25,7 @@ from tracking.uris import absolute_uri
 from trainers.datasets.base import Dataset
 from trainers.datasets.registry import dataset
 from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
+from trainers.recalibrate import has_batch_norm
 from trainers.recipe import ProxyRecipe, Recipe
 
 
@@ -80,7 +81,8 @@ def prepare(config: RunConfig, environment: Mapping[str, str] = environ) -> Prep
         importance(name)
     needs = resolve_needs(config)
     data, spec = resolve_model(config)
-    plan = build_plan(create_model(spec), spec)
+    model = create_model(spec)
+    plan, batch_norm = build_plan(model, spec), has_batch_norm(model)
     budget = resolve_budget(config, plan)
     return Prepared(
         config=config,
@@ -90,9 +92,9 @@ def prepare(config: RunConfig, environment: Mapping[str, str] = environ) -> Prep
         profile=profile_plan(plan),
         budget=budget,
         source=source,
-        base_recipe=base_recipe(config.dataset),
-        proxy_recipe=proxy_recipe(config.dataset),
-        recipe=finetune_recipe(config.dataset).override(**config.finetune_changes()),
+        base_recipe=base_recipe(config.dataset, batch_norm=batch_norm),
+        proxy_recipe=proxy_recipe(config.dataset, batch_norm=batch_norm),
+        recipe=finetune_recipe(config.dataset, batch_norm=batch_norm).override(**config.finetune_changes()),
         needs=needs,
         client=_client(config, environment),
     )

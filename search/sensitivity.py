@@ -25,7 +25,7 @@ KEPT = (0.5, 0.25)
 IMAGES = 512
 """At most so many holdout images are scored in a measurement, and as many training images recalibrate BatchNorm.
 
-The price of a profile is therefore 2 · sets + 1 measurements of at most 1,024 forward passes: 2 to 3 s for the
+The price of a profile is therefore 2 · sets + 1 measurements of at most 1,024 forward passes: 5 s for the
 quarter-width ResNet on one core; 27,000 images for ResNet-50, some minutes on a core and seconds on a GPU."""
 
 

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from search.proposers.uniform import UniformProposer
 from search.session import RETRIED, SearchSession, TurnedBack
 from search.strategy import Ranking, Strategy
 from tests.search import support
-from tracking.events import EventKind, TrialState
+from tracking.events import Event, EventKind, TrialState
 from tracking.ledger import Ledger
 from tracking.payloads import Decision, Proposed, TrialEnded, payloads_of
 
@@ -290,6 +290,34 @@ def test_an_interrupted_search_ends_as_an_undisturbed_one(tmp_path: Path) -> Non
     assert [(r.trial, r.state, r.accuracy, r.rungs) for r in sorted(ended, key=key)] == [
         (r.trial, r.state, r.accuracy, r.rungs) for r in sorted(results, key=key)
     ]
+
+
+@pytest.mark.parametrize("arm", ["rules", "knapsack", "tpe", "cmaes"])
+def test_a_driver_killed_after_any_event_ends_as_an_undisturbed_one(arm: str, tmp_path: Path) -> None:
+    """The ledger is cut where kill -9 would cut it, after every third event, and the search taken up from there."""
+    space = support.space()
+
+    def made(of: Ledger) -> SearchSession:
+        return support.session(of, CLASSICAL[arm](space), space, trials=12, window=3)
+
+    with support.ledger_at(tmp_path) as whole:
+        _play(made(whole))
+        events = whole.events
+    expected, ended = payloads_of(events, Proposed), _by_trial(events)
+    for cut in range(1, len(events), 3):
+        with Ledger.create(tmp_path / f"cut-{cut}.jsonl") as broken:
+            for event in events[:cut]:
+                broken.record(event.payload)
+            session = made(broken)
+            session.restore(broken.events)
+            _play(session)
+            assert payloads_of(broken.events, Proposed) == expected, f"cut after {cut} events"
+            assert _by_trial(broken.events) == ended, f"cut after {cut} events"
+
+
+def _by_trial(events: Sequence[Event]) -> list[tuple[int, TrialState, float | None, int]]:
+    ends = sorted(payloads_of(events, TrialEnded), key=lambda record: record.trial)
+    return [(record.trial, record.state, record.accuracy, record.rungs) for record in ends]
 
 
 def _play(session: SearchSession) -> None:
