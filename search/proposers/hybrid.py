@@ -88,8 +88,9 @@ class HybridProposer(LLMProposer):
             "\n\n".join(parts), system=f"{SYSTEM}\n{ROLE}", schema=_schema(self.space), reword=REWORD, **options
         )
 
-    def _read(self, answer: Mapping[str, Any], request: Request) -> Sequence[tuple[Strategy, str]]:
-        return read_verdicts(answer, points_of(request, self.space), self.space)
+    @classmethod
+    def read(cls, answer: Mapping[str, Any], request: Request, space: SearchSpace) -> Sequence[tuple[Strategy, str]]:
+        return read_verdicts(answer, points_of(request, space), space)
 
 
 def points_of(request: Request, space: SearchSpace) -> list[Strategy]:

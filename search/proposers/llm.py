@@ -109,9 +109,15 @@ class LLMProposer(Proposer):
         """What to ask next."""
         return build_request(self.space, history, count, advice=ADVICE[self.course], **options)
 
-    def _read(self, answer: Mapping[str, Any], request: Request) -> Sequence[tuple[Strategy, str]]:
+    @classmethod
+    def read(
+        cls,
+        answer: Mapping[str, Any],
+        request: Request,  # noqa: ARG003  another arm's answers mean something only beside what was asked
+        space: SearchSpace,
+    ) -> Sequence[tuple[Strategy, str]]:
         """The strategies of an answer to `request`, each with its rationale. Raises AnswerError."""
-        return read_answer(answer, self.space)
+        return read_answer(answer, space)
 
     def _ask(self, call: int, request: Request) -> Completion:
         completion = self._client.complete(request)
@@ -135,7 +141,7 @@ class LLMProposer(Proposer):
                 self._problem = f"{self._client.model} cannot be asked ({self._complaint})"
             return
         try:
-            strategies = self._read(completion.value, request)
+            strategies = self.read(completion.value, request, self.space)
         except AnswerError as error:
             self._miss(str(error))
             return
