@@ -183,6 +183,7 @@ class Run:
         winner = self._found(Winner, since_extension)
         if winner is None or self._found(Exported, since_winner) is None:
             with ray_session(prepared.config.ray_address, prepared.needs):
+                self._interrupts.reinstall()
                 winner = winner or self._search(base, splits)
                 if self._found(FinetuneEnded, since_winner) is None:
                     self._finetune()
