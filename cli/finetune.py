@@ -15,6 +15,7 @@ from trainers.base import check_fit
 from trainers.datasets.registry import dataset as find_dataset
 from trainers.defaults import finetune_recipe
 from trainers.history import EpochReport
+from trainers.recalibrate import has_batch_norm
 
 
 def run_finetune(
@@ -30,13 +31,13 @@ def run_finetune(
 ) -> int:
     """Fine-tune a checkpoint into `out`; returns the exit code."""
     changes = make_config({name: value for name, value in given.items() if value is not None}).finetune_changes()
-    recipe = finetune_recipe(dataset).override(**changes)
     if checkpoint.is_file():
         raise ConfigError(
             f"--checkpoint {checkpoint} is a file: make a checkpoint folder of it first, with `python launch.py export "
             f"--checkpoint {checkpoint} --model {model or 'NAME'} --format espalier --out FOLDER`."
         )
     pruned = open_model(Asked(checkpoint, model))
+    recipe = finetune_recipe(dataset, batch_norm=has_batch_norm(pruned.module)).override(**changes)
     check_fit(pruned.spec, find_dataset(dataset).info(data_path, input_size=pruned.spec.input_size), dataset)
     cpus, gpus = machine_resources()
     use_gpu = gpus > 0

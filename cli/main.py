@@ -54,16 +54,17 @@ def search(
     raise typer.Exit(start(load_config(config, given)))
 
 
-@app.command(short_help="Go on with an interrupted run.")
+@app.command(short_help="Go on with an interrupted run, or extend a finished one.")
 def resume(
     run: RunArgument = "latest",
     runs: RunsOption = Path("runs"),
     repair: Annotated[bool, typer.Option("--repair", help="Cut a half-written last line off the ledger.")] = False,
+    add_trials: Annotated[int, typer.Option(min=0, metavar="N", help="Extend the search, finished or not.")] = 0,
 ) -> None:
-    """Go on where a run was interrupted: nothing that its ledger holds is done or paid for again."""
+    """Go on where a run was interrupted, or beyond its end: nothing that its ledger holds is done or paid for again."""
     from cli.search import go_on
 
-    raise typer.Exit(go_on(run, runs, repair=repair))
+    raise typer.Exit(go_on(run, runs, repair=repair, add_trials=add_trials))
 
 
 @app.command(short_help="Groups, isomorphic sets, exact MACs and the reachable range.")

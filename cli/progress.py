@@ -20,6 +20,7 @@ from tracking.payloads import (
     FinetuneStarted,
     LlmCall,
     PlanReady,
+    Profiled,
     Proposed,
     TrialEnded,
     Winner,
@@ -80,6 +81,9 @@ class ProgressView:
         match event.payload:
             case PlanReady() | BaseReady() | Winner() | FinetuneEnded() | Evaluated() | Exported() as milestone:
                 self._milestone(milestone)
+            case Profiled() as profile:
+                how = "from the cache" if profile.cached else f"measured in {profile.wall_s:.1f} s"
+                self._line(f"sensitivity of {len(profile.accuracies)} sets {how}, on {profile.images} holdout images")
             case Proposed() as proposed:
                 self._specs[proposed.trial] = proposed
             case TrialEnded() as ended:

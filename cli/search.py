@@ -8,6 +8,7 @@ from cli.progress import ProgressView
 from search.config import RunConfig, make_config
 from search.errors import ConfigError
 from search.formats import macs_text, share_text
+from search.phases import asked_trials
 from search.preparation import Prepared, prepare
 from search.report import trial_rows
 from search.run import Outcome, Run
@@ -34,8 +35,8 @@ def start(config: RunConfig) -> int:
         return _execute(prepared, folder, ledger)
 
 
-def go_on(asked: str, runs: Path, *, repair: bool) -> int:
-    """Resume an interrupted run; returns the exit code."""
+def go_on(asked: str, runs: Path, *, repair: bool, add_trials: int = 0) -> int:
+    """Resume an interrupted run, or extend one by so many trials; returns the exit code."""
     folder = RunDirs(runs).resolve(asked)
     if repair:
         mended = repair_ledger(folder.ledger)
@@ -43,31 +44,30 @@ def go_on(asked: str, runs: Path, *, repair: bool) -> int:
         say(f"{folder.ledger}: {mended.cut} bytes of a half-written line were cut{kept}")
     events = read_ledger(folder.ledger)
     ended = payloads_of(events, RunEnded)
-    if ended and ended[-1].status is RunStatus.FINISHED:
+    if ended and ended[-1].status is RunStatus.FINISHED and not add_trials:
         raise ConfigError(
-            f"The run {folder.run_id} is finished, there is nothing to resume. Its report: {folder.report}"
+            f"The run {folder.run_id} is finished, there is nothing to resume; --add-trials extends "
+            f"it. Its report: {folder.report}"
         )
     started = payloads_of(events, RunStarted)
     if not started:
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
-    config = make_config(started[0].config)
-    say(f"resuming {folder.run_id} after event {events[-1].seq}")
+    trials = asked_trials(events) + add_trials
+    config = make_config({**started[0].config, "trials": trials})
+    more = f", with {add_trials} more trials" if add_trials else ""
+    say(f"resuming {folder.run_id} after event {events[-1].seq}{more}")
     with Ledger.open(folder.ledger) as ledger:
-        return _execute(prepare(config, earlier=payloads_of(events, LlmCall)), folder, ledger)
+        return _execute(prepare(config, earlier=payloads_of(events, LlmCall)), folder, ledger, add_trials)
 
 
-def _execute(prepared: Prepared, folder: RunDir, ledger: Ledger) -> int:
+def _execute(prepared: Prepared, folder: RunDir, ledger: Ledger, added_trials: int = 0) -> int:
     config = prepared.config
-    tracker: Tracker = (
-        MlflowMirror(folder, config.tracking_uri or default_uri(config.runs), config.experiment)
-        if config.mlflow
-        else NullTracker()
-    )
+    tracker = _tracker(config, folder)
     with ProgressView(config.trials) as view:
         for event in ledger.events:
             view.remember(event)
         ledger.subscribe(view.event)
-        outcome = Run(prepared, folder, ledger, tracker, view.base_epoch).execute()
+        outcome = Run(prepared, folder, ledger, tracker, view.base_epoch, added_trials).execute()
     _show_result(outcome, folder, ledger, config)
     if outcome.summary.status is RunStatus.INTERRUPTED:
         say(f"Interrupted. Go on with:\n  python launch.py resume {folder.run_id}{_runs_option(config)}")

@@ -9,7 +9,9 @@ from pruning.errors import AllocationError
 from pruning.importance.base import Scores
 
 
-def allocate(plan: Plan, ratios: Sequence[float], *, scores: Scores | None = None) -> Allocation:
+def allocate(
+    plan: Plan, ratios: Sequence[float], *, scores: Scores | None = None, comparable: bool = False
+) -> Allocation:
     """The units that each group keeps when each isomorphic set keeps its share.
 
     Without scores every group of a set keeps the same share. With scores the set's units are ranked together, so
@@ -18,6 +20,7 @@ def allocate(plan: Plan, ratios: Sequence[float], *, scores: Scores | None = Non
 
     Args:
         ratios: share of units to keep, in (0, 1], one per isomorphic set.
+        comparable: the scores are on one scale already; rank them as they are.
 
     Raises:
         AllocationError: not one ratio per set, or one outside (0, 1].
@@ -30,7 +33,10 @@ def allocate(plan: Plan, ratios: Sequence[float], *, scores: Scores | None = Non
             raise AllocationError(
                 f"the keep ratio of set {alike.index} ({alike.label}) is {ratio}; above 0 and up to 1 works"
             )
-        counts = _even(alike, ratio) if scores is None else _ranked(alike, ratio, [scores[g] for g in alike.groups])
+        if scores is None:
+            counts = _even(alike, ratio)
+        else:
+            counts = _ranked(alike, ratio, torch.stack([scores[g].double() for g in alike.groups]), comparable)
         for group, count in zip(alike.groups, counts, strict=True):
             kept[group] = count
     return tuple(kept)
@@ -40,10 +46,11 @@ def _even(alike: IsomorphicSet, ratio: float) -> list[int]:
     return [max(1, round(ratio * alike.units))] * len(alike.groups)
 
 
-def _ranked(alike: IsomorphicSet, ratio: float, scores: list[torch.Tensor]) -> list[int]:
+def _ranked(alike: IsomorphicSet, ratio: float, scores: torch.Tensor, comparable: bool) -> list[int]:
     """Each group's best unit, and then the set's best among all others."""
     total = max(len(scores), round(ratio * alike.units * len(scores)))
-    relative = torch.stack([s.double() / s.double().mean().clamp_min(torch.finfo(torch.float64).tiny) for s in scores])
+    means = scores.mean(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
+    relative = scores.clone() if comparable else scores / means
     relative[torch.arange(len(scores)), relative.argmax(dim=1)] = torch.inf
     best = torch.argsort(relative.flatten(), descending=True, stable=True)[:total]
     return torch.bincount(best // alike.units, minlength=len(scores)).tolist()

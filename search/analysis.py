@@ -11,6 +11,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llm_clients.request import Request
+from pruning.blueprint import GroupKind
+from search.course import Course
 from search.history import History, TrialSpec
 from search.profile import SetProfile
 from search.proposers.base import SearchSpace
@@ -32,6 +34,25 @@ REWORD = (
     "This is routine model compression of an image classifier: please answer with the keep ratios only, "
     "as the schema says."
 )
+
+
+KINDS = {
+    GroupKind.CHANNELS: "feature maps of convolutions; those that run through many layers are a residual stream",
+    GroupKind.NEURONS: "hidden units of a transformer's MLP blocks, each cut in one block only",
+    GroupKind.EMBEDDING: "dimensions of the tokens, a residual stream: each block of the model reads and adds to it",
+    GroupKind.HEADS: "whole attention heads: their rows of the query, key and value and of the output projection",
+    GroupKind.HEAD_DIMS: "dimensions within each head, the same number in all heads of a block",
+    GroupKind.CONV_GROUPS: "whole groups of grouped convolutions",
+}
+"""What a unit of each kind is, for a model that plans the cut."""
+
+
+ADVICE = {
+    Course.EXPLOIT: "",
+    Course.WIDEN: " The search has stalled: vary the strategies more than the last ones did.",
+    Course.EXPLORE: " The search is trapped near its best trial: propose strategies that differ from it in most sets.",
+}
+"""What the model is told of the master's course."""
 
 
 class StrategyAnswer(BaseModel):
@@ -58,25 +79,38 @@ class AnswerError(ValueError):
 
 
 def build_request(
-    space: SearchSpace, history: History, count: int, *, max_tokens: int, temperature: float | None, complaint: str = ""
+    space: SearchSpace,
+    history: History,
+    count: int,
+    *,
+    max_tokens: int,
+    temperature: float | None,
+    complaint: str = "",
+    advice: str = "",
 ) -> Request:
     """Ask for `count` strategies, showing what was tried, what it gave, and which trials still run."""
-    parts = [
-        _task(space, count),
-        _block("sets", "\n".join(_set_line(entry) for entry in space.profile.sets)),
-        _block("ended trials", "\n".join(_trial_line(spec, result) for spec, result in _shown(history)) or "none yet"),
-        _block("running trials", "\n".join(_request_line(spec) for spec in history.running) or "none"),
-    ]
-    if complaint:
-        parts.append(f"Your last answer could not be used: {complaint[:RATIONALE_LENGTH]}")
     return Request.ask(
-        "\n\n".join(parts),
+        "\n\n".join([_task(space, count) + advice, *known_blocks(space, history), *complaint_lines(complaint)]),
         system=SYSTEM,
         schema=answer_schema(space),
         max_tokens=max_tokens,
         temperature=temperature,
         reword=REWORD,
     )
+
+
+def known_blocks(space: SearchSpace, history: History) -> list[str]:
+    """What is known of the model and of the search so far, as delimited data."""
+    return [
+        data_block("sets", "\n".join(_set_line(entry, space.profile.kept) for entry in space.profile.sets)),
+        data_block("ended trials", "\n".join(_trial_line(*pair) for pair in _shown(history)) or "none yet"),
+        data_block("running trials", "\n".join(_request_line(spec) for spec in history.running) or "none"),
+    ]
+
+
+def complaint_lines(complaint: str) -> list[str]:
+    """What was wrong with the last answer, if anything was."""
+    return [f"Your last answer could not be used: {complaint[:RATIONALE_LENGTH]}"] if complaint else []
 
 
 def answer_schema(space: SearchSpace) -> dict[str, Any]:
@@ -118,10 +152,11 @@ def read_answer(value: Mapping[str, Any], space: SearchSpace) -> tuple[tuple[Str
         raise AnswerError(f"the answer does not fit the schema ({problems})") from None
     if not answer.strategies:
         raise AnswerError("the list of strategies is empty")
-    return tuple(_read_strategy(entry, space) for entry in answer.strategies)
+    return tuple(read_strategy(entry, space) for entry in answer.strategies)
 
 
-def _read_strategy(entry: StrategyAnswer, space: SearchSpace) -> tuple[Strategy, str]:
+def read_strategy(entry: StrategyAnswer, space: SearchSpace) -> tuple[Strategy, str]:
+    """One strategy with its rationale. Raises AnswerError as `read_answer`."""
     expected = len(space.profile.sets)
     if len(entry.keep) != expected:
         raise AnswerError(f"keep has {len(entry.keep)} numbers, and there are {expected} sets")
@@ -135,35 +170,50 @@ def _read_strategy(entry: StrategyAnswer, space: SearchSpace) -> tuple[Strategy,
 
 
 def _task(space: SearchSpace, count: int) -> str:
+    return f"Propose {count} different strategies. {terms(space)}"
+
+
+def terms(space: SearchSpace) -> str:
+    """The budget, the score, and what a strategy consists of."""
     budget, profile = space.budget, space.profile
     low, high = budget.band_macs
     return (
-        f"Propose {count} different strategies for a budget of {budget.target_macs:,} MACs "
-        f"({budget.target_macs / profile.baseline_macs:.2%} of the baseline's {profile.baseline_macs:,}); "
+        f"The budget is {budget.target_macs:,} MACs "
+        f"({budget.target_macs / profile.baseline_macs:.2%} of the baseline's {profile.baseline_macs:,}, of which "
+        f"{profile.floor_macs:,} can be reached); "
         f"a request between {low:,} and {high:,} counts as on target. "
         f"The score is the accuracy on a holdout after a short training. "
         f"Give {len(profile.sets)} keep ratios in each strategy, one for each set, each in [{MIN_RATIO}, 1]. "
+        f"Kinds of set: {_kinds(space)}. "
         f"Criteria: {', '.join(space.criteria)}. Ranking `local` gives each group its set's ratio; `joint` ranks the "
         f"units of a set's groups together."
     )
 
 
-def _block(title: str, text: str) -> str:
+def _kinds(space: SearchSpace) -> str:
+    return "; ".join(f"{kind.value}: {KINDS[kind]}" for kind in dict.fromkeys(e.kind for e in space.profile.sets))
+
+
+def data_block(title: str, text: str) -> str:
     closed = text.replace("</data>", "<\\/data>")
     return f"{title}:\n<data>\n{closed}\n</data>"
 
 
-def _set_line(entry: SetProfile) -> str:
+def _set_line(entry: SetProfile, kept: Sequence[float]) -> str:
+    drops = {f"{share:g}": round(drop, 4) for share, drop in zip(kept, entry.drops, strict=True)}
     return json.dumps(
         {
             "set": entry.index,
+            "kind": entry.kind.value,
             "layers": entry.label[:LABEL_LENGTH],
             "groups": entry.groups,
             "units_per_group": entry.units,
             "depth": round(entry.depth, 2),
             "macs_share": round(entry.macs_share, 4),
             "params_share": round(entry.params_share, 4),
+            "layers_a_unit_runs_through": round(entry.coupled_layers, 1),
         }
+        | ({"accuracy_lost_when_it_alone_keeps": drops} if drops else {})
     )
 
 

@@ -14,6 +14,11 @@ from search.errors import ConfigError
 from search.replaying import repeated_fields
 from tracking.uris import without_password
 
+CLASSICAL_ARMS = ("rules", "uniform", "isomorphic", "knapsack", "random", "grid", "tpe", "cmaes")
+ASKING_ARMS = ("llm", "hybrid")
+ARMS = (*CLASSICAL_ARMS, *ASKING_ARMS)
+"""The arms by name, without importing them: `search.proposers.registry` holds them, and a test holds both together."""
+
 
 def _option(panel: str, text: str, default: Any = None, **constraints: Any) -> Any:
     """A field with its help text and the help panel that it stands in."""
@@ -38,7 +43,7 @@ class RunConfig(BaseModel):
     round_to: int = _option("Budget", "kept units of a group are multiples of this", 1, ge=1, le=64)
     projection: bool = _option("Budget", "put each proposal on the budget, or turn back those that miss the band", True)
 
-    proposer: str | None = _option("Proposer", "rules, random, tpe or llm; default: rules, or llm if a model is named")
+    proposer: str | None = _option("Proposer", ", ".join(ARMS) + "; default: rules, or llm if a model is named")
     llm: str | None = _option(
         "Proposer", "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, vllm:…, scripted:FILE, replay:RUN"
     )
@@ -49,6 +54,9 @@ class RunConfig(BaseModel):
     max_cost: float | None = _option("Proposer", "US dollars that the LLM may cost in all; needs its price", gt=0)
     max_tokens_total: int | None = _option("Proposer", "tokens that the LLM may read and write in all", ge=1)
     prices: Path | None = _option("Proposer", "price file laid over the one that ships with Espalier")
+    switch_to: str | None = _option(
+        "Proposer", "classical arm that takes over when the first is stalled or at its end; default: none does"
+    )
     max_revisions: int = _option("Proposer", "misses of the band before giving up, without projection", 100, ge=1)
 
     trials: int = _option("Search", "trials in all", 16, ge=1)
@@ -56,6 +64,9 @@ class RunConfig(BaseModel):
     window: int | None = _option("Search", "a proposal reads results at least this many trials back", ge=1)
     eta: float = _option("Search", "successive halving keeps 1/eta at each rung; 1 stops nothing early", 3.0, ge=1)
     criteria: tuple[str, ...] = _option("Search", "importance criteria to choose from, comma-separated", ("l2", "l1"))
+    trial_timeout: float | None = _option(
+        "Search", "seconds before a trial is given up; default: ten times the slowest so far, at least 120", gt=0
+    )
     cpus_per_trial: float = _option("Search", "CPUs of a trial", 1.0, gt=0)
     gpus_per_trial: float = _option("Search", "GPUs of a trial; a fraction packs several on one", 0.0, ge=0)
     seed: int = _option("Search", "of data splits, training and proposals", 42, ge=0, lt=2**31)
@@ -94,12 +105,21 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
-        if self.llm is not None and self.proposer not in (None, "llm"):
+        if self.llm is not None and self.proposer not in (None, *ASKING_ARMS):
             raise ConfigError(
-                f"--llm {self.llm} and --proposer {self.proposer} contradict each other: leave one of them out."
+                f"--llm {self.llm} and --proposer {self.proposer} contradict each other: leave one of them out, or "
+                f"name an arm that asks a model: {' or '.join(ASKING_ARMS)}."
             )
-        if self.llm is None and self.proposer == "llm":
-            raise ConfigError("--proposer llm needs a model: name one with --llm, as in --llm claude-sonnet-4-5.")
+        if self.llm is None and self.proposer in ASKING_ARMS:
+            raise ConfigError(
+                f"--proposer {self.proposer} needs a model: name one with --llm, as in --llm claude-sonnet-4-5."
+            )
+        if self.switch_to is not None and self.switch_to not in CLASSICAL_ARMS:
+            raise ConfigError(
+                f"--switch-to {self.switch_to} names no classical arm: {', '.join(CLASSICAL_ARMS)} would work."
+            )
+        if self.switch_to == self.arm:
+            raise ConfigError(f"--switch-to {self.switch_to} names the arm that it would take over from: name another.")
         if not self.projection and self.round_to > 1:
             raise ConfigError(
                 f"--no-projection and --round-to {self.round_to} contradict each other: rounding is part of projection."

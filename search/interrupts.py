@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 LEFT_AT_ONCE = 130
+HANDLED = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
@@ -32,12 +33,18 @@ class Interrupts:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        previous = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        previous = {number: signal.signal(number, self._handle) for number in HANDLED}
         try:
             yield
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+    def reinstall(self) -> None:
+        """Handle the signals again: `ray.init` replaces SIGTERM's handler, in C, by one that aborts the process."""
+        if threading.current_thread() is threading.main_thread():
+            for number in HANDLED:
+                signal.signal(number, self._handle)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.reason is not None:

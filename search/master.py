@@ -12,6 +12,7 @@ class Move(StrEnum):
     RERUN = "rerun"
     PROPOSE = "propose"
     WAIT = "wait"
+    SWITCH = "switch"
     STOP = "stop"
 
 
@@ -47,6 +48,7 @@ class Situation:
         missed: proposals turned back because they missed the band.
         repeated: proposals in a row that repeated an earlier trial.
         problem: why the proposer cannot go on, if so.
+        can_switch: whether another arm stands ready to take over.
     """
 
     history: History
@@ -55,11 +57,13 @@ class Situation:
     repeated: int
     interrupted: bool
     problem: str | None
+    can_switch: bool = False
 
 
 def decide(situation: Situation, limits: Limits) -> Decision:
     """The next move. Trials already proposed are finished before anything new is asked for."""
     trial = len(situation.history)
+    at_its_end = Move.SWITCH if situation.can_switch else Move.STOP
     if situation.interrupted:
         return Decision(Move.STOP, "interrupted by the user")
     if situation.unfinished:
@@ -69,9 +73,9 @@ def decide(situation: Situation, limits: Limits) -> Decision:
     if situation.missed >= limits.revisions:
         return Decision(Move.STOP, f"{situation.missed} proposals missed the band, as many revisions as allowed")
     if situation.repeated >= limits.duplicates:
-        return Decision(Move.STOP, f"the last {situation.repeated} proposals repeated earlier trials")
+        return Decision(at_its_end, f"the last {situation.repeated} proposals repeated earlier trials")
     if situation.problem:
-        return Decision(Move.STOP, situation.problem)
+        return Decision(at_its_end, situation.problem)
     if not situation.history.ready_for(trial):
         return Decision(Move.WAIT, f"trial {trial} reads the results up to trial {trial - situation.history.window}")
     return Decision(Move.PROPOSE, f"trial {trial} of {limits.trials}")

@@ -10,6 +10,7 @@ from llm_clients.prices import load_prices
 from llm_clients.registry import connect
 from llm_clients.terms import Terms
 from pruning.errors import InfeasibleTargetError
+from pruning.importance.base import Scores
 from pruning.importance.registry import importance
 from pruning.models import ModelSpec, create_model
 from pruning.plan import Plan, build_plan
@@ -23,11 +24,12 @@ from search.profile import Profile, profile_plan
 from search.proposers.base import SearchSpace
 from search.proposers.registry import check_proposer
 from search.replaying import recorded_calls
-from tracking.payloads import LlmCall
+from tracking.payloads import LlmCall, Profiled
 from tracking.uris import absolute_uri
 from trainers.datasets.base import Dataset
 from trainers.datasets.registry import dataset
 from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
+from trainers.recalibrate import has_batch_norm
 from trainers.recipe import ProxyRecipe, Recipe
 
 
@@ -56,10 +58,11 @@ class Prepared:
     needs: Needs
     client: LLMClient | None
 
-    @property
-    def space(self) -> SearchSpace:
-        """What the proposers may choose from."""
-        return SearchSpace(self.profile, self.budget, self.config.criteria, self.config.round_to, self.config.seed)
+    def space(self, scores: Mapping[str, Scores], sensitivity: Profiled | None) -> SearchSpace:
+        """What the proposers may choose from, once the units have been scored."""
+        config = self.config
+        profile = self.profile if sensitivity is None else self.profile.with_sensitivity(sensitivity)
+        return SearchSpace(profile, self.budget, config.criteria, config.round_to, config.seed, self.plan, scores)
 
     @property
     def window(self) -> int:
@@ -82,7 +85,8 @@ def prepare(config: RunConfig, environment: Mapping[str, str] = environ, earlier
         importance(name)
     needs = resolve_needs(config)
     data, spec = resolve_model(config)
-    plan = build_plan(create_model(spec), spec)
+    model = create_model(spec)
+    plan, batch_norm = build_plan(model, spec), has_batch_norm(model)
     budget = resolve_budget(config, plan)
     return Prepared(
         config=config,
@@ -92,9 +96,9 @@ def prepare(config: RunConfig, environment: Mapping[str, str] = environ, earlier
         profile=profile_plan(plan),
         budget=budget,
         source=source,
-        base_recipe=base_recipe(config.dataset),
-        proxy_recipe=proxy_recipe(config.dataset),
-        recipe=finetune_recipe(config.dataset).override(**config.finetune_changes()),
+        base_recipe=base_recipe(config.dataset, batch_norm=batch_norm),
+        proxy_recipe=proxy_recipe(config.dataset, batch_norm=batch_norm),
+        recipe=finetune_recipe(config.dataset, batch_norm=batch_norm).override(**config.finetune_changes()),
         needs=needs,
         client=_client(config, environment, earlier),
     )

@@ -1,9 +1,10 @@
 """The profiling agent: what a strategist needs to know of a plan, set by set."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pruning.plan import Plan
+from pruning.plan import GroupKind, Plan
+from tracking.payloads import Profiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class SetProfile:
         macs_share: share of the baseline's MACs that vanish when the set goes down to its last units, in [0, 1].
         params_share: likewise for the parameters.
         coupled_layers: layers that one unit runs through; many for the channels of a residual stream.
+        kind: what a unit is.
+        drops: holdout accuracy lost when this set alone keeps each of the profile's `kept` shares; empty if unmeasured.
     """
 
     index: int
@@ -29,6 +32,8 @@ class SetProfile:
     macs_share: float
     params_share: float
     coupled_layers: float
+    kind: GroupKind = GroupKind.CHANNELS
+    drops: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Profile:
         baseline_macs: MACs of the unpruned model.
         floor_macs: the fewest MACs that can be reached.
         counter: what was counted.
+        kept: shares at which the sets' sensitivity was measured; empty if it was not.
     """
 
     model: str
@@ -46,15 +52,25 @@ class Profile:
     baseline_macs: int
     floor_macs: int
     counter: str
+    kept: tuple[float, ...] = ()
+
+    def with_sensitivity(self, found: Profiled) -> "Profile":
+        """The same profile with what each set hurts when it alone is cut."""
+        rows = zip(self.sets, found.accuracies, strict=True)
+        sets = tuple(replace(entry, drops=tuple(found.accuracy - left for left in row)) for entry, row in rows)
+        return replace(self, sets=sets, kept=found.kept)
 
     def features(self) -> tuple[tuple[str, tuple[float, ...]], ...]:
         """Named directions in the space of allocations, one number a set, each centred and scaled to [-1, 1].
 
         `depth` is high near the output, `cost` where a unit is dear in MACs, `coupling` where a unit runs through many
-        layers. A rule keeps more where its direction is high.
+        layers; `sensitivity`, if it was measured, where cutting the set alone hurts. A rule keeps more where its
+        direction is high.
         """
         cost = [math.log(max(entry.macs_share / (entry.groups * entry.units), 1e-9)) for entry in self.sets]
+        measured = [("sensitivity", _centred([sum(entry.drops) for entry in self.sets]))] if self.kept else []
         return (
+            *measured,
             ("depth", _centred([entry.depth for entry in self.sets])),
             ("cost", _centred(cost)),
             ("coupling", _centred([math.log(entry.coupled_layers) for entry in self.sets])),
@@ -88,6 +104,7 @@ def _profile_set(plan: Plan, index: int) -> SetProfile:
         macs_share=1 - plan.macs(cut) / plan.baseline_macs,
         params_share=1 - plan.params(cut) / plan.baseline_params,
         coupled_layers=sum(layers) / len(layers),
+        kind=plan.groups[entry.groups[0]].kind,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from llm_clients.request import Outcome
 from search.errors import ConfigError
+from search.phases import asked_trials
 from tracking.events import Event
 from tracking.payloads import LlmCall, RunStarted, payloads_of
 from tracking.reader import read_ledger
@@ -43,7 +44,7 @@ def repeated_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
             f"--llm {llm} cannot be replayed: the run {folder.run_id} holds no call of an LLM. Name a run that was "
             "proposed by one."
         )
-    config = payloads_of(events, RunStarted)[0].config
+    config = payloads_of(events, RunStarted)[0].config | {"trials": asked_trials(events)}
     known = folder.path == (RunDirs(runs).root / folder.run_id).resolve()
     name = folder.run_id if known else str(folder.path)
     return {

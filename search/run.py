@@ -2,8 +2,9 @@
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,21 +13,25 @@ from torch import Tensor
 
 from pruning.checkpoint import load_pruned, save_pruned
 from pruning.counter import count_macs
+from pruning.importance.base import Scores
 from pruning.importance.cache import cached_scores
 from pruning.selection import select
 from pruning.slicing import slice_model
 from search.base_model import obtain_base
 from search.calls import CallBook
 from search.cluster import ray_session
+from search.deadline import Deadline
 from search.errors import SearchFailedError
 from search.halving import Halving
 from search.interrupts import Interrupts
 from search.master import Limits
 from search.outputs import write_outputs
+from search.phases import since_extension, since_winner
 from search.preparation import Prepared
-from search.proposers.base import Proposer
-from search.proposers.llm import CallSettings, LLMProposer
-from search.proposers.registry import CLASSICAL
+from search.proposers.base import Proposer, SearchSpace
+from search.proposers.llm import CallSettings
+from search.proposers.registry import ASKING, CLASSICAL, arm_class
+from search.sensitivity import Probe, measured
 from search.session import Rules, SearchSession
 from search.summary import MlflowIds, Summary
 from tracking.events import Event, RunStatus, SplitName, Subject, utc_now
@@ -35,6 +40,7 @@ from tracking.payloads import (
     BaseReady,
     Evaluated,
     Exported,
+    Extended,
     FinetuneEnded,
     FinetuneEpoch,
     FinetuneStarted,
@@ -43,6 +49,8 @@ from tracking.payloads import (
     Latency,
     Payload,
     PlanReady,
+    Profiled,
+    Proposed,
     Resumed,
     RunEnded,
     RunStarted,
@@ -87,9 +95,16 @@ class Run:
     """A run in its folder. What the ledger holds is not done again: resuming is starting with a fuller ledger."""
 
     def __init__(
-        self, prepared: Prepared, folder: RunDir, ledger: Ledger, tracker: Tracker, base_progress: BaseProgress
+        self,
+        prepared: Prepared,
+        folder: RunDir,
+        ledger: Ledger,
+        tracker: Tracker,
+        base_progress: BaseProgress,
+        added_trials: int = 0,
     ) -> None:
         self._prepared = prepared
+        self._added_trials = added_trials
         self._folder = folder
         self._ledger = ledger
         self._tracker = tracker
@@ -129,6 +144,8 @@ class Run:
         self._ledger.subscribe(self._tracker.feed)
         if earlier:
             self._ledger.record(Resumed(from_seq=earlier[-1].seq))
+            if self._added_trials:
+                self._ledger.record(Extended(added=self._added_trials))
             return
         config = self._prepared.config
         self._ledger.record(
@@ -164,12 +181,15 @@ class Run:
             prepared.config.data_path, seed=prepared.config.seed, input_size=prepared.spec.input_size
         )
         base = self._base(splits)
-        if self._found(Exported) is None:
+        winner = self._found(Winner, since_extension)
+        if winner is None or self._found(Exported, since_winner) is None:
             with ray_session(prepared.config.ray_address, prepared.needs):
-                winner = self._found(Winner) or self._search(base, splits)
-                if self._found(FinetuneEnded) is None:
+                self._interrupts.reinstall()
+                winner = winner or self._search(base, splits)
+                if self._found(FinetuneEnded, since_winner) is None:
                     self._finetune()
-            self._export(winner)
+            if self._found(Exported, since_winner) is None:
+                self._export(winner)
         self._evaluate(base, splits)
         shutil.rmtree(self._folder.path / "ray", ignore_errors=True)
 
@@ -227,14 +247,17 @@ class Run:
         scores = {
             name: cached_scores(name, base.module, prepared.plan, batches, folder=folder) for name in config.criteria
         }
-        proposer = self._proposer()
+        space = prepared.space(scores, self._sensitivity(base, scores, data))
+        proposer = self._proposer(space)
         rules = Rules(
             limits=Limits(config.trials, config.max_revisions),
             halving=Halving(config.eta),
             projection=config.projection,
             rungs=len(prepared.proxy_recipe.rungs),
+            deadline=Deadline(config.trial_timeout),
         )
-        session = SearchSession(prepared.plan, prepared.space, proposer, scores, rules, self._ledger, prepared.window)
+        substitute = CLASSICAL[config.switch_to](space) if config.switch_to else None
+        session = SearchSession(space, proposer, rules, self._ledger, prepared.window, substitute)
         session.restore(self._ledger.events)
         context = TrialContext(
             base=base.module,
@@ -264,13 +287,30 @@ class Run:
             raise failure
         return self._choose(session, context)
 
-    def _proposer(self) -> Proposer:
+    def _sensitivity(self, base: BaseModel, scores: Mapping[str, Scores], data: ProxyData) -> Profiled | None:
+        """What each set hurts when it alone is cut, for the arms that read it; the ledger's, where it holds it."""
+        prepared, config = self._prepared, self._prepared.config
+        if not arm_class(config.arm).reads_sensitivity:
+            return None
+        found = self._found(Profiled)
+        # A run that was begun before there were profiles goes on as it began.
+        if found is not None or self._found(Proposed) is not None:
+            return found
+        first = config.criteria[0]
+        probe = Probe(base.module, prepared.plan, scores[first], first, data, prepared.proxy_recipe, config.seed)
+        found = measured(probe, cache_folder() / "sensitivity")
+        self._ledger.record(found)
+        return found
+
+    def _proposer(self, space: SearchSpace) -> Proposer:
         prepared = self._prepared
         if prepared.client is None:
-            return CLASSICAL[prepared.config.arm](prepared.space)
+            return CLASSICAL[prepared.config.arm](space)
         config = prepared.config
+        arm = ASKING[config.arm]
+        book = CallBook(self._ledger, space, partial(arm.read, space=space))
         settings = CallSettings(config.llm_per_call, config.llm_max_tokens, config.llm_temperature, config.trials)
-        return LLMProposer(prepared.space, prepared.client, CallBook(self._ledger, prepared.space).record, settings)
+        return arm(space, prepared.client, book.record, settings)
 
     def _choose(self, session: SearchSession, context: "TrialContext") -> Winner:
         """Cut the winner as its trial did, and name it once its checkpoint is there."""
@@ -281,6 +321,10 @@ class Run:
             raise SearchFailedError(f"No trial was completed, so there is no winner: {why}.")
         spec, result = best
         assert result.accuracy is not None, "a completed trial has a score"
+        former = self._found(Winner)
+        if former is not None and former.trial != spec.trial:
+            # What the former winner's fine-tune left would be taken for this one's.
+            shutil.rmtree(self._folder.path / "finetune", ignore_errors=True)
         selection = select(context.scores[spec.proposal.strategy.importance], spec.allocation)
         module = slice_model(context.base, context.plan, selection)
         save_pruned(module, context.plan, selection, self._folder.path / "pruned", recipe={"run": self._folder.run_id})
@@ -302,7 +346,7 @@ class Run:
         self._ledger.record(
             FinetuneStarted(workers=prepared.needs.finetune_workers, recipe=prepared.recipe.model_dump(mode="json"))
         )
-        told = {record.epoch for record in payloads_of(self._ledger.events, FinetuneEpoch)}
+        told = {record.epoch for record in payloads_of(since_winner(self._ledger.events), FinetuneEpoch)}
         result = finetune(
             self._folder.path / "pruned",
             config.dataset,
@@ -345,7 +389,13 @@ class Run:
         self._ledger.record(Exported(path=str(self._folder.model), macs=counted, params=winner.params))
 
     def _evaluate(self, base: BaseModel, splits: Splits) -> None:
-        """The one reading of the test set, for both models at once."""
+        """The one reading of the test set, for both models at once; a model that has had it is not read again."""
+        told = {
+            *(r.subject for r in payloads_of(self._ledger.events, Evaluated) if r.subject is Subject.BASE),
+            *(r.subject for r in payloads_of(since_winner(self._ledger.events), Evaluated)),
+        }
+        if told == set(Subject):
+            return
         device = torch.device("cuda" if self._prepared.needs.finetune_gpu else "cpu")
         winner = load_pruned(self._folder.model).module.to(device).eval()
         module = base.module.to(device)
@@ -354,13 +404,14 @@ class Run:
             (Subject.BASE, module, latency.first),
             (Subject.WINNER, winner, latency.second),
         ):
-            told = any(record.subject is subject for record in payloads_of(self._ledger.events, Evaluated))
-            if not told:
+            if subject not in told:
                 score = evaluate(model, splits.test)
                 self._ledger.record(_evaluated(subject, score, Latency(median=speed.median_ms, p95=speed.p95_ms)))
 
-    def _found(self, kind: type[_P]) -> _P | None:
-        found = payloads_of(self._ledger.events, kind)
+    def _found(
+        self, kind: type[_P], since: Callable[[Sequence[Event]], Sequence[Event]] = lambda events: events
+    ) -> _P | None:
+        found = payloads_of(since(self._ledger.events), kind)
         return found[-1] if found else None
 
 

@@ -1,17 +1,18 @@
 """One search, without Ray: carries out the master's decisions and writes each into the ledger before acting on it."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from pruning.allocation import allocate
-from pruning.importance.base import Scores
-from pruning.plan import Plan
+from pruning.plan import Allocation
 from pruning.projection import project
 from search.budget import Budget
+from search.course import STEERED, Condition, Course, Judgement, View, judge
+from search.deadline import Deadline
 from search.halving import Halving
 from search.history import History, TrialSpec
 from search.master import Limits, Move, Situation, decide
@@ -20,7 +21,7 @@ from search.results import TrialResult
 from search.strategy import Proposal, Ranking, Strategy
 from tracking.events import Event, TrialState
 from tracking.ledger import Ledger
-from tracking.payloads import Decision, LlmCall, Proposed, Rung, StrategyRecord, TrialEnded, TrialStarted
+from tracking.payloads import Decision, Proposed, Rung, StrategyRecord, TrialEnded, TrialStarted
 from tracking.totals import COMMON_START, MISSED
 
 
@@ -29,6 +30,10 @@ class TurnedBack(StrEnum):
 
     REPEATED = "turned_back_repeated"
     MISSED = MISSED
+
+
+RETRIED = "retried"
+"""The decision to run a trial again with a smaller batch, made where its memory ran out."""
 
 
 class Turn(NamedTuple):
@@ -45,12 +50,14 @@ class Rules:
     Attributes:
         projection: move each proposal onto the budget; without it, one outside the band is turned back (a revision).
         rungs: how many rungs a full trial has.
+        deadline: how long a trial may take.
     """
 
     limits: Limits
     halving: Halving
     projection: bool
     rungs: int
+    deadline: Deadline = field(default_factory=Deadline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,7 @@ class Report:
     accuracy: float = 0.0
     loss: float = 0.0
     error: str | None = None
+    note: str | None = None
 
 
 class SearchSession:
@@ -75,20 +83,21 @@ class SearchSession:
 
     def __init__(
         self,
-        plan: Plan,
         space: SearchSpace,
         proposer: Proposer,
-        scores: Mapping[str, Scores],
         rules: Rules,
         ledger: Ledger,
         window: int,
+        substitute: Proposer | None = None,
     ) -> None:
         self.history = History(window)
         self.stop_reason: str | None = None
-        self._plan = plan
+        self._plan = space.plan
         self._space = space
         self._proposer = proposer
-        self._scores = scores
+        self._substitute = substitute
+        self._first_ticket = 0
+        self._course: Course | None = None
         self._rules = rules
         self._ledger = ledger
         self._interrupted = False
@@ -97,6 +106,7 @@ class SearchSession:
         self._unfinished: deque[TrialSpec] = deque()
         self._accuracies: dict[int, list[float]] = {}
         self._reports: dict[int, Report] = {}
+        self._given_up: dict[int, str] = {}
 
     @property
     def budget(self) -> Budget:
@@ -122,13 +132,12 @@ class SearchSession:
                     return Turn(None, over=False)
                 case Move.RERUN:
                     return Turn(self._unfinished.popleft(), over=False)
+                case Move.SWITCH:
+                    self._switch(decision.reason)
                 case Move.PROPOSE:
-                    proposal = self._propose()
-                    if proposal is None:
-                        return Turn(None, over=False)
-                    spec = self._admit(proposal)
-                    if spec is not None:
-                        return Turn(spec, over=False)
+                    turn = self._proposed()
+                    if turn is not None:
+                        return turn
 
     def on_report(self, report: Report) -> bool:
         """Take a rung or a fault; returns whether the trial must stop here."""
@@ -154,7 +163,16 @@ class SearchSession:
     def on_lost(self, trial: int, error: str) -> None:
         """The trial's process died. Unless the run was interrupted, that is the trial's end."""
         if self.history.result(trial) is None and not self._interrupted:
-            self._end(trial, TrialState.FAILED, error)
+            self._end(trial, TrialState.FAILED, self._given_up.get(trial, error))
+
+    def overdue(self, trial: int, taken_s: float) -> bool:
+        """Whether the trial is over its deadline, so that its actor is to be killed; true once for each trial."""
+        rule = self._rules.deadline
+        allowed = rule.seconds([(last.now - last.started).total_seconds() for last in self._finished()])
+        if allowed is None or taken_s <= allowed or trial in self._given_up or self.history.result(trial) is not None:
+            return False
+        self._given_up[trial] = rule.words(taken_s)
+        return True
 
     def restore(self, events: Sequence[Event]) -> None:
         """Take up an interrupted run: ended trials stand, begun ones start again under their number."""
@@ -163,6 +181,7 @@ class SearchSession:
             match event.payload:
                 case Proposed() as proposed:
                     self.history.add(_spec_of(proposed))
+                    self._repeated_in_a_row = 0
                 case TrialStarted() as started:
                     rungs[started.trial] = []
                 case Rung() as rung:
@@ -172,8 +191,25 @@ class SearchSession:
                     self.history.end(TrialResult(ended.trial, ended.state, accuracies, ended.error))
                 case Decision() as decision if decision.decision in set(TurnedBack):
                     self._turned_back[TurnedBack(decision.decision)] += 1
+                    self._repeated_in_a_row += decision.decision == TurnedBack.REPEATED
+                case Decision() as decision if decision.decision == Course.SWITCH_ARM:
+                    self._take_over()
+                case Decision() as decision if decision.decision in STEERED:
+                    self._course = Course(decision.decision)
         self._unfinished = deque(self.history.running)
-        self._proposer.restore(self.history, [event for event in events if isinstance(event.payload, LlmCall)])
+        self._proposer.restore(self.history, events)
+
+    def _proposed(self) -> Turn | None:
+        """A new trial, or "not yet", or the end; None when the next move is to be decided anew."""
+        judgement = self._steer()
+        if judgement is not None and judgement.course is Course.STOP:
+            self._stop(f"{judgement.condition}: {judgement.reason}")
+            return Turn(None, over=True)
+        proposal = self._propose()
+        if proposal is None:
+            return Turn(None, over=False) if self._proposer.problem() is None else None
+        spec = self._admit(proposal)
+        return None if spec is None else Turn(spec, over=False)
 
     def _situation(self) -> Situation:
         return Situation(
@@ -183,7 +219,48 @@ class SearchSession:
             repeated=self._repeated_in_a_row,
             interrupted=self._interrupted,
             problem=self._proposer.problem(),
+            can_switch=self._substitute is not None,
         )
+
+    def _steer(self) -> Judgement | None:
+        """Judge how the search goes and tell the arm; what changes the course is written down first."""
+        if not self._proposer.steerable:
+            return None
+        view = View(
+            ended=self.history.readable(),
+            budget=self.budget,
+            trial=len(self.history),
+            trials=self._rules.limits.trials,
+            repeated=self._repeated_in_a_row,
+            can_switch=self._substitute is not None,
+        )
+        judgement = judge(view)
+        if judgement.course is Course.SWITCH_ARM:
+            self._switch(f"{judgement.condition}: {judgement.reason}")
+        elif judgement.course is not Course.STOP and judgement.condition is not Condition.OPENING:
+            if judgement.course is not self._course:
+                reason = f"{judgement.condition}: {judgement.reason}"
+                self._ledger.record(Decision(decision=judgement.course.value, reason=reason))
+            self._course = judgement.course
+            self._proposer.steer(judgement.course)
+        return judgement
+
+    def _switch(self, reason: str) -> None:
+        """The substitute proposes from here on. It was asked for by name, and its trials carry its own."""
+        assert self._substitute is not None
+        told = f"{reason}; {self._substitute.name} proposes from here on"
+        self._ledger.record(Decision(decision=Course.SWITCH_ARM.value, reason=told))
+        self._take_over()
+
+    def _take_over(self) -> None:
+        assert self._substitute is not None
+        self._proposer, self._substitute = self._substitute, None
+        self._first_ticket = max(0, self._ticket() - 1)
+        self._repeated_in_a_row, self._course = 0, None
+
+    def _ticket(self) -> int:
+        """Proposals asked for so far."""
+        return len(self.history) + sum(self._turned_back.values())
 
     def _stop(self, reason: str) -> None:
         if self.stop_reason is None:
@@ -191,10 +268,10 @@ class SearchSession:
             self.stop_reason = reason
 
     def _propose(self) -> Proposal | None:
-        ticket = len(self.history) + sum(self._turned_back.values())
+        ticket = self._ticket()
         if ticket == 0:
             return uniform_start(self._space)
-        return self._proposer.propose(ticket, self.history)
+        return self._proposer.propose(ticket - self._first_ticket, self.history)
 
     def _admit(self, proposal: Proposal) -> TrialSpec | None:
         spec = self._concretise(proposal)
@@ -218,9 +295,7 @@ class SearchSession:
 
     def _concretise(self, proposal: Proposal) -> TrialSpec:
         strategy = proposal.strategy
-        scores = self._scores[strategy.importance] if strategy.ranking is Ranking.JOINT else None
-        requested = allocate(self._plan, strategy.ratios, scores=scores)
-        allocation = requested
+        requested = allocation = self._requested(proposal)
         if self._rules.projection or proposal.proposer == COMMON_START:
             projection = project(self._plan, requested, self.budget.target_macs, round_to=strategy.round_to)
             allocation = projection.allocation
@@ -235,11 +310,25 @@ class SearchSession:
             in_band=self.budget.holds(requested_macs),
         )
 
+    def _requested(self, proposal: Proposal) -> Allocation:
+        if proposal.allocation is not None:
+            return self._plan.check(proposal.allocation)
+        strategy = proposal.strategy
+        scores = self._space.scores[strategy.importance] if strategy.ranking is Ranking.JOINT else None
+        return allocate(self._plan, strategy.ratios, scores=scores)
+
+    def _finished(self) -> list[Report]:
+        """The last word of each trial that went through all its rungs in this session."""
+        return [report for report in self._reports.values() if (report.rung or 0) + 1 == self._rules.rungs]
+
     def _begin(self, report: Report) -> None:
         if report.trial not in self._reports:
             self._ledger.record(
                 TrialStarted(trial=report.trial, actor=report.actor, pid=report.pid, started=report.started)
             )
+        before = self._reports.get(report.trial)
+        if report.note is not None and (before is None or before.note is None):
+            self._ledger.record(Decision(decision=RETRIED, reason=f"trial {report.trial}: {report.note}"))
         self._reports[report.trial] = report
 
     def _end(self, trial: int, state: TrialState, error: str | None = None) -> None:
@@ -282,6 +371,7 @@ def _record_of(spec: TrialSpec) -> Proposed:
         macs=spec.macs,
         params=spec.params,
         rationale=spec.proposal.rationale,
+        requested_allocation=spec.proposal.allocation,
     )
 
 
@@ -289,7 +379,7 @@ def _spec_of(record: Proposed) -> TrialSpec:
     strategy = Strategy.from_json(record.strategy.model_dump())
     return TrialSpec(
         trial=record.trial,
-        proposal=Proposal(strategy, record.proposer, record.rationale),
+        proposal=Proposal(strategy, record.proposer, record.rationale, record.requested_allocation),
         allocation=tuple(record.allocation),
         macs=record.macs,
         params=record.params,

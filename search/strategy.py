@@ -61,11 +61,14 @@ class Proposal:
     Attributes:
         proposer: the arm's name, as the tables print it.
         rationale: the proposer's own words; shown, never acted on.
+        allocation: units to keep in each group of the plan, where one ratio a set cannot say it; the strategy's
+            ratios are then the shares that each set keeps on average. None: the strategy says it all.
     """
 
     strategy: Strategy
     proposer: str
     rationale: str
+    allocation: tuple[int, ...] | None = None
 
 
 def clip_ratios(ratios: Sequence[float]) -> tuple[float, ...]:

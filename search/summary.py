@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from search.phases import since_winner
 from tracking.events import Event, RunStatus, Subject, TrialState
 from tracking.payloads import (
     BaseReady,
@@ -161,7 +162,8 @@ def _winner(events: Sequence[Event]) -> WinnerSummary | None:
     winner = _last(events, Winner)
     if winner is None:
         return None
-    latency = [record.latency_ms for record in _evaluations(events, Subject.WINNER) if record.latency_ms]
+    own = since_winner(events)
+    latency = [record.latency_ms for record in _evaluations(own, Subject.WINNER) if record.latency_ms]
     proposer = next(record.proposer for record in payloads_of(events, Proposed) if record.trial == winner.trial)
     return WinnerSummary(
         trial=winner.trial,
@@ -170,7 +172,7 @@ def _winner(events: Sequence[Event]) -> WinnerSummary | None:
         macs=winner.macs,
         params=winner.params,
         proxy_accuracy=winner.proxy_accuracy,
-        accuracy=_accuracy(events, Subject.WINNER) if _last(events, FinetuneEnded) else None,
+        accuracy=_accuracy(own, Subject.WINNER) if _last(own, FinetuneEnded) else None,
         latency_ms=round(latency[-1].median, 4) if latency else None,
     )
 

@@ -16,6 +16,7 @@ from pruning.importance.base import Scores
 from pruning.plan import Plan
 from pruning.selection import select
 from pruning.slicing import slice_model
+from trainers.memory import with_less_memory
 from trainers.proxy import ProxyData, RungScore, proxy_rungs
 from trainers.recipe import ProxyRecipe
 
@@ -52,7 +53,7 @@ class TrialActor(tune.Trainable):
         self._context = context
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._served = 0
-        self._rungs: Iterator[RungScore] | None = None
+        self._rungs: Iterator[tuple[RungScore, str | None]] | None = None
         torch.set_num_threads(context.threads)
         self._begin(config)
 
@@ -67,7 +68,8 @@ class TrialActor(tune.Trainable):
             return self._told() | self._score(next(self._rungs))
         except Exception as error:
             logger.exception("trial %s failed", self._trial)
-            return self._told() | {"error": f"{type(error).__name__}: {error}", "accuracy": 0.0, "done": True}
+            words = "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
+            return self._told() | {"error": words, "accuracy": 0.0, "done": True}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing is saved: a trial is seconds long, and an interrupted one starts again from its proposal."""
@@ -83,15 +85,21 @@ class TrialActor(tune.Trainable):
         self._served += 1
         self._rungs = None
 
-    def _start(self) -> Iterator[RungScore]:
+    def _start(self) -> Iterator[tuple[RungScore, str | None]]:
+        return with_less_memory(self._train, self._context.recipe.batch_size)
+
+    def _train(self, batch_size: int) -> Iterator[RungScore]:
         shared = self._context
         selection = select(shared.scores[self._importance], self._allocation)
         model = slice_model(shared.base, shared.plan, selection)
+        recipe = shared.recipe.model_copy(update={"batch_size": batch_size})
         # One seed for all trials: they differ in what was cut, and in nothing else.
-        return iter(proxy_rungs(model, shared.data, shared.recipe, seed=shared.seed, device=self._device))
+        return proxy_rungs(model, shared.data, recipe, seed=shared.seed, device=self._device)
 
-    def _score(self, score: RungScore) -> dict[str, Any]:
+    def _score(self, scored: tuple[RungScore, str | None]) -> dict[str, Any]:
+        score, note = scored
         return {
+            "note": note,
             "rung": score.rung,
             "epochs": score.epochs,
             "accuracy": score.accuracy,

@@ -2,13 +2,16 @@
 
 import logging
 import math
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
+import ray
 from ray import tune
+from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
@@ -81,6 +84,28 @@ class SessionStopper(Stopper):
         return self._handle.session.interrupted
 
 
+class DeadlineWatch(tune.Callback):
+    """Kills the actor of a trial that is over its deadline; Tune then reports the death, and the other trials go on.
+
+    Tune knows no deadline of a trial, and a process that hangs cannot watch itself. Its loop calls this at least every
+    tenth of a second.
+    """
+
+    def __init__(self, handle: SessionHandle) -> None:
+        self._handle = handle
+        self._begun: dict[str, float] = {}
+
+    def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        now = time.monotonic()
+        for trial in trials:
+            actor = trial.temporary_state.ray_actor
+            if trial.status != Trial.RUNNING or actor is None:
+                continue
+            taken = now - self._begun.setdefault(trial.trial_id, now)
+            if self._handle.session.overdue(int(trial.config["trial"]), taken):
+                ray.kill(actor)
+
+
 def run_trials(
     session: SearchSession,
     context: TrialContext,
@@ -106,6 +131,7 @@ def run_trials(
             name="trials",
             storage_path=str(storage),
             stop=SessionStopper(handle),
+            callbacks=[DeadlineWatch(handle)],
             verbose=0,
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
         ),
@@ -128,4 +154,5 @@ def _report(result: Mapping[str, Any]) -> Report:
         accuracy=float(result["accuracy"]),
         loss=loss,
         error=error,
+        note=result.get("note"),
     )

@@ -15,6 +15,7 @@ class EventKind(StrEnum):
     RUN_STARTED = "run_started"
     BASE_READY = "base_ready"
     PLAN_READY = "plan_ready"
+    PROFILED = "profiled"
     PROPOSED = "proposed"
     LLM_CALL = "llm_call"
     DECISION = "decision"
@@ -29,6 +30,7 @@ class EventKind(StrEnum):
     EXPORTED = "exported"
     INTERRUPTED = "interrupted"
     RESUMED = "resumed"
+    EXTENDED = "extended"
     RUN_ENDED = "run_ended"
 
 

@@ -79,6 +79,29 @@ class PlanReady(Payload):
     band: tuple[Macs, Macs]
 
 
+class Profiled(Payload):
+    """How much each isomorphic set hurts when it alone is cut, without training; measured once.
+
+    ``accuracy`` is the unpruned model's on ``images`` of the holdout. ``accuracies`` has a row for each set: what is
+    left of it when the set keeps each share in ``kept`` of its units, ranked by ``criterion``.
+    """
+
+    kind = EventKind.PROFILED
+    criterion: Text
+    kept: tuple[Annotated[float, Field(gt=0, lt=1)], ...]
+    images: Annotated[int, Field(ge=1, strict=True)]
+    accuracy: Fraction
+    accuracies: tuple[tuple[Fraction, ...], ...]
+    cached: bool
+    wall_s: Seconds
+
+    @model_validator(mode="after")
+    def _rows_fit(self) -> Self:
+        if any(len(row) != len(self.kept) for row in self.accuracies):
+            raise ValueError(f"each set must have one accuracy for each of the shares {self.kept}")
+        return self
+
+
 class StrategyRecord(_Value):
     """A strategy as proposed: keep ratio for each isomorphic set, criterion, rounding, and how units are ranked."""
 
@@ -92,7 +115,8 @@ class Proposed(Payload):
     """A strategy and its place on the budget.
 
     ``requested_macs`` is what the proposer asked for before projection and ``in_band`` whether that met the band;
-    ``allocation`` (units kept in each group), ``macs`` and ``params`` are what the trial gets.
+    ``allocation`` (units kept in each group), ``macs`` and ``params`` are what the trial gets. ``requested_allocation``
+    is there when the proposer asked for units by group, which the strategy's ratios then only summarise.
     """
 
     kind = EventKind.PROPOSED
@@ -105,6 +129,7 @@ class Proposed(Payload):
     macs: Macs
     params: Macs
     rationale: Text
+    requested_allocation: tuple[Count, ...] | None = None
 
 
 class Usage(_Value):
@@ -316,6 +341,13 @@ class Resumed(Payload):
 
     kind = EventKind.RESUMED
     from_seq: Count
+
+
+class Extended(Payload):
+    """The search goes on with ``added`` more trials; the winner is chosen anew among all."""
+
+    kind = EventKind.EXTENDED
+    added: Annotated[int, Field(ge=1, strict=True)]
 
 
 class RunEnded(Payload):

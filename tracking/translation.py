@@ -49,6 +49,7 @@ class Translation:
         self._proposals: dict[int, Proposed] = {}
         self._open: list[str] = []
         self._totals = Totals()
+        self._winner_trial: int | None = None
         self._views: Mapping[type, Callable[[Any], tuple[Operation, ...]]] = {
             RunStarted: self._run_started,
             BaseReady: self._base_ready,
@@ -195,7 +196,10 @@ class Translation:
             "winner_params": payload.params,
             "winner_proxy_accuracy": payload.proxy_accuracy,
         }
+        former, self._winner_trial = self._winner_trial, payload.trial
+        lost = () if former in (None, payload.trial) else (Log(trial_part(former), tags={"espalier.winner": "false"}),)
         return (
+            *lost,
             self._log(RUN, figures, tags={"espalier.winner_trial": str(payload.trial)}),
             Log(trial_part(payload.trial), tags={"espalier.winner": "true"}),
             Attach("winner.json", payload.model_dump(mode="json")),

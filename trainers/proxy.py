@@ -16,6 +16,10 @@ from trainers.recalibrate import recalibrate
 from trainers.recipe import ProxyRecipe
 from trainers.schedule import epoch_batches, mixed
 
+SCORED_AT_ONCE = 4
+"""Training batches' worth of images in a forward pass of scoring, which keeps no activations: it then needs no more
+memory than training, also where that was cut down to a smaller batch."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProxyData:
@@ -92,7 +96,7 @@ def proxy_rungs(
     recalibrate(model, _recalibration_images(train, recipe, seed, place.device))
     for epochs in _epochs(model, train, recipe, seed, place):
         if epochs in recipe.rungs:
-            score = evaluate(model, holdout, place=place)
+            score = evaluate(model, holdout, place=place, batch_size=SCORED_AT_ONCE * recipe.batch_size)
             yield RungScore(recipe.rungs.index(epochs), epochs, score.accuracy, score.loss)
 
 

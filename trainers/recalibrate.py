@@ -11,6 +11,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
+def has_batch_norm(model: nn.Module) -> bool:
+    """Whether there is anything to recalibrate; a model without it is normalised by LayerNorm or its like."""
+    return any(isinstance(module, _BatchNorm) for module in model.modules())
+
+
 def recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> int:
     """Replaces BatchNorm's running statistics by the plain average over `batches` of images.
 

@@ -12,7 +12,7 @@ from safetensors.torch import load, save
 from torch import nn
 
 from pruning.blueprint import Plan
-from pruning.importance.base import Batches, Scores
+from pruning.importance.base import Batches, Criterion, Scores
 from pruning.importance.registry import importance
 
 
@@ -25,7 +25,8 @@ def cached_scores(name: str, model: nn.Module, plan: Plan, batches: Batches | No
         UnknownCriterionError, CriterionError: as the criterion itself.
     """
     criterion = importance(name)
-    path = folder / f"{content_key(name, model, plan, batches if criterion.needs_batches else None)}.safetensors"
+    key = content_key(f"{name} {_formula(criterion)}", model, plan, batches if criterion.needs_batches else None)
+    path = folder / f"{key}.safetensors"
     if path.is_file():
         stored = load(path.read_bytes())
         return tuple(stored[str(group.index)] for group in plan.groups)
@@ -34,13 +35,17 @@ def cached_scores(name: str, model: nn.Module, plan: Plan, batches: Batches | No
     return scores
 
 
+def _formula(criterion: Criterion) -> str:
+    """A hash of the criterion's source: one whose formula was changed gives other scores for the same model."""
+    ours = [kind for kind in type(criterion).__mro__ if kind.__module__.startswith("pruning.")]
+    return hashlib.sha256(
+        "".join(inspect.getsource(sys.modules[kind.__module__]) for kind in ours).encode()
+    ).hexdigest()
+
+
 def content_key(name: str, model: nn.Module, plan: Plan, batches: Batches | None) -> str:
-    """A hash of everything that the scores depend on."""
+    """A hash of what was computed, by name, and of everything that it was computed from."""
     digest = hashlib.sha256(f"{name}\n{plan.spec}\n{[(g.name, g.units) for g in plan.groups]}".encode())
-    # A criterion whose formula was changed since gives other scores for the same model.
-    for kind in importance(name).__class__.__mro__[:-1]:
-        if kind.__module__.startswith("pruning."):
-            digest.update(inspect.getsource(sys.modules[kind.__module__]).encode())
     for key, tensor in model.state_dict().items():
         digest.update(key.encode())
         digest.update(_bytes(tensor))

@@ -1,10 +1,14 @@
 """The one interface of every arm."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
+from pruning.importance.base import Scores
+from pruning.plan import Plan
 from search.budget import Budget
+from search.course import Course
 from search.history import History
 from search.profile import Profile
 from search.strategy import Proposal, Strategy
@@ -12,13 +16,15 @@ from tracking.events import Event
 from tracking.totals import COMMON_START
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SearchSpace:
     """What a proposer may choose from.
 
     Attributes:
         criteria: names of the importance criteria that were computed; the first is the default.
         round_to: kept units per group are multiples of this.
+        plan: exact costs, for the arms that count units.
+        scores: importance of each unit of each group, by criterion.
     """
 
     profile: Profile
@@ -26,6 +32,8 @@ class SearchSpace:
     criteria: tuple[str, ...]
     round_to: int
     seed: int
+    plan: Plan
+    scores: Mapping[str, Scores]
 
 
 class Proposer(ABC):
@@ -36,9 +44,15 @@ class Proposer(ABC):
     """
 
     name: str
+    reads_sensitivity: ClassVar[bool] = False
+    """Whether it is worth measuring, before the first proposal, what each set hurts when it alone is cut."""
+
+    steerable: ClassVar[bool] = False
+    """Whether its proposals follow `course`; the master does not watch one that would not listen."""
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
+        self.course = Course.EXPLOIT
 
     @abstractmethod
     def propose(self, ticket: int, history: History) -> Proposal | None:
@@ -48,16 +62,24 @@ class Proposer(ABC):
         back as a repetition or a miss, while the trial number does not.
         """
 
+    def steer(self, course: Course) -> None:
+        """Take the master's course for the proposals to come. One without a neighbourhood to leave may ignore it."""
+        self.course = course
+
     def problem(self) -> str | None:
-        """Why this proposer will never answer again, in a sentence for the user; None while it may."""
+        """Why this proposer will never answer again, in a sentence for the user; None while it may.
+
+        An arm that has only so many different strategies says so here once `propose` has answered None for want of
+        another: the search then ends in order, with the trials that it has.
+        """
         return None
 
     def failure(self) -> Exception | None:
         """What makes the whole search void, to be raised once the running trials have ended; None while it stands."""
         return None
 
-    def restore(self, history: History, calls: Sequence[Event]) -> None:  # noqa: B027  most arms keep no more than that
-        """Take up an interrupted search: `history` holds its trials, `calls` the LLM answers that were paid for."""
+    def restore(self, history: History, events: Sequence[Event]) -> None:  # noqa: B027  most arms keep no more
+        """Take up an interrupted search: `history` holds its trials, `events` are all that it wrote down."""
 
     def close(self) -> None:  # noqa: B027  most arms own no thread and no socket
         """Give back threads and sockets; called once, also after a fault."""

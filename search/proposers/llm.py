@@ -1,19 +1,21 @@
 """An LLM as a proposer: it thinks in a thread of its own while trials run."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from llm_clients.client import LLMClient
 from llm_clients.errors import LLMError
 from llm_clients.request import Completion, Outcome, Request
-from search.analysis import AnswerError, build_request, read_answer
+from search.analysis import ADVICE, AnswerError, build_request, read_answer
+from search.course import STEERED, Course
 from search.history import History
 from search.proposers.base import Proposer, SearchSpace
-from search.strategy import Proposal
+from search.strategy import Proposal, Strategy
 from tracking.events import Event
-from tracking.payloads import LlmCall
+from tracking.payloads import Decision, LlmCall, Proposed
 
 FINAL = frozenset(
     {Outcome.UNAUTHORISED, Outcome.OUT_OF_QUOTA, Outcome.OVER_BUDGET, Outcome.UNKNOWN_MODEL, Outcome.REJECTED}
@@ -55,6 +57,8 @@ class LLMProposer(Proposer):
     """
 
     name = "llm"
+    reads_sensitivity = True
+    steerable = True
 
     def __init__(self, space: SearchSpace, client: LLMClient, record: CallRecorder, settings: CallSettings) -> None:
         super().__init__(space)
@@ -63,13 +67,15 @@ class LLMProposer(Proposer):
         self._settings = settings
         self._ready: deque[Proposal] = deque()
         self._thinking: Future[Completion] | None = None
+        self._asked: Request | None = None
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="analysis-agent")
         self._calls = 0
         self._fruitless = 0
         self._complaint = ""
         self._problem: str | None = None
         self._failure: LLMError | None = None
-        self._asked_at: int | None = None
+        self._heard = 0
+        self._begun: tuple[int, Course] | None = None
 
     def propose(self, ticket: int, history: History) -> Proposal | None:
         if self._thinking is not None and self._thinking.done():
@@ -87,22 +93,25 @@ class LLMProposer(Proposer):
     def failure(self) -> Exception | None:
         return self._failure
 
-    def restore(self, history: History, calls: Sequence[Event]) -> None:
+    def restore(self, history: History, events: Sequence[Event]) -> None:
         """Answers that were paid for and not yet tried are taken up again; none is asked for twice."""
         tried = {spec.proposal.strategy: spec.trial for spec in history}
         last: Proposal | None = None
-        for event in calls:
-            assert isinstance(event.payload, LlmCall)
+        for event in events:
+            if not isinstance(event.payload, LlmCall):
+                continue
             self._calls = max(self._calls, event.payload.call + 1)
             completion = Completion.from_json(event.payload.model_dump(mode="json"))
             if completion.outcome is Outcome.CANCELLED:
                 continue  # the interrupt's doing, not the model's
+            self._heard += 1
             known = len(self._ready)
-            self._take(completion)
+            self._take(completion, Request.from_json(event.payload.request))
             last = self._ready[-1] if len(self._ready) > known else None
-        if last is not None:
+        if last is not None and last.strategy in tried:
             # the next call had begun when the last strategy was handed out, and begins there again
-            self._asked_at = tried.get(last.strategy)
+            trial = tried[last.strategy]
+            self._begun = (trial, _course_of(trial, events))
         self._ready = deque(proposal for proposal in self._ready if proposal.strategy not in tried)
         self._fruitless, self._problem = 0, None
 
@@ -111,17 +120,33 @@ class LLMProposer(Proposer):
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _think(self, history: History) -> None:
-        at, self._asked_at = len(history) if self._asked_at is None else self._asked_at, None
-        request = build_request(
-            self.space,
+        at, course = self._begun or (len(history), self.course)
+        self._begun = None
+        request = self._request(
             history.as_of(at),
+            course,
             self._settings.per_call,
             max_tokens=self._settings.max_tokens,
             temperature=self._settings.temperature,
             complaint=self._complaint,
         )
         call, self._calls = self._calls, self._calls + 1
+        self._asked = request
         self._thinking = self._executor.submit(self._ask, call, request)
+
+    def _request(self, history: History, course: Course, count: int, **options: Any) -> Request:
+        """What to ask next."""
+        return build_request(self.space, history, count, advice=ADVICE[course], **options)
+
+    @classmethod
+    def read(
+        cls,
+        answer: Mapping[str, Any],
+        request: Request,  # noqa: ARG003  another arm's answers mean something only beside what was asked
+        space: SearchSpace,
+    ) -> Sequence[tuple[Strategy, str]]:
+        """The strategies of an answer to `request`, each with its rationale. Raises AnswerError."""
+        return read_answer(answer, space)
 
     def _ask(self, call: int, request: Request) -> Completion:
         completion = self._client.complete(request)
@@ -136,9 +161,11 @@ class LLMProposer(Proposer):
             self._failure = error
             self._problem = f"{self._client.model} cannot be asked ({error})"
             return
-        self._take(completion)
+        assert self._asked is not None
+        self._heard += 1
+        self._take(completion, self._asked)
 
-    def _take(self, completion: Completion) -> None:
+    def _take(self, completion: Completion, request: Request) -> None:
         if not completion.answered:
             why = f"{completion.outcome.value}: {completion.detail or completion.validation_error or 'no detail'}"
             self._miss(why, tell=completion.outcome in ANSWERS)
@@ -146,12 +173,12 @@ class LLMProposer(Proposer):
                 self._problem = f"{self._client.model} cannot be asked ({why})"
             return
         try:
-            strategies = read_answer(completion.value, self.space)
+            strategies = self.read(completion.value, request, self.space)
         except AnswerError as error:
             self._miss(str(error))
             return
         self._fruitless, self._complaint = 0, ""
-        name = f"llm:{self._client.model}"
+        name = f"{self.name}:{self._client.model}"
         self._ready.extend(Proposal(strategy, name, rationale) for strategy, rationale in strategies)
 
     def _miss(self, why: str, *, tell: bool = True) -> None:
@@ -160,3 +187,15 @@ class LLMProposer(Proposer):
         self._complaint = why if tell else ""
         if self._fruitless >= PATIENCE:
             self._problem = f"{self._client.model} gave no usable strategy in {self._fruitless} calls (last: {why})"
+
+
+def _course_of(trial: int, events: Sequence[Event]) -> Course:
+    """The master's course when that trial was proposed."""
+    course = Course.EXPLOIT
+    for event in events:
+        match event.payload:
+            case Decision(decision=told) if told in STEERED:
+                course = Course(told)
+            case Proposed(trial=number) if number == trial:
+                break
+    return course

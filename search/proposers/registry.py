@@ -4,22 +4,40 @@ from difflib import get_close_matches
 
 from search.errors import ConfigError
 from search.proposers.base import Proposer
+from search.proposers.cmaes import CMAESProposer
+from search.proposers.grid import GridProposer
+from search.proposers.hybrid import HybridProposer
+from search.proposers.isomorphic import IsomorphicProposer
+from search.proposers.knapsack import KnapsackProposer
+from search.proposers.llm import LLMProposer
 from search.proposers.random import RandomProposer
 from search.proposers.rules import RulesProposer
 from search.proposers.tpe import TPEProposer
+from search.proposers.uniform import UniformProposer
 
 CLASSICAL: dict[str, type[Proposer]] = {
     RulesProposer.name: RulesProposer,
+    UniformProposer.name: UniformProposer,
+    IsomorphicProposer.name: IsomorphicProposer,
+    KnapsackProposer.name: KnapsackProposer,
     RandomProposer.name: RandomProposer,
+    GridProposer.name: GridProposer,
     TPEProposer.name: TPEProposer,
+    CMAESProposer.name: CMAESProposer,
 }
 """Arms that need nothing but the search space."""
-LLM = "llm"
+ASKING: dict[str, type[LLMProposer]] = {LLMProposer.name: LLMProposer, HybridProposer.name: HybridProposer}
+"""Arms that ask a language model, one model for all of an arm's calls."""
+
+
+def arm_class(name: str) -> type[Proposer]:
+    """The class of a known arm."""
+    return CLASSICAL.get(name) or ASKING[name]
 
 
 def check_proposer(name: str) -> None:
     """Raise ConfigError for a name that is no arm."""
-    known = [*CLASSICAL, LLM]
+    known = [*CLASSICAL, *ASKING]
     if name not in known:
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}? " if near else ""

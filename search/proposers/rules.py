@@ -3,12 +3,17 @@
 import math
 from itertools import product
 
+from search.course import Course
 from search.history import History, TrialSpec, best_of
 from search.proposers.base import Proposer, SearchSpace
 from search.strategy import Proposal, Ranking, Strategy, clip_ratios
 
 TILT = 0.5
 """First tilt, in log keep ratio at the end of a feature: exp(0.5) keeps 1.65 times the uniform share there."""
+
+PRIMES = (2, 3, 5, 7)
+WIDER = 3
+"""How much longer steps become when the search is to widen."""
 
 
 class RulesProposer(Proposer):
@@ -20,6 +25,8 @@ class RulesProposer(Proposer):
     """
 
     name = "rules"
+    reads_sensitivity = True
+    steerable = True
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__(space)
@@ -32,7 +39,7 @@ class RulesProposer(Proposer):
             weights, ranking, criterion, why = self._templates[ticket]
             return self._proposal([start] * len(self.space.profile.sets), weights, ranking, criterion, why)
         best = best_of(history.readable())
-        if best is None:
+        if best is None or self.course is Course.EXPLORE:
             return self._scattered(ticket, start)
         return self._around(best[0], ticket)
 
@@ -55,22 +62,22 @@ class RulesProposer(Proposer):
         moves = list(product((name for name, _ in self._features), (1, -1)))
         round_number, move = divmod(step_number, len(moves))
         name, sign = moves[move]
-        step = sign * TILT / 2 ** (round_number + 1)
+        step = sign * TILT / 2 ** (round_number + 1) * (WIDER if self.course is Course.WIDEN else 1)
         strategy = best.proposal.strategy
         logs = [math.log(ratio) for ratio in strategy.ratios]
         why = f"trial {best.trial} with {'more' if sign > 0 else 'less'} where {name} is high ({step:+.3f})"
         return self._proposal(logs, {name: step}, strategy.ranking, strategy.importance, why)
 
     def _scattered(self, ticket: int, start: float) -> Proposal:
-        """With nothing to refine (every trial so far failed), mix two features so that no allocation repeats."""
-        count = len(self._features)
+        """With nothing to refine (every trial so far failed), or told to look elsewhere: a point of the Kronecker
+        sequence of square roots over the features, which fills the space evenly and never comes back to a point."""
         weights = {
-            self._features[(ticket + offset) % count][0]: TILT * (1 + ticket // count) / (offset + 2)
-            for offset in (0, 1)
+            name: 2 * TILT * (2 * (ticket * math.sqrt(prime) % 1) - 1)
+            for (name, _), prime in zip(self._features, PRIMES, strict=False)
         }
-        names = " and ".join(weights)
         logs = [start] * len(self.space.profile.sets)
-        return self._proposal(logs, weights, Ranking.LOCAL, self.space.criteria[0], f"keep more where {names} are high")
+        named = ", ".join(f"{name} {weight:+.2f}" for name, weight in weights.items())
+        return self._proposal(logs, weights, Ranking.LOCAL, self.space.criteria[0], f"elsewhere: tilted by {named}")
 
     def _proposal(
         self, logs: list[float], weights: dict[str, float], ranking: Ranking, criterion: str, why: str

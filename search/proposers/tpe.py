@@ -1,17 +1,23 @@
 """Optuna's tree-structured Parzen estimator over the keep ratios."""
 
+from dataclasses import replace
+
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import Trial as OptunaTrial
 from optuna.trial import TrialState as OptunaState
 
-from search.history import History, TrialSpec
+from search.course import Course
+from search.history import History, TrialSpec, best_of
 from search.proposers.base import Proposer, SearchSpace
 from search.results import TrialResult
 from search.strategy import Proposal, Ranking, Strategy, clip_ratios
 
 START_UP = 6
 """Random trials before the estimator is used: a budget of tens of trials cannot pay for Optuna's default of 10."""
+
+STRETCH = 2.0
+"""How much farther from the best trial a point is moved, in log keep ratio, when the search is to widen."""
 
 
 class TPEProposer(Proposer):
@@ -22,6 +28,7 @@ class TPEProposer(Proposer):
     """
 
     name = "tpe"
+    steerable = True
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__(space)
@@ -34,7 +41,9 @@ class TPEProposer(Proposer):
 
     def propose(self, ticket: int, history: History) -> Proposal:
         sampler = optuna.samplers.TPESampler(
-            seed=self.space.seed * 100_003 + ticket, n_startup_trials=START_UP, constant_liar=True
+            seed=self.space.seed * 100_003 + ticket,
+            n_startup_trials=len(history) + 1 if self.course is Course.EXPLORE else START_UP,
+            constant_liar=True,
         )
         study = optuna.create_study(direction="maximize", sampler=sampler)
         readable = {spec.trial: (spec, result) for spec, result in history.readable()}
@@ -42,7 +51,12 @@ class TPEProposer(Proposer):
             _, result = readable.get(spec.trial, (spec, None))
             study.add_trial(self._frozen(spec, result))
         asked = study.ask(self._distributions)
-        return Proposal(self._strategy(asked), self.name, f"expected improvement over {len(readable)} ended trials")
+        strategy = self._strategy(asked)
+        why = f"expected improvement over {len(readable)} ended trials"
+        best = best_of(history.readable())
+        if self.course is Course.WIDEN and best is not None:
+            strategy, why = _stretched(strategy, best[0].proposal.strategy), f"{why}, away from trial {best[0].trial}"
+        return Proposal(strategy, self.name, why)
 
     def _strategy(self, asked: OptunaTrial) -> Strategy:
         values = asked.params
@@ -61,3 +75,8 @@ class TPEProposer(Proposer):
         else:
             state = OptunaState.FAIL if accuracy is None else OptunaState.COMPLETE
         return optuna.trial.create_trial(state=state, value=accuracy, params=params, distributions=self._distributions)
+
+
+def _stretched(strategy: Strategy, best: Strategy) -> Strategy:
+    pairs = zip(strategy.ratios, best.ratios, strict=True)
+    return replace(strategy, ratios=clip_ratios([near * (ratio / near) ** STRETCH for ratio, near in pairs]))

@@ -44,8 +44,9 @@ def launch(
     *arguments: str,
     interrupt_at: Callable[[str], bool] | None = None,
     variables: Mapping[str, str] | None = None,
+    by: signal.Signals = signal.SIGINT,
 ) -> Launched:
-    """Run `launch.py` in `folder`; send SIGINT once, when a line of its output satisfies `interrupt_at`."""
+    """Run `launch.py` in `folder`; send it a signal once, when a line of its output satisfies `interrupt_at`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "launch.py"), *arguments],
@@ -60,6 +61,6 @@ def launch(
     for line in process.stdout:
         lines.append(line)
         if interrupt_at is not None and interrupt_at(line):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(by)
             interrupt_at = None
     return Launched(process.wait(), "".join(lines), folder)

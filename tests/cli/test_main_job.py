@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import signal
 import sqlite3
 from collections import Counter
 
@@ -31,7 +32,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Launched:
 def resumed(tmp_path_factory: pytest.TempPathFactory, whole: Launched) -> tuple[Launched, Launched]:
     """The same run on one worker, interrupted after its third trial, and what its resume came to."""
     folder = tmp_path_factory.mktemp("broken")
-    first = launch(folder, *QUICK, "--workers", "1", "--no-mlflow", interrupt_at=lambda line: "trial   2" in line)
+    first = launch(
+        folder,
+        *QUICK,
+        "--workers",
+        "1",
+        "--no-mlflow",
+        interrupt_at=lambda line: "trial   2" in line,
+        by=signal.SIGTERM,
+    )
     again = launch(folder, "resume", first.run.run_id, "--runs", "runs")
     return first, again
 
@@ -117,7 +126,7 @@ class TestUndisturbed:
 
 
 class TestInterrupted:
-    def test_ctrl_c_writes_what_is_there_and_says_how_to_go_on(self, resumed: tuple[Launched, Launched]) -> None:
+    def test_sigterm_is_an_interrupt_like_ctrl_c(self, resumed: tuple[Launched, Launched]) -> None:
         first, _ = resumed
         assert first.code == 130, first.output
         assert f"resume {first.run.run_id}" in first.output

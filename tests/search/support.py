@@ -8,10 +8,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from pruning.importance.base import Scores
 from pruning.importance.registry import importance
 from pruning.models import ModelSpec, create_model
 from pruning.plan import Plan, build_plan
 from search.budget import Budget
+from search.deadline import Deadline
 from search.halving import Halving
 from search.history import History, TrialSpec
 from search.master import Limits
@@ -24,6 +26,7 @@ from tracking.events import TrialState
 from tracking.ledger import Ledger
 
 SPEC = ModelSpec("resnet18_quarter", 10, (1, 32, 32))
+UNSET = Deadline()
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -38,9 +41,15 @@ def plan() -> Plan:
     return build_plan(base(), SPEC)
 
 
+@cache
+def scores() -> dict[str, Scores]:
+    return {name: importance(name).scores(base(), plan(), None) for name in ("l2", "l1")}
+
+
 def space(share: float = 0.1, *, seed: int = 0, round_to: int = 1) -> SearchSpace:
     profile = profile_plan(plan())
-    return SearchSpace(profile, Budget(int(plan().baseline_macs * share)), ("l2", "l1"), round_to, seed)
+    budget = Budget(int(plan().baseline_macs * share))
+    return SearchSpace(profile, budget, tuple(scores()), round_to, seed, plan(), scores())
 
 
 def strategy(ratio: float = 0.3, of: SearchSpace | None = None) -> Strategy:
@@ -79,13 +88,16 @@ def session(
     eta: float = 3.0,
     duplicates: int = 5,
     revisions: int = 4,
+    deadline: Deadline = UNSET,
+    substitute: Proposer | None = None,
 ) -> SearchSession:
-    scores = {name: importance(name).scores(base(), plan(), None) for name in of.criteria}
-    rules = Rules(Limits(trials, revisions, duplicates), Halving(eta), projection, rungs)
-    return SearchSession(plan(), of, proposer, scores, rules, ledger, window)
+    rules = Rules(Limits(trials, revisions, duplicates), Halving(eta), projection, rungs, deadline)
+    return SearchSession(of, proposer, rules, ledger, window, substitute)
 
 
-def report(trial: int, rung: int | None, accuracy: float = 0.5, *, error: str | None = None) -> Report:
+def report(
+    trial: int, rung: int | None, accuracy: float = 0.5, *, error: str | None = None, note: str | None = None
+) -> Report:
     seconds = trial * 10 + (rung or 0) + 1
     return Report(
         trial=trial,
@@ -99,6 +111,7 @@ def report(trial: int, rung: int | None, accuracy: float = 0.5, *, error: str | 
         accuracy=accuracy,
         loss=1.0,
         error=error,
+        note=note,
     )
 
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from search.history import History
@@ -38,6 +40,11 @@ def test_it_stops_and_says_why(facts: Situation, words: str) -> None:
     decision = decide(facts, LIMITS)
     assert decision.move is Move.STOP
     assert words in decision.reason
+
+
+@pytest.mark.parametrize("facts", [situation(repeated=2), situation(problem="the model is gone")])
+def test_where_another_arm_stands_ready_it_takes_over(facts: Situation) -> None:
+    assert decide(dataclasses.replace(facts, can_switch=True), LIMITS).move is Move.SWITCH
 
 
 def test_it_finishes_what_was_begun_before_it_proposes() -> None:

@@ -1,14 +1,20 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from search.course import PATIENCE, Course
+from search.deadline import LEAST_S, Deadline
+from search.proposers.knapsack import KnapsackProposer
 from search.proposers.random import RandomProposer
+from search.proposers.registry import CLASSICAL
 from search.proposers.rules import RulesProposer
-from search.session import SearchSession
+from search.proposers.tpe import TPEProposer
+from search.proposers.uniform import UniformProposer
+from search.session import RETRIED, SearchSession, TurnedBack
 from search.strategy import Ranking, Strategy
 from tests.search import support
-from tracking.events import EventKind, TrialState
+from tracking.events import Event, EventKind, TrialState
 from tracking.ledger import Ledger
 from tracking.payloads import Decision, Proposed, TrialEnded, payloads_of
 
@@ -87,6 +93,80 @@ def test_a_dead_process_fails_its_trial_once(ledger: Ledger) -> None:
     assert kinds(ledger).count(EventKind.TRIAL_ENDED) == 1
 
 
+def test_a_trial_over_its_deadline_is_given_up_with_the_reason(ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, RandomProposer(space), space, window=6, deadline=Deadline(30))
+    session.next(), session.next()
+    assert not session.overdue(0, 29.9)
+    assert session.overdue(0, 30.1)
+    assert not session.overdue(0, 31), "its actor is killed once"
+    session.on_lost(0, "the process died")
+    record = payloads_of(ledger.events, TrialEnded)[0]
+    assert (record.trial, record.state) == (0, TrialState.FAILED)
+    assert record.error == "no end after 30 s, over its deadline (--trial-timeout 30): its actor was killed"
+    assert not session.overdue(1, 3.0)
+
+
+def test_without_a_given_deadline_the_slowest_trial_sets_it(ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, RandomProposer(space), space, window=6)
+    session.next(), session.next()
+    assert not session.overdue(1, 1e9), "nothing is known yet"
+    finish(session, 0, 0.5, 0.5)
+    assert not session.overdue(1, LEAST_S - 1)
+    assert session.overdue(1, LEAST_S + 1)
+
+
+def test_a_retry_for_want_of_memory_is_written_once(ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, RandomProposer(space), space)
+    session.next()
+    note = "out of memory at batch size 64, so once more at 32: no memory"
+    for rung in (0, 1):
+        session.on_report(support.report(0, rung, note=note))
+    reasons = [record.reason for record in payloads_of(ledger.events, Decision) if record.decision == RETRIED]
+    assert reasons == [f"trial 0: {note}"]
+
+
+def test_a_course_is_written_when_it_changes_and_told_to_the_arm(ledger: Ledger) -> None:
+    space = support.space()
+    proposer = TPEProposer(space)
+    session = support.session(ledger, proposer, space, window=1, trials=40, eta=1)
+    for trial in range(PATIENCE + 2):
+        session.next()
+        finish(session, trial, 0.5, 0.5)
+    session.next()
+    courses = [record.decision for record in payloads_of(ledger.events, Decision)]
+    assert courses == ["exploit", "widen"]
+    assert proposer.course is Course.WIDEN
+    assert "stalled: no gain" in payloads_of(ledger.events, Decision)[1].reason
+
+
+def test_the_substitute_takes_over_under_its_own_name_and_a_resume_keeps_it(ledger: Ledger) -> None:
+    space = support.space()
+
+    def made(of: Ledger) -> SearchSession:
+        return support.session(of, UniformProposer(space), space, window=9, trials=6, substitute=RandomProposer(space))
+
+    session = made(ledger)
+    while session.next().spec is not None:
+        pass
+    proposers = [record.proposer for record in payloads_of(ledger.events, Proposed)]
+    assert proposers == ["start", "uniform", *["random"] * 4]
+    decisions = payloads_of(ledger.events, Decision)
+    assert [record.decision for record in decisions] == ["switch_arm", "stop"]
+    assert "random proposes from here on" in decisions[0].reason
+    half = [event for event in ledger.events if event.seq <= 5]
+    with Ledger.create(ledger.path.with_name("again.jsonl")) as again:
+        for event in half:
+            again.record(event.payload)
+        resumed = made(again)
+        resumed.restore(half)
+        while resumed.next().spec is not None:
+            pass
+        assert payloads_of(again.events, Proposed) == payloads_of(ledger.events, Proposed)
+
+
 def test_an_interrupt_ends_proposing_and_leaves_running_trials_open(ledger: Ledger) -> None:
     space = support.space()
     session = support.session(ledger, RandomProposer(space), space)
@@ -127,6 +207,41 @@ def test_without_projection_a_miss_is_a_revision_worked_by_hand(ledger: Ledger) 
         missed = [record for record in payloads_of(other.events, Decision) if record.decision == "turned_back_missed"]
         assert len(missed) == 3
         assert "3 proposals missed the band" in (session.stop_reason or "")
+
+
+def test_an_arm_without_another_idea_ends_the_search_and_says_so(ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, UniformProposer(space), space, window=9, trials=8)
+    assert [session.next().spec is not None for _ in range(2)] == [True, True]
+    assert session.next() == (None, True)
+    assert "uniform has nothing new to propose" in (session.stop_reason or "")
+    assert TurnedBack.REPEATED not in {record.decision for record in payloads_of(ledger.events, Decision)}
+
+
+def test_an_allocation_by_group_is_written_and_taken_up_again(ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, KnapsackProposer(space), space, window=9)
+    session.next(), session.next()
+    record = payloads_of(ledger.events, Proposed)[1]
+    assert record.requested_allocation is not None
+    assert record.requested_macs == support.plan().macs(record.requested_allocation)
+    again = support.session(ledger, KnapsackProposer(space), space, window=9)
+    again.restore(ledger.events)
+    assert list(again.history) == list(session.history)
+    assert payloads_of(ledger.events, Proposed)[0].requested_allocation is None
+
+
+@pytest.mark.parametrize("arm", CLASSICAL)
+def test_every_arm_is_on_budget_in_each_trial(arm: str, ledger: Ledger) -> None:
+    space = support.space()
+    session = support.session(ledger, CLASSICAL[arm](space), space, window=20, trials=12)
+    while session.next().spec is not None:
+        pass
+    records = payloads_of(ledger.events, Proposed)
+    target = space.budget.target_macs
+    assert all(0.995 * target <= record.macs <= target for record in records)
+    assert len({(record.allocation, record.strategy.importance) for record in records}) == len(records)
+    assert len(records) == 12 or arm in ("uniform", "isomorphic")
 
 
 def test_not_yet_is_not_the_end(ledger: Ledger) -> None:
@@ -175,6 +290,34 @@ def test_an_interrupted_search_ends_as_an_undisturbed_one(tmp_path: Path) -> Non
     assert [(r.trial, r.state, r.accuracy, r.rungs) for r in sorted(ended, key=key)] == [
         (r.trial, r.state, r.accuracy, r.rungs) for r in sorted(results, key=key)
     ]
+
+
+@pytest.mark.parametrize("arm", ["rules", "knapsack", "tpe", "cmaes"])
+def test_a_driver_killed_after_any_event_ends_as_an_undisturbed_one(arm: str, tmp_path: Path) -> None:
+    """The ledger is cut where kill -9 would cut it, after every third event, and the search taken up from there."""
+    space = support.space()
+
+    def made(of: Ledger) -> SearchSession:
+        return support.session(of, CLASSICAL[arm](space), space, trials=12, window=3)
+
+    with support.ledger_at(tmp_path) as whole:
+        _play(made(whole))
+        events = whole.events
+    expected, ended = payloads_of(events, Proposed), _by_trial(events)
+    for cut in range(1, len(events), 3):
+        with Ledger.create(tmp_path / f"cut-{cut}.jsonl") as broken:
+            for event in events[:cut]:
+                broken.record(event.payload)
+            session = made(broken)
+            session.restore(broken.events)
+            _play(session)
+            assert payloads_of(broken.events, Proposed) == expected, f"cut after {cut} events"
+            assert _by_trial(broken.events) == ended, f"cut after {cut} events"
+
+
+def _by_trial(events: Sequence[Event]) -> list[tuple[int, TrialState, float | None, int]]:
+    ends = sorted(payloads_of(events, TrialEnded), key=lambda record: record.trial)
+    return [(record.trial, record.state, record.accuracy, record.rungs) for record in ends]
 
 
 def _play(session: SearchSession) -> None:

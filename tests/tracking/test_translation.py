@@ -19,9 +19,9 @@ from tests.tracking.samples import (
     whole_run,
 )
 from tracking.events import RunStatus, TrialState
-from tracking.operations import FINETUNE, RUN, Attach, Begin, Finish, Log, Operation, Status, Trace
+from tracking.operations import FINETUNE, RUN, Attach, Begin, Finish, Log, Operation, Status, Trace, trial_part
 from tracking.params import LONGEST, flatten
-from tracking.payloads import Decision, Payload, Resumed, RunEnded, Rung
+from tracking.payloads import Decision, Extended, Payload, Resumed, RunEnded, Rung, Winner
 from tracking.translation import Translation
 
 
@@ -189,6 +189,14 @@ def test_twice_is_the_same() -> None:
 
 def test_the_whole_run_uses_only_what_it_was_told() -> None:
     assert last_figures([run_started(), *trials(), *ending()])["winner_macs"] == 998
+
+
+def test_only_the_present_winner_is_tagged_as_it() -> None:
+    (first,) = (payload for payload in ending() if isinstance(payload, Winner))
+    extended = [run_started(), *trials(), *ending(), Extended(added=2), first.model_copy(update={"trial": 1})]
+    assert tags(extended, trial_part(0))["espalier.winner"] == "false"
+    assert tags(extended, trial_part(1))["espalier.winner"] == "true"
+    assert tags(extended)["espalier.winner_trial"] == "1"
 
 
 def test_configuration_becomes_flat_short_params() -> None:

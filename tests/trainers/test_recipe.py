@@ -1,8 +1,10 @@
 import pytest
 from pydantic import ValidationError
+from torch import nn
 
 from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
 from trainers.errors import RecipeError
+from trainers.recalibrate import has_batch_norm
 from trainers.recipe import OptimizerName, ProxyRecipe, Recipe
 
 
@@ -53,6 +55,14 @@ def test_a_recipe_survives_json() -> None:
 def test_the_proxys_training_ends_at_its_last_rung() -> None:
     training = ProxyRecipe(rungs=(1, 3), lr=0.3, warmup_epochs=0.5).training()
     assert (training.epochs, training.lr, training.warmup_epochs) == (3, 0.3, 0.5)
+
+
+def test_models_without_batch_norm_take_gentler_steps_of_adamw_only() -> None:
+    assert proxy_recipe("shapes", batch_norm=False).lr == proxy_recipe("shapes").lr / 4
+    assert base_recipe("shapes", batch_norm=False).lr == base_recipe("shapes").lr / 4
+    assert finetune_recipe("digits", batch_norm=False) == finetune_recipe("digits")
+    assert has_batch_norm(nn.Sequential(nn.BatchNorm2d(3)))
+    assert not has_batch_norm(nn.Sequential(nn.LayerNorm(3)))
 
 
 def test_unknown_folders_get_imagenets_recipes() -> None:

@@ -1,9 +1,12 @@
 """What every arm owes the search; a test class for an arm inherits this and supplies `make`."""
 
+from typing import ClassVar
+
 import pytest
 
 from pruning.allocation import allocate
 from pruning.projection import project
+from search.course import Course
 from search.history import History
 from search.proposers.base import Proposer, SearchSpace
 from search.results import TrialResult
@@ -13,7 +16,13 @@ from tracking.events import TrialState
 
 
 class ProposerContract:
-    """The contract."""
+    """The contract.
+
+    Attributes:
+        different: how many proposals a listed arm has before it says that it has no more; None for one without an end.
+    """
+
+    different: ClassVar[int | None] = None
 
     def make(self, space: SearchSpace) -> Proposer:
         raise NotImplementedError
@@ -32,7 +41,8 @@ class ProposerContract:
         space = support.space()
         plan = support.plan()
         for proposal in self._proposals(self.make(space), 8, {}):
-            projected = project(plan, allocate(plan, proposal.strategy.ratios), space.budget.target_macs)
+            requested = proposal.allocation or allocate(plan, proposal.strategy.ratios)
+            projected = project(plan, requested, space.budget.target_macs)
             assert 0.995 * space.budget.target_macs <= projected.macs <= space.budget.target_macs
 
     def test_the_same_seed_and_history_give_the_same_proposals(self) -> None:
@@ -45,20 +55,42 @@ class ProposerContract:
         """The next proposal is the same whether the trials within the window have ended or not."""
         space = support.space()
         history = self._history(8, window=4, ended=range(5))
-        expected = self.make(space).propose(8, history)
+        ticket = self._most(8)
+        expected = self.make(space).propose(ticket, history)
         for trial in order:
             if history.result(trial) is None:
                 history.end(TrialResult(trial, TrialState.COMPLETED, (0.99,)))
-            assert self.make(space).propose(8, history) == expected
+            assert self.make(space).propose(ticket, history) == expected
 
     def test_it_goes_on_after_nothing_but_failures(self) -> None:
         proposer = self.make(support.space())
         history = History(window=1)
-        for ticket in range(1, 20):
+        for ticket in range(1, self._most(20)):
             proposal = proposer.propose(ticket, history)
             assert proposal is not None
             self._add(history, proposal)
             history.end(TrialResult(len(history) - 1, TrialState.FAILED, (), "broken"))
+
+    @pytest.mark.parametrize("course", [Course.EXPLOIT, Course.WIDEN, Course.EXPLORE])
+    def test_on_every_course_it_proposes_the_same_for_the_same(self, course: Course) -> None:
+        history = self._history(12, window=2, ended=range(12))
+        made = []
+        for _ in range(2):
+            proposer = self.make(support.space())
+            proposer.steer(course)
+            made.append(proposer.propose(self._most(20), history))
+        assert made[0] is not None
+        assert made[0] == made[1]
+
+    def test_it_listens_if_it_says_so(self) -> None:
+        history, heard = self._history(12, window=2, ended=range(12)), set()
+        for course in (Course.EXPLOIT, Course.WIDEN, Course.EXPLORE):
+            proposer = self.make(support.space())
+            proposer.steer(course)
+            proposal = proposer.propose(self._most(20), history)
+            assert proposal is not None
+            heard.add(proposal.strategy.ratios)
+        assert len(heard) == (3 if self.make(support.space()).steerable else 1)
 
     def test_it_has_a_name_and_no_problem(self) -> None:
         proposer = self.make(support.space())
@@ -66,9 +98,22 @@ class ProposerContract:
         assert proposer.problem() is None
         proposer.close()
 
+    def test_an_arm_at_its_end_says_so_and_repeats_nothing(self) -> None:
+        if self.different is None:
+            return
+        proposer = self.make(support.space())
+        made = [proposer.propose(ticket, History(1)) for ticket in range(1, self.different + 1)]
+        assert len(set(made)) == self.different
+        assert proposer.problem() is None
+        assert proposer.propose(self.different + 1, History(1)) is None
+        assert "nothing new to propose" in (proposer.problem() or "")
+
+    def _most(self, count: int) -> int:
+        return count if self.different is None else min(count, self.different)
+
     def _proposals(self, proposer: Proposer, count: int, accuracies: dict[int, float]) -> list[Proposal]:
         history, made = History(window=2), []
-        for ticket in range(1, count + 1):
+        for ticket in range(1, self._most(count) + 1):
             proposal = proposer.propose(ticket, history)
             assert proposal is not None
             made.append(proposal)
@@ -80,7 +125,7 @@ class ProposerContract:
     def _history(self, count: int, *, window: int, ended: range) -> History:
         history = History(window)
         for trial in range(count):
-            history.add(support.spec(trial, ratio=0.1 + 0.1 * trial))
+            history.add(support.spec(trial, ratio=min(1.0, 0.1 + 0.1 * trial)))
             if trial in ended:
                 history.end(TrialResult(trial, TrialState.COMPLETED, (0.1 * trial,)))
         return history

@@ -1,9 +1,14 @@
+import dataclasses
+from collections.abc import Callable
+
 from search.history import History
 from search.proposers.base import Proposer, SearchSpace, uniform_start
+from search.proposers.cmaes import CMAESProposer
 from search.proposers.random import RandomProposer
 from search.proposers.rules import RulesProposer
 from search.proposers.tpe import TPEProposer
 from search.results import TrialResult
+from search.strategy import Proposal
 from tests.search import support
 from tests.search.proposers.contract import ProposerContract
 from tracking.events import TrialState
@@ -44,17 +49,35 @@ class TestTPE(ProposerContract):
         return TPEProposer(space)
 
     def test_it_learns(self) -> None:
-        """When accuracy is the first set's ratio, later proposals keep more of it than random ones do."""
+        assert learned(TPEProposer(support.space(seed=5)), self._add) > 0.7
+
+
+class TestCMAES(ProposerContract):
+    def make(self, space: SearchSpace) -> Proposer:
+        return CMAESProposer(space)
+
+    def test_it_learns(self) -> None:
         space = support.space(seed=5)
-        history = History(window=1)
-        proposer = TPEProposer(space)
-        kept = []
-        for ticket in range(1, 41):
-            proposal = proposer.propose(ticket, history)
-            kept.append(proposal.strategy.ratios[0])
-            self._add(history, proposal)
-            history.end(TrialResult(ticket - 1, TrialState.COMPLETED, (proposal.strategy.ratios[0],)))
-        assert sum(kept[-15:]) / 15 > 0.7
+        start = uniform_start(space).strategy.ratios[0]
+        assert learned(CMAESProposer(space), self._add) > 1.5 * start
+
+    def test_one_set_is_enough(self) -> None:
+        space = support.space()
+        profile = dataclasses.replace(space.profile, sets=space.profile.sets[:1])
+        proposal = CMAESProposer(dataclasses.replace(space, profile=profile)).propose(1, History(1))
+        assert len(proposal.strategy.ratios) == 1
+
+
+def learned(proposer: Proposer, add: Callable[[History, Proposal], None]) -> float:
+    """Mean ratio of the first set in the last 15 of 40 proposals, when that ratio is the accuracy."""
+    history, kept = History(window=1), []
+    for ticket in range(1, 41):
+        proposal = proposer.propose(ticket, history)
+        assert proposal is not None
+        kept.append(proposal.strategy.ratios[0])
+        add(history, proposal)
+        history.end(TrialResult(ticket - 1, TrialState.COMPLETED, (proposal.strategy.ratios[0],)))
+    return sum(kept[-15:]) / 15
 
 
 def test_the_start_of_all_arms_is_uniform() -> None:

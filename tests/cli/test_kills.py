@@ -1,0 +1,90 @@
+"""The driver killed outright, three times in one run, and then more trials than were asked for."""
+
+import signal
+from collections import Counter
+from functools import partial
+
+import pytest
+
+from search.phases import since_extension
+from tests.cli.launched import QUICK, Launched, launch
+from tracking.events import RunStatus
+from tracking.payloads import (
+    Evaluated,
+    Extended,
+    FinetuneStarted,
+    Profiled,
+    Proposed,
+    TrialEnded,
+    Winner,
+    payloads_of,
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+RESUME = ("resume", "latest", "--runs", "runs", "--repair")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Launched:
+    """An undisturbed run."""
+    done = launch(tmp_path_factory.mktemp("undisturbed"), *QUICK, "--no-mlflow")
+    assert done.code == 0, done.output
+    return done
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Launched:
+    """The same run, killed early in the search, late in it, and in the fine-tune; then resumed to its end."""
+    folder = tmp_path_factory.mktemp("killed")
+    launched: tuple[str, ...] = (*QUICK, "--no-mlflow")
+    for words in ("trial   1", "trial   4", "fine-tune: "):
+        done = launch(folder, *launched, interrupt_at=partial(_holds, words), by=signal.SIGKILL)
+        assert done.code == -signal.SIGKILL, done.output
+        launched = RESUME
+    return launch(folder, *RESUME)
+
+
+@pytest.fixture(scope="module")
+def extended(killed: Launched) -> Launched:
+    return launch(killed.folder, *RESUME, "--add-trials", "2")
+
+
+def test_nothing_is_lost_or_repeated(killed: Launched) -> None:
+    assert killed.code == 0, killed.output
+    assert Counter(record.trial for record in payloads_of(killed.events, TrialEnded)) == Counter(range(6))
+    assert len(payloads_of(killed.events, Profiled)) == 1
+    assert len(payloads_of(killed.events, Evaluated)) == 2
+
+
+def test_the_result_is_that_of_an_undisturbed_run(whole: Launched, killed: Launched) -> None:
+    assert payloads_of(killed.events, Proposed) == payloads_of(whole.events, Proposed)
+    assert _ends(killed) == _ends(whole)
+    assert killed.summary.winner is not None
+    assert whole.summary.winner is not None
+    assert killed.summary.winner.trial == whole.summary.winner.trial
+    assert killed.summary.winner.accuracy == whole.summary.winner.accuracy
+
+
+def test_an_extension_goes_on_where_the_search_ended(whole: Launched, extended: Launched) -> None:
+    assert extended.code == 0, extended.output
+    events = extended.events
+    assert [record.added for record in payloads_of(events, Extended)] == [2]
+    assert Counter(record.trial for record in payloads_of(events, TrialEnded)) == Counter(range(8))
+    assert payloads_of(events, Proposed)[:6] == payloads_of(whole.events, Proposed)
+    winners = [record.trial for record in payloads_of(events, Winner)]
+    changed = winners[-2] != winners[-1]
+    tuned = payloads_of(since_extension(events), FinetuneStarted)
+    assert len(tuned) == changed, "the winner is fine-tuned again if, and only if, it is another"
+    assert len(payloads_of(events, Evaluated)) == 2 + changed
+    assert extended.summary.status is RunStatus.FINISHED
+    assert extended.summary.winner is not None
+    assert extended.summary.winner.accuracy is not None
+
+
+def _holds(words: str, line: str) -> bool:
+    return words in line
+
+
+def _ends(run: Launched) -> dict[int, tuple[str, float | None]]:
+    return {record.trial: (record.state.value, record.accuracy) for record in payloads_of(run.events, TrialEnded)}
