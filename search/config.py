@@ -51,6 +51,9 @@ class RunConfig(BaseModel):
     llm_max_tokens: int = _option("Proposer", "most output tokens of a call", 4000, ge=64)
     llm_base_url: str | None = _option("Proposer", "another server that speaks the same wire format")
     llm_per_call: int = _option("Proposer", "strategies asked for in a call", 4, ge=1, le=32)
+    llm_ahead: int | None = _option(
+        "Proposer", "strategies still waiting when the next are asked for; default: all of a call's but one", ge=0
+    )
     max_cost: float | None = _option("Proposer", "US dollars that the LLM may cost in all; needs its price", gt=0)
     max_tokens_total: int | None = _option("Proposer", "tokens that the LLM may read and write in all", ge=1)
     prices: Path | None = _option("Proposer", "price file laid over the one that ships with Espalier")

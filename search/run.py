@@ -309,7 +309,9 @@ class Run:
         config = prepared.config
         arm = ASKING[config.arm]
         book = CallBook(self._ledger, space, partial(arm.read, space=space))
-        settings = CallSettings(config.llm_per_call, config.llm_max_tokens, config.llm_temperature, config.trials)
+        settings = CallSettings(
+            config.llm_per_call, config.llm_max_tokens, config.llm_temperature, config.trials, config.llm_ahead
+        )
         return arm(space, prepared.client, book.record, settings)
 
     def _choose(self, session: SearchSession, context: "TrialContext") -> Winner:

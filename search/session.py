@@ -22,13 +22,13 @@ from search.strategy import Proposal, Ranking, Strategy
 from tracking.events import Event, TrialState
 from tracking.ledger import Ledger
 from tracking.payloads import Decision, Proposed, Rung, StrategyRecord, TrialEnded, TrialStarted
-from tracking.totals import COMMON_START, MISSED
+from tracking.totals import COMMON_START, MISSED, REPEATED
 
 
 class TurnedBack(StrEnum):
     """Why a proposal became no trial; the `decision` of its ledger event."""
 
-    REPEATED = "turned_back_repeated"
+    REPEATED = REPEATED
     MISSED = MISSED
 
 
@@ -285,7 +285,7 @@ class SearchSession:
             self._turn_back(TurnedBack.MISSED, why)
             return None
         self._repeated_in_a_row = 0
-        self._ledger.record(_record_of(spec))
+        self._ledger.record(record_of(spec))
         self.history.add(spec)
         return spec
 
@@ -360,7 +360,7 @@ def _same_model(first: TrialSpec, second: TrialSpec) -> bool:
     )
 
 
-def _record_of(spec: TrialSpec) -> Proposed:
+def record_of(spec: TrialSpec) -> Proposed:
     return Proposed(
         trial=spec.trial,
         proposer=spec.proposal.proposer,

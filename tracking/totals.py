@@ -10,6 +10,11 @@ COMMON_START = "start"
 MISSED = "turned_back_missed"
 """The decision that sends a strategy back unmeasured, for its MACs: only without projection."""
 
+REPEATED = "turned_back_repeated"
+"""The decision that sends a strategy back because an earlier trial was the same."""
+
+TURNED_BACK = frozenset({MISSED, REPEATED})
+
 QUALITIES = (
     *("answers", "valid", "parse_errors", "schema_errors", "out_of_range", "truncated", "refused", "duplicates"),
     *("faults", "strategies", "repeated", "incoherent"),

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from llm_clients.client import LLMClient
 from llm_clients.errors import LLMError
@@ -16,6 +16,7 @@ from search.proposers.base import Proposer, SearchSpace
 from search.strategy import Proposal, Strategy
 from tracking.events import Event
 from tracking.payloads import Decision, LlmCall, Proposed
+from tracking.totals import COMMON_START, TURNED_BACK
 
 FINAL = frozenset(
     {Outcome.UNAUTHORISED, Outcome.OUT_OF_QUOTA, Outcome.OVER_BUDGET, Outcome.UNKNOWN_MODEL, Outcome.REJECTED}
@@ -38,19 +39,39 @@ class CallSettings:
         max_tokens: most output tokens of one call.
         temperature: sent where the model takes one; None leaves it to the vendor.
         trials: how many trials there will be: nothing is asked for that none would try. None: no end is known.
+        ahead: how many strategies still wait for a trial when the next are asked for. More hide a slow model, fewer
+            let it see newer results. None: all of a call's but one.
     """
 
     per_call: int = 4
     max_tokens: int = 4000
     temperature: float | None = None
     trials: int | None = None
+    ahead: int | None = None
+
+    @property
+    def waiting(self) -> int:
+        """`ahead`, its default filled in."""
+        return self.per_call - 1 if self.ahead is None else self.ahead
+
+
+class Moment(NamedTuple):
+    """A point of the search, by what has been decided and not by the clock.
+
+    Attributes:
+        trial: number of the next trial.
+        course: of the master.
+    """
+
+    trial: int
+    course: Course
 
 
 class LLMProposer(Proposer):
-    """Asks for several strategies a call, and for the next ones before the last is handed out.
+    """Asks for several strategies a call, and for the next ones while some of the last still wait for a trial.
 
-    What it shows to the model follows from the trials' numbers and not from the moment of asking, so that a replay asks
-    the same however its trials were scheduled.
+    What a call shows to the model is what was known at a moment that follows from the strategies received and handed
+    out, not from the clock. So a replay asks the same however its trials were scheduled, and so does a resumed search.
 
     `record` is called in the thinking thread as soon as an answer is there, so that the ledger holds it before
     anything is made of it and even if the driver dies a moment later.
@@ -67,7 +88,7 @@ class LLMProposer(Proposer):
         self._settings = settings
         self._ready: deque[Proposal] = deque()
         self._thinking: Future[Completion] | None = None
-        self._asked: Request | None = None
+        self._asked: tuple[int, Request] | None = None
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="analysis-agent")
         self._calls = 0
         self._fruitless = 0
@@ -75,16 +96,28 @@ class LLMProposer(Proposer):
         self._problem: str | None = None
         self._failure: LLMError | None = None
         self._heard = 0
-        self._begun: tuple[int, Course] | None = None
+        self._received = 0
+        self._next_place = 0
+        # When the search began, and when each strategy was handed out.
+        self._moments: list[Moment] = []
 
     def propose(self, ticket: int, history: History) -> Proposal | None:
         if self._thinking is not None and self._thinking.done():
             self._collect(self._thinking)
             self._thinking = None
+        now = Moment(len(history), self.course)
+        if not self._moments:
+            self._moments.append(now)
         proposal = self._ready.popleft() if self._ready else None
-        wanted = self._settings.trials is None or len(history) + (proposal is not None) < self._settings.trials
-        if wanted and not self._ready and self._thinking is None and self._problem is None:
-            self._think(history)
+        if proposal is not None:
+            self._handed_out(now)
+        if self._thinking is None and self._problem is None:
+            place = self._place()
+            if place is None and proposal is None:
+                # Strategies that were turned back have become no trials: more are wanted after all.
+                place = len(self._moments) - 1
+            if place is not None and place < len(self._moments):
+                self._think(history, place)
         return proposal
 
     def problem(self) -> str | None:
@@ -95,43 +128,60 @@ class LLMProposer(Proposer):
 
     def restore(self, history: History, events: Sequence[Event]) -> None:
         """Answers that were paid for and not yet tried are taken up again; none is asked for twice."""
-        tried = {spec.proposal.strategy: spec.trial for spec in history}
-        last: Proposal | None = None
+        trials, course = 0, Course.EXPLOIT
         for event in events:
-            if not isinstance(event.payload, LlmCall):
-                continue
-            self._calls = max(self._calls, event.payload.call + 1)
-            completion = Completion.from_json(event.payload.model_dump(mode="json"))
-            if completion.outcome is Outcome.CANCELLED:
-                continue  # the interrupt's doing, not the model's
-            self._heard += 1
-            known = len(self._ready)
-            self._take(completion, Request.from_json(event.payload.request))
-            last = self._ready[-1] if len(self._ready) > known else None
-        if last is not None and last.strategy in tried:
-            # the next call had begun when the last strategy was handed out, and begins there again
-            trial = tried[last.strategy]
-            self._begun = (trial, _course_of(trial, events))
-        self._ready = deque(proposal for proposal in self._ready if proposal.strategy not in tried)
+            match event.payload:
+                case LlmCall() as call:
+                    self._hear(call)
+                case Decision(decision=told) if told in STEERED:
+                    course = Course(told)
+                case Decision(decision=told) if told in TURNED_BACK:
+                    self._handed_out(Moment(trials, course))
+                case Proposed(proposer=who):
+                    if who != COMMON_START:
+                        self._handed_out(Moment(trials, course))
+                    trials += 1
+        for _ in range(min(len(self._ready), len(self._moments) - 1)):
+            self._ready.popleft()
         self._fruitless, self._problem = 0, None
+
+    def _handed_out(self, moment: Moment) -> None:
+        """The first strategy of all is handed out where the search began."""
+        self._moments += [moment] if self._moments else [moment, moment]
+
+    def _hear(self, call: LlmCall) -> None:
+        self._calls = max(self._calls, call.call + 1)
+        completion = Completion.from_json(call.model_dump(mode="json"))
+        if completion.outcome is not Outcome.CANCELLED:  # that was the interrupt's doing, not the model's
+            place = self._place()
+            self._asked = (self._received if place is None else place, Request.from_json(call.request))
+            self._take(completion)
 
     def close(self) -> None:
         self._client.close()
         self._executor.shutdown(wait=True, cancel_futures=True)
 
-    def _think(self, history: History) -> None:
-        at, course = self._begun or (len(history), self.course)
-        self._begun = None
+    def _place(self) -> int | None:
+        """The moment that the next call belongs to, by number, whether it has come or not; None when the strategies
+        received are enough for the trials that are left."""
+        place = max(self._next_place, self._received - self._settings.waiting)
+        if self._settings.trials is None or place >= len(self._moments):
+            return place
+        first = self._moments[place].trial + (place > 0)
+        return place if first + self._received - place < self._settings.trials else None
+
+    def _think(self, history: History, place: int) -> None:
+        moment = self._moments[place]
         request = self._request(
-            history.as_of(at),
-            course,
+            history.as_of(moment.trial),
+            moment.course,
             self._settings.per_call,
             max_tokens=self._settings.max_tokens,
             temperature=self._settings.temperature,
             complaint=self._complaint,
         )
         call, self._calls = self._calls, self._calls + 1
-        self._asked = request
+        self._asked = (place, request)
         self._thinking = self._executor.submit(self._ask, call, request)
 
     def _request(self, history: History, course: Course, count: int, **options: Any) -> Request:
@@ -161,11 +211,12 @@ class LLMProposer(Proposer):
             self._failure = error
             self._problem = f"{self._client.model} cannot be asked ({error})"
             return
-        assert self._asked is not None
-        self._heard += 1
-        self._take(completion, self._asked)
+        self._take(completion)
 
-    def _take(self, completion: Completion, request: Request) -> None:
+    def _take(self, completion: Completion) -> None:
+        assert self._asked is not None, "an answer has its question"
+        place, request = self._asked
+        self._heard += 1
         if not completion.answered:
             why = f"{completion.outcome.value}: {completion.detail or completion.validation_error or 'no detail'}"
             self._miss(why, tell=completion.outcome in ANSWERS)
@@ -180,6 +231,9 @@ class LLMProposer(Proposer):
         self._fruitless, self._complaint = 0, ""
         name = f"{self.name}:{self._client.model}"
         self._ready.extend(Proposal(strategy, name, rationale) for strategy, rationale in strategies)
+        self._received += len(strategies)
+        # The same moment would be asked the same once more.
+        self._next_place = place + 1
 
     def _miss(self, why: str, *, tell: bool = True) -> None:
         """`tell`: the model can do better if it hears of it; of a server's fault it need not know."""
@@ -187,15 +241,3 @@ class LLMProposer(Proposer):
         self._complaint = why if tell else ""
         if self._fruitless >= PATIENCE:
             self._problem = f"{self._client.model} gave no usable strategy in {self._fruitless} calls (last: {why})"
-
-
-def _course_of(trial: int, events: Sequence[Event]) -> Course:
-    """The master's course when that trial was proposed."""
-    course = Course.EXPLOIT
-    for event in events:
-        match event.payload:
-            case Decision(decision=told) if told in STEERED:
-                course = Course(told)
-            case Proposed(trial=number) if number == trial:
-                break
-    return course

@@ -14,10 +14,12 @@ from llm_clients.request import Completion, Request, call_record
 from search.course import Course
 from search.history import History
 from search.proposers.llm import CallSettings, LLMProposer
+from search.session import record_of
 from search.strategy import Proposal
 from tests.search import support
 from tracking.ledger import Ledger
-from tracking.payloads import LlmCall
+from tracking.payloads import Decision, LlmCall
+from tracking.totals import REPEATED
 
 
 def answer(*firsts: float) -> dict[str, Any]:
@@ -90,10 +92,35 @@ def test_it_answers_not_yet_at_once_and_strategies_later(arm: Any) -> None:
     assert until(lambda: proposer.propose(2, History(1)), recorder).strategy.ratios[0] == 0.4
 
 
-def test_the_next_call_starts_when_the_last_strategy_is_handed_out(arm: Any) -> None:
-    proposer, recorder = arm([answer(0.2)])
-    until(lambda: proposer.propose(1, History(1)), recorder)
+@pytest.mark.parametrize(("ahead", "handed"), [(None, 1), (1, 2), (0, 3)])
+def test_the_next_call_starts_while_strategies_still_wait(arm: Any, ahead: int | None, handed: int) -> None:
+    proposer, recorder = arm([answer(0.2, 0.4, 0.6)], per_call=3, ahead=ahead)
+    for ticket in range(1, handed + 1):
+        assert len(recorder.calls) == (ticket > 1)
+        until(lambda ticket=ticket: proposer.propose(ticket, History(1)), recorder)  # type: ignore[misc]
     recorder.wait_for(2)
+
+
+def test_a_short_answer_is_not_asked_for_again_at_the_same_moment(arm: Any) -> None:
+    """One strategy where four were asked for: the next call waits until it was handed out, and sees its trial."""
+    proposer, recorder = arm([answer(0.2)], per_call=4)
+    history = History(1)
+    proposal = until(lambda: proposer.propose(1, history), recorder)
+    history.add(dataclasses.replace(support.spec(0), proposal=proposal))
+    until(lambda: proposer.propose(2, history), recorder)
+    recorder.wait_for(3)
+    prompts = [request.messages[0].content for _, request, _ in recorder.calls]
+    assert prompts[1] != prompts[2]
+
+
+def test_no_call_is_made_that_no_trial_would_try(arm: Any) -> None:
+    proposer, recorder = arm([answer(0.2, 0.4)], per_call=2, trials=2)
+    history = History(1)
+    for trial in range(2):
+        proposal = until(lambda trial=trial: proposer.propose(trial + 1, history), recorder)  # type: ignore[misc]
+        history.add(dataclasses.replace(support.spec(trial), proposal=proposal))
+    proposer.close()
+    assert len(recorder.calls) == 1
 
 
 def test_a_call_is_recorded_before_its_strategies_are_used(arm: Any, tmp_path: Path) -> None:
@@ -110,17 +137,17 @@ def test_a_call_is_recorded_before_its_strategies_are_used(arm: Any, tmp_path: P
 def test_what_was_paid_for_is_taken_up_again_and_not_asked_twice(arm: Any, tmp_path: Path) -> None:
     first, recorder = arm([answer(0.2, 0.4, 0.6)])
     tried = until(lambda: first.propose(1, History(1)), recorder)
-    call, request, completion = recorder.calls[0]
-    with Ledger.create(tmp_path / "ledger.jsonl") as ledger:
-        event = ledger.record(LlmCall.model_validate({"call": call, **call_record(request, completion)}))
-    second, silent = arm([answer(0.9)])
+    second, silent = arm([answer(0.9)], ahead=0)
     history = History(1)
-    spec = support.spec(0)
-    history.add(type(spec)(0, tried, spec.allocation, spec.macs, spec.params, spec.requested_macs, in_band=True))
-    second.restore(history, [event])
-    ratios = [second.propose(ticket, history).strategy.ratios[0] for ticket in (2,)]
-    assert ratios == [0.4]
-    assert silent.calls == []
+    history.add(dataclasses.replace(support.spec(0), proposal=tried))
+    with Ledger.create(tmp_path / "ledger.jsonl") as ledger:
+        ledger.record(LlmCall.model_validate({"call": 0, **call_record(*recorder.calls[0][1:])}))
+        ledger.record(record_of(history[0]))
+        # A strategy that was turned back was handed out, too.
+        ledger.record(Decision(decision=REPEATED, reason="as trial 0"))
+        second.restore(history, ledger.events)
+    assert until(lambda: second.propose(3, history), silent).strategy.ratios[0] == 0.6
+    assert [call for call, *_ in silent.calls] in ([], [1]), "nothing that was answered is asked again"
 
 
 def test_an_answer_for_another_model_is_asked_again_with_the_reason_and_never_replaced(arm: Any) -> None:
