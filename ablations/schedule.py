@@ -1,6 +1,6 @@
 """Which runs an ablation needs, and which of them are there already."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from search.config import RunConfig, make_config
 from search.errors import ConfigError
@@ -36,7 +36,7 @@ def earlier_run(config: RunConfig) -> tuple[RunDir, bool] | None:
         except TrackingError:
             continue
         started, ended = payloads_of(events, RunStarted), payloads_of(events, RunEnded)
-        if not started or _dump(started[0]) != wanted:
+        if not started or _dump(started[0], wanted) != wanted:
             continue
         if ended and ended[-1].status is RunStatus.FINISHED:
             return folder, True
@@ -45,9 +45,13 @@ def earlier_run(config: RunConfig) -> tuple[RunDir, bool] | None:
     return None if resumable is None else (resumable, False)
 
 
-def _dump(started: RunStarted) -> dict[str, object] | None:
-    """The recorded configuration, with today's defaults for fields it did not know; None if it means nothing now."""
+def _dump(started: RunStarted, wanted: Mapping[str, object]) -> dict[str, object] | None:
+    """The recorded configuration, with today's defaults for fields it did not know; None if it means nothing now.
+
+    A run records the window as it came out; where none is asked for, any will do.
+    """
     try:
-        return make_config(started.config).model_dump(mode="json")
+        recorded = make_config(started.config).model_dump(mode="json")
     except ConfigError:
         return None
+    return recorded if wanted["window"] is not None else recorded | {"window": None}

@@ -26,11 +26,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this session that all its workers see."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Base models of the tests are trained once a session, and never read from or left in the user's own cache."""
+    """Base models of the tests are trained once for all workers, and never read from or left in the user's cache."""
     before = os.environ.get("ESPALIER_CACHE_DIR")
-    os.environ["ESPALIER_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["ESPALIER_CACHE_DIR"] = str(shared_folder(tmp_path_factory) / "cache")
     yield
     if before is None:
         del os.environ["ESPALIER_CACHE_DIR"]

@@ -1,5 +1,6 @@
 """Launches the real command in a process of its own, as a user does, and reads what it leaves."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from search.summary import Summary, read_summary
 from tracking.events import Event
 from tracking.reader import read_ledger
 from tracking.runs import RunDir, RunDirs
+from trainers.cache import locked
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ("--trials", "6", "--epochs", "3", "--runs", "runs")
@@ -64,3 +66,15 @@ def launch(
             process.send_signal(by)
             interrupt_at = None
     return Launched(process.wait(), "".join(lines), folder)
+
+
+def launch_once(shared: Path, *arguments: str) -> Launched:
+    """The same launch for all workers of a session: the first that asks runs it, the others wait and read."""
+    entry = shared / "whole"
+    with locked(entry):
+        said = entry / "launched.json"
+        if not said.exists():
+            entry.mkdir()
+            done = launch(entry, *arguments)
+            said.write_text(json.dumps({"code": done.code, "output": done.output}))
+        return Launched(folder=entry, **json.loads(said.read_text()))

@@ -7,7 +7,10 @@ import pytest
 from tests.cli.launched import ROOT, Launched, launch
 from tracking.reading import read_runs
 
-QUICK = ("--seeds", "1", "--trials", "3", "--epochs", "1", "--arms", "tpe", "--out", "study")
+QUICK = (
+    *("--seeds", "1", "--trials", "3", "--epochs", "1", "--finetune-workers", "1"),
+    *("--arms", "tpe", "--out", "study"),
+)
 SCRIPT = f"scripted:{ROOT / 'docs' / 'characters' / 'strategist.json'}"
 
 

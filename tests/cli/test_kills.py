@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 
 from search.phases import since_extension
-from tests.cli.launched import QUICK, Launched, launch
+from tests.cli.launched import QUICK, Launched, launch, launch_once
+from tests.conftest import shared_folder
 from tracking.events import RunStatus
 from tracking.payloads import (
     Evaluated,
@@ -28,7 +29,7 @@ RESUME = ("resume", "latest", "--runs", "runs", "--repair")
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Launched:
     """An undisturbed run."""
-    done = launch(tmp_path_factory.mktemp("undisturbed"), *QUICK, "--no-mlflow")
+    done = launch_once(shared_folder(tmp_path_factory), *QUICK)
     assert done.code == 0, done.output
     return done
 

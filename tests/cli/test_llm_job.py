@@ -26,7 +26,7 @@ from tracking.runs import RunDirs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-TINY = ("--trials", "4", "--epochs", "3", "--llm-per-call", "1")
+TINY = ("--trials", "4", "--epochs", "2", "--finetune-workers", "1", "--llm-per-call", "1")
 CANARY = "sk-proj-canary0123456789abcdefCANARY"
 # the part that no masking of a vendor's leaves
 TRACE = "canary0123456789abcdef"
@@ -73,7 +73,8 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
         shutil.rmtree(scratch, ignore_errors=True)
     assert faulty.code == 0, faulty.output
     name = faulty.run.run_id
-    replayed = launch(folder, "--runs", "again", "--llm", f"replay:{folder / 'runs' / name}", "--no-mlflow")
+    replay = ("--llm", f"replay:{folder / 'runs' / name}", "--finetune-workers", "1")
+    replayed = launch(folder, "--runs", "again", *replay, "--no-mlflow")
     assert replayed.code == 0, replayed.output
     return Chain(_at(clean, "clean"), faulty, _at(replayed, "again"), totals, watch.files, watch.leaks)
 

@@ -12,7 +12,8 @@ from cli.main import main
 from pruning.card import CARD
 from pruning.checkpoint import load_pruned
 from pruning.counter import count_macs
-from tests.cli.launched import QUICK, Launched, launch
+from tests.cli.launched import QUICK, Launched, launch, launch_once
+from tests.conftest import shared_folder
 from tracking.events import RunStatus
 from tracking.payloads import Proposed, Rung, TrialEnded, payloads_of
 from tracking.reading import read_runs
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Launched:
     """An undisturbed run."""
-    done = launch(tmp_path_factory.mktemp("whole"), *QUICK)
+    done = launch_once(shared_folder(tmp_path_factory), *QUICK)
     assert done.code == 0, done.output
     return done
 

@@ -1,0 +1,212 @@
+"""Do trials fill the machine? `python -m benchmarks.throughput`
+
+Trials of the procedural set (quarter-width ResNet-18 at 15 % of its MACs, the default proxy) are run by the real
+session, Tune and actors with one worker and with two. Beside them, in the same run:
+
+* the very same trials in bare processes, one and two at a time: what the cores can do;
+* the serial loop of the published code, which makes model, graph, importance, pruned model and data anew each time;
+* an LLM that thinks for five seconds a call against one that answers at once.
+
+Weights are random: nothing here depends on accuracy. The last line is one JSON object.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch_pruning as tp
+
+from benchmarks.peers import pruner
+from llm_clients.scripted.script import Script
+from pruning.counter import count_macs
+from pruning.importance.registry import importance
+from pruning.models import create_model
+from pruning.selection import select
+from pruning.slicing import slice_model
+from search.calls import CallBook
+from search.cluster import ray_session
+from search.config import make_config
+from search.halving import Halving
+from search.master import Limits
+from search.preparation import Prepared, prepare
+from search.proposers.base import Proposer, SearchSpace
+from search.proposers.llm import CallSettings, LLMProposer
+from search.proposers.registry import CLASSICAL
+from search.session import Rules, SearchSession
+from tracking.ledger import Ledger
+from tracking.payloads import Proposed, TrialEnded, payloads_of
+from trainers.proxy import proxy_data, proxy_rungs
+
+TARGET = 0.15
+LATENCY_S = 5.0
+_CONFIG = {"model": "resnet18_quarter", "dataset": "shapes", "target_macs": f"{TARGET:.0%}", "criteria": "l2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One search: seconds from its first trial's start to its last one's end, and what was tried."""
+
+    wall_s: float
+    allocations: tuple[tuple[int, ...], ...]
+
+    @property
+    def per_minute(self) -> float:
+        return 60 * len(self.allocations) / self.wall_s
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=24)
+    parser.add_argument("--serial-trials", type=int, default=8)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    workers = 2
+    one = _told("one worker", _searched("random", options.trials, workers=1))
+    two = _told("two workers", _searched("random", options.trials, workers=workers))
+    halved = _told("two workers, halving", _searched("random", options.trials, workers=workers, eta=3.0))
+    bare_one = _bare(one.allocations, 1)
+    bare_two = _bare(one.allocations, workers)
+    print(f"bare processes: {bare_one:.1f} s one at a time, {bare_two:.1f} s two at a time", flush=True)
+    serial = _serial(options.serial_trials)
+    print(f"the serial loop: {60 / serial:.1f} trials a minute", flush=True)
+    quick = _told("an LLM that answers at once", _searched("llm", options.trials, workers=workers, latency_s=0.0))
+    slow = _told("an LLM that thinks 5 s", _searched("llm", options.trials, workers=workers, latency_s=LATENCY_S))
+    overhead_s = (one.wall_s - bare_one) / options.trials
+    found = {
+        "trials_per_minute": {"1": one.per_minute, "2": two.per_minute, "2_halving": halved.per_minute},
+        "parallel_efficiency": (one.wall_s / two.wall_s) / (bare_one / bare_two),
+        "cores_own_speedup": bare_one / bare_two,
+        "overhead_ms": 1e3 * overhead_s,
+        "overhead_share": overhead_s * options.trials / bare_one,
+        "vs_serial_loop": halved.per_minute * serial / 60,
+        "vs_serial_loop_full_trials": two.per_minute * serial / 60,
+        "slow_proposer_loss": 1 - slow.per_minute / quick.per_minute,
+    }
+    print(json.dumps({"cpus": os.cpu_count(), "trials": options.trials} | _rounded(found)))
+
+
+def _searched(arm: str, trials: int, *, workers: int, eta: float = 1.0, latency_s: float | None = None) -> Ran:
+    """A search by the real session, Tune and actors; eta 1 trains every trial to its end."""
+    from search.trial import TrialContext
+
+    with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:
+        folder = Path(scratch)
+        fields = {**_CONFIG, "trials": trials, "workers": workers, "runs": folder / "runs"}
+        if latency_s is None:
+            fields["proposer"] = arm
+        else:
+            script = Script(model="scripted-thinker", improvise=1, latency_s=latency_s)
+            (folder / "script.json").write_text(script.model_dump_json())
+            fields["llm"] = f"scripted:{folder / 'script.json'}"
+        prepared = prepare(make_config(fields))
+        context = _context(prepared)
+        space = prepared.space(context.scores, None)
+        with Ledger.create(folder / "ledger.jsonl") as ledger, ray_session(None, prepared.needs):
+            from search.tuning import run_trials
+
+            proposer = _proposer(arm, prepared, space, ledger)
+            rules = Rules(Limits(trials), Halving(eta), projection=True, rungs=len(prepared.proxy_recipe.rungs))
+            session = SearchSession(space, proposer, rules, ledger, prepared.window)
+            assert isinstance(context, TrialContext)
+            run_trials(session, context, workers=workers, cpus=1.0, gpus=0.0, storage=folder / "ray")
+            proposer.close()
+            ended = payloads_of(ledger.events, TrialEnded)
+            allocations = tuple(record.allocation for record in payloads_of(ledger.events, Proposed))
+    starts = [record.started for record in ended if record.started]
+    ends = [record.ended for record in ended if record.ended]
+    assert len(ended) == trials, f"{len(ended)} of {trials} trials ended"
+    return Ran((max(ends) - min(starts)).total_seconds(), allocations)
+
+
+def _proposer(arm: str, prepared: Prepared, space: SearchSpace, ledger: Ledger) -> Proposer:
+    if prepared.client is None:
+        return CLASSICAL[arm](space)
+    settings = CallSettings(trials=prepared.config.trials)
+    return LLMProposer(space, prepared.client, CallBook(ledger, space).record, settings)
+
+
+def _context(prepared: Prepared) -> Any:
+    from search.trial import TrialContext
+
+    base = create_model(prepared.spec)
+    splits = prepared.dataset.splits(None, seed=prepared.config.seed, input_size=prepared.spec.input_size)
+    return TrialContext(
+        base=base,
+        plan=prepared.plan,
+        scores={"l2": importance("l2").scores(base, prepared.plan)},
+        data=proxy_data(splits, prepared.proxy_recipe, prepared.config.seed),
+        recipe=prepared.proxy_recipe,
+        seed=prepared.config.seed,
+        threads=1,
+    )
+
+
+def _bare(allocations: Sequence[tuple[int, ...]], processes: int) -> float:
+    """Seconds for the same trials in processes that do nothing else, dealt out in turn."""
+    spawn = multiprocessing.get_context("spawn")
+    barrier = spawn.Barrier(processes + 1)
+    shares = [list(allocations[start::processes]) for start in range(processes)]
+    workers = [spawn.Process(target=_bare_worker, args=(share, barrier)) for share in shares]
+    for worker in workers:
+        worker.start()
+    barrier.wait()
+    start = time.perf_counter()
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0, "a bare process failed"
+    return time.perf_counter() - start
+
+
+def _bare_worker(allocations: Sequence[tuple[int, ...]], barrier: Any) -> None:
+    torch.set_num_threads(1)
+    context = _context(prepare(make_config({**_CONFIG, "proposer": "random"})))
+    barrier.wait()
+    for allocation in allocations:
+        model = slice_model(context.base, context.plan, select(context.scores["l2"], allocation))
+        for _ in proxy_rungs(model, context.data, context.recipe, seed=context.seed):
+            pass
+    # The interpreter's own end is not a trial's business.
+    os._exit(0)
+
+
+def _serial(trials: int) -> float:
+    """Seconds a trial of the loop that makes everything anew, as the published code does, with the same proxy."""
+    prepared = prepare(make_config({**_CONFIG, "proposer": "random"}))
+    weights = create_model(prepared.spec).state_dict()
+    start = time.perf_counter()
+    for _ in range(trials):
+        base = create_model(prepared.spec)
+        base.load_state_dict(weights)
+        stepper = pruner(base, prepared.spec.input_size, ratio=1 - TARGET**0.5)
+        assert isinstance(stepper, tp.pruner.MagnitudePruner)
+        stepper.step()
+        count_macs(base, prepared.spec.input_size)
+        splits = prepared.dataset.splits(None, seed=0, input_size=prepared.spec.input_size)
+        data = proxy_data(splits, prepared.proxy_recipe, 0)
+        for _ in proxy_rungs(base, data, prepared.proxy_recipe, seed=0):
+            pass
+    return (time.perf_counter() - start) / trials
+
+
+def _told(what: str, ran: Ran) -> Ran:
+    print(f"{what}: {len(ran.allocations)} trials in {ran.wall_s:.1f} s, {ran.per_minute:.1f} a minute", flush=True)
+    return ran
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(part) for name, part in value.items()}
+    return round(value, 4)
+
+
+if __name__ == "__main__":
+    main()
