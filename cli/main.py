@@ -15,8 +15,8 @@ from search.config import RunConfig, load_config
 
 app = typer.Typer(
     name="espalier",
-    help="Cut a trained vision model down to an exact compute budget. With no verb: search, on the built-in demo. Every "
-    "verb takes --help, and --debug for the traceback of an error.",
+    help="Cut a trained vision model down to an exact compute budget. With no verb: search, on the built-in demo. "
+    "Every verb takes --help, and --debug for the traceback of an error.",
     no_args_is_help=False,
     add_completion=False,
     pretty_exceptions_enable=False,
