@@ -11,7 +11,9 @@ from torch import nn
 from pruning.counter import count_macs
 
 
-def pruner(model: nn.Module, input_size: tuple[int, int, int], *, steps: int = 1, ratio: float = 0.5) -> Any:
+def pruner(
+    model: nn.Module, input_size: tuple[int, int, int], *, steps: int = 1, ratio: float = 0.5, classes: int = 1000
+) -> Any:
     """torch-pruning's magnitude pruner over the whole model, with the classifier and (for transformers) the heads
     set up as its examples do."""
     heads = {}
@@ -19,7 +21,7 @@ def pruner(model: nn.Module, input_size: tuple[int, int, int], *, steps: int = 1
         if hasattr(module, "num_heads") and hasattr(module, "qkv"):
             heads[module.qkv] = module.num_heads
             vars(module)["fused_attn"] = False
-    classifier = [m for m in model.modules() if isinstance(m, nn.Linear) and m.out_features == 1000]
+    classifier = [m for m in model.modules() if isinstance(m, nn.Linear) and m.out_features == classes]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return tp.pruner.MagnitudePruner(

@@ -14,6 +14,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import random
 import tempfile
 import time
 from collections.abc import Sequence
@@ -22,17 +23,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch_pruning as tp
 
 from benchmarks.peers import pruner
 from llm_clients.scripted.script import Script
 from pruning.counter import count_macs
 from pruning.importance.registry import importance
-from pruning.models import create_model
+from pruning.models import ModelSpec, create_model
+from pruning.plan import build_plan
 from pruning.selection import select
 from pruning.slicing import slice_model
 from search.calls import CallBook
-from search.cluster import ray_session
+from search.cluster import prepare_environment, ray_session
 from search.config import make_config
 from search.halving import Halving
 from search.master import Limits
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument("--serial-trials", type=int, default=8)
     options = parser.parse_args()
     torch.set_num_threads(1)
+    prepare_environment(local=True)  # Ray reads its environment on import
     workers = 2
     one = _told("one worker", _searched("random", options.trials, workers=1))
     two = _told("two workers", _searched("random", options.trials, workers=workers))
@@ -104,7 +106,7 @@ def _searched(arm: str, trials: int, *, workers: int, eta: float = 1.0, latency_
         if latency_s is None:
             fields["proposer"] = arm
         else:
-            script = Script(model="scripted-thinker", improvise=1, latency_s=latency_s)
+            script = Script(model="scripted-thinker", answers=_answers(trials), latency_s=latency_s)
             (folder / "script.json").write_text(script.model_dump_json())
             fields["llm"] = f"scripted:{folder / 'script.json'}"
         prepared = prepare(make_config(fields))
@@ -117,6 +119,7 @@ def _searched(arm: str, trials: int, *, workers: int, eta: float = 1.0, latency_
             rules = Rules(Limits(trials), Halving(eta), projection=True, rungs=len(prepared.proxy_recipe.rungs))
             session = SearchSession(space, proposer, rules, ledger, prepared.window)
             assert isinstance(context, TrialContext)
+            session.begin()
             run_trials(session, context, workers=workers, cpus=1.0, gpus=0.0, storage=folder / "ray")
             proposer.close()
             ended = payloads_of(ledger.events, TrialEnded)
@@ -125,6 +128,16 @@ def _searched(arm: str, trials: int, *, workers: int, eta: float = 1.0, latency_
     ends = [record.ended for record in ended if record.ended]
     assert len(ended) == trials, f"{len(ended)} of {trials} trials ended"
     return Ran((max(ends) - min(starts)).total_seconds(), allocations)
+
+
+def _answers(trials: int) -> tuple[Any, ...]:
+    """As many different strategies as there are trials, four to an answer, as they are asked for."""
+    spec = ModelSpec("resnet18_quarter", 12, (3, 32, 32))
+    sets = len(build_plan(create_model(spec), spec, verify=False).sets)
+    rng = random.Random(0)
+    fixed = {"importance": "l2", "ranking": "local", "rationale": "drawn at random"}
+    strategies = [{"keep": [round(rng.uniform(0.2, 0.9), 3) for _ in range(sets)], **fixed} for _ in range(trials)]
+    return tuple({"strategies": strategies[start : start + 4]} for start in range(0, trials, 4))
 
 
 def _proposer(arm: str, prepared: Prepared, space: SearchSpace, ledger: Ledger) -> Proposer:
@@ -186,9 +199,8 @@ def _serial(trials: int) -> float:
     for _ in range(trials):
         base = create_model(prepared.spec)
         base.load_state_dict(weights)
-        stepper = pruner(base, prepared.spec.input_size, ratio=1 - TARGET**0.5)
-        assert isinstance(stepper, tp.pruner.MagnitudePruner)
-        stepper.step()
+        ratio = 1 - TARGET**0.5  # MACs go with the square of the width
+        pruner(base, prepared.spec.input_size, ratio=ratio, classes=prepared.spec.num_classes).step()
         count_macs(base, prepared.spec.input_size)
         splits = prepared.dataset.splits(None, seed=0, input_size=prepared.spec.input_size)
         data = proxy_data(splits, prepared.proxy_recipe, 0)

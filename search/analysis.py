@@ -186,7 +186,7 @@ def terms(space: SearchSpace) -> str:
         f"Give {len(profile.sets)} keep ratios in each strategy, one for each set, each in [{MIN_RATIO}, 1]. "
         f"Kinds of set: {_kinds(space)}. "
         f"Criteria: {', '.join(space.criteria)}. Ranking `local` gives each group its set's ratio; `joint` ranks the "
-        f"units of a set's groups together."
+        f"units of a set's groups together. Trial 0 keeps the same share of every set: that is tried already."
     )
 
 

@@ -259,6 +259,7 @@ class Run:
         substitute = CLASSICAL[config.switch_to](space) if config.switch_to else None
         session = SearchSession(space, proposer, rules, self._ledger, prepared.window, substitute)
         session.restore(self._ledger.events)
+        session.begin()
         context = TrialContext(
             base=base.module,
             plan=prepared.plan,

@@ -120,6 +120,11 @@ class SearchSession:
         """Propose nothing more. Safe to call from a signal handler: it only sets a flag."""
         self._interrupted = True
 
+    def begin(self) -> None:
+        """Let the proposer think while the actors are still to be started."""
+        if not self.history:
+            self._proposer.begin()
+
     def next(self) -> Turn:
         """What to run now. Never blocks."""
         while True:
@@ -218,7 +223,8 @@ class SearchSession:
             missed=self._turned_back[TurnedBack.MISSED],
             repeated=self._repeated_in_a_row,
             interrupted=self._interrupted,
-            problem=self._proposer.problem(),
+            # The common start is nobody's proposal: it is tried whatever has befallen the proposer.
+            problem=self._proposer.problem() if self.history else None,
             can_switch=self._substitute is not None,
         )
 
@@ -270,7 +276,7 @@ class SearchSession:
     def _propose(self) -> Proposal | None:
         ticket = self._ticket()
         if ticket == 0:
-            return uniform_start(self._space)
+            return None if self._proposer.awaited() else uniform_start(self._space)
         return self._proposer.propose(ticket - self._first_ticket, self.history)
 
     def _admit(self, proposal: Proposal) -> TrialSpec | None:

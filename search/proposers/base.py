@@ -54,6 +54,17 @@ class Proposer(ABC):
         self.space = space
         self.course = Course.EXPLOIT
 
+    def begin(self) -> None:  # noqa: B027  only who asks elsewhere has to
+        """The search is about to start: whoever needs time to think may begin to."""
+
+    def awaited(self) -> bool:
+        """Whether the first trial should wait for this proposer's first answer.
+
+        Tune gives a free actor the next trial sooner than it finishes starting another one. Where trials are shorter
+        than an actor's start, a worker that has nothing to do at first would never come to work.
+        """
+        return False
+
     @abstractmethod
     def propose(self, ticket: int, history: History) -> Proposal | None:
         """The strategy for the next trial, number `len(history)`, or None while it is not ready.

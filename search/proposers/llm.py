@@ -98,19 +98,23 @@ class LLMProposer(Proposer):
         self._heard = 0
         self._received = 0
         self._next_place = 0
-        # When the search began, and when each strategy was handed out.
-        self._moments: list[Moment] = []
+        # The beginning, before the common start, and when each strategy was handed out.
+        self._moments = [Moment(0, Course.EXPLOIT)]
+
+    def begin(self) -> None:
+        if self._calls == 0 and self._thinking is None:
+            self._think(History(1), 0)
+
+    def awaited(self) -> bool:
+        self._listen()
+        return self._thinking is not None
 
     def propose(self, ticket: int, history: History) -> Proposal | None:
-        if self._thinking is not None and self._thinking.done():
-            self._collect(self._thinking)
-            self._thinking = None
+        self._listen()
         now = Moment(len(history), self.course)
-        if not self._moments:
-            self._moments.append(now)
         proposal = self._ready.popleft() if self._ready else None
         if proposal is not None:
-            self._handed_out(now)
+            self._moments.append(now)
         if self._thinking is None and self._problem is None:
             place = self._place()
             if place is None and proposal is None:
@@ -136,18 +140,14 @@ class LLMProposer(Proposer):
                 case Decision(decision=told) if told in STEERED:
                     course = Course(told)
                 case Decision(decision=told) if told in TURNED_BACK:
-                    self._handed_out(Moment(trials, course))
+                    self._moments.append(Moment(trials, course))
                 case Proposed(proposer=who):
                     if who != COMMON_START:
-                        self._handed_out(Moment(trials, course))
+                        self._moments.append(Moment(trials, course))
                     trials += 1
         for _ in range(min(len(self._ready), len(self._moments) - 1)):
             self._ready.popleft()
         self._fruitless, self._problem = 0, None
-
-    def _handed_out(self, moment: Moment) -> None:
-        """The first strategy of all is handed out where the search began."""
-        self._moments += [moment] if self._moments else [moment, moment]
 
     def _hear(self, call: LlmCall) -> None:
         self._calls = max(self._calls, call.call + 1)
@@ -167,7 +167,7 @@ class LLMProposer(Proposer):
         place = max(self._next_place, self._received - self._settings.waiting)
         if self._settings.trials is None or place >= len(self._moments):
             return place
-        first = self._moments[place].trial + (place > 0)
+        first = self._moments[place].trial + 1  # trial 0 is nobody's
         return place if first + self._received - place < self._settings.trials else None
 
     def _think(self, history: History, place: int) -> None:
@@ -202,6 +202,11 @@ class LLMProposer(Proposer):
         completion = self._client.complete(request)
         self._record(call, request, completion)
         return completion
+
+    def _listen(self) -> None:
+        if self._thinking is not None and self._thinking.done():
+            self._collect(self._thinking)
+            self._thinking = None
 
     def _collect(self, thought: Future[Completion]) -> None:
         try:

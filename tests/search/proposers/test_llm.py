@@ -19,7 +19,7 @@ from search.strategy import Proposal
 from tests.search import support
 from tracking.ledger import Ledger
 from tracking.payloads import Decision, LlmCall
-from tracking.totals import REPEATED
+from tracking.totals import COMMON_START, REPEATED
 
 
 def answer(*firsts: float) -> dict[str, Any]:
@@ -183,7 +183,8 @@ def test_it_shows_what_was_tried_and_what_still_runs(arm: Any) -> None:
     proposer, recorder = arm([answer(0.2)])
     history = support.history([[0.25, 0.75], None])
     until(lambda: proposer.propose(1, history), recorder)
-    prompt = recorder.calls[0][1].messages[0].content
+    recorder.wait_for(2)
+    prompt = recorder.calls[1][1].messages[0].content
     ended, running = prompt.split("running trials:")
     assert "0.75" in ended
     assert '"trial": 1' in running
@@ -194,7 +195,37 @@ def test_it_is_told_the_masters_course(arm: Any) -> None:
     proposer, recorder = arm([answer(0.2)])
     proposer.steer(Course.EXPLORE)
     until(lambda: proposer.propose(1, History(1)), recorder)
-    assert "trapped near its best trial" in recorder.calls[0][1].messages[0].content
+    recorder.wait_for(2)
+    assert "trapped near its best trial" in recorder.calls[1][1].messages[0].content
+
+
+def test_it_thinks_before_the_first_trial_which_waits_for_it(arm: Any) -> None:
+    proposer, recorder = arm([answer(0.2)])
+    assert not proposer.awaited()
+    proposer.begin()
+    recorder.wait_for(1)
+    while proposer.awaited():
+        pass
+    proposal = proposer.propose(1, History(1))
+    assert proposal is not None
+    assert proposal.strategy.ratios[0] == 0.2
+
+
+def test_a_failure_before_the_first_trial_holds_nothing_up(tmp_path: Path) -> None:
+    script = tmp_path / "script.json"
+    calls = [{"fault": "unauthorised"}] * 4
+    script.write_text(json.dumps({"model": "scripted-test", "answers": [answer(0.3)], "calls": calls}))
+    with Ledger.create(tmp_path / "ledger.jsonl") as ledger:
+        space = support.space()
+        proposer = LLMProposer(space, connect(f"scripted:{script}"), Recorder(), CallSettings())
+        session = support.session(ledger, proposer, space, trials=4, window=3)
+        session.begin()
+        while (turn := session.next()).spec is None:
+            assert not turn.over
+        assert turn.spec.proposal.proposer == COMMON_START
+        assert session.next().over
+        assert "unauthorised" in (session.stop_reason or "")
+        proposer.close()
 
 
 def test_layer_names_cannot_leave_their_block() -> None:
