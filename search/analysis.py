@@ -115,28 +115,25 @@ def complaint_lines(complaint: str) -> list[str]:
 
 def answer_schema(space: SearchSpace) -> dict[str, Any]:
     """The flat JSON schema of an answer; all fields are required, as every vendor's strict mode wants."""
-    strategy = {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["keep", "importance", "ranking", "rationale"],
-        "properties": {
-            "keep": {
-                "type": "array",
-                "items": {"type": "number", "minimum": MIN_RATIO, "maximum": 1},
-                "minItems": len(space.profile.sets),
-                "maxItems": len(space.profile.sets),
-            },
-            "importance": {"type": "string", "enum": list(space.criteria)},
-            "ranking": {"type": "string", "enum": [ranking.value for ranking in Ranking]},
-            "rationale": {"type": "string"},
-        },
-    }
+    sets = len(space.profile.sets)
+    strategy = closed_object(strategy_fields(space, least=sets))
+    return closed_object({"strategies": {"type": "array", "items": strategy, "minItems": 1}})
+
+
+def strategy_fields(space: SearchSpace, *, least: int) -> dict[str, Any]:
+    """The fields of a strategy, with at least so many keep ratios and at most one a set."""
+    ratios = {"type": "array", "items": {"type": "number", "minimum": MIN_RATIO, "maximum": 1}}
     return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["strategies"],
-        "properties": {"strategies": {"type": "array", "items": strategy, "minItems": 1}},
+        "keep": ratios | {"minItems": least, "maxItems": len(space.profile.sets)},
+        "importance": {"type": "string", "enum": list(space.criteria)},
+        "ranking": {"type": "string", "enum": [ranking.value for ranking in Ranking]},
+        "rationale": {"type": "string"},
     }
+
+
+def closed_object(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """An object with these fields, all of them required, and no others."""
+    return {"type": "object", "additionalProperties": False, "required": list(fields), "properties": dict(fields)}
 
 
 def read_answer(value: Mapping[str, Any], space: SearchSpace) -> tuple[tuple[Strategy, str], ...]:

@@ -16,10 +16,12 @@ from search.analysis import (
     SYSTEM,
     AnswerError,
     StrategyAnswer,
+    closed_object,
     complaint_lines,
     data_block,
     known_blocks,
     read_strategy,
+    strategy_fields,
     terms,
 )
 from search.course import Course
@@ -27,7 +29,7 @@ from search.history import History
 from search.proposers.base import SearchSpace
 from search.proposers.cmaes import CMAESProposer
 from search.proposers.llm import CallRecorder, CallSettings, LLMProposer
-from search.strategy import MIN_RATIO, Proposal, Ranking, Strategy
+from search.strategy import Proposal, Ranking, Strategy
 
 POINTS = "the optimiser's next points"
 
@@ -147,26 +149,11 @@ def _point_line(number: int, point: Proposal) -> str:
 def _schema(space: SearchSpace) -> dict[str, Any]:
     """Flat and with all fields required, as every vendor's strict mode wants; what a `keep` verdict leaves unused is
     filled by the model with anything that fits."""
-    point = {
-        "type": "object",
-        "additionalProperties": False,
-        "required": list(PointAnswer.model_fields),
-        "properties": {
+    point = closed_object(
+        {
             "point": {"type": "integer", "minimum": 0},
             "action": {"type": "string", "enum": [action.value for action in Action]},
-            "keep": {
-                "type": "array",
-                "items": {"type": "number", "minimum": MIN_RATIO, "maximum": 1},
-                "maxItems": len(space.profile.sets),
-            },
-            "importance": {"type": "string", "enum": list(space.criteria)},
-            "ranking": {"type": "string", "enum": [ranking.value for ranking in Ranking]},
-            "rationale": {"type": "string"},
-        },
-    }
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["points"],
-        "properties": {"points": {"type": "array", "items": point, "minItems": 1}},
-    }
+            **strategy_fields(space, least=0),
+        }
+    )
+    return closed_object({"points": {"type": "array", "items": point, "minItems": 1}})

@@ -7,8 +7,7 @@ from functools import partial
 import pytest
 
 from search.phases import since_extension
-from tests.cli.launched import QUICK, Launched, launch, launch_once
-from tests.conftest import shared_folder
+from tests.cli.launched import QUICK, Launched, launch
 from tracking.events import RunStatus
 from tracking.payloads import (
     Evaluated,
@@ -24,14 +23,6 @@ from tracking.payloads import (
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 RESUME = ("resume", "latest", "--runs", "runs", "--repair")
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Launched:
-    """An undisturbed run."""
-    done = launch_once(shared_folder(tmp_path_factory), *QUICK)
-    assert done.code == 0, done.output
-    return done
 
 
 @pytest.fixture(scope="module")

@@ -12,21 +12,12 @@ from cli.main import main
 from pruning.card import CARD
 from pruning.checkpoint import load_pruned
 from pruning.counter import count_macs
-from tests.cli.launched import QUICK, Launched, launch, launch_once
-from tests.conftest import shared_folder
+from tests.cli.launched import QUICK, Launched, launch
 from tracking.events import RunStatus
 from tracking.payloads import Proposed, Rung, TrialEnded, payloads_of
 from tracking.reading import read_runs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Launched:
-    """An undisturbed run."""
-    done = launch_once(shared_folder(tmp_path_factory), *QUICK)
-    assert done.code == 0, done.output
-    return done
 
 
 @pytest.fixture(scope="module")
