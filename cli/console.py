@@ -91,7 +91,7 @@ def _table(title: str) -> Table:
 
 LOG_WIDTH = 120
 """Columns where there is no terminal: a log can be scrolled."""
-SIDEWAYS = 26
+SIDEWAYS = 28
 """Width of a value in a table on its side."""
 WORDY = 12
 """Columns of text keep at least this width; the rest of the line is theirs to share."""
