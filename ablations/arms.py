@@ -19,6 +19,7 @@ from tracking.records import RunRecord
 # What may differ between runs of one cell: the arm itself, what the cell already holds, and where things ran.
 _NOT_TERMS = frozenset(
     {"model", "dataset", "data_path", "target_macs", "proposer", "llm", "seed"}
+    | {"max_cost", "max_tokens_total", "prices"}
     | {"runs", "tracking_uri", "experiment", "mlflow", "ray_address"}
     | {"workers", "finetune_workers", "finetune_gpu", "cpus_per_trial", "gpus_per_trial"}
 )

@@ -20,7 +20,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -28,8 +28,7 @@ from benchmarks.peers import pruner
 from llm_clients.scripted.script import Script
 from pruning.counter import count_macs
 from pruning.importance.registry import importance
-from pruning.models import ModelSpec, create_model
-from pruning.plan import build_plan
+from pruning.models import create_model
 from pruning.selection import select
 from pruning.slicing import slice_model
 from search.calls import CallBook
@@ -45,6 +44,9 @@ from search.session import Rules, SearchSession
 from tracking.ledger import Ledger
 from tracking.payloads import Proposed, TrialEnded, payloads_of
 from trainers.proxy import proxy_data, proxy_rungs
+
+if TYPE_CHECKING:
+    from search.trial import TrialContext
 
 TARGET = 0.15
 LATENCY_S = 5.0
@@ -98,8 +100,6 @@ def main() -> None:
 
 def _searched(arm: str, trials: int, *, workers: int, eta: float = 1.0, latency_s: float | None = None) -> Ran:
     """A search by the real session, Tune and actors; eta 1 trains every trial to its end."""
-    from search.trial import TrialContext
-
     with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:
         folder = Path(scratch)
         fields = {**_CONFIG, "trials": trials, "workers": workers, "runs": folder / "runs"}
@@ -118,7 +118,6 @@ def _searched(arm: str, trials: int, *, workers: int, eta: float = 1.0, latency_
             proposer = _proposer(arm, prepared, space, ledger)
             rules = Rules(Limits(trials), Halving(eta), projection=True, rungs=len(prepared.proxy_recipe.rungs))
             session = SearchSession(space, proposer, rules, ledger, prepared.window)
-            assert isinstance(context, TrialContext)
             session.begin()
             run_trials(session, context, workers=workers, cpus=1.0, gpus=0.0, storage=folder / "ray")
             proposer.close()
@@ -132,8 +131,7 @@ def _searched(arm: str, trials: int, *, workers: int, eta: float = 1.0, latency_
 
 def _answers(trials: int) -> tuple[Any, ...]:
     """As many different strategies as there are trials, four to an answer, as they are asked for."""
-    spec = ModelSpec("resnet18_quarter", 12, (3, 32, 32))
-    sets = len(build_plan(create_model(spec), spec, verify=False).sets)
+    sets = len(prepare(make_config(_CONFIG)).profile.sets)
     rng = random.Random(0)
     fixed = {"importance": "l2", "ranking": "local", "rationale": "drawn at random"}
     strategies = [{"keep": [round(rng.uniform(0.2, 0.9), 3) for _ in range(sets)], **fixed} for _ in range(trials)]
@@ -147,7 +145,7 @@ def _proposer(arm: str, prepared: Prepared, space: SearchSpace, ledger: Ledger) 
     return LLMProposer(space, prepared.client, CallBook(ledger, space).record, settings)
 
 
-def _context(prepared: Prepared) -> Any:
+def _context(prepared: Prepared) -> "TrialContext":
     from search.trial import TrialContext
 
     base = create_model(prepared.spec)

@@ -7,8 +7,8 @@ from pathlib import Path
 from cli.console import say, say_json, show_table
 from cli.opening import Asked, is_checkpoint, open_model
 from pruning.card import CARD, model_card
-from pruning.checkpoint import ARCHITECTURE, WEIGHTS, PrunedModel, read_architecture, save_pruned
-from pruning.export import ExportFormat, export
+from pruning.checkpoint import ARCHITECTURE, WEIGHTS, PrunedModel, load_pruned, read_architecture, save_pruned
+from pruning.export import ExportFormat, difference, export
 from pruning.models import create_model
 from pruning.plan import build_plan
 from search.errors import ConfigError
@@ -24,7 +24,7 @@ def run_export(asked: Asked, formats: Sequence[str], out: Path, *, as_json: bool
     pruned = open_model(asked)
     _writable(out)
     made = [_write(pruned, asked, kind, out) for kind in kinds]
-    card = _card(asked.checkpoint, out)
+    card = _card(asked.checkpoint, out, own=OWN in kinds)
     if as_json:
         rows = [{"format": kind, "path": str(path), "relative_error": error} for kind, path, error in made]
         say_json({"model": pruned.spec.name, "macs": pruned.macs, "exported": rows, "card": card and str(card)})
@@ -54,7 +54,8 @@ def read_formats(formats: Sequence[str]) -> tuple[str, ...]:
 def _write(pruned: PrunedModel, asked: Asked, kind: str, out: Path) -> tuple[str, Path, float]:
     """Format, path, and how far the read-back output is from torch's."""
     if kind == OWN:
-        return kind, _own(pruned, asked, out), 0.0
+        folder = _own(pruned, asked, out)
+        return kind, folder, difference(pruned.module, load_pruned(folder).module, pruned.spec.input_size)
     made = export(pruned.module, pruned.spec.input_size, out / f"model.{kind}", ExportFormat(kind))
     return kind, made.path, made.error
 
@@ -72,17 +73,17 @@ def _own(pruned: PrunedModel, asked: Asked, out: Path) -> Path:
     return save_pruned(pruned.module, plan, pruned.selection, out, recipe=recipe)
 
 
-def _card(checkpoint: Path, out: Path) -> Path | None:
-    """The run's own card if it lies beside the checkpoint, else one of what the checkpoint states."""
+def _card(checkpoint: Path, out: Path, *, own: bool) -> Path | None:
+    """The run's own card if it lies beside the checkpoint, else one of what the checkpoint states; `own`: `out` holds
+    a checkpoint that was just written. None for a published file that none was made of."""
     card = out / CARD
     if (checkpoint / CARD).is_file():
         if not (card.exists() and card.samefile(checkpoint / CARD)):
             shutil.copyfile(checkpoint / CARD, card)
         return card
-    folder = next((folder for folder in (checkpoint, out) if is_checkpoint(folder)), None)
-    if folder is None:
+    if not own and not is_checkpoint(checkpoint):
         return None
-    card.write_text(model_card(read_architecture(folder)), encoding="utf-8")
+    card.write_text(model_card(read_architecture(out if own else checkpoint)), encoding="utf-8")
     return card
 
 

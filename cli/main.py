@@ -70,8 +70,9 @@ def resume(
 @app.command(short_help="Groups, isomorphic sets, exact MACs and the reachable range.")
 def profile(
     model: Annotated[
-        str, typer.Option(help="timm or torchvision name, module:factory, or a checkpoint folder.")
-    ] = "resnet18_quarter",
+        str | None,
+        typer.Option(help="timm or torchvision name, module:factory, or a checkpoint folder; default: the demo's."),
+    ] = None,
     dataset: Annotated[
         str | None, typer.Option(help="Classes and image size of this dataset; default: the published ones.")
     ] = None,

@@ -8,18 +8,24 @@ from cli.opening import Asked, is_checkpoint, open_model
 from pruning.models import ModelSpec, create_model, published_spec
 from pruning.plan import Plan, build_plan
 from pruning.stages import Stage, macs_by_stage
+from search.errors import ConfigError
 from search.formats import count_text, macs_text, share_text
 from search.profile import Profile, profile_plan
 
+DEMO_MODEL = "resnet18_quarter"
 BAR = 32
 """Characters of the longest bar."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which model, at which size: the published one, or as a dataset would have it, or a checkpoint."""
+    """Which model, at which size: the published one, or as a dataset would have it, or a checkpoint.
 
-    model: str
+    Attributes:
+        model: None is the demo's, unless there is a checkpoint, which says itself what it is.
+    """
+
+    model: str | None = None
     dataset: str | None = None
     data_path: Path | None = None
     input_size: int | None = None
@@ -55,25 +61,30 @@ def show_profile(question: Question, *, groups: bool, plot: Path | None, as_json
 
 
 def _plan(question: Question) -> Plan:
-    checkpoint = question.checkpoint or (Path(question.model) if is_checkpoint(question.model) else None)
-    if checkpoint is not None:
-        name = question.model if checkpoint.is_file() else None
-        asked = Asked(checkpoint, name, question.num_classes, question.input_size, question.trust_pickle)
-        pruned = open_model(asked)
-        return build_plan(pruned.module, pruned.spec)
-    spec = _spec(question)
-    return build_plan(create_model(spec), spec)
+    model, checkpoint = question.model, question.checkpoint
+    if checkpoint is None and model is not None and is_checkpoint(model):
+        checkpoint, model = Path(model), None
+    if checkpoint is None:
+        spec = _spec(question, DEMO_MODEL if model is None else model)
+        return build_plan(create_model(spec), spec)
+    if question.dataset is not None:
+        raise ConfigError(
+            f"--dataset {question.dataset} and --checkpoint {checkpoint} contradict each other: a pruned model has the "
+            "classes and the image size that it was made with. Leave one of them out."
+        )
+    pruned = open_model(Asked(checkpoint, model, question.num_classes, question.input_size, question.trust_pickle))
+    return build_plan(pruned.module, pruned.spec)
 
 
-def _spec(question: Question) -> ModelSpec:
+def _spec(question: Question, model: str) -> ModelSpec:
     if question.dataset is None:
-        return published_spec(question.model, num_classes=question.num_classes, input_size=question.input_size)
+        return published_spec(model, num_classes=question.num_classes, input_size=question.input_size)
     # Preparing a search brings Ray's and the vendors' packages along: seconds that no published model needs.
     from search.config import make_config
     from search.preparation import resolve_model
 
-    fields = {name: getattr(question, name) for name in ("model", "dataset", "data_path", "input_size")}
-    spec = resolve_model(make_config(fields))[1]
+    fields = {name: getattr(question, name) for name in ("dataset", "data_path", "input_size")}
+    spec = resolve_model(make_config({"model": model, **fields}))[1]
     return spec if question.num_classes is None else ModelSpec(spec.name, question.num_classes, spec.input_size)
 
 

@@ -44,7 +44,7 @@ def export(module: nn.Module, input_size: tuple[int, int, int], path: Path | str
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    image = torch.randn(1, *input_size, generator=torch.Generator().manual_seed(0))
+    image = _image(input_size)
     subject = module.eval().cpu()
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # exporters warn about themselves, at length
@@ -58,10 +58,25 @@ def export(module: nn.Module, input_size: tuple[int, int, int], path: Path | str
         except Exception as problem:
             reason = " ".join(f"{type(problem).__name__}: {problem}".split())[:300]
             raise ExportError(f"this model cannot be written as {kind}: {reason}") from problem
-    error = ((written - expected).abs().max() / expected.abs().max().clamp_min(1e-12)).item()
+    error = _relative(written, expected)
     if not error <= _TOLERANCE:
         raise ExportError(f"{target} does not compute what the module does: its output is {error:.1e} away")
     return Exported(target, kind, error)
+
+
+def difference(first: nn.Module, second: nn.Module, input_size: tuple[int, int, int]) -> float:
+    """How far the second's output on random input is from the first's, as `Exported.error` says it. In eval mode."""
+    image = _image(input_size)
+    with torch.inference_mode():
+        return _relative(second.eval().cpu()(image), first.eval().cpu()(image))
+
+
+def _image(input_size: tuple[int, int, int]) -> torch.Tensor:
+    return torch.randn(1, *input_size, generator=torch.Generator().manual_seed(0))
+
+
+def _relative(written: torch.Tensor, expected: torch.Tensor) -> float:
+    return ((written - expected).abs().max() / expected.abs().max().clamp_min(1e-12)).item()
 
 
 def _onnx(module: nn.Module, image: torch.Tensor, path: Path) -> torch.Tensor:

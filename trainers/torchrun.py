@@ -14,10 +14,12 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+from pruning.checkpoint import load_pruned
 from trainers.defaults import finetune_recipe
 from trainers.history import EpochReport
 from trainers.job import FinetuneJob, run_job
 from trainers.place import Place
+from trainers.recalibrate import has_batch_norm
 from trainers.recipe import Recipe
 
 _log = logging.getLogger(__name__)
@@ -32,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         checkpoint_dir=given.checkpoint,
         dataset=given.dataset,
         data_path=given.data_path,
-        recipe=_recipe(given.recipe, given.dataset),
+        recipe=_recipe(given.recipe, given.dataset, given.checkpoint),
         seed=given.seed,
         out_dir=given.out,
     )
@@ -58,9 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _recipe(path: Path | None, dataset_name: str) -> Recipe:
+def _recipe(path: Path | None, dataset_name: str, checkpoint: Path) -> Recipe:
     if path is None:
-        return finetune_recipe(dataset_name)
+        return finetune_recipe(dataset_name, batch_norm=has_batch_norm(load_pruned(checkpoint).module))
     return Recipe.parse(json.loads(path.read_text(encoding="utf-8")))
 
 

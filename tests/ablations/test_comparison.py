@@ -76,7 +76,7 @@ def test_a_cell_whose_runs_differ_in_more_than_the_arm_is_not_ranked(term: str) 
     assert arms.notes == (f"tiny on digits at 1,000,000 MACs is not ranked: its runs also differ in {term}.",)
 
 
-@pytest.mark.parametrize("name", ["seed", "proposer", "llm", "llm_temperature", "runs", "workers", "tracking_uri"])
+@pytest.mark.parametrize("name", ["seed", "proposer", "llm", "max_cost", "runs", "workers", "tracking_uri"])
 def test_what_an_arm_is_made_of_and_where_it_ran_may_differ(name: str) -> None:
     other = run("tpe", config={**(BASE.config or {}), name: "99"})
     assert [standing.rank for standing in compare([run("rules"), other]).standings] == [1, 1]

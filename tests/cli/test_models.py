@@ -126,6 +126,15 @@ def test_export_writes_checks_and_describes(capsys: pytest.CaptureFixture[str], 
     assert Path("out", CARD).read_text().startswith("# resnet18_quarter, pruned to")
 
 
+def test_no_card_is_made_of_another_model_s_checkpoint(capsys: pytest.CaptureFixture[str], checkpoint: Path) -> None:
+    assert main(["export", "--checkpoint", str(checkpoint), "--format", "espalier", "--out", "there"]) == 0
+    Path("there", CARD).unlink()
+    capsys.readouterr()
+    source = ("--checkpoint", str(checkpoint.parent / "clean.pth"), "--model", SPEC.name)
+    assert told(capsys, "export", *source, "--format", "torchscript", "--out", "there")["card"] is None
+    assert not Path("there", CARD).exists()
+
+
 def test_a_published_file_becomes_a_checkpoint(capsys: pytest.CaptureFixture[str], checkpoint: Path) -> None:
     source = ("--checkpoint", str(checkpoint.parent / "clean.pth"), "--model", SPEC.name)
     found = told(capsys, "export", *source, "--format", "espalier", "--out", "ours")
@@ -173,6 +182,9 @@ def test_latency_as_a_table(capsys: pytest.CaptureFixture[str], checkpoint: Path
         ("latency --checkpoint {folder}/own --memory-format nhwc", ("'nhwc'", "channels_last")),
         ("latency --checkpoint {folder}/own --device tpu", ("'tpu'", "cpu")),
         ("profile --plot {folder}/nowhere/x.png", ("nowhere",)),
+        ("profile --checkpoint {folder}/clean.pth", ("--model",)),
+        ("profile --checkpoint {folder}/own --model resnet50", ("contradict", "resnet18_quarter")),
+        ("profile --checkpoint {folder}/own --dataset digits", ("contradict", "digits")),
         ("profile --model resnet18 --checkpoint {folder}/none", ("none", "not a checkpoint")),
     ],
 )
