@@ -1,8 +1,10 @@
 """torch-pruning as its users use it: the peer of the pruning benchmarks."""
 
+import contextlib
 import copy
 import warnings
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import torch
 import torch_pruning as tp
@@ -12,10 +14,16 @@ from pruning.counter import count_macs
 
 
 def pruner(
-    model: nn.Module, input_size: tuple[int, int, int], *, steps: int = 1, ratio: float = 0.5, classes: int = 1000
+    model: nn.Module,
+    input_size: tuple[int, int, int],
+    *,
+    steps: int = 1,
+    ratio: float = 0.5,
+    classes: int = 1000,
+    isomorphic: bool = False,
 ) -> Any:
     """torch-pruning's magnitude pruner over the whole model, with the classifier and (for transformers) the heads
-    set up as its examples do."""
+    set up as its examples do; `isomorphic` ranks alike layers together (arXiv:2407.04616)."""
     heads = {}
     for module in model.modules():
         if hasattr(module, "num_heads") and hasattr(module, "qkv"):
@@ -32,6 +40,8 @@ def pruner(
             iterative_steps=steps,
             ignored_layers=classifier,
             num_heads=heads,
+            global_pruning=isomorphic,
+            isomorphic=isomorphic,
         )
 
 
@@ -62,3 +72,43 @@ def step_until_under(model: nn.Module, input_size: tuple[int, int, int], target:
         stepper.step()
         macs = count_macs(subject, input_size)
     return macs
+
+
+def pruned_to(
+    model: nn.Module, input_size: tuple[int, int, int], target: int, *, classes: int, isomorphic: bool, tries: int = 16
+) -> nn.Module:
+    """A copy pruned by the least of torch-pruning's ratios that puts it at or under `target` MACs, by bisection."""
+    low, high, best = 0.0, 1.0, None
+    for _ in range(tries):
+        ratio = (low + high) / 2
+        subject = copy.deepcopy(model)
+        with repaired_layer_norm():
+            pruner(subject, input_size, ratio=ratio, classes=classes, isomorphic=isomorphic).step()
+        _tell_attention(subject)
+        if count_macs(subject, input_size) <= target:
+            high, best = ratio, subject
+        else:
+            low = ratio
+    assert best is not None, f"no ratio reaches {target:,} MACs"
+    return best
+
+
+@contextlib.contextmanager
+def repaired_layer_norm() -> Iterator[None]:
+    """torch-pruning 1.6.1 collects the channels that a LayerNorm keeps in a set and sorts a copy of them, so that small
+    sets come out shuffled against the other layers' (tests/pruning/test_peer.py). Here they stay in order."""
+    cutter = tp.pruner.function.PrunerBox[tp.ops.OPTYPE.LN]
+    cut = cutter._prune_parameter_and_grad
+    vars(cutter)["_prune_parameter_and_grad"] = lambda weight, kept, dim: cut(weight, kept.sort().values, dim)
+    try:
+        yield
+    finally:
+        del vars(cutter)["_prune_parameter_and_grad"]
+
+
+def _tell_attention(model: nn.Module) -> None:
+    """timm's attention keeps its sizes as numbers, which torch-pruning leaves to its user to correct."""
+    for module in model.modules():
+        if hasattr(module, "num_heads") and isinstance(qkv := getattr(module, "qkv", None), nn.Linear):
+            width = qkv.out_features // 3
+            vars(module).update(attn_dim=width, head_dim=width // cast(int, module.num_heads))

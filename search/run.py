@@ -9,30 +9,25 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
-from torch import Tensor
 
 from pruning.checkpoint import load_pruned, save_pruned
 from pruning.counter import count_macs
 from pruning.importance.base import Scores
-from pruning.importance.cache import cached_scores
 from pruning.selection import select
 from pruning.slicing import slice_model
 from search.base_model import obtain_base
 from search.calls import CallBook
 from search.cluster import ray_session
-from search.deadline import Deadline
 from search.errors import SearchFailedError
-from search.halving import Halving
+from search.groundwork import sensitivity, session_rules, unit_scores
 from search.interrupts import Interrupts
-from search.master import Limits
 from search.outputs import write_outputs
 from search.phases import since_extension, since_winner
 from search.preparation import Prepared
 from search.proposers.base import Proposer, SearchSpace
 from search.proposers.llm import CallSettings
 from search.proposers.registry import ASKING, CLASSICAL, arm_class
-from search.sensitivity import Probe, measured
-from search.session import Rules, SearchSession
+from search.session import SearchSession
 from search.summary import MlflowIds, Summary
 from tracking.events import Event, RunStatus, SplitName, Subject, utc_now
 from tracking.ledger import Ledger
@@ -61,9 +56,7 @@ from tracking.payloads import (
 from tracking.runs import RunDir
 from tracking.tracker import Tracker
 from trainers.base import BaseModel
-from trainers.cache import cache_folder
 from trainers.datasets.base import Splits
-from trainers.datasets.memory import row_major
 from trainers.evaluate import Evaluation, evaluate
 from trainers.history import EpochReport
 from trainers.latency import compare_latency
@@ -71,8 +64,6 @@ from trainers.proxy import ProxyData, proxy_data
 
 if TYPE_CHECKING:
     from search.trial import TrialContext
-
-SCORING_IMAGES, SCORING_BATCH = 1024, 64
 
 _P = TypeVar("_P", bound=Payload)
 BaseProgress = Callable[[EpochReport, int], None]
@@ -242,22 +233,11 @@ class Run:
 
         prepared, config = self._prepared, self._prepared.config
         data = proxy_data(splits, prepared.proxy_recipe, config.seed)
-        batches = _scoring_batches(data, config.seed)
-        folder = cache_folder() / "importance"
-        scores = {
-            name: cached_scores(name, base.module, prepared.plan, batches, folder=folder) for name in config.criteria
-        }
+        scores = unit_scores(prepared, base.module, data)
         space = prepared.space(scores, self._sensitivity(base, scores, data))
         proposer = self._proposer(space)
-        rules = Rules(
-            limits=Limits(config.trials, config.max_revisions),
-            halving=Halving(config.eta),
-            projection=config.projection,
-            rungs=len(prepared.proxy_recipe.rungs),
-            deadline=Deadline(config.trial_timeout),
-        )
         substitute = CLASSICAL[config.switch_to](space) if config.switch_to else None
-        session = SearchSession(space, proposer, rules, self._ledger, prepared.window, substitute)
+        session = SearchSession(space, proposer, session_rules(prepared), self._ledger, prepared.window, substitute)
         session.restore(self._ledger.events)
         session.begin()
         context = TrialContext(
@@ -290,16 +270,13 @@ class Run:
 
     def _sensitivity(self, base: BaseModel, scores: Mapping[str, Scores], data: ProxyData) -> Profiled | None:
         """What each set hurts when it alone is cut, for the arms that read it; the ledger's, where it holds it."""
-        prepared, config = self._prepared, self._prepared.config
-        if not arm_class(config.arm).reads_sensitivity:
+        if not arm_class(self._prepared.config.arm).reads_sensitivity:
             return None
         found = self._found(Profiled)
         # A run that was begun before there were profiles goes on as it began.
         if found is not None or self._found(Proposed) is not None:
             return found
-        first = config.criteria[0]
-        probe = Probe(base.module, prepared.plan, scores[first], first, data, prepared.proxy_recipe, config.seed)
-        found = measured(probe, cache_folder() / "sensitivity")
+        found = sensitivity(self._prepared, base.module, scores, data)
         self._ledger.record(found)
         return found
 
@@ -416,13 +393,6 @@ class Run:
     ) -> _P | None:
         found = payloads_of(since(self._ledger.events), kind)
         return found[-1] if found else None
-
-
-def _scoring_batches(data: ProxyData, seed: int) -> list[tuple[Tensor, Tensor]]:
-    """Training images for the criteria that look at data: at most SCORING_IMAGES, drawn once, in small batches."""
-    chosen = torch.randperm(len(data.train_labels), generator=torch.Generator().manual_seed(seed))[:SCORING_IMAGES]
-    images = row_major(data.train_images[chosen].float())
-    return list(zip(images.split(SCORING_BATCH), data.train_labels[chosen].split(SCORING_BATCH), strict=True))
 
 
 def worked_seconds(events: Sequence[Event]) -> float:

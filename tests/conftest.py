@@ -17,6 +17,8 @@ prepare_environment(local=True)
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
+from tests.cli.launched import QUICK, Launched, launch_once  # noqa: E402
+
 torch.set_num_threads(1)
 
 
@@ -62,3 +64,11 @@ def ray_session() -> Iterator[None]:
         )
         yield
         ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Launched:
+    """An undisturbed run of the real command."""
+    done = launch_once(shared_folder(tmp_path_factory), *QUICK)
+    assert done.code == 0, done.output
+    return done

@@ -1,0 +1,114 @@
+"""See the package. The last line is one JSON object; the same command goes on where it was cut short."""
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.search import table
+from benchmarks.search.figures import Result, agreement, gain, mean_ranks, over_budget, standings
+from benchmarks.search.memo import Memo
+from benchmarks.search.protocol import PEERS, Job, Kind, Terms
+from benchmarks.search.work import do, identity
+
+QUICK = Terms(
+    shares=("15%",),
+    seeds=2,
+    arms=("rules", "uniform", "isomorphic", "knapsack", "tpe"),
+    trials=6,
+    base_epochs=6,
+    finetune_epochs=3,
+    sampled=5,
+)
+
+
+def main() -> None:
+    """Run what is missing, then tell."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a small form of the same, for trying out: ten minutes")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=None, help="default: 5, or 2 with --quick")
+    parser.add_argument("--out", type=Path, default=Path("benchmark-search"), help="folder of the results")
+    options = parser.parse_args()
+    terms = QUICK if options.quick else Terms()
+    if options.seeds is not None:
+        terms = Terms(**asdict(terms) | {"seeds": options.seeds})
+    options.out.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    pool = ProcessPoolExecutor(options.processes, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        results = [*_done(pool, terms, options.out, terms.bases()), *_done(pool, terms, options.out, terms.jobs())]
+    except KeyboardInterrupt:
+        sys.exit(f"cut short; the same command goes on, {options.out} holds what is done")
+    finally:
+        pool.shutdown(cancel_futures=True)
+    found = _figures(terms, results)
+    table.show(found["standings"])
+    del found["standings"]
+    found |= {"terms": asdict(terms), "processes": options.processes, "cpus": os.cpu_count()}
+    print(json.dumps(found | {"wall_s": round(time.monotonic() - began, 1)}))
+
+
+def _done(pool: ProcessPoolExecutor, terms: Terms, folder: Path, jobs: Sequence[Job]) -> list[tuple[Job, Any]]:
+    """The jobs with their results, in the order of the jobs; those that the folder holds are only read."""
+    memo = Memo(folder)
+    missing = [job for job in jobs if not memo.holds(identity(terms, job))]
+    if len(missing) < len(jobs):
+        print(f"{len(jobs) - len(missing)} of {len(jobs)} results are there already", flush=True)
+    began = time.monotonic()
+    futures = {pool.submit(do, terms, folder, job): job for job in missing}
+    for count, future in enumerate(as_completed(futures), start=1):
+        job, result = futures[future], future.result()
+        left = (time.monotonic() - began) / count * (len(missing) - count)
+        where = f"{job.place.model.rpartition(':')[2]} at {job.place.share}, seed {job.place.seed}"
+        said = f"{result['accuracy']:.2%}" if "accuracy" in result else ""
+        print(
+            f"[{count} of {len(missing)}, {left / 60:.0f} min left] {where}: {job.kind} {job.name} {said}", flush=True
+        )
+    return [(job, do(terms, folder, job)) for job in jobs]
+
+
+def _figures(terms: Terms, results: Sequence[tuple[Job, Any]]) -> dict[str, Any]:
+    arms, peers, sampled = (
+        [Result(job.place, job.name, values) for job, values in results if job.kind == kind]
+        for kind in (Kind.ARM, Kind.PEER, Kind.PROXY)
+    )
+    ranks = mean_ranks(arms)
+    best = next(iter(ranks))
+    rows = standings(arms, peers)
+    against = {
+        name: [result for result in (*arms, *peers) if result.name == name]
+        for name in ("isomorphic", "knapsack", "uniform", *PEERS)
+    }
+    worth = [found for model in terms.models if (found := agreement(model, sampled, arms)) is not None]
+    return {
+        "standings": rows,
+        "cells": [asdict(row) for row in rows],
+        "best_arm": best,
+        "best_arm_mean_rank": ranks[best],
+        "mean_ranks": ranks,
+        **{
+            f"gain_over_{name.replace('-', '_').replace(' ', '_')}": None
+            if (won := gain(arms, of)) is None
+            else asdict(won)
+            for name, of in against.items()
+        },
+        "over_budget": over_budget(arms, [*peers, *sampled]),
+        "proxy_spearman": {found.model: asdict(found) for found in worth},
+        "base_holdout": {
+            f"{job.place.model} seed {job.place.seed}": values["holdout_accuracy"]
+            for job, values in results
+            if job.kind == Kind.BASE
+        },
+    }
+
+
+if __name__ == "__main__":
+    main()

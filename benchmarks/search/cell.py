@@ -1,0 +1,132 @@
+"""One model at one budget with one seed: its base, its trials, its fine-tunes."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from torch import nn
+
+from pruning.counter import count_macs
+from pruning.selection import select
+from pruning.slicing import slice_model
+from search.base_model import obtain_base
+from search.config import RunConfig
+from search.groundwork import sensitivity, session_rules, unit_scores
+from search.history import TrialSpec
+from search.preparation import Prepared, prepare
+from search.proposers.base import SearchSpace
+from search.proposers.registry import CLASSICAL
+from search.session import Report, SearchSession
+from tracking.ledger import Ledger
+from trainers.base import BaseModel
+from trainers.datasets.base import Splits
+from trainers.evaluate import evaluate
+from trainers.loop import Training
+from trainers.place import Place, default_device
+from trainers.proxy import ProxyData, RungScore, proxy_data, proxy_rungs
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A pruned model after the fine-tune.
+
+    Attributes:
+        accuracy: on the test images, 0…1.
+        macs: by an independent count of the module itself.
+        wall_s: of the fine-tune.
+    """
+
+    accuracy: float
+    macs: int
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What all arms share: one base, one proxy, one budget."""
+
+    prepared: Prepared
+    base: BaseModel
+    splits: Splits
+    data: ProxyData
+    space: SearchSpace
+
+    @classmethod
+    def of(cls, config: RunConfig, base_epochs: int | None = None) -> "Cell":
+        """Made as a run makes it; base, scores and sensitivity come from the cache where they were made before."""
+        prepared = prepare(config)
+        splits = prepared.dataset.splits(None, seed=config.seed, input_size=prepared.spec.input_size)
+        base = obtain_base(
+            prepared.source,
+            prepared.spec,
+            prepared.dataset,
+            splits,
+            prepared.base_recipe.override(epochs=base_epochs),
+            seed=config.seed,
+            data_path=None,
+            progress=lambda _: None,
+        )
+        data = proxy_data(splits, prepared.proxy_recipe, config.seed)
+        scores = unit_scores(prepared, base.module, data)
+        profiled = sensitivity(prepared, base.module, scores, data)
+        return cls(prepared, base, splits, data, prepared.space(scores, profiled))
+
+    @property
+    def target_macs(self) -> int:
+        return self.space.budget.target_macs
+
+    def cut(self, criterion: str, allocation: tuple[int, ...]) -> nn.Module:
+        """The base with so many units of each group left, the most important by the criterion."""
+        plan = self.prepared.plan
+        return slice_model(self.base.module, plan, select(self.space.scores[criterion], allocation))
+
+    def rungs(self, module: nn.Module) -> Iterator[RungScore]:
+        """The proxy's scores, as a trial actor takes them."""
+        return proxy_rungs(module, self.data, self.prepared.proxy_recipe, seed=self.prepared.config.seed)
+
+    def trained(self, module: nn.Module, seed: int | None = None) -> Trained:
+        """Fine-tune `module` in place and read it on the test images; `seed` orders and augments the images."""
+        recipe, config = self.prepared.recipe, self.prepared.config
+        place = Place(default_device())
+        began = time.perf_counter()
+        training = Training(module, self.splits.train, recipe, seed=config.seed if seed is None else seed, place=place)
+        for _ in training.epochs():
+            pass
+        wall_s = time.perf_counter() - began
+        accuracy = evaluate(module.eval(), self.splits.test, place=place).accuracy
+        return Trained(accuracy, count_macs(module, self.prepared.spec.input_size), wall_s)
+
+
+def search_cell(cell: Cell, arm: str, ledger: Ledger) -> SearchSession:
+    """The search of one arm, one trial after another in this process.
+
+    Session, proposer and proxy are those of a run, and what they decide depends on numbers of trials and never on
+    the clock: the proposals and scores are those that `launch.py search` gives with one worker or two.
+    """
+    prepared = cell.prepared
+    session = SearchSession(cell.space, CLASSICAL[arm](cell.space), session_rules(prepared), ledger, prepared.window)
+    session.begin()
+    served = 0
+    while not (turn := session.next()).over:
+        assert turn.spec is not None, "a classical arm never lets a lone worker wait"
+        served += 1
+        _run(cell, turn.spec, session, served)
+    return session
+
+
+def _run(cell: Cell, spec: TrialSpec, session: SearchSession, served: int) -> None:
+    started = datetime.now(UTC)
+    report = Report(spec.trial, "benchmark", 0, started, started, served)
+    module = cell.cut(spec.proposal.strategy.importance, spec.allocation)
+    for score in cell.rungs(module):
+        scored = replace(
+            report,
+            now=datetime.now(UTC),
+            rung=score.rung,
+            epochs=score.epochs,
+            accuracy=score.accuracy,
+            loss=score.loss,
+        )
+        if session.on_report(scored):
+            return

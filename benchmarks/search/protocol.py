@@ -1,0 +1,97 @@
+"""What is run: the terms that all results share, and the jobs that make them."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from typing import NamedTuple
+
+from search.config import CLASSICAL_ARMS, RunConfig, make_config
+from trainers.cache import content_key
+
+VIT = "benchmarks.search.vit:vit_small_patch8"
+PEERS = {"torch-pruning uniform": False, "torch-pruning isomorphic": True}
+"""Names of torch-pruning's ways, and whether each ranks alike layers together."""
+
+
+class Place(NamedTuple):
+    """A cell of the table with one seed."""
+
+    model: str
+    share: str
+    seed: int
+
+
+class Kind:
+    """What a job does."""
+
+    BASE, ARM, PEER, PROXY = "base", "arm", "peer", "proxy"
+
+
+class Job(NamedTuple):
+    """One result to be made. `name`: the arm, the peer, or the number of the sampled allocation."""
+
+    kind: str
+    place: Place
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all results of one benchmark have in common; results under other terms are kept apart.
+
+    Attributes:
+        trials: the most that an arm may try.
+        base_epochs: of each base; None trains as long as the dataset's recipe says.
+        finetune_epochs: of every winner and of every peer.
+        sampled: allocations, drawn by the arm `random`, on which the proxy is held against the fine-tune.
+    """
+
+    models: tuple[str, ...] = ("resnet18_quarter", VIT)
+    shares: tuple[str, ...] = ("15%", "8%")
+    seeds: int = 5
+    arms: tuple[str, ...] = CLASSICAL_ARMS
+    trials: int = 16
+    base_epochs: int | None = None
+    finetune_epochs: int = 10
+    sampled: int = 16
+    criteria: tuple[str, ...] = ("l2", "taylor")
+
+    @property
+    def key(self) -> str:
+        """Names the results; more seeds, models, shares, arms or samples only add to them."""
+        alike = replace(self, models=(), shares=(), seeds=0, arms=(), sampled=0)
+        return content_key(asdict(alike))
+
+    def config(self, place: Place, arm: str) -> RunConfig:
+        """What `launch.py search` would be given."""
+        return make_config(
+            {
+                "model": place.model,
+                "dataset": "shapes",
+                "target_macs": place.share,
+                "seed": place.seed,
+                "proposer": arm,
+                "trials": self.trials,
+                "criteria": self.criteria,
+                "epochs": self.finetune_epochs,
+                "workers": 2,
+                "mlflow": False,
+            }
+        )
+
+    def bases(self) -> tuple[Job, ...]:
+        """Trained first: every other job of their model and seed needs them."""
+        first = self.shares[0]
+        return tuple(Job(Kind.BASE, Place(m, first, s), "base") for s, m in product(range(self.seeds), self.models))
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Everything else: all of a seed before the next, so that a run cut short has as much of every arm."""
+        return tuple(self._jobs())
+
+    def _jobs(self) -> Iterator[Job]:
+        for seed, model, share in product(range(self.seeds), self.models, self.shares):
+            place = Place(model, share, seed)
+            yield from (Job(Kind.ARM, place, arm) for arm in self.arms)
+            yield from (Job(Kind.PEER, place, peer) for peer in PEERS)
+            if (seed, share) == (0, self.shares[0]):
+                yield from (Job(Kind.PROXY, place, str(number)) for number in range(self.sampled))

@@ -1,0 +1,125 @@
+"""Doing one job, in a process of the pool."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.peers import pruned_to
+from benchmarks.search.cell import Cell, search_cell
+from benchmarks.search.memo import Memo
+from benchmarks.search.protocol import PEERS, Job, Kind, Place, Terms
+from pruning.allocation import allocate
+from pruning.projection import project
+from search.history import History
+from search.proposers.random import RandomProposer
+from search.session import SearchSession
+from search.strategy import Ranking
+from tracking.ledger import Ledger
+from tracking.payloads import TrialEnded, payloads_of
+
+SECOND_SEED = 1_000_003
+"""Added to a fine-tune's seed where the same model is fine-tuned once more, to see how far chance alone moves ranks."""
+
+
+def identity(terms: Terms, job: Job) -> dict[str, Any]:
+    """What the job's result is the result of."""
+    return {"what": job.kind, "terms": terms.key, "place": job.place._asdict(), "name": job.name}
+
+
+def do(terms: Terms, folder: Path, job: Job) -> dict[str, Any]:
+    """The job's result, made now unless the folder holds it."""
+    torch.set_num_threads(1)
+    memo = Memo(folder)
+    return memo.get(identity(terms, job), lambda: _made(terms, memo, folder, job))
+
+
+def _made(terms: Terms, memo: Memo, folder: Path, job: Job) -> Mapping[str, Any]:
+    cell = _cell(terms, job.place)
+    match job.kind:
+        case Kind.BASE:
+            return {"holdout_accuracy": cell.base.accuracy_holdout, "macs": cell.prepared.plan.baseline_macs}
+        case Kind.ARM:
+            return _arm(memo, folder, cell, job)
+        case Kind.PEER:
+            spec = cell.prepared.spec
+            pruned = pruned_to(
+                cell.base.module,
+                spec.input_size,
+                cell.target_macs,
+                classes=spec.num_classes,
+                isomorphic=PEERS[job.name],
+            )
+            return {"target_macs": cell.target_macs, **asdict(cell.trained(pruned))}
+        case Kind.PROXY:
+            return _proxied(cell, int(job.name))
+    raise AssertionError(job.kind)
+
+
+@lru_cache(maxsize=2)
+def _cell(terms: Terms, place: Place) -> Cell:
+    """Kept from one job of a cell to the next; every arm reads the same."""
+    return Cell.of(terms.config(place, "random"), base_epochs=terms.base_epochs)
+
+
+def _arm(memo: Memo, folder: Path, cell: Cell, job: Job) -> dict[str, Any]:
+    ledgers = folder / "ledgers"
+    ledgers.mkdir(exist_ok=True)
+    path = ledgers / f"{job.place.model.rpartition(':')[2]}-{job.place.share}-s{job.place.seed}-{job.name}.jsonl"
+    path.unlink(missing_ok=True)  # of a job that was cut short
+    with Ledger.create(path) as ledger:
+        session = search_cell(cell, job.name, ledger)
+        ended = payloads_of(ledger.events, TrialEnded)
+    best = session.history.best()
+    assert best is not None, f"no trial of {job.name} was completed"
+    spec, result = best
+    criterion, allocation = spec.proposal.strategy.importance, spec.allocation
+    tuned = memo.get(
+        {
+            "what": "finetune",
+            "recipe": cell.prepared.recipe.model_dump(mode="json"),
+            "base": cell.base.path.name,
+            "seed": job.place.seed,
+            "criterion": criterion,
+            "allocation": allocation,
+        },
+        lambda: asdict(cell.trained(cell.cut(criterion, allocation))),
+    )
+    return {
+        "target_macs": cell.target_macs,
+        **tuned,
+        "winner": spec.trial,
+        "proxy": result.accuracy,
+        "trials": len(session.history),
+        "over_budget": _over(session, cell.target_macs),
+        "ledger": path.name,
+        "curve": _curve(ended),
+    }
+
+
+def _over(session: SearchSession, target_macs: int) -> int:
+    return sum(spec.macs > target_macs for spec in session.history)
+
+
+def _curve(ended: tuple[TrialEnded, ...]) -> list[dict[str, Any]]:
+    """For each trial in turn: its score if it was completed, and the seconds of compute that it took."""
+    return [
+        {"accuracy": trial.accuracy if trial.state.value == "completed" else None, "seconds": trial.wall_s}
+        for trial in sorted(ended, key=lambda trial: trial.trial)
+    ]
+
+
+def _proxied(cell: Cell, number: int) -> dict[str, Any]:
+    """The proxy to its end, and the fine-tune twice, of one allocation drawn at random."""
+    plan, space, seed = cell.prepared.plan, cell.space, cell.prepared.config.seed
+    strategy = RandomProposer(space).propose(1 + number, History(1)).strategy
+    scores = space.scores[strategy.importance] if strategy.ranking is Ranking.JOINT else None
+    wanted = allocate(plan, strategy.ratios, scores=scores)
+    allocation = tuple(project(plan, wanted, cell.target_macs).allocation)
+    criterion = strategy.importance
+    *_, last = cell.rungs(cell.cut(criterion, allocation))
+    tuned = [cell.trained(cell.cut(criterion, allocation), seed + extra).accuracy for extra in (0, SECOND_SEED)]
+    return {"proxy": last.accuracy, "tuned": tuned, "macs": plan.macs(allocation), "target_macs": cell.target_macs}
