@@ -44,7 +44,7 @@ class Shapes(Dataset):
 
     def splits(self, data_path: Path | None = None, *, seed: int, input_size: InputSize | None = None) -> Splits:
         info = self.info(data_path, input_size=input_size)
-        pool, test = _drawn(TRAIN_IMAGES, _TRAIN_SEED), _drawn(TEST_IMAGES, _TEST_SEED)
+        pool, test = drawn(TRAIN_IMAGES, _TRAIN_SEED), drawn(TEST_IMAGES, _TEST_SEED)
         parts = stratified_holdout(pool.targets.numpy(), fraction=HOLDOUT_FRACTION, seed=seed)
         train = pool.take(torch.from_numpy(parts.train))
         holdout = pool.take(torch.from_numpy(parts.holdout))
@@ -61,7 +61,7 @@ def _resized(split: TensorSplit, size: InputSize) -> TensorSplit:
 
 
 @lru_cache(maxsize=2)
-def _drawn(count: int, seed: int) -> TensorSplit:
+def drawn(count: int, seed: int) -> TensorSplit:
     """`count` images, as many of each class as of any other; kept, as a search asks for them again and again."""
     generator = torch.Generator().manual_seed(seed)
     targets = torch.arange(count) % (len(SHAPES) * len(TEXTURES))
