@@ -66,7 +66,9 @@ class RunConfig(BaseModel):
     workers: int | None = _option("Search", "trials that run at once; default: as many as the machine takes", ge=1)
     window: int | None = _option("Search", "a proposal reads results at least this many trials back", ge=1)
     eta: float = _option("Search", "successive halving keeps 1/eta at each rung; 1 stops nothing early", 3.0, ge=1)
-    criteria: tuple[str, ...] = _option("Search", "importance criteria to choose from, comma-separated", ("l2", "l1"))
+    criteria: tuple[str, ...] = _option(
+        "Search", "importance criteria to choose from, comma-separated", ("l2", "taylor")
+    )
     trial_timeout: float | None = _option(
         "Search", "seconds before a trial is given up; default: ten times the slowest so far, at least 120", gt=0
     )

@@ -74,7 +74,7 @@ class Terms:
                 "trials": self.trials,
                 "criteria": self.criteria,
                 "epochs": self.finetune_epochs,
-                "workers": 2,
+                "window": 4,
                 "mlflow": False,
             }
         )

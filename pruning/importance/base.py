@@ -22,10 +22,12 @@ class Criterion(ABC):
     Attributes:
         name: by which users ask for it.
         needs_batches: whether it looks at data.
+        estimates_loss: whether a score is what the loss would change by, so that it means the same in every layer.
     """
 
     name: ClassVar[str]
     needs_batches: ClassVar[bool] = False
+    estimates_loss: ClassVar[bool] = False
 
     def scores(self, model: nn.Module, plan: Plan, batches: Batches | None = None) -> Scores:
         """Scores of every group. The model's weights, buffers, gradients and mode end as they were.

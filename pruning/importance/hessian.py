@@ -18,6 +18,7 @@ class HessianDiagonal(Criterion):
 
     name = "hessian"
     needs_batches = True
+    estimates_loss = True
 
     def _scores(self, model: nn.Module, plan: Plan, batches: Batches) -> Sequence[torch.Tensor]:
         subject = scoring_copy(model)

@@ -16,6 +16,7 @@ class Taylor(Criterion):
 
     name = "taylor"
     needs_batches = True
+    estimates_loss = True
 
     def _scores(self, model: nn.Module, plan: Plan, batches: Batches) -> Sequence[torch.Tensor]:
         subject = scoring_copy(model)

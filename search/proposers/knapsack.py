@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pruning.blueprint import Allocation, Plan
+from search.proposers.base import SearchSpace
 from search.proposers.listed import ListedProposer
 from search.strategy import Proposal, Strategy, clip_ratios
 
@@ -54,25 +55,27 @@ class KnapsackProposer(ListedProposer):
 
     def nth(self, index: int) -> Proposal:
         exponent, worth, criterion = list(product(EXPONENTS, Worth, self.space.criteria))[index]
-        allocation = self._filled(criterion, worth, exponent)
+        allocation = greedy(self.space, criterion, worth, exponent)
         strategy = Strategy(shares_by_set(self.space.plan, allocation), criterion, self.space.round_to)
         power = "" if exponent == 1 else f" to the power {exponent:g}"
         why = f"least loss of {criterion} a MAC, a unit counted by {worth.value}{power}"
         return Proposal(strategy, self.name, why, allocation)
 
-    def _filled(self, criterion: str, worth: Worth, exponent: float) -> Allocation:
-        space = self.space
-        curves = [
-            _curve(np.sort(score.double().numpy())[::-1], worth, exponent, len(group.layers), step, floor)
-            for score, group, step, floor in zip(
-                space.scores[criterion],
-                space.plan.groups,
-                space.plan.steps(space.round_to),
-                space.plan.floor(space.round_to),
-                strict=True,
-            )
-        ]
-        return _greedy(space.plan, curves, space.budget.target_macs)
+
+def greedy(space: SearchSpace, criterion: str, worth: Worth, exponent: float = 1.0) -> Allocation:
+    """The allocation that is left when, from the whole model, the step of least loss^exponent a MAC has been taken
+    again and again until the target holds."""
+    curves = [
+        _curve(np.sort(score.double().numpy())[::-1], worth, exponent, len(group.layers), step, floor)
+        for score, group, step, floor in zip(
+            space.scores[criterion],
+            space.plan.groups,
+            space.plan.steps(space.round_to),
+            space.plan.floor(space.round_to),
+            strict=True,
+        )
+    ]
+    return _lightened(space.plan, curves, space.budget.target_macs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def _curve(ranked: Vector, worth: Worth, exponent: float, layers: int, step: int
     return _Curve(counts, losses)
 
 
-def _greedy(plan: Plan, curves: list[_Curve], target_macs: int) -> Allocation:
+def _lightened(plan: Plan, curves: list[_Curve], target_macs: int) -> Allocation:
     """Steps down until at or under the target. Each round prices the one next step of every group, all at once."""
     groups = np.arange(len(curves))
     place = np.zeros(len(curves), dtype=np.int64)

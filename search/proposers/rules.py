@@ -1,12 +1,19 @@
-"""A deterministic classical proposer: named tilts of the uniform allocation, then steps around the best so far."""
+"""The default arm: constructions that are known to be strong, then steps around the best so far, group by group."""
 
 import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import product
 
+from pruning.allocation import allocate
+from pruning.blueprint import Allocation
+from pruning.importance.registry import importance
+from pruning.projection import project
 from search.course import Course
 from search.history import History, TrialSpec, best_of
 from search.proposers.base import Proposer, SearchSpace
-from search.strategy import Proposal, Ranking, Strategy, clip_ratios
+from search.proposers.knapsack import Worth, greedy, shares_by_set
+from search.strategy import Proposal, Strategy, clip_ratios
 
 TILT = 0.5
 """First tilt, in log keep ratio at the end of a feature: exp(0.5) keeps 1.65 times the uniform share there."""
@@ -15,13 +22,17 @@ PRIMES = (2, 3, 5, 7)
 WIDER = 3
 """How much longer steps become when the search is to widen."""
 
+_Idea = Callable[[], tuple[Allocation, str, str]]
+"""Makes an allocation, and says the criterion that ranks its units and why."""
+
 
 class RulesProposer(Proposer):
-    """Allocations that are log-linear in three features of a set: its depth, its cost per unit, its coupling.
+    """First what is known to work, then coordinate search around the best of it.
 
-    The first round tries each feature in both directions, and joint ranking, because which of them pays differs from
-    model to model. After it, the best trial that may be read is moved along one feature at a time by steps that halve
-    with every round: coordinate search with a fixed order.
+    The first round takes away what loses least by each criterion (`search.proposers.knapsack`), and tilts the uniform
+    share along each direction of the profile: towards sensitive, early, costly and coupled sets. After it, the best
+    trial that may be read is moved along one direction at a time, each group from what it keeps there, by steps that
+    halve with every round. Every request is put on the budget before it is asked for.
     """
 
     name = "rules"
@@ -30,61 +41,65 @@ class RulesProposer(Proposer):
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__(space)
-        self._features = space.profile.features()
-        self._templates = self._first_round()
+        self._features = {name: values for name, values in space.profile.features() if any(values)}
+        self._criterion = next((name for name in space.criteria if importance(name).estimates_loss), space.criteria[0])
+        self._ideas: tuple[_Idea, ...] = (
+            *(partial(self._least_loss, criterion) for criterion in space.criteria),
+            *(partial(self._tilted, name) for name in self._features),
+        )
 
     def propose(self, ticket: int, history: History) -> Proposal:
-        start = math.log((self.space.budget.target_macs / self.space.profile.baseline_macs) ** 0.5)
-        if ticket < len(self._templates):
-            weights, ranking, criterion, why = self._templates[ticket]
-            return self._proposal([start] * len(self.space.profile.sets), weights, ranking, criterion, why)
+        if ticket <= len(self._ideas):
+            allocation, criterion, why = self._ideas[ticket - 1]()
+            return self._proposal(allocation, criterion, why)
         best = best_of(history.readable())
         if best is None or self.course is Course.EXPLORE:
-            return self._scattered(ticket, start)
-        return self._around(best[0], ticket)
+            return self._scattered(ticket)
+        return self._around(best[0], ticket - len(self._ideas) - 1)
 
-    def _first_round(self) -> list[tuple[dict[str, float], Ranking, str, str]]:
-        first = self.space.criteria[0]
-        rounds: list[tuple[dict[str, float], Ranking, str, str]] = [
-            ({}, Ranking.LOCAL, first, "uniform: the same share of every set"),
-        ]
-        for name, sign in product((name for name, _ in self._features), (1, -1)):
-            side = "more" if sign > 0 else "less"
-            rounds.append(({name: sign * TILT}, Ranking.LOCAL, first, f"keep {side} where {name} is high"))
-        rounds.append(({}, Ranking.JOINT, first, "uniform share, units of a set ranked together"))
-        rounds.extend(
-            ({}, Ranking.LOCAL, other, f"uniform share, ranked by {other}") for other in self.space.criteria[1:]
-        )
-        return rounds
+    def _least_loss(self, criterion: str) -> tuple[Allocation, str, str]:
+        worth = Worth.SCORE if importance(criterion).estimates_loss else Worth.SHARE
+        return greedy(self.space, criterion, worth), criterion, f"least loss of {criterion} a MAC"
 
-    def _around(self, best: TrialSpec, ticket: int) -> Proposal:
-        step_number = ticket - len(self._templates)
-        moves = list(product((name for name, _ in self._features), (1, -1)))
-        round_number, move = divmod(step_number, len(moves))
-        name, sign = moves[move]
+    def _tilted(self, feature: str) -> tuple[Allocation, str, str]:
+        sign = -1 if feature == "depth" else 1
+        side = "more" if sign > 0 else "less"
+        return self._by_ratios({feature: sign * TILT}), self._criterion, f"keep {side} where {feature} is high"
+
+    def _around(self, best: TrialSpec, move: int) -> Proposal:
+        moves = list(product(self._features, (1, -1)))
+        round_number, place = divmod(move, len(moves))
+        name, sign = moves[place]
         step = sign * TILT / 2 ** (round_number + 1) * (WIDER if self.course is Course.WIDEN else 1)
-        strategy = best.proposal.strategy
-        logs = [math.log(ratio) for ratio in strategy.ratios]
+        values, groups = self._features[name], self.space.plan.groups
+        moved = [
+            min(group.units, max(1, round(kept * math.exp(step * values[group.set_index]))))
+            for kept, group in zip(best.allocation, groups, strict=True)
+        ]
         why = f"trial {best.trial} with {'more' if sign > 0 else 'less'} where {name} is high ({step:+.3f})"
-        return self._proposal(logs, {name: step}, strategy.ranking, strategy.importance, why)
+        return self._proposal(moved, best.proposal.strategy.importance, why)
 
-    def _scattered(self, ticket: int, start: float) -> Proposal:
+    def _scattered(self, ticket: int) -> Proposal:
         """With nothing to refine (every trial so far failed), or told to look elsewhere: a point of the Kronecker
         sequence of square roots over the features, which fills the space evenly and never comes back to a point."""
         weights = {
             name: 2 * TILT * (2 * (ticket * math.sqrt(prime) % 1) - 1)
-            for (name, _), prime in zip(self._features, PRIMES, strict=False)
+            for name, prime in zip(self._features, PRIMES, strict=False)
         }
-        logs = [start] * len(self.space.profile.sets)
         named = ", ".join(f"{name} {weight:+.2f}" for name, weight in weights.items())
-        return self._proposal(logs, weights, Ranking.LOCAL, self.space.criteria[0], f"elsewhere: tilted by {named}")
+        return self._proposal(self._by_ratios(weights), self._criterion, f"elsewhere: tilted by {named}")
 
-    def _proposal(
-        self, logs: list[float], weights: dict[str, float], ranking: Ranking, criterion: str, why: str
-    ) -> Proposal:
-        features = dict(self._features)
-        moved = [
-            math.exp(log + sum(weight * features[name][index] for name, weight in weights.items()))
-            for index, log in enumerate(logs)
+    def _by_ratios(self, weights: Mapping[str, float]) -> Allocation:
+        """The uniform share times a factor for each set that is log-linear in its features."""
+        uniform = (self.space.budget.target_macs / self.space.profile.baseline_macs) ** 0.5
+        ratios = [
+            uniform * math.exp(sum(weight * self._features[name][entry.index] for name, weight in weights.items()))
+            for entry in self.space.profile.sets
         ]
-        return Proposal(Strategy(clip_ratios(moved), criterion, self.space.round_to, ranking), self.name, why)
+        return allocate(self.space.plan, clip_ratios(ratios))
+
+    def _proposal(self, allocation: Sequence[int], criterion: str, why: str) -> Proposal:
+        space = self.space
+        fitted = project(space.plan, allocation, space.budget.target_macs, round_to=space.round_to).allocation
+        strategy = Strategy(shares_by_set(space.plan, fitted), criterion, space.round_to)
+        return Proposal(strategy, self.name, why, tuple(fitted))

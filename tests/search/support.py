@@ -58,7 +58,8 @@ def strategy(ratio: float = 0.3, of: SearchSpace | None = None) -> Strategy:
 
 def spec(trial: int, *, ratio: float = 0.3, macs: int = 1000) -> TrialSpec:
     proposal = Proposal(strategy(ratio), "test", "because")
-    return TrialSpec(trial, proposal, (1,) * len(plan().groups), macs, 10, macs, in_band=True)
+    allocation = tuple(max(1, round(ratio * group.units)) for group in plan().groups)
+    return TrialSpec(trial, proposal, allocation, macs, 10, macs, in_band=True)
 
 
 def history(

@@ -99,8 +99,9 @@ def test_the_drop_becomes_a_direction_and_a_line_of_the_prompt() -> None:
 def test_rules_and_grid_use_it() -> None:
     space = support.space()
     told = dataclasses.replace(space, profile=space.profile.with_sensitivity(found(hurts=2)))
-    for arm in (RulesProposer(told), GridProposer(told)):
-        proposal = arm.propose(1, History(1))
+    after_knapsacks = 1 + len(told.criteria)
+    for arm, ticket in ((RulesProposer(told), after_knapsacks), (GridProposer(told), 1)):
+        proposal = arm.propose(ticket, History(1))
         assert proposal is not None
         assert "sensitivity" in proposal.rationale
         assert proposal.strategy.ratios[2] == max(proposal.strategy.ratios)

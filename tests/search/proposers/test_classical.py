@@ -1,9 +1,11 @@
 import dataclasses
 from collections.abc import Callable
 
+from pruning.projection import project
 from search.history import History
 from search.proposers.base import Proposer, SearchSpace, uniform_start
 from search.proposers.cmaes import CMAESProposer
+from search.proposers.knapsack import Worth, greedy
 from search.proposers.random import RandomProposer
 from search.proposers.rules import RulesProposer
 from search.proposers.tpe import TPEProposer
@@ -18,6 +20,22 @@ class TestRules(ProposerContract):
     def make(self, space: SearchSpace) -> Proposer:
         return RulesProposer(space)
 
+    def test_it_begins_with_what_loses_least_by_each_criterion(self) -> None:
+        space = support.space()
+        made = [RulesProposer(space).propose(ticket, History(1)) for ticket in (1, 2)]
+        assert [proposal.allocation for proposal in made] == [
+            tuple(project(space.plan, greedy(space, name, Worth.SHARE), space.budget.target_macs).allocation)
+            for name in ("l2", "l1")
+        ]
+
+    def test_it_asks_for_what_is_on_the_budget(self) -> None:
+        space = support.space(round_to=4)
+        history = self._history(12, window=2, ended=range(12))
+        for ticket in range(1, 24):
+            allocation = RulesProposer(space).propose(ticket, history).allocation
+            assert allocation is not None
+            assert space.budget.holds(space.plan.macs(allocation))
+
     def test_it_refines_the_best_trial_that_it_may_read(self) -> None:
         history = History(window=1)
         for trial, accuracy in enumerate([0.2, 0.9, 0.3]):
@@ -29,7 +47,7 @@ class TestRules(ProposerContract):
     def test_steps_halve_with_each_round(self) -> None:
         history = support.history([[0.5]])
         steps = {
-            RulesProposer(support.space()).propose(ticket, history).rationale.split("(")[1] for ticket in (9, 15, 21)
+            RulesProposer(support.space()).propose(ticket, history).rationale.split("(")[1] for ticket in (6, 12, 18)
         }
         assert steps == {"+0.250)", "+0.125)", "+0.062)"}
 
