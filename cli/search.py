@@ -12,6 +12,7 @@ from search.phases import asked_trials
 from search.preparation import Prepared, prepare
 from search.report import trial_rows
 from search.run import Outcome, Run
+from search.sentences import sentences
 from search.summary import LlmSummary, Summary
 from tracking.events import RunStatus
 from tracking.ledger import Ledger
@@ -86,6 +87,9 @@ def _show_result(outcome: Outcome, folder: RunDir, ledger: Ledger, config: RunCo
     _show_trials(ledger)
     if summary.baseline and summary.winner:
         _show_models(summary)
+    if summary.explanation and summary.winner:
+        for number, reason in enumerate(sentences(summary.explanation, summary.winner)):
+            say(f"{'' if number else 'why':<8} {reason}")
     if summary.llm_use:
         _say_use(summary.llm_use)
     say(f"summary  {folder.summary}")
