@@ -65,8 +65,7 @@ def _execute(prepared: Prepared, folder: RunDir, ledger: Ledger, added_trials: i
     config = prepared.config
     tracker = _tracker(config, folder)
     with ProgressView(config.trials) as view:
-        for event in ledger.events:
-            view.remember(event)
+        view.remember(ledger.events)
         ledger.subscribe(view.event)
         outcome = Run(prepared, folder, ledger, tracker, view.base_epoch, added_trials).execute()
     _show_result(outcome, folder, ledger, config)

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from pruning.stages import Stage
 from search.errors import ConfigError
-from search.formats import macs_text
+from search.formats import macs_text, points_text
 from search.phases import rungs_by_trial
 from search.summary import Summary
 from tracking.events import Event, TrialState
@@ -59,7 +59,7 @@ def plot_stage_shares(summary: Summary, path: Path) -> None:
     if beaten:
         _paired(axes, [row[2] for row in shown], 0.2, START, f"uniform start (trial {why.start_trial})")
     for place, (_, own, theirs) in enumerate(shown):
-        told = f"{own:.1%}" + (f"   {_points(own - theirs)}" if beaten else "")
+        told = f"{own:.1%}" + (f"   {points_text(own - theirs)}" if beaten else "")
         end = (max(own, theirs), place)
         axes.annotate(told, end, textcoords="offset points", xytext=(6, 0), va="center", fontsize=9, color=INK)
     axes.set_xlim(0, 1.16 * max(max(row[1:]) for row in shown))
@@ -123,10 +123,6 @@ def _name_rows(axes: Axes, names: Sequence[str], x_label: str) -> None:
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=9)
     _tidy(axes, grid="x")
-
-
-def _points(shift: float) -> str:
-    return f"{100 * shift:+.1f}".replace("-", "−") if abs(shift) >= SHOWN_SHARE / 2 else "±0"
 
 
 def _draw_whole(axes: Axes, events: Sequence[Event], summary: Summary) -> None:

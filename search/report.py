@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from search.formats import count_text, macs_text, share_text
+from search.formats import count_text, macs_text, points_text, share_text
 from search.sentences import sentences
 from search.summary import Summary
 from tracking.events import Event
@@ -36,7 +36,7 @@ class TrialRow:
 def write_report(events: Sequence[Event], summary: Summary, plots: Mapping[str, Path], path: Path) -> None:
     """Render the page; `plots` are PNG files by the name that the page knows them by, and travel inside it."""
     environment = Environment(loader=PackageLoader("search"), autoescape=True, undefined=StrictUndefined)
-    environment.filters.update(macs=macs_text, count=count_text, share=share_text)
+    environment.filters.update(macs=macs_text, count=count_text, share=share_text, points=points_text)
     page = environment.get_template("report.html.j2").render(
         summary=summary,
         started=payloads_of(events, RunStarted)[0],
