@@ -159,15 +159,13 @@ class ProgressView:
             self._line(f"fine-tune: epoch {epoch.epoch}/{self._epochs}, {status}")
 
     def _advance(self, phase: str, done: int, total: int, status: str) -> None:
-        task = next((task for task in self._bar.tasks if task.id == self._task), None)
-        if task is None or task.description != phase:
-            if self._task is not None:
-                self._bar.remove_task(self._task)
-            self._task = self._bar.add_task(phase, total=total, status="")
-            self._show()
-        assert self._task is not None
-        current = next(task for task in self._bar.tasks if task.id == self._task)
-        self._bar.update(self._task, completed=max(done, int(current.completed)), status=status)
+        current = next((task for task in self._bar.tasks if task.id == self._task), None)
+        if current is not None and current.description == phase:
+            self._bar.update(current.id, completed=max(done, int(current.completed)), status=status)
+            return
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(phase, total=total, completed=done, status=status)
 
     def _show(self) -> None:
         """Whoever draws does so in a thread of its own: it reads what was settled here, in one piece."""
