@@ -1,15 +1,22 @@
-"""A run as it happens: one line for each thing worth knowing, and on a terminal a bar below them."""
+"""A run as it happens: one line for each thing worth knowing, and on a terminal how it stands below them."""
 
 import time
+from collections.abc import Sequence
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from cli.console import console
+from cli.standing import Standing
 from search.formats import count_text, macs_text, share_text
-from tracking.events import Event, TrialState
+from search.phases import worked_seconds
+from tracking.events import Event
 from tracking.payloads import (
     BaseReady,
     Decision,
@@ -19,9 +26,9 @@ from tracking.payloads import (
     FinetuneEpoch,
     FinetuneStarted,
     LlmCall,
+    Payload,
     PlanReady,
     Profiled,
-    Proposed,
     TrialEnded,
     Winner,
 )
@@ -29,67 +36,74 @@ from trainers.history import EpochReport
 
 LOG_EVERY = 5
 """Epochs between two lines in a log; a terminal has the bar."""
+BAR_WIDTH = 24
 
 
 class ProgressView:
     """Listens to a ledger, and to the base's training, which the ledger holds only as a whole."""
 
-    def __init__(self, trials: int) -> None:
-        self._trials = trials
+    def __init__(self, trials: int, on: Console | None = None) -> None:
+        """`trials`: asked for in all. `on`: where to show it; None is where results go."""
+        self._console = on or console()
         self._began = time.monotonic()
-        self._specs: dict[int, Proposed] = {}
-        self._best: tuple[float, int] | None = None
+        self._standing = Standing(trials)
         self._epochs = 0
-        self._live = console().is_terminal
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
-            BarColumn(),
+            BarColumn(BAR_WIDTH),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.fields[status]}"),
-            console=console(),
-            transient=True,
-            disable=not self._live,
+            console=self._console,
         )
         self._task: TaskID | None = None
+        self._rows: tuple[tuple[str, str], ...] = ()
+        self._live = Live(get_renderable=self._picture, console=self._console, transient=True)
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        if self._console.is_terminal:
+            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        self._live.stop()
 
-    def remember(self, event: Event) -> None:
-        """Take an event of an earlier session: it is known, and not told again."""
-        match event.payload:
-            case Proposed() as proposed:
-                self._specs[proposed.trial] = proposed
-            case TrialEnded() as ended:
-                self._note_best(ended)
+    def remember(self, events: Sequence[Event]) -> None:
+        """Take the events of earlier sessions: they are known, and not told again. Their time counts as spent."""
+        for event in events:
+            self._standing.take(event.payload)
+        if events:
+            self._began -= worked_seconds(events, events[-1].time)
 
     def base_epoch(self, report: EpochReport, epochs: int) -> None:
         """One epoch of the base's training."""
         self._advance("base model", report.epoch, epochs, f"holdout {share_text(report.holdout_accuracy)}")
-        if not self._live and (report.epoch % LOG_EVERY == 0 or report.epoch == epochs):
+        if not self._console.is_terminal and (report.epoch % LOG_EVERY == 0 or report.epoch == epochs):
             self._line(f"base model: epoch {report.epoch}/{epochs}, holdout {share_text(report.holdout_accuracy)}")
 
     def event(self, event: Event) -> None:
         """Take one event of the ledger."""
-        match event.payload:
+        self._standing.take(event.payload)
+        self._tell(event.payload)
+        if self._standing.searching:
+            status = "" if self._standing.specs else "starting Ray"
+            self._advance("search", self._standing.ended, self._standing.trials, status)
+        self._show()
+
+    def _tell(self, payload: Payload) -> None:
+        match payload:
             case PlanReady() | BaseReady() | Winner() | FinetuneEnded() | Evaluated() | Exported() as milestone:
                 self._milestone(milestone)
             case Profiled() as profile:
                 how = "from the cache" if profile.cached else f"measured in {profile.wall_s:.1f} s"
                 self._line(f"sensitivity of {len(profile.accuracies)} sets {how}, on {profile.images} holdout images")
-            case Proposed() as proposed:
-                self._specs[proposed.trial] = proposed
             case TrialEnded() as ended:
                 self._trial(ended)
             case LlmCall() as call:
-                self._line(f"llm call {call.call}: {call.outcome} by {call.model} in {call.latency_s:.1f} s")
+                given = f", {call.quality.strategies} strategies" if call.quality else ""
+                self._line(f"llm call {call.call}: {call.outcome} by {call.model} in {call.latency_s:.1f} s{given}")
             case Decision() as decision:
                 self._line(f"{decision.decision.replace('_', ' ')}: {decision.reason}")
             case FinetuneStarted() as begun:
@@ -114,7 +128,6 @@ class ProgressView:
                     f"base model {how}: holdout {share_text(payload.holdout_accuracy)}, "
                     f"{macs_text(payload.macs)}, {count_text(payload.params)} parameters"
                 )
-                self._advance("search", 0, self._trials, "starting Ray")
             case Winner():
                 self._line(
                     f"winner: trial {payload.trial}, proxy {share_text(payload.proxy_accuracy)} at "
@@ -132,33 +145,48 @@ class ProgressView:
                 self._line(f"exported: {payload.path}")
 
     def _trial(self, ended: TrialEnded) -> None:
-        spec = self._specs[ended.trial]
-        self._note_best(ended)
+        spec = self._standing.specs[ended.trial]
         outcome = ended.error or f"{ended.state.value.replace('_', ' ')} at {share_text(ended.accuracy)}"
-        self._line(f"trial {ended.trial:>3} · {spec.proposer} · {spec.rationale} · {spec.macs:,} MACs · {outcome}")
-        best = f"best {share_text(self._best[0])} (trial {self._best[1]})" if self._best else ""
-        self._advance("search", ended.trial + 1, self._trials, best)
-
-    def _note_best(self, ended: TrialEnded) -> None:
-        accuracy = ended.accuracy or 0.0
-        if ended.state is TrialState.COMPLETED and (self._best is None or accuracy > self._best[0]):
-            self._best = (accuracy, ended.trial)
+        best = ", the best so far" if self._standing.best_trial == ended.trial else ""
+        told = f"trial {ended.trial:>3} · {outcome}{best} · {spec.rationale} · {spec.proposer} · {spec.macs:,} MACs"
+        # The report has it whole; an error is worth its lines.
+        self._line(told, cropped=self._console.is_terminal and ended.error is None)
 
     def _finetune_epoch(self, epoch: FinetuneEpoch) -> None:
         status = f"loss {epoch.train_loss:.4f}, holdout {share_text(epoch.holdout_accuracy)}"
         self._advance("fine-tune", epoch.epoch, self._epochs, status)
-        if not self._live and (epoch.epoch % LOG_EVERY == 0 or epoch.epoch == self._epochs):
+        if not self._console.is_terminal and (epoch.epoch % LOG_EVERY == 0 or epoch.epoch == self._epochs):
             self._line(f"fine-tune: epoch {epoch.epoch}/{self._epochs}, {status}")
 
     def _advance(self, phase: str, done: int, total: int, status: str) -> None:
-        task = next((task for task in self._bar.tasks if task.id == self._task), None)
-        if task is None or task.description != phase:
-            if self._task is not None:
-                self._bar.remove_task(self._task)
-            self._task = self._bar.add_task(phase, total=total, status="")
-        assert self._task is not None
-        current = next(task for task in self._bar.tasks if task.id == self._task)
-        self._bar.update(self._task, completed=max(done, int(current.completed)), status=status)
+        current = next((task for task in self._bar.tasks if task.id == self._task), None)
+        if current is not None and current.description == phase:
+            self._bar.update(current.id, completed=max(done, int(current.completed)), status=status)
+            return
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(phase, total=total, completed=done, status=status)
 
-    def _line(self, text: str) -> None:
-        console().print(f"[dim]{time.monotonic() - self._began:7.1f} s[/]  {escape(text)}", soft_wrap=True)
+    def _show(self) -> None:
+        """Whoever draws does so in a thread of its own: it reads what was settled here, in one piece."""
+        self._rows = self._standing.rows() if self._standing.searching else ()
+        if self._live.is_started:
+            self._live.refresh()
+
+    def _picture(self) -> RenderableType:
+        rows = [*self._rows, ("elapsed", str(timedelta(seconds=int(self._elapsed()))))] if self._rows else []
+        return Group(self._bar, *(_row(name, words) for name, words in rows))
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    def _line(self, text: str, *, cropped: bool = False) -> None:
+        stamped = f"[dim]{self._elapsed():7.1f} s[/]  {escape(text)}"
+        if cropped:
+            self._console.print(stamped, no_wrap=True, overflow="ellipsis")
+        else:
+            self._console.print(stamped, soft_wrap=True)
+
+
+def _row(name: str, words: str) -> Text:
+    return Text.assemble((f"{name:<9}", "dim"), words, no_wrap=True, overflow="ellipsis")

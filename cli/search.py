@@ -12,6 +12,7 @@ from search.phases import asked_trials
 from search.preparation import Prepared, prepare
 from search.report import trial_rows
 from search.run import Outcome, Run
+from search.sentences import sentences
 from search.summary import LlmSummary, Summary
 from tracking.events import RunStatus
 from tracking.ledger import Ledger
@@ -64,8 +65,7 @@ def _execute(prepared: Prepared, folder: RunDir, ledger: Ledger, added_trials: i
     config = prepared.config
     tracker = _tracker(config, folder)
     with ProgressView(config.trials) as view:
-        for event in ledger.events:
-            view.remember(event)
+        view.remember(ledger.events)
         ledger.subscribe(view.event)
         outcome = Run(prepared, folder, ledger, tracker, view.base_epoch, added_trials).execute()
     _show_result(outcome, folder, ledger, config)
@@ -86,6 +86,9 @@ def _show_result(outcome: Outcome, folder: RunDir, ledger: Ledger, config: RunCo
     _show_trials(ledger)
     if summary.baseline and summary.winner:
         _show_models(summary)
+    if summary.explanation and summary.winner:
+        for number, reason in enumerate(sentences(summary.explanation, summary.winner)):
+            say(f"{'' if number else 'why':<8} {reason}")
     if summary.llm_use:
         _say_use(summary.llm_use)
     say(f"summary  {folder.summary}")

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pruning.errors import AllocationError
 from pruning.models import ModelSpec
-from pruning.owners import Owner
+from pruning.owners import Owner, Terms
 from pruning.polynomial import Polynomial
 
 # Units kept in each group, in the order of the plan's groups.
@@ -82,10 +82,16 @@ class AttributeCut:
 
 @dataclass(frozen=True, slots=True)
 class LayerCost:
-    """MACs that one layer of the unpruned model spends on one kind of operation."""
+    """What one layer spends on one kind of operation.
+
+    Attributes:
+        price: MACs as a polynomial in the kept units of the plan's groups.
+        macs: the price of the unpruned layer.
+    """
 
     layer: str
     kind: str
+    price: Terms
     macs: int
 
 
@@ -100,7 +106,7 @@ class Plan:
         parameters: parameter or buffer name → the owner of each dimension, as indices into `owners`.
             What is missing is not cut.
         attributes: numbers in layers that follow the cuts.
-        layer_costs: where the unpruned model spends its MACs, in order of execution.
+        layer_costs: where the model spends its MACs, in order of execution.
         proof: how the plan was verified, in words; starts with "unverified" if it was not.
     """
 

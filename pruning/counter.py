@@ -37,6 +37,15 @@ def count_macs(model: nn.Module, input_size: tuple[int, int, int]) -> int:
     Raises:
         CounterUnavailableError: fvcore is not installed.
     """
+    return macs_by_module(model, input_size)[""]
+
+
+def macs_by_module(model: nn.Module, input_size: tuple[int, int, int]) -> dict[str, int]:
+    """fvcore's count of each module, its children included, by name; the whole model is `""`.
+
+    Raises:
+        CounterUnavailableError: fvcore is not installed.
+    """
     try:
         from fvcore.nn import FlopCountAnalysis
     except ImportError as problem:
@@ -48,7 +57,7 @@ def count_macs(model: nn.Module, input_size: tuple[int, int, int]) -> int:
         analysis.set_op_handle("aten::einsum", _exact_einsum)
         analysis.set_op_handle("aten::scaled_dot_product_attention", _two_products)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
-        return int(analysis.total())
+        return {name: int(macs) for name, macs in analysis.by_module().items()}
 
 
 def _exact_einsum(inputs: list[Any], _outputs: list[Any]) -> int:

@@ -1,8 +1,9 @@
 """Make a plan: trace the model, group its channels, price it, and let it prove itself."""
 
 import dataclasses
-import math
 import random
+from collections.abc import Iterable
+from functools import reduce
 
 from torch import nn
 
@@ -25,7 +26,7 @@ from pruning.proof import prove, random_selection
 from pruning.proofs import known_proof, proofs_folder, remember_proof, structural_key
 from pruning.rules.registry import CostKind
 from pruning.slicing import slice_model
-from pruning.trace import Cost, Trace, shadow_of, trace
+from pruning.trace import Trace, shadow_of, trace
 
 __all__ = [
     "Allocation",
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 _SLICED = 2
-_VARIANT = (CostKind.CONVOLUTION, CostKind.LINEAR, CostKind.PRODUCTS)
+_VARIANT = frozenset(str(kind) for kind in (CostKind.CONVOLUTION, CostKind.LINEAR, CostKind.PRODUCTS))
 
 
 def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Plan:
@@ -78,7 +79,8 @@ def _drafted(found: Trace, model: nn.Module, spec: ModelSpec) -> Plan:
         raise UnsupportedModelError("", "the whole network", "it has no channels that could be cut")
     full = [group.units for group in groups]
     cuts = _parameter_cuts(found, table)
-    macs = _priced(found.costs, table)
+    costs = _layer_costs(found, table, full)
+    macs = _summed(costs)
     params = _counted(model, found, table)
     return Plan(
         spec=spec,
@@ -89,9 +91,9 @@ def _drafted(found: Trace, model: nn.Module, spec: ModelSpec) -> Plan:
         parameters=cuts,
         attributes=attribute_cuts(found, model, table),
         owners=table.all(),
-        layer_costs=_layer_costs(found, found.costs),
+        layer_costs=costs,
         macs_polynomial=Polynomial(macs, full),
-        variant_polynomial=Polynomial(_priced([c for c in found.costs if c.kind in _VARIANT], table), full),
+        variant_polynomial=Polynomial(_summed(cost for cost in costs if cost.kind in _VARIANT), full),
         params_polynomial=Polynomial(params, full),
         proof="unverified: built with verify=False",
     )
@@ -120,14 +122,18 @@ def _parameter_cuts(found: Trace, table: OwnerTable) -> dict[str, tuple[int, ...
     }
 
 
-def _priced(costs: list[Cost], table: OwnerTable) -> Terms:
-    total: Terms = {(): 0}
-    for cost in costs:
+def _layer_costs(found: Trace, table: OwnerTable, full: list[int]) -> tuple[LayerCost, ...]:
+    costs = []
+    for cost in found.costs:
         price: Terms = {(): cost.times}
         for axis in cost.factors:
             price = multiply(price, table.owner(axis).width())
-        total = add(total, price)
-    return total
+        costs.append(LayerCost(cost.layer, str(cost.kind), price, evaluate(price, full)))
+    return tuple(costs)
+
+
+def _summed(costs: Iterable[LayerCost]) -> Terms:
+    return reduce(add, (cost.price for cost in costs), {(): 0})
 
 
 def _counted(model: nn.Module, found: Trace, table: OwnerTable) -> Terms:
@@ -142,9 +148,3 @@ def _counted(model: nn.Module, found: Trace, table: OwnerTable) -> Terms:
             size = {(): parameter.numel()}
         total = add(total, size)
     return total
-
-
-def _layer_costs(found: Trace, costs: list[Cost]) -> tuple[LayerCost, ...]:
-    return tuple(
-        LayerCost(c.layer, str(c.kind), c.times * math.prod(found.axes.size(axis) for axis in c.factors)) for c in costs
-    )

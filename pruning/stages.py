@@ -1,30 +1,43 @@
 """Where a network spends its MACs, stage by stage."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pruning.blueprint import Plan
+from pruning.owners import Terms, add, evaluate
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A top-level part of the network (`layer3`, `blocks.7`, `fc`) and its MACs when nothing is cut."""
+    """A top-level part of the network (`layer3`, `blocks.7`, `fc`) and its MACs."""
 
     name: str
     macs: int
 
 
-def macs_by_stage(plan: Plan) -> tuple[Stage, ...]:
-    """The stages in order of execution. Their MACs add up to `plan.baseline_macs`."""
-    totals: dict[str, int] = {}
+def macs_by_stage(plan: Plan, kept: Sequence[int] | None = None) -> tuple[Stage, ...]:
+    """The stages in order of execution, with `kept[g]` units left in group g; None cuts nothing. Their MACs are exact
+    and add up to `plan.macs(kept)`.
+
+    Raises:
+        AllocationError: `kept` does not fit the plan.
+    """
+    allocation = plan.full() if kept is None else plan.check(kept)
+    return tuple(Stage(name, evaluate(price, allocation)) for name, price in stage_prices(plan).items())
+
+
+def stage_prices(plan: Plan) -> dict[str, Terms]:
+    """The MACs of each stage as a polynomial in the kept units, in order of execution."""
+    totals: dict[str, Terms] = {}
     for cost in plan.layer_costs:
         name = stage_of(cost.layer)
-        totals[name] = totals.get(name, 0) + cost.macs
-    return tuple(Stage(name, macs) for name, macs in totals.items())
+        totals[name] = add(totals.get(name, {}), cost.price)
+    return totals
 
 
 def stage_of(layer: str) -> str:
-    """The first one or two parts of a layer's name: two when only the second one is numbered."""
-    first, _, rest = layer.partition(".")
+    """The first one or two parts of a layer's or group's name: two when only the second one is numbered."""
+    first, _, rest = layer.partition("[")[0].partition(".")  # a group's name may end with its kind: `qkv[heads]`
     second = rest.partition(".")[0]
     if first and not first[-1].isdigit() and second and second[-1].isdigit():
         return f"{first}.{second}"

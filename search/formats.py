@@ -20,3 +20,8 @@ def count_text(count: int) -> str:
 def share_text(share: float | None) -> str:
     """`97.78 %`, or a dash for what was not measured."""
     return "–" if share is None else f"{share:.2%}".replace("%", " %")
+
+
+def points_text(change: float) -> str:
+    """`+2.1`, `−0.4`, `±0`: a change of a share in percentage points."""
+    return f"{100 * change:+.1f}".replace("-", "−") if abs(change) >= 0.0005 else "±0"

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from search.card import write_card
-from search.plots import plot_allocation, plot_trade_off
+from search.plots import plot_stage_shares, plot_trade_off, plot_units
 from search.report import write_report
 from search.summary import MlflowIds, Summary, summarise
 from tracking.events import Event
-from tracking.payloads import Exported, PlanReady, Winner, payloads_of
+from tracking.payloads import Exported, PlanReady, payloads_of
 from tracking.runs import RunDir
 
 
@@ -15,14 +15,16 @@ def write_outputs(folder: RunDir, events: Sequence[Event], mlflow: MlflowIds | N
     """Write what the events allow: an interrupted run has a summary and a report of what is there."""
     summary = summarise(events, mlflow)
     summary.write(folder.summary)
-    plots = []
+    plots = {}
     if payloads_of(events, PlanReady):
         plot_trade_off(events, summary, folder.plot)
-        plots.append(("Accuracy against MACs", folder.plot))
-    if payloads_of(events, Winner):
-        allocation = folder.path / "allocation.png"
-        plot_allocation(events, allocation)
-        plots.append(("Units kept in each group, input to output", allocation))
+        plots["trade-off"] = folder.plot
+    if summary.explanation is not None:
+        plots["units"] = folder.path / "allocation.png"
+        plot_units(events, plots["units"])
+        if any(stage.shift is not None for stage in summary.explanation.stages):
+            plots["stages"] = folder.path / "stages.png"
+            plot_stage_shares(summary, plots["stages"])
     if payloads_of(events, Exported):
         write_card(events, folder.model)
     write_report(events, summary, plots, folder.report)

@@ -1,9 +1,12 @@
-"""Which events count for what is still to be done: a run may be extended after its end, and its winner may change."""
+"""Which events count: a run may be interrupted and resumed, extended after its end, and its winner may change."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
 
 from tracking.events import Event
-from tracking.payloads import Extended, RunStarted, Winner, payloads_of
+from tracking.payloads import Extended, Resumed, Rung, RunStarted, TrialStarted, Winner, payloads_of
 
 
 def asked_trials(events: Sequence[Event]) -> int:
@@ -32,3 +35,26 @@ def since_winner(events: Sequence[Event]) -> Sequence[Event]:
             break
         first = seq
     return events[first:]
+
+
+def rungs_by_trial(events: Sequence[Event]) -> Mapping[int, Sequence[Rung]]:
+    """The rungs of each trial since it last began; an interrupted one begins again."""
+    found: defaultdict[int, list[Rung]] = defaultdict(list)
+    for event in events:
+        match event.payload:
+            case TrialStarted() as started:
+                found[started.trial].clear()
+            case Rung() as rung:
+                found[rung.trial].append(rung)
+    return dict(found)
+
+
+def worked_seconds(events: Sequence[Event], until: datetime) -> float:
+    """Seconds from the first event of each session of the run to its last, the present one's being `until`, summed:
+    pauses do not count."""
+    total, begun = 0.0, events[0].time
+    for before, event in pairwise(events):
+        if isinstance(event.payload, Resumed):
+            total += (before.time - begun).total_seconds()
+            begun = event.time
+    return total + (until - begun).total_seconds()

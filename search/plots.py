@@ -12,10 +12,11 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from pruning.stages import Stage
 from search.errors import ConfigError
-from search.formats import macs_text
+from search.formats import macs_text, points_text
+from search.phases import rungs_by_trial
 from search.summary import Summary
 from tracking.events import Event, TrialState
-from tracking.payloads import PlanReady, Proposed, Rung, TrialEnded, Winner, payloads_of
+from tracking.payloads import PlanReady, Proposed, TrialEnded, Winner, payloads_of
 
 INK = "#1f2933"
 COLOURS = {
@@ -24,7 +25,10 @@ COLOURS = {
     TrialState.FAILED: "#c53030",
 }
 WINNER = "#2f855a"
+START = "#a0aec0"
 BASE = "#b7791f"
+SHOWN_SHARE = 0.001
+"""Stages that spend less of the budget are not drawn."""
 LABELS = {TrialState.COMPLETED: "trial", TrialState.STOPPED_EARLY: "trial, stopped early"}
 
 
@@ -40,26 +44,44 @@ def plot_trade_off(events: Sequence[Event], summary: Summary, path: Path) -> Non
     plt.close(figure)
 
 
-def plot_allocation(events: Sequence[Event], path: Path) -> None:
+def plot_stage_shares(summary: Summary, path: Path) -> None:
+    """Share of the budget that each stage spends: the winner beside the uniform start, with the change in points."""
+    why, winner, budget = summary.explanation, summary.winner, summary.target_macs
+    assert why is not None, "only a winner has stages to show"
+    assert winner is not None
+    assert budget is not None
+    shares = [(row.stage, (row.macs or 0) / budget, (row.macs_of_start or 0) / budget) for row in why.stages]
+    shown = [row for row in shares if max(row[1:]) >= SHOWN_SHARE]
+    figure, axes = plt.subplots(figsize=(10.5, 1.5 + 0.42 * len(shown)), layout="constrained", facecolor="white")
+    beaten = winner.trial != why.start_trial
+    label = f"winner (trial {winner.trial})" if beaten else f"winner: the uniform start (trial {winner.trial})"
+    _paired(axes, [row[1] for row in shown], -0.2 * beaten, WINNER, label)
+    if beaten:
+        _paired(axes, [row[2] for row in shown], 0.2, START, f"uniform start (trial {why.start_trial})")
+    for place, (_, own, theirs) in enumerate(shown):
+        told = f"{own:.1%}" + (f"   {points_text(own - theirs)}" if beaten else "")
+        end = (max(own, theirs), place)
+        axes.annotate(told, end, textcoords="offset points", xytext=(6, 0), va="center", fontsize=9, color=INK)
+    axes.set_xlim(0, 1.16 * max(max(row[1:]) for row in shown))
+    _name_rows(axes, [row[0] for row in shown], "share of the budget" + (", and change in points" if beaten else ""))
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def plot_units(events: Sequence[Event], path: Path) -> None:
     """Share of units kept in each group: the winner beside the uniform start that every arm begins with."""
     winner = payloads_of(events, Winner)[-1]
     plan = payloads_of(events, PlanReady)[-1]
     start = payloads_of(events, Proposed)[0]
     names = [group.name for group in plan.groups]
     figure, axes = plt.subplots(figsize=(10.5, 1.4 + 0.27 * len(names)), layout="constrained", facecolor="white")
-    rows = range(len(names))
     for allocation, offset, colour, label in (
         (winner.allocation, -0.2, WINNER, f"winner (trial {winner.trial})"),
-        (start.allocation, 0.2, COLOURS[TrialState.STOPPED_EARLY], "uniform start (trial 0)"),
+        (start.allocation, 0.2, START, "uniform start (trial 0)"),
     ):
         shares = [kept / group.units for kept, group in zip(allocation, plan.groups, strict=True)]
-        axes.barh([row + offset for row in rows], shares, height=0.38, color=colour, label=label)
-    axes.set_yticks(list(rows), names, fontsize=8)
-    axes.invert_yaxis()
-    axes.set_xlabel("units kept")
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.legend(frameon=False, loc="lower right", fontsize=9)
-    _tidy(axes, grid="x")
+        _paired(axes, shares, offset, colour, label)
+    _name_rows(axes, names, "units kept")
     figure.savefig(path, dpi=130)
     plt.close(figure)
 
@@ -87,6 +109,20 @@ def plot_stages(model: str, stages: Sequence[Stage], path: Path) -> None:
         raise ConfigError(f"The picture cannot be written to {str(path)!r}: {error}.") from None
     finally:
         plt.close(figure)
+
+
+def _paired(axes: Axes, shares: Sequence[float], offset: float, colour: str, label: str) -> None:
+    axes.barh([row + offset for row in range(len(shares))], shares, height=0.38, color=colour, label=label)
+
+
+def _name_rows(axes: Axes, names: Sequence[str], x_label: str) -> None:
+    """Rows from the top down; the legend above them, where no bar is."""
+    axes.set_yticks(range(len(names)), names, fontsize=8.5)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlabel(x_label)
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=9)
+    _tidy(axes, grid="x")
 
 
 def _draw_whole(axes: Axes, events: Sequence[Event], summary: Summary) -> None:
@@ -123,8 +159,9 @@ def _draw_whole(axes: Axes, events: Sequence[Event], summary: Summary) -> None:
 def _draw_trials(axes: Axes, events: Sequence[Event], summary: Summary) -> None:
     axes.set_title("Trials at the target, by proxy rung, on the holdout", loc="left", fontsize=11, color=INK)
     labelled: set[TrialState] = set()
+    rungs = rungs_by_trial(events)
     for spec, end in _ended(events):
-        scores = [rung.accuracy for rung in payloads_of(events, Rung) if rung.trial == spec.trial][-end.rungs :]
+        scores = [rung.accuracy for rung in rungs.get(spec.trial, ())]
         if not scores:
             continue
         colour = COLOURS[end.state]

@@ -1,13 +1,14 @@
 """`report.html`: one self-contained page that says what was found, how, and what it is worth."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from search.formats import count_text, macs_text, share_text
+from search.formats import count_text, macs_text, points_text, share_text
+from search.sentences import sentences
 from search.summary import Summary
 from tracking.events import Event
 from tracking.payloads import (
@@ -32,10 +33,10 @@ class TrialRow:
     is_winner: bool
 
 
-def write_report(events: Sequence[Event], summary: Summary, plots: Sequence[tuple[str, Path]], path: Path) -> None:
-    """Render the page; `plots` are (caption, PNG file) and travel inside it."""
+def write_report(events: Sequence[Event], summary: Summary, plots: Mapping[str, Path], path: Path) -> None:
+    """Render the page; `plots` are PNG files by the name that the page knows them by, and travel inside it."""
     environment = Environment(loader=PackageLoader("search"), autoescape=True, undefined=StrictUndefined)
-    environment.filters.update(macs=macs_text, count=count_text, share=share_text)
+    environment.filters.update(macs=macs_text, count=count_text, share=share_text, points=points_text)
     page = environment.get_template("report.html.j2").render(
         summary=summary,
         started=payloads_of(events, RunStarted)[0],
@@ -44,8 +45,8 @@ def write_report(events: Sequence[Event], summary: Summary, plots: Sequence[tupl
         decisions=payloads_of(events, Decision),
         epochs=payloads_of(events, FinetuneEpoch),
         calls=payloads_of(events, LlmCall),
-        rationale=_rationale(events),
-        plots=[(caption, base64.b64encode(file.read_bytes()).decode()) for caption, file in plots],
+        reasons=sentences(summary.explanation, summary.winner) if summary.explanation and summary.winner else [],
+        plots={name: base64.b64encode(file.read_bytes()).decode() for name, file in plots.items()},
     )
     path.write_text(page, encoding="utf-8")
 
@@ -64,10 +65,3 @@ def _reached(row: TrialRow) -> int:
 
 def _accuracy(row: TrialRow) -> float:
     return row.end.accuracy or 0.0 if row.end else -1.0
-
-
-def _rationale(events: Sequence[Event]) -> str | None:
-    winner = next(iter(reversed(payloads_of(events, Winner))), None)
-    if winner is None:
-        return None
-    return next(record.rationale for record in payloads_of(events, Proposed) if record.trial == winner.trial)

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -15,6 +14,7 @@ from pruning.counter import count_macs
 from pruning.importance.base import Scores
 from pruning.selection import select
 from pruning.slicing import slice_model
+from pruning.stages import stage_prices
 from search.base_model import obtain_base
 from search.calls import CallBook
 from search.cluster import ray_session
@@ -22,7 +22,7 @@ from search.errors import SearchFailedError
 from search.groundwork import sensitivity, session_rules, unit_scores
 from search.interrupts import Interrupts
 from search.outputs import write_outputs
-from search.phases import since_extension, since_winner
+from search.phases import since_extension, since_winner, worked_seconds
 from search.preparation import Prepared
 from search.proposers.base import Proposer, SearchSpace
 from search.proposers.llm import CallSettings
@@ -49,6 +49,7 @@ from tracking.payloads import (
     Resumed,
     RunEnded,
     RunStarted,
+    StagePrice,
     StrategyRecord,
     Winner,
     payloads_of,
@@ -154,7 +155,7 @@ class Run:
         )
 
     def _end(self, status: RunStatus, error: str | None) -> Outcome:
-        self._ledger.record(RunEnded(status=status, error=error, wall_s=worked_seconds(self._ledger.events)))
+        self._ledger.record(RunEnded(status=status, error=error, wall_s=worked_seconds(self._ledger.events, utc_now())))
         state = self._tracker.flush()
         ids = (
             MlflowIds(tracking_uri=state.tracking_uri, experiment_id=state.experiment_id, run_id=state.run_id)
@@ -198,6 +199,9 @@ class Run:
                     baseline_macs=plan.baseline_macs,
                     target_macs=budget.target_macs,
                     band=budget.band_macs,
+                    stages=tuple(
+                        StagePrice(name=name, price=tuple(price.items())) for name, price in stage_prices(plan).items()
+                    ),
                 )
             )
 
@@ -315,6 +319,7 @@ class Run:
             macs=spec.macs,
             params=spec.params,
             proxy_accuracy=result.accuracy,
+            holdout_images=len(context.data.holdout_labels),
         )
         self._ledger.record(winner)
         return winner
@@ -393,16 +398,6 @@ class Run:
     ) -> _P | None:
         found = payloads_of(since(self._ledger.events), kind)
         return found[-1] if found else None
-
-
-def worked_seconds(events: Sequence[Event]) -> float:
-    """Seconds between the first and the last event of each session of the run, summed: pauses do not count."""
-    total, begun = 0.0, events[0].time
-    for before, event in pairwise(events):
-        if isinstance(event.payload, Resumed):
-            total += (before.time - begun).total_seconds()
-            begun = event.time
-    return total + (utc_now() - begun).total_seconds()
 
 
 def _evaluated(subject: Subject, score: Evaluation, latency: Latency) -> Evaluated:

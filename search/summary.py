@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from search.explanation import Explanation, explain
+from search.part import Part
 from search.phases import since_winner
 from tracking.events import Event, RunStatus, Subject, TrialState
 from tracking.payloads import (
@@ -28,11 +30,7 @@ SCHEMA = 1
 _P = TypeVar("_P", bound=Payload)
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Baseline(_Part):
+class Baseline(Part):
     """The unpruned model. `accuracy` is on the test set, None until it was read."""
 
     macs: int
@@ -40,7 +38,7 @@ class Baseline(_Part):
     accuracy: float | None
 
 
-class WinnerSummary(_Part):
+class WinnerSummary(Part):
     """The chosen model. `accuracy` is on the test set after the fine-tune; `latency_ms` the median at batch 1."""
 
     trial: int
@@ -53,7 +51,7 @@ class WinnerSummary(_Part):
     latency_ms: float | None
 
 
-class TrialCounts(_Part):
+class TrialCounts(Part):
     """How many trials were proposed, and how they ended."""
 
     proposed: int
@@ -62,7 +60,7 @@ class TrialCounts(_Part):
     failed: int
 
 
-class LlmSummary(_Part):
+class LlmSummary(Part):
     """What an LLM was asked, what it cost, and how well it kept to what it was asked for; docs/ledger.md explains.
 
     Tokens, cost and the counts of quality are None when one call's are not known: sums leave nothing out in silence.
@@ -76,7 +74,7 @@ class LlmSummary(_Part):
     quality: dict[str, int] | None
 
 
-class MlflowIds(_Part):
+class MlflowIds(Part):
     """Where MLflow holds the run; ids are None when it could not be reached."""
 
     tracking_uri: str
@@ -84,7 +82,7 @@ class MlflowIds(_Part):
     run_id: str | None
 
 
-class Summary(_Part):
+class Summary(Part):
     """One run. Documented in docs/summary-schema.md; `schema` grows when a field changes its meaning or goes."""
 
     schema_version: int = Field(default=SCHEMA, alias="schema")
@@ -106,6 +104,7 @@ class Summary(_Part):
     wall_s: float
     mlflow: MlflowIds | None
     llm_use: LlmSummary | None = None
+    explanation: Explanation | None = None
 
     def write(self, path: Path) -> None:
         """Write it as JSON, replacing an earlier one whole."""
@@ -143,6 +142,7 @@ def summarise(events: Sequence[Event], mlflow: MlflowIds | None = None) -> Summa
         wall_s=round(ended.wall_s, 3) if ended else 0.0,
         mlflow=mlflow,
         llm_use=_llm_use(payloads_of(events, LlmCall)),
+        explanation=explain(events),
     )
 
 

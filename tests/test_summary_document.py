@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from search.explanation import Explanation, Rival, StageShare
 from search.summary import SCHEMA, Baseline, LlmSummary, MlflowIds, Summary, TrialCounts, WinnerSummary
 
 DOCUMENT = (Path(__file__).resolve().parents[1] / "docs" / "summary-schema.md").read_text(encoding="utf-8")
@@ -20,6 +21,9 @@ DOCUMENT = (Path(__file__).resolve().parents[1] / "docs" / "summary-schema.md").
         ("trials", TrialCounts),
         ("mlflow", MlflowIds),
         ("llm_use", LlmSummary),
+        ("explanation", Explanation),
+        ("stages", StageShare),
+        ("rival", Rival),
     ],
 )
 def test_every_field_is_documented(heading: str, model: type[BaseModel]) -> None:

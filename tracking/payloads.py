@@ -66,8 +66,19 @@ class GroupShape(_Value):
     set: Count
 
 
+class StagePrice(_Value):
+    """A part of the network and its MACs as a polynomial: ((), 7), ((0, 2), 3) is 7 + 3·k₀·k₂ in kept units."""
+
+    name: Text
+    price: tuple[tuple[tuple[Count, ...], Macs], ...]
+
+
 class PlanReady(Payload):
-    """The plan and the budget. ``counter`` says how MACs are counted; ``band`` is [lowest, highest] MACs accepted."""
+    """The plan and the budget. ``counter`` says how MACs are counted; ``band`` is [lowest, highest] MACs accepted.
+
+    ``stages`` are in order of execution, and their prices add up to the MACs of any allocation; there are none in
+    ledgers from before they were recorded.
+    """
 
     kind = EventKind.PLAN_READY
     counter: Text
@@ -77,6 +88,7 @@ class PlanReady(Payload):
     baseline_macs: Macs
     target_macs: Macs
     band: tuple[Macs, Macs]
+    stages: tuple[StagePrice, ...] = ()
 
 
 class Profiled(Payload):
@@ -254,7 +266,7 @@ class TrialEnded(Payload):
 
 
 class Winner(Payload):
-    """The trial that the search chose by proxy accuracy on the holdout."""
+    """The trial that the search chose by proxy accuracy on so many images of the holdout, which all trials share."""
 
     kind = EventKind.WINNER
     trial: Count
@@ -263,6 +275,7 @@ class Winner(Payload):
     macs: Macs
     params: Macs
     proxy_accuracy: Fraction
+    holdout_images: Annotated[int, Field(ge=1, strict=True)] | None = None
 
 
 class FinetuneStarted(Payload):

@@ -13,7 +13,6 @@ from pruning.models import ModelSpec
 from pruning.plan import GroupKind, Plan, build_plan
 from pruning.proof import random_selection
 from pruning.slicing import slice_model
-from pruning.stages import macs_by_stage, stage_of
 
 
 def test_groups_of_the_small_resnet(resnet_plan: Plan) -> None:
@@ -95,22 +94,3 @@ def test_an_unused_layer_keeps_its_parameters() -> None:
 
     plan = build_plan(model, ModelSpec("toy", 2, (3, 8, 8)))
     assert plan.params((1,)) == 3 + 1 + 7 + 64 * 2 + 2
-
-
-@pytest.mark.parametrize(
-    ("layer", "stage"),
-    [
-        ("layer1.0.conv1", "layer1"), ("stages.2.blocks.1.mlp.fc1", "stages.2"), ("conv1", "conv1"),
-        ("features.denseblock1.denselayer1.conv1", "features.denseblock1"), ("head.fc", "head"), ("", "(top)"),
-    ],
-)  # fmt: skip
-def test_layers_belong_to_stages(layer: str, stage: str) -> None:
-    assert stage_of(layer) == stage
-
-
-def test_stages_add_up(resnet_plan: Plan) -> None:
-    stages = macs_by_stage(resnet_plan)
-    assert [stage.name for stage in stages] == [
-        "conv1", "bn1", "layer1", "layer2", "layer3", "layer4", "global_pool", "fc",
-    ]  # fmt: skip
-    assert sum(stage.macs for stage in stages) == resnet_plan.baseline_macs

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from search.outputs import write_outputs
-from search.run import worked_seconds
+from search.phases import worked_seconds
 from search.summary import read_summary, summarise
 from tests.search import support
+from tests.search.explained import STOPPED, UNIFORM, Tried, searched
 from tracking.events import Event, RunStatus, TrialState, utc_now
 from tracking.ledger import Ledger
 from tracking.payloads import (
@@ -101,6 +102,20 @@ def test_the_report_is_self_contained_and_runs_nothing_of_a_proposer(written: Le
     assert "unfinished" in page
 
 
+@pytest.mark.parametrize("priced", [True, False])
+@pytest.mark.parametrize("winner", [0, 1])
+def test_the_report_says_why_the_winner_won(tmp_path: Path, winner: int, priced: bool) -> None:
+    tried = (Tried((0.5, 0.8), kept=UNIFORM), Tried((0.6, 0.9)), Tried((0.2,), STOPPED))
+    write_outputs(RunDir(tmp_path), searched(*tried, winner=winner, priced=priced), None)
+    page = (tmp_path / "report.html").read_text()
+    assert "Why the winner won" in page
+    assert f"“idea {winner}”" in page
+    assert ("uniform start itself" in page) == (winner == 0)
+    assert ("winner&#39;s share" in page or "winner's share" in page) == priced
+    assert (tmp_path / "stages.png").is_file() == priced
+    assert page.count('src="data:image/png;base64,') == 2 + priced
+
+
 def test_pauses_between_sessions_do_not_count_as_work(tmp_path: Path) -> None:
     begun = utc_now() - timedelta(seconds=100)
     payload = RunStarted(
@@ -110,6 +125,6 @@ def test_pauses_between_sessions_do_not_count_as_work(tmp_path: Path) -> None:
     events = (
         Event(1, begun, payload),
         Event(2, begun + timedelta(seconds=10), ended),
-        Event(3, utc_now() - timedelta(seconds=5), Resumed(from_seq=2)),
+        Event(3, begun + timedelta(seconds=95), Resumed(from_seq=2)),
     )
-    assert worked_seconds(events) == pytest.approx(15, abs=1)
+    assert worked_seconds(events, events[-1].time + timedelta(seconds=5)) == pytest.approx(15)
