@@ -11,15 +11,21 @@ from tracking.reader import read_ledger
 from tracking.runs import RunDir, RunDirs
 
 
-def schedule(base: RunConfig, llms: Sequence[str], arms: Sequence[str], seeds: int) -> tuple[RunConfig, ...]:
+def schedule(
+    base: RunConfig, llms: Sequence[str], arms: Sequence[str], seeds: int, *, hybrid: bool = False
+) -> tuple[RunConfig, ...]:
     """One configuration for each arm and seed, equal in everything else; all arms of a seed before the next seed, so
-    that a study that is cut short has as much of every arm.
+    that a study that is cut short has as much of every arm. `hybrid`: each model also as the arm of that name.
 
     Raises:
         ConfigError: an arm contradicts the rest of the configuration.
     """
     fields = base.model_dump(exclude={"proposer", "llm", "seed"})
-    who = [*({"llm": llm} for llm in llms), *({"proposer": arm} for arm in arms)]
+    who = [
+        *({"llm": llm} for llm in llms),
+        *({"llm": llm, "proposer": "hybrid"} for llm in llms if hybrid),
+        *({"proposer": arm} for arm in arms),
+    ]
     return tuple(make_config({**fields, **arm, "seed": base.seed + n}) for n in range(seeds) for arm in who)
 
 

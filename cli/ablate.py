@@ -8,7 +8,7 @@ from ablations.outputs import write_outputs
 from ablations.schedule import earlier_run, schedule
 from cli.compare import default_uri, show_tables
 from cli.console import say
-from cli.search import INTERRUPTED, go_on, start
+from cli.search import INTERRUPTED, arm_words, go_on, start
 from search.cluster import ray_session
 from search.config import RunConfig
 from search.errors import ConfigError
@@ -16,13 +16,13 @@ from search.preparation import Prepared, prepare
 from tracking.reading import read_runs
 
 
-def run_llm_ablation(config: RunConfig, llms: str, arms: str, seeds: int, out: Path) -> int:
+def run_llm_ablation(config: RunConfig, llms: str, arms: str, seeds: int, out: Path, *, hybrid: bool) -> int:
     """Run what is missing, then tell; returns the exit code. The same command again goes on where it was left.
 
     Raises:
         ConfigError, and whatever preparing an arm raises: every arm is checked before the first is run.
     """
-    runs = schedule(config, _listed("--llms", llms), _names(arms), seeds)
+    runs = schedule(config, _listed("--llms", llms), _names(arms), seeds, hybrid=hybrid)
     if not config.mlflow:
         raise ConfigError("--no-mlflow cannot be used here: the study reads its runs back from MLflow.")
     needs = _check(runs[: len(runs) // seeds]).needs
@@ -53,7 +53,7 @@ def _run_all(runs: Sequence[RunConfig]) -> tuple[str, ...] | None:
     done = []
     for number, config in enumerate(runs, start=1):
         earlier = earlier_run(config)
-        say(f"\n[{number} of {len(runs)}] {config.llm or config.arm}, seed {config.seed}", style="bold")
+        say(f"\n[{number} of {len(runs)}] {arm_words(config)}, seed {config.seed}", style="bold")
         if earlier is not None and earlier[1]:
             say(f"done before: {earlier[0].run_id}")
         else:

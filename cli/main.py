@@ -198,7 +198,8 @@ _SHARED = tuple(name for name in RunConfig.model_fields if name not in ("propose
 @options_of(RunConfig, *_SHARED)
 def ablate_llm(
     llms: Annotated[str, typer.Option(help="Models to compare, separated by commas.")],
-    arms: Annotated[str, typer.Option(help="Classical arms beside them, separated by commas.")] = "rules,tpe",
+    arms: Annotated[str, typer.Option(help="Classical arms beside them, by commas.")] = "isomorphic,knapsack,tpe",
+    hybrid: Annotated[bool, typer.Option("--hybrid", help="Each model also with CMA-ES (the arm hybrid).")] = False,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each arm, from --seed on.")] = 5,
     out: Annotated[Path, typer.Option(help="Folder for page, plots and tables.")] = Path("ablation-llm"),
     config: Annotated[Path | None, typer.Option(help="YAML file with the same fields; the command line wins.")] = None,
@@ -207,7 +208,7 @@ def ablate_llm(
     """Search with every model and arm at the same budget of trials and MACs, several times, and compare."""
     from cli.ablate import run_llm_ablation
 
-    raise typer.Exit(run_llm_ablation(load_config(config, given), llms, arms, seeds, out))
+    raise typer.Exit(run_llm_ablation(load_config(config, given), llms, arms, seeds, out, hybrid=hybrid))
 
 
 @app.command(short_help="Bring MLflow up to a run's ledger.")

@@ -31,7 +31,7 @@ def start(config: RunConfig) -> int:
     """Run a new search; returns the exit code."""
     prepared = prepare(config)
     folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
-    say(f"run {folder.run_id}: {config.model} on {config.dataset}, proposed by {_arm(config)}")
+    say(f"run {folder.run_id}: {config.model} on {config.dataset}, proposed by {arm_words(config)}")
     with Ledger.create(folder.ledger) as ledger:
         return _execute(prepared, folder, ledger)
 
@@ -161,7 +161,8 @@ def _show_models(summary: Summary) -> None:
         say(f"budget   {macs_text(summary.target_macs)} ({summary.target_macs:,}), {used} of it used")
 
 
-def _arm(config: RunConfig) -> str:
+def arm_words(config: RunConfig) -> str:
+    """Who proposes, for people."""
     return f"{config.arm} ({config.llm})" if config.llm else f"{config.arm} (classical, no LLM)"
 
 

@@ -44,6 +44,17 @@ def test_every_arm_of_a_seed_comes_before_the_next_seed(config: RunConfig) -> No
     assert {run.trials for run in runs} == {4}
 
 
+def test_each_model_may_also_override_the_optimiser(config: RunConfig) -> None:
+    runs = schedule(config, ["gpt-4", "scripted:x"], ["tpe"], 1, hybrid=True)
+    assert [(run.arm, run.llm) for run in runs] == [
+        ("llm", "gpt-4"),
+        ("llm", "scripted:x"),
+        ("hybrid", "gpt-4"),
+        ("hybrid", "scripted:x"),
+        ("tpe", None),
+    ]
+
+
 def test_an_arm_that_contradicts_is_refused(config: RunConfig) -> None:
     with pytest.raises(ConfigError, match="needs a model"):
         schedule(config, [], ["llm"], 1)
