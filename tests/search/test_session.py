@@ -224,27 +224,6 @@ def test_repetitions_are_turned_back_and_end_the_search_when_nothing_new_comes(l
     assert "repeated" in (session.stop_reason or "")
 
 
-def test_without_projection_a_miss_is_a_revision_worked_by_hand(ledger: Ledger) -> None:
-    """Two requests far above the target, one on it, one far below: three revisions, one trial of the arm."""
-    space, plan = support.space(), support.plan()
-    start = support.session(ledger, RandomProposer(space), space).next().spec
-    assert start is not None
-    asked = [support.strategy(ratio, space) for ratio in (1.0, 0.9, 0.05)]
-    asked.insert(2, _aimed(space.budget.target_macs))
-    proposer = support.FixedProposer(space, asked)
-    with Ledger.create(ledger.path.with_name("other.jsonl")) as other:
-        session = support.session(other, proposer, space, window=9, projection=False, revisions=3)
-        session.next()
-        spec = session.next().spec
-        assert spec is not None
-        assert space.budget.holds(spec.macs)
-        assert spec.macs == plan.macs(spec.allocation) == spec.requested_macs
-        assert session.next().spec is None
-        missed = [record for record in payloads_of(other.events, Decision) if record.decision == "turned_back_missed"]
-        assert len(missed) == 3
-        assert "3 proposals missed the band" in (session.stop_reason or "")
-
-
 def test_an_arm_without_another_idea_ends_the_search_and_says_so(ledger: Ledger) -> None:
     space = support.space()
     session = support.session(ledger, UniformProposer(space), space, window=9, trials=8)
@@ -265,19 +244,6 @@ def test_an_allocation_by_group_is_written_and_taken_up_again(ledger: Ledger) ->
     again.restore(ledger.events)
     assert list(again.history) == list(session.history)
     assert payloads_of(ledger.events, Proposed)[0].requested_allocation is None
-
-
-@pytest.mark.parametrize("arm", CLASSICAL)
-def test_every_arm_is_on_budget_in_each_trial(arm: str, ledger: Ledger) -> None:
-    space = support.space()
-    session = support.session(ledger, CLASSICAL[arm](space), space, window=20, trials=12)
-    while session.next().spec is not None:
-        pass
-    records = payloads_of(ledger.events, Proposed)
-    target = space.budget.target_macs
-    assert all(0.995 * target <= record.macs <= target for record in records)
-    assert len({(record.allocation, record.strategy.importance) for record in records}) == len(records)
-    assert len(records) == 12 or arm in ("uniform", "isomorphic")
 
 
 def test_not_yet_is_not_the_end(ledger: Ledger) -> None:
@@ -380,15 +346,3 @@ def finish_until_stopped(session: SearchSession, trial: int) -> None:
 
 def _score(trial: int) -> float:
     return 0.3 + 0.01 * (trial * 37 % 50)
-
-
-def _aimed(target: int) -> Strategy:
-    """A uniform request whose own MACs lie in the band, found by trying."""
-    from pruning.allocation import allocate
-
-    plan = support.plan()
-    for thousandth in range(200, 500):
-        ratios = tuple(thousandth / 1000 for _ in plan.sets)
-        if support.space().budget.holds(plan.macs(allocate(plan, ratios))):
-            return Strategy(ratios, importance="l1")
-    raise AssertionError(f"no uniform ratio meets {target}")
