@@ -22,14 +22,14 @@ def install(before: bool, wanted: dict[str, Any]) -> None:
     """From here on every ledger of this process halts it at that moment, once."""
     record, pending = Ledger.record, [wanted]
 
-    def recording(ledger: Ledger, payload: Payload) -> Event:
+    def recording(self: Ledger, payload: Payload) -> Event:
         fields = {"kind": payload.kind.value, **payload.model_dump(mode="json")}
         here = bool(pending) and all(fields.get(name) == value for name, value in pending[0].items())
         if here:
             pending.clear()
         if here and before:
             _halt()
-        event = record(ledger, payload)
+        event = record(self, payload)
         if here and not before:
             _halt()
         return event

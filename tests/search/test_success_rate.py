@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from llm_clients.scripted.client import ScriptedClient
 from llm_clients.scripted.script import Script
 from llm_clients.terms import Terms
+from pruning.importance.base import Scores
 from pruning.importance.registry import importance
 from pruning.models import ModelSpec, create_model
 from pruning.plan import Plan, build_plan
@@ -36,7 +37,7 @@ SPECS = (ModelSpec("resnet18_quarter", 10, (1, 32, 32)), ModelSpec("vit_quarter"
 
 
 @cache
-def pieces(spec: ModelSpec) -> tuple[Plan, dict[str, dict[int, Tensor]]]:
+def pieces(spec: ModelSpec) -> tuple[Plan, dict[str, Scores]]:
     torch.manual_seed(0)
     model = create_model(spec)
     plan = build_plan(model, spec)
