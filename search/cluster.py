@@ -96,7 +96,7 @@ def ray_session(address: str | None, needs: Needs) -> Iterator[None]:
     Inside another such session it is that one: a study keeps one for all of its runs.
 
     Raises:
-        ResourceError: the cluster is smaller than the run needs.
+        ResourceError: the cluster cannot be reached, or is smaller than the run needs.
     """
     prepare_environment(local=address is None)
     import ray
@@ -105,7 +105,13 @@ def ray_session(address: str | None, needs: Needs) -> Iterator[None]:
         yield
         return
     if address is not None:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except ConnectionError as error:
+            raise ResourceError(
+                f"{error}: no cluster answers at --ray-address {address}, or it asks for another token. Start it, set "
+                "RAY_AUTH_MODE and its token as it has them, and resume the run."
+            ) from None
         scratch = None
     else:
         cpus, gpus = machine_resources()

@@ -46,10 +46,17 @@ class Interrupts:
             for number in HANDLED:
                 signal.signal(number, self._handle)
 
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if a signal has come. To be called between steps: one that arrives while Python runs
+        a destructor or the callback of a weak reference is raised there, printed, and lost."""
+        if self.reason is not None:
+            raise KeyboardInterrupt(self.reason)
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.reason is not None:
             os._exit(LEFT_AT_ONCE)
         self.reason = signal.Signals(number).name
         if self._flag is None:
-            raise KeyboardInterrupt(self.reason)
-        self._flag()
+            self.check()
+        else:
+            self._flag()

@@ -44,7 +44,7 @@ class Situation:
     """All that the decision depends on.
 
     Attributes:
-        unfinished: trials of an interrupted run that were proposed and never ended.
+        unfinished: trials that are to run again: those of an interrupted run, and those whose process died.
         missed: proposals turned back because they missed the band.
         repeated: proposals in a row that repeated an earlier trial.
         problem: why the proposer cannot go on, if so.
@@ -67,7 +67,7 @@ def decide(situation: Situation, limits: Limits) -> Decision:
     if situation.interrupted:
         return Decision(Move.STOP, "interrupted by the user")
     if situation.unfinished:
-        return Decision(Move.RERUN, f"{situation.unfinished} trials of the interrupted run are unfinished")
+        return Decision(Move.RERUN, f"{situation.unfinished} trials are to run again")
     if trial >= limits.trials:
         return Decision(Move.STOP, f"the budget of {limits.trials} trials is spent")
     if situation.missed >= limits.revisions:

@@ -178,10 +178,13 @@ class Run:
             with ray_session(prepared.config.ray_address, prepared.needs):
                 self._interrupts.reinstall()
                 winner = winner or self._search(base, splits)
+                self._interrupts.check()
                 if self._found(FinetuneEnded, since_winner) is None:
                     self._finetune()
+            self._interrupts.check()
             if self._found(Exported, since_winner) is None:
                 self._export(winner)
+        self._interrupts.check()
         self._evaluate(base, splits)
         shutil.rmtree(self._folder.path / "ray", ignore_errors=True)
 
@@ -354,6 +357,7 @@ class Run:
         )
 
     def _record_epoch(self, report: EpochReport) -> None:
+        self._interrupts.check()
         self._ledger.record(
             FinetuneEpoch(
                 epoch=report.epoch,

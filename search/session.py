@@ -33,7 +33,7 @@ class TurnedBack(StrEnum):
 
 
 RETRIED = "retried"
-"""The decision to run a trial again with a smaller batch, made where its memory ran out."""
+"""The decision to run a trial again: with a smaller batch where its memory ran out, or because its process died."""
 
 
 class Turn(NamedTuple):
@@ -104,6 +104,7 @@ class SearchSession:
         self._turned_back = dict.fromkeys(TurnedBack, 0)
         self._repeated_in_a_row = 0
         self._unfinished: deque[TrialSpec] = deque()
+        self._lost: set[int] = set()
         self._accuracies: dict[int, list[float]] = {}
         self._reports: dict[int, Report] = {}
         self._given_up: dict[int, str] = {}
@@ -131,8 +132,7 @@ class SearchSession:
             decision = decide(self._situation(), self._rules.limits)
             match decision.move:
                 case Move.STOP:
-                    self._stop(decision.reason)
-                    return Turn(None, over=True)
+                    return self._stop(decision.reason)
                 case Move.WAIT:
                     return Turn(None, over=False)
                 case Move.RERUN:
@@ -166,9 +166,22 @@ class SearchSession:
         return False
 
     def on_lost(self, trial: int, error: str) -> None:
-        """The trial's process died. Unless the run was interrupted, that is the trial's end."""
-        if self.history.result(trial) is None and not self._interrupted:
-            self._end(trial, TrialState.FAILED, self._given_up.get(trial, error))
+        """The trial's process died, alone or with its node. Unless the run was interrupted, the trial runs once more.
+
+        One that was over its deadline, or that loses its second process too, has failed: it may well be the cause.
+        """
+        if self.history.result(trial) is not None or self._interrupted:
+            return
+        if trial in self._given_up:
+            self._end(trial, TrialState.FAILED, self._given_up[trial])
+        elif trial in self._lost:
+            self._end(trial, TrialState.FAILED, f"{error}, as it had in an earlier run of this trial")
+        else:
+            self._ledger.record(Decision(decision=RETRIED, reason=f"trial {trial}: {error}, so once more"))
+            self._lost.add(trial)
+            self._accuracies.pop(trial, None)
+            self._reports.pop(trial, None)
+            self._unfinished.append(self.history[trial])
 
     def overdue(self, trial: int, taken_s: float) -> bool:
         """Whether the trial is over its deadline, so that its actor is to be killed; true once for each trial."""
@@ -208,8 +221,7 @@ class SearchSession:
         """A new trial, or "not yet", or the end; None when the next move is to be decided anew."""
         judgement = self._steer()
         if judgement is not None and judgement.course is Course.STOP:
-            self._stop(f"{judgement.condition}: {judgement.reason}")
-            return Turn(None, over=True)
+            return self._stop(f"{judgement.condition}: {judgement.reason}")
         proposal = self._propose()
         if proposal is None:
             return Turn(None, over=False) if self._proposer.problem() is None else None
@@ -268,10 +280,12 @@ class SearchSession:
         """Proposals asked for so far."""
         return len(self.history) + sum(self._turned_back.values())
 
-    def _stop(self, reason: str) -> None:
+    def _stop(self, reason: str) -> Turn:
+        """Nothing new is begun. It is over once nothing runs either: until then a trial may be lost and run again."""
         if self.stop_reason is None:
             self._ledger.record(Decision(decision=Move.STOP.value, reason=reason))
             self.stop_reason = reason
+        return Turn(None, over=self._interrupted or not self.history.running)
 
     def _propose(self) -> Proposal | None:
         ticket = self._ticket()

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from search.summary import Summary, read_summary
 from tracking.events import Event
@@ -47,11 +48,16 @@ def launch(
     interrupt_at: Callable[[str], bool] | None = None,
     variables: Mapping[str, str] | None = None,
     by: signal.Signals = signal.SIGINT,
+    halt_at: Mapping[str, Any] | None = None,
 ) -> Launched:
-    """Run `launch.py` in `folder`; send it a signal once, when a line of its output satisfies `interrupt_at`."""
+    """Run `launch.py` in `folder`; send it a signal once, when a line of its output satisfies `interrupt_at`.
+
+    `halt_at`: an event of its ledger at which it stands still and says so, see `halting.py`.
+    """
+    door = [str(ROOT / "launch.py")] if halt_at is None else ["-m", "tests.cli.halting", json.dumps(halt_at)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "launch.py"), *arguments],
+        [sys.executable, *door, *arguments],
         cwd=folder,
         env={**environment, "PYTHONPATH": str(ROOT), **(variables or {})},
         stdout=subprocess.PIPE,
@@ -66,6 +72,11 @@ def launch(
             process.send_signal(by)
             interrupt_at = None
     return Launched(process.wait(), "".join(lines), folder)
+
+
+def says(words: str) -> Callable[[str], bool]:
+    """Whether a line has these words."""
+    return lambda line: words in line
 
 
 def launch_once(shared: Path, *arguments: str) -> Launched:

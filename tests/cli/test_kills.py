@@ -2,12 +2,11 @@
 
 import signal
 from collections import Counter
-from functools import partial
 
 import pytest
 
 from search.phases import since_extension
-from tests.cli.launched import QUICK, Launched, launch
+from tests.cli.launched import QUICK, Launched, launch, says
 from tracking.events import RunStatus
 from tracking.payloads import (
     Evaluated,
@@ -31,7 +30,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Launched:
     folder = tmp_path_factory.mktemp("killed")
     launched: tuple[str, ...] = (*QUICK, "--no-mlflow")
     for words in ("trial   1", "trial   4", "fine-tune: "):
-        done = launch(folder, *launched, interrupt_at=partial(_holds, words), by=signal.SIGKILL)
+        done = launch(folder, *launched, interrupt_at=says(words), by=signal.SIGKILL)
         assert done.code == -signal.SIGKILL, done.output
         launched = RESUME
     return launch(folder, *RESUME)
@@ -72,10 +71,6 @@ def test_an_extension_goes_on_where_the_search_ended(whole: Launched, extended: 
     assert extended.summary.status is RunStatus.FINISHED
     assert extended.summary.winner is not None
     assert extended.summary.winner.accuracy is not None
-
-
-def _holds(words: str, line: str) -> bool:
-    return words in line
 
 
 def _ends(run: Launched) -> dict[int, tuple[str, float | None]]:

@@ -3,12 +3,14 @@
 import hashlib
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from llm_clients.client import LLMClient
 from search.calls import CallBook
 from search.history import TrialSpec
-from search.proposers.llm import CallSettings, LLMProposer
+from search.proposers.llm import CallSettings
+from search.proposers.registry import ASKING
 from search.session import SearchSession
 from search.strategy import Strategy
 from tests.search import support
@@ -50,6 +52,7 @@ def rehearse(
     folder: Path,
     client: LLMClient,
     *,
+    arm: str = "llm",
     trials: int = TRIALS,
     per_call: int = 1,
     max_tokens: int = 4000,
@@ -65,7 +68,9 @@ def rehearse(
     path = folder / "ledger.jsonl"
     with Ledger.open(path) if path.exists() else Ledger.create(path) as ledger:
         settings = CallSettings(per_call, max_tokens, trials=trials)
-        proposer = LLMProposer(space, client, CallBook(ledger, space).record, settings)
+        asking = ASKING[arm]
+        book = CallBook(ledger, space, partial(asking.read, space=space))
+        proposer = asking(space, client, book.record, settings)
         session = support.session(ledger, proposer, space, trials=trials, window=3)
         try:
             session.restore(ledger.events)
@@ -101,6 +106,6 @@ def play(session: SearchSession, *, oldest_first: bool = False, stop_at: int = 0
 
 
 def _finish(session: SearchSession, spec: TrialSpec) -> None:
-    for rung in range(2):
-        if session.on_report(support.report(spec.trial, rung, score(spec))):
-            return
+    rung = 0
+    while not session.on_report(support.report(spec.trial, rung, score(spec))):
+        rung += 1

@@ -1,8 +1,9 @@
 import os
 
 import pytest
+import ray
 
-from search.cluster import Needs, check_resources, prepare_environment
+from search.cluster import Needs, check_resources, prepare_environment, ray_session
 from search.errors import ResourceError
 
 
@@ -29,6 +30,16 @@ def test_what_could_never_be_scheduled_is_refused_with_what_fits(asked: Needs, w
 def test_what_fits_exactly_is_accepted() -> None:
     check_resources(needs(trials=4, cpus=0.5, finetune=2), cpus=2, gpus=0)
     check_resources(needs(trials=4, cpus=0.5, gpus=0.25, finetune=1, finetune_gpu=True), cpus=2, gpus=1)
+
+
+def test_a_cluster_that_does_not_answer_is_told_with_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*, address: str, **_: object) -> None:
+        raise ConnectionError(f"Failed to connect to Ray cluster at {address}")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", unreachable)
+    with pytest.raises(ResourceError, match=r"no cluster answers at --ray-address 10\.0\.0\.1:6379"):
+        ray_session("10.0.0.1:6379", needs()).__enter__()
 
 
 def test_a_private_session_asks_for_a_token_and_a_setting_of_the_user_stands(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,12 +16,13 @@ from llm_clients.scripted.script import load_script
 from llm_clients.terms import Terms
 from search.config import RunConfig
 from search.preparation import prepare
+from search.proposers.registry import ASKING
 from search.replaying import recorded_calls
 from tests.llm_clients.support import LeapingClock
 from tests.search import support
 from tests.search.rehearsed import TRIALS, Rehearsed, rehearse
 from tracking.events import TrialState
-from tracking.payloads import Decision, payloads_of
+from tracking.payloads import Decision, LlmCall, payloads_of
 
 FAULTY = Path(__file__).resolve().parents[2] / "docs" / "rehearsal-faults.json"
 ANSWERS = [
@@ -29,6 +30,12 @@ ANSWERS = [
     for answer in json.loads(FAULTY.read_text())["answers"]
     for strategy in answer["strategies"]
 ]
+KEPT = {
+    "points": [
+        {"point": 0, "action": "keep", "keep": [], "importance": "l2", "ranking": "local", "rationale": "It fits."}
+    ]
+}
+"""What an arm that asks about one of an optimiser's points is answered: to take it as it is."""
 PRICE = {"input_per_million": 3.0, "output_per_million": 15.0}
 
 
@@ -158,6 +165,35 @@ def test_an_interrupted_search_goes_on_where_it_was(clean: Rehearsed, tmp_path: 
     assert again.proposals == clean.proposals
     fingerprints = [call.fingerprint for call in again.calls if call.outcome == Outcome.ANSWERED]
     assert fingerprints == [call.fingerprint for call in clean.calls]
+
+
+@pytest.mark.parametrize(("arm", "answers"), [("llm", ANSWERS), ("hybrid", [KEPT] * TRIALS)], ids=ASKING)
+def test_a_driver_killed_after_any_event_asks_nothing_twice(
+    arm: str, answers: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """The ledger is cut where kill -9 would cut it, and the search taken up from there.
+
+    A call whose answer was recorded is not asked again; one in flight at the cut is, because nothing is known of it.
+    """
+    whole = rehearse(tmp_path, scripted(tmp_path, random_faults=None, answers=answers), arm=arm, trials=8)
+    assert len(whole.calls) == 7
+    for cut in range(1, len(whole.events), 3):
+        folder = tmp_path / f"cut-{cut}"
+        folder.mkdir()
+        with support.ledger_at(folder) as broken:
+            for event in whole.events[:cut]:
+                broken.record(event.payload)
+            recorded = len(payloads_of(broken.events, LlmCall))
+        client = scripted(folder, random_faults=None, answers=answers[recorded:])
+        again = rehearse(folder, client, arm=arm, trials=8)
+        assert (again.proposals, again.winner) == (whole.proposals, whole.winner), f"cut after {cut} events"
+        assert sorted(end.trial for end in again.results) == list(range(8)), f"cut after {cut} events"
+        assert _asked(again) == _asked(whole), f"cut after {cut} events"
+        assert client.server.totals()["requests"] == len(whole.calls) - recorded, f"cut after {cut} events"
+
+
+def _asked(search: Rehearsed) -> list[tuple[int, str | None]]:
+    return [(call.call, call.fingerprint) for call in search.calls]
 
 
 def test_a_budget_ends_the_arm_and_says_so(tmp_path: Path) -> None:

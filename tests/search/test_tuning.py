@@ -1,9 +1,11 @@
-"""Trials that hang or die, under Ray for real: they are recorded as failed, and the others go on."""
+"""Trials that hang or whose process dies, under Ray for real: the first fail, the others run again, the rest go on."""
 
 import dataclasses
 import os
 import signal
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,18 +13,21 @@ import torch
 
 from search.deadline import Deadline
 from search.proposers.random import RandomProposer
-from search.session import Report, SearchSession
+from search.session import RETRIED, Report, SearchSession
 from search.trial import TrialContext
 from search.tuning import run_trials
 from tests.search import support
 from tracking.events import TrialState
 from tracking.ledger import Ledger
-from tracking.payloads import TrialEnded, payloads_of
+from tracking.payloads import Decision, TrialEnded, TrialStarted, payloads_of
 from trainers.datasets.memory import TensorSplit
 from trainers.proxy import ProxyData
 from trainers.recipe import ProxyRecipe
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+TRIALS = 6
+Ending = tuple[int, TrialState, float | None, int]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +51,8 @@ def context(data: ProxyData) -> TrialContext:
 
 
 def images() -> ProxyData:
-    pixels, labels = torch.randn(16, 1, 32, 32), torch.arange(16) % 10
+    """The same each time."""
+    pixels, labels = torch.randn(16, 1, 32, 32, generator=torch.Generator().manual_seed(0)), torch.arange(16) % 10
     return ProxyData(pixels, labels, pixels, labels, shift=0, flip=False)
 
 
@@ -70,26 +76,45 @@ def test_a_hung_trial_is_killed_at_its_deadline(ray_session: None, tmp_path: Pat
     assert "--trial-timeout 15" in (failed[0].error or "")
 
 
-def test_a_killed_actor_fails_its_trial_and_no_other(ray_session: None, tmp_path: Path) -> None:
+def test_a_killed_actor_costs_no_trial_unless_it_dies_twice(ray_session: None, tmp_path: Path) -> None:
+    """Trial 2 loses its process twice; trial 5, the last, once, when nothing is left to propose."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    with support.ledger_at(whole) as ledger:
+        search(ledger, whole)
+        undisturbed = endings(ledger)
+    with support.ledger_at(killed) as ledger:
+        search(ledger, killed, victims=(2, 2, 5))
+        reasons = [record.reason for record in payloads_of(ledger.events, Decision) if record.decision == RETRIED]
+        begun = Counter(record.trial for record in payloads_of(ledger.events, TrialStarted))
+        assert [end for end in endings(ledger) if end[0] != 2] == [end for end in undisturbed if end[0] != 2]
+        (failed,) = (end for end in payloads_of(ledger.events, TrialEnded) if end.state is TrialState.FAILED)
+    assert (failed.trial, failed.error) == (
+        2,
+        "the process of its trial actor died, as it had in an earlier run of this trial",
+    )
+    assert sorted(reasons) == [f"trial {trial}: the process of its trial actor died, so once more" for trial in (2, 5)]
+    assert begun == Counter([*range(TRIALS), 2, 5])
+
+
+def search(ledger: Ledger, folder: Path, victims: Sequence[int] = ()) -> None:
+    """A search of six trials; the process of each victim is killed when its first rung arrives, so with one to go."""
     space = support.space()
-    with support.ledger_at(tmp_path) as ledger:
-        session = support.session(ledger, RandomProposer(space), space, trials=6, eta=1)
-        heard = session.on_report
-        killed: list[int] = []
+    session = support.session(ledger, RandomProposer(space), space, trials=TRIALS, eta=1)
+    heard, to_kill = session.on_report, list(victims)
 
-        def killing(report: Report) -> bool:
-            if report.trial == 2 and not killed:
-                killed.append(report.pid)
-                os.kill(report.pid, signal.SIGKILL)
-            return heard(report)
+    def killing(report: Report) -> bool:
+        if report.rung == 0 and report.trial in to_kill:
+            to_kill.remove(report.trial)
+            os.kill(report.pid, signal.SIGKILL)
+        return heard(report)
 
-        session.on_report = killing  # type: ignore[method-assign]
-        run(session, images(), tmp_path)
-        _one_failed(ledger, 2)
+    session.on_report = killing  # type: ignore[method-assign]
+    run(session, images(), folder)
 
 
-def _one_failed(ledger: Ledger, trial: int) -> None:
-    ended = {record.trial: record for record in payloads_of(ledger.events, TrialEnded)}
-    assert sorted(ended) == list(range(6))
-    assert [number for number, record in ended.items() if record.state is TrialState.FAILED] == [trial]
-    assert ended[trial].error == "the process of its trial actor died"
+def endings(ledger: Ledger) -> list[Ending]:
+    """Number, state, accuracy and rungs of every end, in the order of the numbers: one told twice is there twice."""
+    ended = payloads_of(ledger.events, TrialEnded)
+    return sorted((record.trial, record.state, record.accuracy, record.rungs) for record in ended)

@@ -1,0 +1,42 @@
+"""A Ray cluster on this machine: a head that runs no trial and two nodes with one CPU each.
+
+Run as a program, because a process that is connected to one Ray cannot well start another. It writes one line of JSON,
+`{"address", "nodes"}` with the process id of each node's raylet, and stays until its standard input ends. A line there
+is the number of the node to kill, answered by a line once it is dead.
+"""
+
+import json
+import sys
+
+from search.cluster import prepare_environment
+
+prepare_environment(local=True)
+
+from ray.cluster_utils import Cluster  # noqa: E402  reads the environment on import
+
+# So that a lost node is told within a second or two, and not after fifteen.
+WATCHFUL = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 3}
+
+
+def main() -> None:
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": WATCHFUL}
+    )
+    try:
+        nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+        raylets = [node.all_processes["raylet"][0].process.pid for node in nodes]
+        _say(json.dumps({"address": cluster.address, "nodes": raylets}))
+        for line in sys.stdin:
+            cluster.remove_node(nodes[int(line)], allow_graceful=False)
+            _say("dead")
+    finally:
+        cluster.shutdown()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
