@@ -52,11 +52,14 @@ def draw_plots(arms: Arms, folder: Path) -> tuple[tuple[str, Path], ...]:
 
 def _draw_curves(axes: Axes, standings: Sequence[Standing]) -> None:
     for number, standing in enumerate(_by_name(standings)):
+        # Arms that go the same way lie on each other: each is broader than the one drawn over it, and shows.
+        width = 1.6 + 0.6 * (len(standings) - 1 - number)
         points = [(trial, mean) for trial, mean in enumerate(band(standing.runs)) if mean is not None]
         if not points:
             continue
         trials = [trial for trial, _ in points]
-        axes.plot(trials, [mean.mean for _, mean in points], color=_colour(number), label=standing.arm.label, lw=1.6)
+        means = [mean.mean for _, mean in points]
+        axes.plot(trials, means, color=_colour(number), label=standing.arm.label, lw=width, marker="o", ms=2 + width)
         if all(mean.low is not None for _, mean in points):
             low, high = [mean.low for _, mean in points], [mean.high for _, mean in points]
             axes.fill_between(trials, low, high, color=_colour(number), alpha=0.12, lw=0)  # type: ignore[arg-type]
