@@ -26,6 +26,7 @@ QUICK = Terms(
     base_epochs=6,
     finetune_epochs=3,
     sampled=5,
+    longer=(),
 )
 
 
@@ -76,9 +77,9 @@ def _done(pool: ProcessPoolExecutor, terms: Terms, folder: Path, jobs: Sequence[
 
 
 def _figures(terms: Terms, results: Sequence[tuple[Job, Any]]) -> dict[str, Any]:
-    arms, peers, sampled = (
+    arms, peers, sampled, longer = (
         [Result(job.place, job.name, values) for job, values in results if job.kind == kind]
-        for kind in (Kind.ARM, Kind.PEER, Kind.PROXY)
+        for kind in (Kind.ARM, Kind.PEER, Kind.PROXY, Kind.LONGER)
     )
     ranks = mean_ranks(arms)
     best = next(iter(ranks))
@@ -87,7 +88,7 @@ def _figures(terms: Terms, results: Sequence[tuple[Job, Any]]) -> dict[str, Any]
         name: [result for result in (*arms, *peers) if result.name == name]
         for name in ("isomorphic", "knapsack", "uniform", *PEERS)
     }
-    worth = [found for model in terms.models if (found := agreement(model, sampled, arms)) is not None]
+    worth = [found for model in terms.models if (found := agreement(model, sampled, longer, arms)) is not None]
     return {
         "standings": rows,
         "cells": [asdict(row) for row in rows],

@@ -133,6 +133,7 @@ class Agreement:
         ceiling: of one fine-tune seed with the other: no proxy can be expected to do better.
         among_winners: within a cell and seed, over the winners of the arms, mean; they lie close together, so chance
             weighs more. None where fewer than three arms ran.
+        longer: `proxy` for proxies of more epochs, by their epochs.
     """
 
     model: str
@@ -140,15 +141,23 @@ class Agreement:
     proxy: float
     ceiling: float
     among_winners: float | None
+    longer: Mapping[int, float]
 
 
-def agreement(model: str, sampled: Sequence[Result], arms: Sequence[Result]) -> Agreement | None:
-    """The proxy's worth for one model; None for fewer than three allocations."""
+def agreement(
+    model: str, sampled: Sequence[Result], longer: Sequence[Result], arms: Sequence[Result]
+) -> Agreement | None:
+    """The proxy's worth for one model; None for fewer than three allocations. `longer` has the same allocations in the
+    same order, as often as there are longer proxies."""
     own = [result.values for result in sampled if result.place.model == model]
     if len(own) < 3:
         return None
     proxies = [values["proxy"] for values in own]
     first, second = ([values["tuned"][seed] for values in own] for seed in (0, 1))
+    scores: dict[int, list[float]] = {}
+    for result in longer:
+        if result.place.model == model:
+            scores.setdefault(result.values["epochs"], []).append(result.values["proxy"])
     within = [
         _spearman([r.values["proxy"] for r in group], [r.values["accuracy"] for r in group])
         for group in _by_place([result for result in arms if result.place.model == model]).values()
@@ -157,9 +166,10 @@ def agreement(model: str, sampled: Sequence[Result], arms: Sequence[Result]) -> 
     return Agreement(
         model,
         len(own),
-        statistics.fmean((_spearman(proxies, first), _spearman(proxies, second))),
+        _with_both(proxies, first, second),
         _spearman(first, second),
         statistics.fmean(within) if within else None,
+        {epochs: _with_both(later, first, second) for epochs, later in scores.items()},
     )
 
 
@@ -217,6 +227,10 @@ def _by_place(results: Sequence[Result]) -> dict[Place, list[Result]]:
 
 def _median(values: Sequence[float]) -> float | None:
     return statistics.median(values) if values else None
+
+
+def _with_both(scores: Sequence[float], first: Sequence[float], second: Sequence[float]) -> float:
+    return statistics.fmean((_spearman(scores, first), _spearman(scores, second)))
 
 
 def _spearman(first: Sequence[float], second: Sequence[float]) -> float:

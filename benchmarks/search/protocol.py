@@ -24,11 +24,12 @@ class Place(NamedTuple):
 class Kind:
     """What a job does."""
 
-    BASE, ARM, PEER, PROXY = "base", "arm", "peer", "proxy"
+    BASE, ARM, PEER, PROXY, LONGER = "base", "arm", "peer", "proxy", "longer"
 
 
 class Job(NamedTuple):
-    """One result to be made. `name`: the arm, the peer, or the number of the sampled allocation."""
+    """One result to be made. `name`: the arm, the peer, or the number of the sampled allocation, for LONGER with how
+    many times as long the proxy trains."""
 
     kind: str
     place: Place
@@ -44,6 +45,7 @@ class Terms:
         base_epochs: of each base; None trains as long as the dataset's recipe says.
         finetune_epochs: of every winner and of every peer.
         sampled: allocations, drawn by the arm `random`, on which the proxy is held against the fine-tune.
+        longer: how many times as long proxies train that are held against it too.
     """
 
     models: tuple[str, ...] = ("resnet18_quarter", VIT)
@@ -54,13 +56,15 @@ class Terms:
     base_epochs: int | None = None
     finetune_epochs: int = 10
     sampled: int = 16
+    longer: tuple[int, ...] = (2, 4)
     criteria: tuple[str, ...] = ("l2", "taylor")
 
     @property
     def key(self) -> str:
-        """Names the results; more seeds, models, shares, arms or samples only add to them."""
-        alike = replace(self, models=(), shares=(), seeds=0, arms=(), sampled=0)
-        return content_key(asdict(alike))
+        """Names the results; more seeds, models, shares, arms, samples or lengths only add to them."""
+        alike = asdict(replace(self, models=(), shares=(), seeds=0, arms=(), sampled=0))
+        del alike["longer"]
+        return content_key(alike)
 
     def config(self, place: Place, arm: str) -> RunConfig:
         """What `launch.py search` would be given."""
@@ -94,4 +98,6 @@ class Terms:
             yield from (Job(Kind.ARM, place, arm) for arm in self.arms)
             yield from (Job(Kind.PEER, place, peer) for peer in PEERS)
             if (seed, share) == (0, self.shares[0]):
-                yield from (Job(Kind.PROXY, place, str(number)) for number in range(self.sampled))
+                numbers = range(self.sampled)
+                yield from (Job(Kind.PROXY, place, str(number)) for number in numbers)
+                yield from (Job(Kind.LONGER, place, f"{n} × {times}") for times, n in product(self.longer, numbers))

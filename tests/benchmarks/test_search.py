@@ -75,8 +75,10 @@ def test_agreement_beside_its_ceiling() -> None:
     with each other 1 − 6·2/60 = 0.8."""
     tuned = ((1, 2), (2, 1), (4, 4), (3, 3))
     sampled = [result(str(n), 0, 0.0, proxy=n, tuned=pair) for n, pair in enumerate(tuned)]
-    found = agreement("net", sampled, [])
+    longer = [result(str(n), 0, 0.0, proxy=after, epochs=8) for n, after in enumerate((1, 2, 4, 3))]
+    found = agreement("net", sampled, longer, [])
     assert found is not None
+    assert found.longer == {8: pytest.approx((1.0 + 0.8) / 2)}
     assert found.proxy == pytest.approx((0.8 + 0.6) / 2)
     assert found.ceiling == pytest.approx(0.8)
     assert found.among_winners is None
@@ -111,6 +113,7 @@ def test_each_arm_peer_and_sample_is_a_job_of_every_cell() -> None:
     assert len([job for job in jobs if job.kind == Kind.ARM]) == 2 * 2 * 2 * len(terms.arms)
     assert len([job for job in jobs if job.kind == Kind.PEER]) == 2 * 2 * 2 * len(PEERS)
     assert len([job for job in jobs if job.kind == Kind.PROXY]) == 2 * 3
+    assert len([job for job in jobs if job.kind == Kind.LONGER]) == 2 * 3 * len(terms.longer)
     assert len(terms.bases()) == 4
 
 
