@@ -18,6 +18,8 @@ from search.strategy import Proposal, Strategy, clip_ratios
 TILT = 0.5
 """First tilt, in log keep ratio at the end of a feature: exp(0.5) keeps 1.65 times the uniform share there."""
 
+ROUNDS = 3
+"""Rounds of steps around the best: a fourth would move by less than a unit where groups are small."""
 PRIMES = (2, 3, 5, 7)
 WIDER = 3
 """How much longer steps become when the search is to widen."""
@@ -32,7 +34,7 @@ class RulesProposer(Proposer):
     The first round takes away what loses least by each criterion (`search.proposers.knapsack`), and tilts the uniform
     share along each direction of the profile: towards sensitive, early, costly and coupled sets. After it, the best
     trial that may be read is moved along one direction at a time, each group from what it keeps there, by steps that
-    halve with every round. Every request is put on the budget before it is asked for.
+    halve with every round; in the end it looks elsewhere. Every request is put on the budget before it is asked for.
     """
 
     name = "rules"
@@ -43,6 +45,7 @@ class RulesProposer(Proposer):
         super().__init__(space)
         self._features = {name: values for name, values in space.profile.features() if any(values)}
         self._criterion = next((name for name in space.criteria if importance(name).estimates_loss), space.criteria[0])
+        self._moves = tuple(product(self._features, (1, -1)))
         self._ideas: tuple[_Idea, ...] = (
             *(partial(self._least_loss, criterion) for criterion in space.criteria),
             *(partial(self._tilted, name) for name in self._features),
@@ -52,10 +55,10 @@ class RulesProposer(Proposer):
         if ticket <= len(self._ideas):
             allocation, criterion, why = self._ideas[ticket - 1]()
             return self._proposal(allocation, criterion, why)
-        best = best_of(history.readable())
-        if best is None or self.course is Course.EXPLORE:
+        best, move = best_of(history.readable()), ticket - len(self._ideas) - 1
+        if best is None or self.course is Course.EXPLORE or move >= ROUNDS * len(self._moves):
             return self._scattered(ticket)
-        return self._around(best[0], ticket - len(self._ideas) - 1)
+        return self._around(best[0], move)
 
     def _least_loss(self, criterion: str) -> tuple[Allocation, str, str]:
         worth = Worth.SCORE if importance(criterion).estimates_loss else Worth.SHARE
@@ -67,9 +70,8 @@ class RulesProposer(Proposer):
         return self._by_ratios({feature: sign * TILT}), self._criterion, f"keep {side} where {feature} is high"
 
     def _around(self, best: TrialSpec, move: int) -> Proposal:
-        moves = list(product(self._features, (1, -1)))
-        round_number, place = divmod(move, len(moves))
-        name, sign = moves[place]
+        round_number, place = divmod(move, len(self._moves))
+        name, sign = self._moves[place]
         step = sign * TILT / 2 ** (round_number + 1) * (WIDER if self.course is Course.WIDEN else 1)
         values, groups = self._features[name], self.space.plan.groups
         moved = [
@@ -80,8 +82,8 @@ class RulesProposer(Proposer):
         return self._proposal(moved, best.proposal.strategy.importance, why)
 
     def _scattered(self, ticket: int) -> Proposal:
-        """With nothing to refine (every trial so far failed), or told to look elsewhere: a point of the Kronecker
-        sequence of square roots over the features, which fills the space evenly and never comes back to a point."""
+        """With nothing to refine, nothing left to, or told to look elsewhere: a point of the Kronecker sequence of
+        square roots over the features, which fills the space evenly and never comes back to a point."""
         weights = {
             name: 2 * TILT * (2 * (ticket * math.sqrt(prime) % 1) - 1)
             for name, prime in zip(self._features, PRIMES, strict=False)

@@ -41,7 +41,7 @@ class TestRules(ProposerContract):
         for trial, accuracy in enumerate([0.2, 0.9, 0.3]):
             history.add(support.spec(trial, ratio=0.2 + 0.1 * trial))
             history.end(TrialResult(trial, TrialState.COMPLETED, (accuracy,)))
-        proposal = RulesProposer(support.space()).propose(40, history)
+        proposal = RulesProposer(support.space()).propose(20, history)
         assert proposal.rationale.startswith("trial 1 with")
 
     def test_steps_halve_with_each_round(self) -> None:
