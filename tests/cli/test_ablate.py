@@ -23,6 +23,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Launched, Launched]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 class TestAblation:
     def test_every_arm_was_run_on_equal_terms_and_told(self, study: tuple[Launched, Launched]) -> None:
         first, _ = study
