@@ -34,13 +34,12 @@ from pruning.slicing import slice_model
 from search.calls import CallBook
 from search.cluster import prepare_environment, ray_session
 from search.config import make_config
-from search.halving import Halving
-from search.master import Limits
+from search.groundwork import session_rules
 from search.preparation import Prepared, prepare
 from search.proposers.base import Proposer, SearchSpace
 from search.proposers.llm import CallSettings, LLMProposer
 from search.proposers.registry import CLASSICAL
-from search.session import Rules, SearchSession
+from search.session import SearchSession
 from tracking.ledger import Ledger
 from tracking.payloads import Proposed, TrialEnded, payloads_of
 from trainers.datasets import shapes
@@ -104,7 +103,7 @@ def _searched(arm: str, trials: int, *, workers: int, eta: float = 1.0, latency_
     """A search by the real session, Tune and actors; eta 1 trains every trial to its end."""
     with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:
         folder = Path(scratch)
-        fields = {**_CONFIG, "trials": trials, "workers": workers, "runs": folder / "runs"}
+        fields = {**_CONFIG, "trials": trials, "workers": workers, "eta": eta, "runs": folder / "runs"}
         if latency_s is None:
             fields["proposer"] = arm
         else:
@@ -118,8 +117,7 @@ def _searched(arm: str, trials: int, *, workers: int, eta: float = 1.0, latency_
             from search.tuning import run_trials
 
             proposer = _proposer(arm, prepared, space, ledger)
-            rules = Rules(Limits(trials), Halving(eta), projection=True, rungs=len(prepared.proxy_recipe.rungs))
-            session = SearchSession(space, proposer, rules, ledger, prepared.window)
+            session = SearchSession(space, proposer, session_rules(prepared), ledger, prepared.window)
             session.begin()
             run_trials(session, context, workers=workers, cpus=1.0, gpus=0.0, storage=folder / "ray")
             proposer.close()

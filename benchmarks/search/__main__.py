@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=None, help="default: 5, or 2 with --quick")
     parser.add_argument("--out", type=Path, default=Path("benchmark-search"), help="folder of the results")
     options = parser.parse_args()
+    for name, given in (("--processes", options.processes), ("--seeds", options.seeds)):
+        if given is not None and given < 1:
+            parser.error(f"{name} {given} cannot be used: give 1 or more")
     terms = QUICK if options.quick else Terms()
     if options.seeds is not None:
-        terms = Terms(**asdict(terms) | {"seeds": options.seeds})
+        terms = replace(terms, seeds=options.seeds)
     options.out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     pool = ProcessPoolExecutor(options.processes, mp_context=multiprocessing.get_context("spawn"))
@@ -50,11 +53,18 @@ def main() -> None:
         sys.exit(f"cut short; the same command goes on, {options.out} holds what is done")
     finally:
         pool.shutdown(cancel_futures=True)
-    found = _figures(terms, results)
-    table.show(found["standings"])
-    del found["standings"]
-    found |= {"terms": asdict(terms), "processes": options.processes, "cpus": os.cpu_count()}
-    print(json.dumps(found | {"wall_s": round(time.monotonic() - began, 1)}))
+    arms, peers = _of(Kind.ARM, results), _of(Kind.PEER, results)
+    rows = standings(arms, peers)
+    table.show(rows)
+    found = {
+        "cells": [asdict(row) for row in rows],
+        **_figures(terms, arms, peers, results),
+        "terms": asdict(terms),
+        "processes": options.processes,
+        "cpus": os.cpu_count(),
+        "wall_s": round(time.monotonic() - began, 1),
+    }
+    print(json.dumps(found))
 
 
 def _done(pool: ProcessPoolExecutor, terms: Terms, folder: Path, jobs: Sequence[Job]) -> list[tuple[Job, Any]]:
@@ -76,31 +86,26 @@ def _done(pool: ProcessPoolExecutor, terms: Terms, folder: Path, jobs: Sequence[
     return [(job, do(terms, folder, job)) for job in jobs]
 
 
-def _figures(terms: Terms, results: Sequence[tuple[Job, Any]]) -> dict[str, Any]:
-    arms, peers, sampled, longer = (
-        [Result(job.place, job.name, values) for job, values in results if job.kind == kind]
-        for kind in (Kind.ARM, Kind.PEER, Kind.PROXY, Kind.LONGER)
-    )
+def _of(kind: Kind, results: Sequence[tuple[Job, Any]]) -> list[Result]:
+    return [Result(job.place, job.name, values) for job, values in results if job.kind is kind]
+
+
+def _figures(
+    terms: Terms, arms: Sequence[Result], peers: Sequence[Result], results: Sequence[tuple[Job, Any]]
+) -> dict[str, Any]:
+    sampled, longer = _of(Kind.PROXY, results), _of(Kind.LONGER, results)
     ranks = mean_ranks(arms)
     best = next(iter(ranks))
-    rows = standings(arms, peers)
-    against = {
-        name: [result for result in (*arms, *peers) if result.name == name]
-        for name in ("isomorphic", "knapsack", "uniform", *PEERS)
-    }
+    gains = {}
+    for name in ("isomorphic", "knapsack", "uniform", *PEERS):
+        won = gain(arms, [result for result in (*arms, *peers) if result.name == name])
+        gains[f"gain_over_{name.replace('-', '_').replace(' ', '_')}"] = None if won is None else asdict(won)
     worth = [found for model in terms.models if (found := agreement(model, sampled, longer, arms)) is not None]
     return {
-        "standings": rows,
-        "cells": [asdict(row) for row in rows],
         "best_arm": best,
         "best_arm_mean_rank": ranks[best],
         "mean_ranks": ranks,
-        **{
-            f"gain_over_{name.replace('-', '_').replace(' ', '_')}": None
-            if (won := gain(arms, of)) is None
-            else asdict(won)
-            for name, of in against.items()
-        },
+        **gains,
         "over_budget": over_budget(arms, [*peers, *sampled]),
         "proxy_spearman": {found.model: asdict(found) for found in worth},
         "base_holdout": {

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from itertools import product
 from typing import NamedTuple
 
 from search.config import CLASSICAL_ARMS, RunConfig, make_config
 from trainers.cache import content_key
+from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
 
+DATASET = "shapes"
 VIT = "benchmarks.search.vit:vit_small_patch8"
 PEERS = {"torch-pruning uniform": False, "torch-pruning isomorphic": True}
 """Names of torch-pruning's ways, and whether each ranks alike layers together."""
@@ -21,17 +24,21 @@ class Place(NamedTuple):
     seed: int
 
 
-class Kind:
+class Kind(StrEnum):
     """What a job does."""
 
-    BASE, ARM, PEER, PROXY, LONGER = "base", "arm", "peer", "proxy", "longer"
+    BASE = "base"
+    ARM = "arm"
+    PEER = "peer"
+    PROXY = "proxy"
+    LONGER = "longer"
 
 
 class Job(NamedTuple):
     """One result to be made. `name`: the arm, the peer, or the number of the sampled allocation, for LONGER with how
     many times as long the proxy trains."""
 
-    kind: str
+    kind: Kind
     place: Place
     name: str
 
@@ -61,17 +68,21 @@ class Terms:
 
     @property
     def key(self) -> str:
-        """Names the results; more seeds, models, shares, arms, samples or lengths only add to them."""
-        alike = asdict(replace(self, models=(), shares=(), seeds=0, arms=(), sampled=0))
-        del alike["longer"]
-        return content_key(alike)
+        """Names the results; more seeds, models, shares, arms, samples or lengths only add to them. The dataset's
+        recipes are part of it: results of another proxy are not mixed with these."""
+        alike = asdict(replace(self, models=(), shares=(), seeds=0, arms=(), sampled=0, longer=()))
+        recipes = [
+            recipe(DATASET, batch_norm=batch_norm).model_dump(mode="json")
+            for recipe, batch_norm in product((base_recipe, finetune_recipe, proxy_recipe), (True, False))
+        ]
+        return content_key({**alike, "recipes": recipes})
 
     def config(self, place: Place, arm: str) -> RunConfig:
         """What `launch.py search` would be given."""
         return make_config(
             {
                 "model": place.model,
-                "dataset": "shapes",
+                "dataset": DATASET,
                 "target_macs": place.share,
                 "seed": place.seed,
                 "proposer": arm,

@@ -28,7 +28,7 @@ SECOND_SEED = 1_000_003
 
 def identity(terms: Terms, job: Job) -> dict[str, Any]:
     """What the job's result is the result of."""
-    return {"what": job.kind, "terms": terms.key, "place": job.place._asdict(), "name": job.name}
+    return {"what": job.kind.value, "terms": terms.key, "place": job.place._asdict(), "name": job.name}
 
 
 def do(terms: Terms, folder: Path, job: Job) -> dict[str, Any]:
@@ -60,7 +60,6 @@ def _made(terms: Terms, memo: Memo, folder: Path, job: Job) -> Mapping[str, Any]
         case Kind.LONGER:
             number, _, times = job.name.partition(" × ")
             return _proxied_longer(cell, int(number), int(times))
-    raise AssertionError(job.kind)
 
 
 @lru_cache(maxsize=2)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.search import protocol
 from benchmarks.search.cell import Cell, search_cell
 from benchmarks.search.figures import Result, agreement, gain, mean_ranks, over_budget, standings
 from benchmarks.search.memo import Memo
@@ -13,6 +14,7 @@ from search.config import make_config
 from tests.cli.launched import Launched
 from tracking.ledger import Ledger
 from tracking.payloads import Proposed, Rung, RunStarted, payloads_of
+from trainers.defaults import proxy_recipe
 
 CELLS = (("net", "15%"), ("net", "8%"))
 
@@ -120,6 +122,13 @@ def test_each_arm_peer_and_sample_is_a_job_of_every_cell() -> None:
 def test_more_seeds_add_to_the_same_results_and_other_terms_do_not() -> None:
     assert Terms(seeds=5).key == Terms(seeds=2, models=("net",), arms=("tpe",)).key
     assert Terms(trials=8).key != Terms().key
+
+
+def test_another_proxy_is_another_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Terms().key
+    longer = proxy_recipe("shapes").model_copy(update={"rungs": (2, 4, 8)})
+    monkeypatch.setattr(protocol, "proxy_recipe", lambda _name, *, batch_norm: longer)
+    assert Terms().key != before
 
 
 def test_the_trials_are_those_of_a_launched_run(whole: Launched, tmp_path: Path) -> None:
