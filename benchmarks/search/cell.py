@@ -1,9 +1,9 @@
 """One model at one budget with one seed: its base, its trials, its fine-tunes."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from torch import nn
 
@@ -40,6 +40,14 @@ class Trained:
     accuracy: float
     macs: int
     wall_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A score of a trial, and the seconds of compute from the trial's begin to it."""
+
+    score: RungScore
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +89,12 @@ class Cell:
         plan = self.prepared.plan
         return slice_model(self.base.module, plan, select(self.space.scores[criterion], allocation))
 
-    def rungs(self, module: nn.Module) -> Iterator[RungScore]:
-        """The proxy's scores, as a trial actor takes them."""
-        return proxy_rungs(module, self.data, self.prepared.proxy_recipe, seed=self.prepared.config.seed)
+    def rungs(self, criterion: str, allocation: tuple[int, ...]) -> Iterator[Timed]:
+        """The proxy's scores, as a trial actor takes them; cutting the model is part of the time."""
+        began = time.perf_counter()
+        module, seed = self.cut(criterion, allocation), self.prepared.config.seed
+        for score in proxy_rungs(module, self.data, self.prepared.proxy_recipe, seed=seed):
+            yield Timed(score, time.perf_counter() - began)
 
     def trained(self, module: nn.Module, seed: int | None = None) -> Trained:
         """Fine-tune `module` in place and read it on the test images; `seed` orders and augments the images."""
@@ -98,11 +109,14 @@ class Cell:
         return Trained(accuracy, count_macs(module, self.prepared.spec.input_size), wall_s)
 
 
-def search_cell(cell: Cell, arm: str, ledger: Ledger) -> SearchSession:
+def search_cell(
+    cell: Cell, arm: str, ledger: Ledger, scored: Callable[[TrialSpec], Iterable[Timed]] | None = None
+) -> SearchSession:
     """The search of one arm, one trial after another in this process.
 
     Session, proposer and proxy are those of a run, and what they decide depends on numbers of trials and never on
     the clock: the proposals and scores are those that `launch.py search` gives with one worker or two.
+    `scored`: where a trial's scores come from, if they are not to be made anew.
     """
     prepared = cell.prepared
     session = SearchSession(cell.space, CLASSICAL[arm](cell.space), session_rules(prepared), ledger, prepared.window)
@@ -111,18 +125,20 @@ def search_cell(cell: Cell, arm: str, ledger: Ledger) -> SearchSession:
     while not (turn := session.next()).over:
         assert turn.spec is not None, "a classical arm never lets a lone worker wait"
         served += 1
-        _run(cell, turn.spec, session, served)
+        strategy, allocation = turn.spec.proposal.strategy, turn.spec.allocation
+        scores = scored(turn.spec) if scored else cell.rungs(strategy.importance, allocation)
+        _run(turn.spec, scores, session, served)
     return session
 
 
-def _run(cell: Cell, spec: TrialSpec, session: SearchSession, served: int) -> None:
+def _run(spec: TrialSpec, scores: Iterable[Timed], session: SearchSession, served: int) -> None:
     started = datetime.now(UTC)
     report = Report(spec.trial, "benchmark", 0, started, started, served)
-    module = cell.cut(spec.proposal.strategy.importance, spec.allocation)
-    for score in cell.rungs(module):
+    for timed in scores:
+        score = timed.score
         scored = replace(
             report,
-            now=datetime.now(UTC),
+            now=started + timedelta(seconds=timed.seconds),
             rung=score.rung,
             epochs=score.epochs,
             accuracy=score.accuracy,

@@ -61,9 +61,9 @@ class Terms:
     arms: tuple[str, ...] = CLASSICAL_ARMS
     trials: int = 16
     base_epochs: int | None = None
-    finetune_epochs: int = 10
+    finetune_epochs: int = 6
     sampled: int = 16
-    longer: tuple[int, ...] = (2, 4)
+    longer: tuple[int, ...] = (2,)
     criteria: tuple[str, ...] = ("l2", "taylor")
 
     @property

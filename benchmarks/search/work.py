@@ -1,6 +1,6 @@
 """Doing one job, in a process of the pool."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -9,18 +9,19 @@ from typing import Any
 import torch
 
 from benchmarks.peers import pruned_to
-from benchmarks.search.cell import Cell, search_cell
+from benchmarks.search.cell import Cell, Timed, search_cell
 from benchmarks.search.memo import Memo
 from benchmarks.search.protocol import PEERS, Job, Kind, Place, Terms
 from pruning.allocation import allocate
 from pruning.projection import project
-from search.history import History
+from search.groundwork import session_rules
+from search.history import History, TrialSpec
 from search.proposers.random import RandomProposer
 from search.session import SearchSession
 from search.strategy import Ranking
 from tracking.ledger import Ledger
 from tracking.payloads import TrialEnded, payloads_of
-from trainers.proxy import proxy_rungs
+from trainers.proxy import RungScore, proxy_rungs
 
 SECOND_SEED = 1_000_003
 """Added to a fine-tune's seed where the same model is fine-tuned once more, to see how far chance alone moves ranks."""
@@ -74,7 +75,7 @@ def _arm(memo: Memo, folder: Path, cell: Cell, job: Job) -> dict[str, Any]:
     path = ledgers / f"{job.place.model.rpartition(':')[2]}-{job.place.share}-s{job.place.seed}-{job.name}.jsonl"
     path.unlink(missing_ok=True)  # of a job that was cut short
     with Ledger.create(path) as ledger:
-        session = search_cell(cell, job.name, ledger)
+        session = search_cell(cell, job.name, ledger, lambda spec: _scores(memo, cell, spec))
         ended = payloads_of(ledger.events, TrialEnded)
     best = session.history.best()
     assert best is not None, f"no trial of {job.name} was completed"
@@ -84,10 +85,7 @@ def _arm(memo: Memo, folder: Path, cell: Cell, job: Job) -> dict[str, Any]:
         {
             "what": "finetune",
             "recipe": cell.prepared.recipe.model_dump(mode="json"),
-            "base": cell.base.path.name,
-            "seed": job.place.seed,
-            "criterion": criterion,
-            "allocation": allocation,
+            **_cut(cell, criterion, allocation),
         },
         lambda: asdict(cell.trained(cell.cut(criterion, allocation))),
     )
@@ -100,6 +98,32 @@ def _arm(memo: Memo, folder: Path, cell: Cell, job: Job) -> dict[str, Any]:
         "over_budget": _over(session, cell.target_macs),
         "ledger": path.name,
         "curve": _curve(ended),
+    }
+
+
+def _scores(memo: Memo, cell: Cell, spec: TrialSpec) -> Iterable[Timed]:
+    """Of the first trials, which halving stops at no rung, those alike are scored once for all arms of a cell."""
+    criterion, allocation = spec.proposal.strategy.importance, spec.allocation
+    if spec.trial >= session_rules(cell.prepared).halving.grace:
+        return cell.rungs(criterion, allocation)
+    held = memo.get(
+        {
+            "what": "trial",
+            "recipe": cell.prepared.proxy_recipe.model_dump(mode="json"),
+            **_cut(cell, criterion, allocation),
+        },
+        lambda: {"scores": [asdict(timed) for timed in cell.rungs(criterion, allocation)]},
+    )
+    return [Timed(RungScore(**timed["score"]), timed["seconds"]) for timed in held["scores"]]
+
+
+def _cut(cell: Cell, criterion: str, allocation: tuple[int, ...]) -> dict[str, Any]:
+    """Names a pruned model, and the seed that it is trained with."""
+    return {
+        "base": cell.base.path.name,
+        "seed": cell.prepared.config.seed,
+        "criterion": criterion,
+        "allocation": allocation,
     }
 
 
@@ -119,9 +143,14 @@ def _proxied(cell: Cell, number: int) -> dict[str, Any]:
     """The proxy to its end, and the fine-tune twice, of one allocation drawn at random."""
     plan, seed = cell.prepared.plan, cell.prepared.config.seed
     criterion, allocation = _drawn(cell, number)
-    *_, last = cell.rungs(cell.cut(criterion, allocation))
+    *_, last = cell.rungs(criterion, allocation)
     tuned = [cell.trained(cell.cut(criterion, allocation), seed + extra).accuracy for extra in (0, SECOND_SEED)]
-    return {"proxy": last.accuracy, "tuned": tuned, "macs": plan.macs(allocation), "target_macs": cell.target_macs}
+    return {
+        "proxy": last.score.accuracy,
+        "tuned": tuned,
+        "macs": plan.macs(allocation),
+        "target_macs": cell.target_macs,
+    }
 
 
 def _proxied_longer(cell: Cell, number: int, times: int) -> dict[str, Any]:

@@ -162,10 +162,12 @@ def test_patience_ends() -> None:
     assert clock.asked == 0.0  # not even waited for
 
 
-def _burst_of_calls(per_second: float, callers: int) -> tuple[list[Outcome], list[float], list[float], float]:
-    """Outcomes, arrivals and accepted arrivals of that many calls at once, and the fraction of the allowed rate."""
-    limit = RateLimit(per_second=per_second, burst=5)
-    script = Script(answers=(ANSWER,), rate_limit=limit)
+def _burst_of_calls(per_second: float, callers: int) -> tuple[list[Outcome], list[float], list[float]]:
+    """Outcomes, arrivals and accepted arrivals of that many calls at once.
+
+    How fast they are through is shown in virtual time, above: in real time a busy machine would be measured.
+    """
+    script = Script(answers=(ANSWER,), rate_limit=RateLimit(per_second=per_second, burst=5))
     with ScriptedServer(script) as server:
         terms = Terms(clock=WallClock, sample_server=False)
         barrier = threading.Barrier(callers)
@@ -180,23 +182,20 @@ def _burst_of_calls(per_second: float, callers: int) -> tuple[list[Outcome], lis
         ):
             outcomes = list(pool.map(call, [client] * callers))
         totals = server.director.totals
-    accepted = totals.accepted
-    least_s = (callers - limit.burst) / per_second
-    return outcomes, totals.arrivals, accepted, least_s / (accepted[-1] - accepted[0])
+    return outcomes, totals.arrivals, totals.accepted
 
 
 @pytest.mark.slow
 def test_32_calls_at_once_against_five_a_second() -> None:
-    outcomes, arrivals, accepted, fraction = _burst_of_calls(5.0, 32)
+    outcomes, arrivals, accepted = _burst_of_calls(5.0, 32)
     assert outcomes == [Outcome.ANSWERED] * 32
     assert len(accepted) == 32
-    assert fraction >= 0.9
     # no herd: after the first second no tenth of a second sees more than a few arrivals
     histogram = Counter(int(at * 10) for at in arrivals if at - arrivals[0] > 1.0)
     assert max(histogram.values()) <= 3
 
 
 def test_32_calls_at_once_against_a_faster_server() -> None:
-    outcomes, arrivals, _, _ = _burst_of_calls(40.0, 32)
+    outcomes, arrivals, _ = _burst_of_calls(40.0, 32)
     assert outcomes == [Outcome.ANSWERED] * 32
     assert len(arrivals) <= 64

@@ -69,13 +69,10 @@ class TensorSplit(Split):
 def shifted(images: Tensor, limit: int, generator: torch.Generator) -> Tensor:
     """Each image [n, C, H, W] moved by its own offset in −limit…limit, rows and columns; edges repeat."""
     count, _, height, width = images.shape
-    offsets = torch.randint(0, 2 * limit + 1, (2, count, 1), generator=generator)
-    rows = (offsets[0] + torch.arange(height)).to(images.device)
-    columns = (offsets[1] + torch.arange(width)).to(images.device)
+    rows, columns = torch.randint(0, 2 * limit + 1, (2, count), generator=generator).to(images.device)
     padded = F.pad(images, (limit, limit, limit, limit), mode="replicate")
-    which = torch.arange(count, device=images.device)[:, None, None]
-    # indexing around the channel axis moves it to the end: [n, H, W, C]
-    return row_major(padded[which, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2))
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # a view: [n, C, row, column, H, W]
+    return row_major(windows[torch.arange(count, device=images.device), :, rows, columns])
 
 
 def fitted(images: Tensor, size: InputSize) -> Tensor:
