@@ -60,11 +60,12 @@ def resume(
     runs: RunsOption = Path("runs"),
     repair: Annotated[bool, typer.Option("--repair", help="Cut a half-written last line off the ledger.")] = False,
     add_trials: Annotated[int, typer.Option(min=0, metavar="N", help="Extend the search, finished or not.")] = 0,
+    ray_address: Annotated[str | None, typer.Option(help="Another Ray cluster than the run had.")] = None,
 ) -> None:
     """Go on where a run was interrupted, or beyond its end: nothing that its ledger holds is done or paid for again."""
     from cli.search import go_on
 
-    raise typer.Exit(go_on(run, runs, repair=repair, add_trials=add_trials))
+    raise typer.Exit(go_on(run, runs, repair=repair, add_trials=add_trials, ray_address=ray_address))
 
 
 @app.command(short_help="Groups, isomorphic sets, exact MACs and the reachable range.")

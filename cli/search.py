@@ -36,8 +36,11 @@ def start(config: RunConfig) -> int:
         return _execute(prepared, folder, ledger)
 
 
-def go_on(asked: str, runs: Path, *, repair: bool, add_trials: int = 0) -> int:
-    """Resume an interrupted run, or extend one by so many trials; returns the exit code."""
+def go_on(asked: str, runs: Path, *, repair: bool, add_trials: int = 0, ray_address: str | None = None) -> int:
+    """Resume an interrupted run, or extend one by so many trials; returns the exit code.
+
+    `ray_address`: of the cluster to go on with; None: as the run began.
+    """
     folder = RunDirs(runs).resolve(asked)
     if repair:
         mended = repair_ledger(folder.ledger)
@@ -54,7 +57,8 @@ def go_on(asked: str, runs: Path, *, repair: bool, add_trials: int = 0) -> int:
     if not started:
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
     trials = asked_trials(events) + add_trials
-    config = make_config({**started[0].config, "trials": trials})
+    changed = {"trials": trials} if ray_address is None else {"trials": trials, "ray_address": ray_address}
+    config = make_config({**started[0].config, **changed})
     more = f", with {add_trials} more trials" if add_trials else ""
     say(f"resuming {folder.run_id} after event {events[-1].seq}{more}")
     with Ledger.open(folder.ledger) as ledger:

@@ -9,12 +9,14 @@ from collections import Counter
 import pytest
 
 from cli.main import main
+from cli.search import go_on
 from pruning.card import CARD
 from pruning.checkpoint import load_pruned
 from pruning.counter import count_macs
+from search.config import RunConfig
 from tests.cli.launched import QUICK, Launched, launch
 from tracking.events import RunStatus
-from tracking.payloads import Proposed, Rung, TrialEnded, payloads_of
+from tracking.payloads import Proposed, Rung, RunStarted, TrialEnded, payloads_of
 from tracking.reading import read_runs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -128,6 +130,17 @@ class TestInterrupted:
         assert again.code == 0, again.output
         counts = Counter(record.trial for record in payloads_of(again.events, TrialEnded))
         assert counts == Counter(range(6))
+
+    @pytest.mark.parametrize("address", [None, "10.0.0.1:6379"])
+    def test_it_can_go_on_with_another_cluster(
+        self, resumed: tuple[Launched, Launched], monkeypatch: pytest.MonkeyPatch, address: str | None
+    ) -> None:
+        seen: list[RunConfig] = []
+        monkeypatch.setattr("cli.search._execute", lambda prepared, *_: seen.append(prepared.config))
+        _, again = resumed
+        go_on("latest", again.folder / "runs", repair=False, add_trials=1, ray_address=address)
+        before = payloads_of(again.events, RunStarted)[0].config
+        assert seen[0].model_dump(mode="json") == {**before, "trials": before["trials"] + 1, "ray_address": address}
 
     def test_the_result_is_that_of_an_undisturbed_run(
         self, whole: Launched, resumed: tuple[Launched, Launched]
