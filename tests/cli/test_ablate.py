@@ -4,22 +4,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.launched import ROOT, Launched, launch
+from llm_clients.scripted.script import Script
+from tests.cli.launched import Launched, launch
 from tracking.reading import read_runs
 
 QUICK = (
     *("--seeds", "1", "--trials", "3", "--epochs", "1", "--finetune-workers", "1"),
     *("--arms", "tpe", "--out", "study"),
 )
-SCRIPT = f"scripted:{ROOT / 'docs' / 'characters' / 'strategist.json'}"
+IDEAS = tuple({"keep": [keep] * 9, "importance": "l2", "ranking": "local", "rationale": "alike"} for keep in (0.4, 0.6))
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Launched, Launched]:
     folder = tmp_path_factory.mktemp("study")
-    return launch(folder, "ablate", "llm", "--llms", SCRIPT, *QUICK), launch(
-        folder, "ablate", "llm", "--llms", SCRIPT, *QUICK
-    )
+    (folder / "script.json").write_text(Script(answers=({"strategies": IDEAS},)).model_dump_json())
+    command = ("ablate", "llm", "--llms", "scripted:script.json", *QUICK)
+    return launch(folder, *command), launch(folder, *command)
 
 
 @pytest.mark.slow
@@ -30,7 +31,7 @@ class TestAblation:
         assert first.code == 0, first.output
         runs = read_runs(f"sqlite:///{first.folder / 'mlflow.db'}")
         assert {(run.proposer, run.llm, run.seed, run.trials_proposed) for run in runs} == {
-            ("llm", SCRIPT, 42, 3),
+            ("llm", "scripted:script.json", 42, 3),
             ("tpe", None, 42, 3),
         }
         for word in ("LLM selection", "Second is", "inconclusive", "Published, not measured here"):
