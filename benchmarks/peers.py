@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import torch
@@ -75,22 +75,36 @@ def step_until_under(model: nn.Module, input_size: tuple[int, int, int], target:
 
 
 def pruned_to(
-    model: nn.Module, input_size: tuple[int, int, int], target: int, *, classes: int, isomorphic: bool, tries: int = 16
+    model: nn.Module, input_size: tuple[int, int, int], target: int, *, classes: int, isomorphic: bool
 ) -> nn.Module:
-    """A copy pruned by the least of torch-pruning's ratios that puts it at or under `target` MACs, by bisection."""
-    low, high, best = 0.0, 1.0, None
-    for _ in range(tries):
-        ratio = (low + high) / 2
+    """A copy pruned by the least of torch-pruning's ratios that puts it at or under `target` MACs."""
+
+    def cut(ratio: float) -> nn.Module:
         subject = copy.deepcopy(model)
         with repaired_layer_norm():
             pruner(subject, input_size, ratio=ratio, classes=classes, isomorphic=isomorphic).step()
         _tell_attention(subject)
-        if count_macs(subject, input_size) <= target:
-            high, best = ratio, subject
-        else:
-            low = ratio
-    assert best is not None, f"no ratio reaches {target:,} MACs"
-    return best
+        return subject
+
+    return cut(least_ratio(lambda ratio: count_macs(cut(ratio), input_size), target))
+
+
+def least_ratio(macs_at: Callable[[float], int], target: int, tries: int = 16) -> float:
+    """The least ratio at which `macs_at` is at or under `target`: by bisection, or the first of ninety-nine.
+
+    The latter because a layer that would lose all its channels keeps them all: with a joint ranking a larger ratio can
+    leave a larger model, and bisection then misses the ratios that fit.
+    """
+    low, high = 0.0, 1.0
+    for _ in range(tries):
+        ratio = (low + high) / 2
+        low, high = (low, ratio) if macs_at(ratio) <= target else (ratio, high)
+    if high < 1.0:
+        return high
+    for hundredth in range(1, 100):
+        if macs_at(hundredth / 100) <= target:
+            return hundredth / 100
+    raise ValueError(f"no ratio reaches {target:,} MACs")
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 from ablations.llm_selection import LlmSelection
 from ablations.outputs import write_outputs
 from ablations.schedule import earlier_run, schedule
-from cli.compare import default_uri, show_tables
+from cli.compare import show_tables
 from cli.console import say
 from cli.search import INTERRUPTED, arm_words, go_on, start
 from search.cluster import ray_session
@@ -14,6 +14,7 @@ from search.config import RunConfig
 from search.errors import ConfigError
 from search.preparation import Prepared, prepare
 from tracking.reading import read_runs
+from tracking.runs import default_uri
 
 
 def run_llm_ablation(config: RunConfig, llms: str, arms: str, seeds: int, out: Path, *, hybrid: bool) -> int:

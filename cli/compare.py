@@ -11,7 +11,7 @@ from ablations.table import Table
 from cli.console import say, show_table
 from search.errors import ConfigError
 from tracking.reading import read_runs
-from tracking.runs import RunDirs
+from tracking.runs import RunDirs, default_uri
 from tracking.sync import sync
 
 SCREEN_LEAVES_OUT = (
@@ -71,11 +71,6 @@ def run_sync(asked: str, runs: Path, tracking_uri: str | None, experiment: str) 
     state = sync(folder, tracking_uri or default_uri(runs), experiment)
     say(f"MLflow at {state.tracking_uri} holds {folder.run_id} up to its event {state.synced_seq} (run {state.run_id})")
     return 0
-
-
-def default_uri(runs: Path) -> str:
-    """The database beside a runs folder."""
-    return f"sqlite:///{runs.absolute().parent / 'mlflow.db'}"
 
 
 def _show(made: Table) -> None:

@@ -6,7 +6,6 @@ from os import environ
 from pathlib import Path
 
 from cli.checks import Check, State, check_disk, check_machine, check_mlflow, check_ray, check_sandbox, worst
-from cli.compare import default_uri
 from cli.console import say, say_json, show_table
 from cli.errors import BAD_INPUT
 from llm_clients.errors import LLMError, MissingKeyError
@@ -18,6 +17,7 @@ from llm_clients.retry import RetryPolicy
 from llm_clients.terms import Terms
 from search.replaying import PREFIX, recorded_calls
 from tracking.errors import TrackingError
+from tracking.runs import default_uri
 
 POLICY = RetryPolicy(attempts=2, cap_s=10.0, total_s=60.0, attempt_s=45.0)
 """Who asks the doctor waits for the answer: a model that needs longer than this is better known beforehand."""

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from cli.compare import default_uri
 from cli.console import say, show_table
 from cli.progress import ProgressView
 from search.config import RunConfig, make_config
@@ -20,7 +19,7 @@ from tracking.mlflow_view import MlflowMirror
 from tracking.payloads import LlmCall, RunEnded, RunStarted, payloads_of
 from tracking.reader import read_ledger
 from tracking.repair import repair as repair_ledger
-from tracking.runs import RunDir, RunDirs
+from tracking.runs import RunDir, RunDirs, default_uri
 from tracking.tracker import NullTracker, Tracker
 
 INTERRUPTED = 130

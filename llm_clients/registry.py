@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llm_clients.client import LLMClient
 from llm_clients.errors import LLMConfigurationError, MissingKeyError
@@ -18,12 +19,12 @@ from llm_clients.replay import ReplayClient
 from llm_clients.request import Json
 from llm_clients.resources import is_local
 from llm_clients.terms import Terms
-from llm_clients.vendors.anthropic import DEFAULT_BASE_URL as ANTHROPIC_URL
-from llm_clients.vendors.anthropic import AnthropicVendor
 from llm_clients.vendors.base import Vendor
-from llm_clients.vendors.ollama import DEFAULT_BASE_URL as OLLAMA_URL
-from llm_clients.vendors.ollama import OllamaVendor
-from llm_clients.vendors.openai import OpenAIVendor, OpenRouterVendor, VLLMVendor
+
+if TYPE_CHECKING:
+    from llm_clients.vendors.anthropic import AnthropicVendor
+    from llm_clients.vendors.ollama import OllamaVendor
+    from llm_clients.vendors.openai import OpenAIVendor
 
 KEY_VARIABLES = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "VLLM_API_KEY")
 
@@ -33,17 +34,48 @@ EXAMPLES = (
 )
 
 
+def _anthropic() -> type[AnthropicVendor]:
+    from llm_clients.vendors.anthropic import AnthropicVendor
+
+    return AnthropicVendor
+
+
+def _openai() -> type[OpenAIVendor]:
+    from llm_clients.vendors.openai import OpenAIVendor
+
+    return OpenAIVendor
+
+
+def _openrouter() -> type[OpenAIVendor]:
+    from llm_clients.vendors.openai import OpenRouterVendor
+
+    return OpenRouterVendor
+
+
+def _vllm() -> type[OpenAIVendor]:
+    from llm_clients.vendors.openai import VLLMVendor
+
+    return VLLMVendor
+
+
+def _ollama() -> type[OllamaVendor]:
+    from llm_clients.vendors.ollama import OllamaVendor
+
+    return OllamaVendor
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """Where a family of models is served, and which environment variables say so.
 
     Attributes:
+        vendor: imports its SDK, which takes seconds: a search that asks no model must not wait for that.
         key_variable: holds the key; None when none is needed.
         url_variables: hold the base URL, the first that is set wins; the names are the SDKs' own.
         default_url: used when nothing else is said; None when the user must say.
     """
 
-    vendor: type[AnthropicVendor] | type[OpenAIVendor] | type[OllamaVendor]
+    vendor: Callable[[], type[AnthropicVendor] | type[OpenAIVendor] | type[OllamaVendor]]
     key_variable: str | None
     url_variables: tuple[str, ...]
     default_url: str | None
@@ -51,13 +83,11 @@ class Service:
 
 
 SERVICES: Mapping[str, Service] = {
-    "anthropic": Service(AnthropicVendor, "ANTHROPIC_API_KEY", ("ANTHROPIC_BASE_URL",), ANTHROPIC_URL),
-    "openai": Service(OpenAIVendor, "OPENAI_API_KEY", ("OPENAI_BASE_URL",), OpenAIVendor.default_base_url),
-    "openrouter": Service(
-        OpenRouterVendor, "OPENROUTER_API_KEY", ("OPENROUTER_BASE_URL",), OpenRouterVendor.default_base_url
-    ),
-    "ollama": Service(OllamaVendor, None, ("OLLAMA_HOST",), OLLAMA_URL, key_needed=False),
-    "vllm": Service(VLLMVendor, "VLLM_API_KEY", ("VLLM_BASE_URL",), None, key_needed=False),
+    "anthropic": Service(_anthropic, "ANTHROPIC_API_KEY", ("ANTHROPIC_BASE_URL",), "https://api.anthropic.com"),
+    "openai": Service(_openai, "OPENAI_API_KEY", ("OPENAI_BASE_URL",), "https://api.openai.com/v1"),
+    "openrouter": Service(_openrouter, "OPENROUTER_API_KEY", ("OPENROUTER_BASE_URL",), "https://openrouter.ai/api/v1"),
+    "ollama": Service(_ollama, None, ("OLLAMA_HOST",), "http://127.0.0.1:11434", key_needed=False),
+    "vllm": Service(_vllm, "VLLM_API_KEY", ("VLLM_BASE_URL",), None, key_needed=False),
 }
 
 
@@ -130,7 +160,7 @@ def _vendor(service: Service, model: str, name: str, base_url: str | None, env: 
         raise MissingKeyError(model, service.key_variable or "")
     redactor = Redactor(*(Secret(env[variable]) for variable in KEY_VARIABLES if env.get(variable)))
     # the SDK insists on some key even where the server takes none
-    return service.vendor(name, Secret(key or "no-key-needed"), _with_scheme(url), redactor)
+    return service.vendor()(name, Secret(key or "no-key-needed"), _with_scheme(url), redactor)
 
 
 def _complete_terms(terms: Terms, vendor: Vendor, prices: PriceBook | None) -> Terms:

@@ -161,3 +161,8 @@ def _near(asked: str, names: list[str]) -> str:
 def _listed(names: list[str]) -> str:
     shown = ", ".join(names[:5])
     return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def default_uri(runs: Path) -> str:
+    """MLflow's database beside a runs folder."""
+    return f"sqlite:///{runs.absolute().parent / 'mlflow.db'}"

@@ -16,8 +16,6 @@ from llm_clients.vendors.base import ANSWER_TOOL, Ask, Reply, Vendor
 from llm_clients.vendors.sdk import empty_answer, parse_wire, trip
 from llm_clients.vendors.transport import Transport
 
-DEFAULT_BASE_URL = "https://api.anthropic.com"
-
 
 class AnthropicVendor(Vendor):
     """The Messages API. It takes no temperature since API version 2026-10-21, which the 2.x SDK sends."""

@@ -19,8 +19,6 @@ from llm_clients.vendors.base import Ask, Reply, Vendor
 from llm_clients.vendors.sdk import empty_answer, parse_wire, trip
 from llm_clients.vendors.transport import Transport
 
-DEFAULT_BASE_URL = "http://127.0.0.1:11434"
-
 _NANOSECONDS = 1e-9
 
 

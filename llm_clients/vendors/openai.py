@@ -22,7 +22,6 @@ from llm_clients.vendors.transport import Transport
 class OpenAIVendor(Vendor):
     """Chat completions as OpenAI itself serves them."""
 
-    default_base_url: ClassVar[str] = "https://api.openai.com/v1"
     tokens_field: ClassVar[str] = "max_completion_tokens"
     extra_body: ClassVar[Mapping[str, Json]] = {}
 
@@ -92,7 +91,6 @@ class OpenAIVendor(Vendor):
 class OpenRouterVendor(OpenAIVendor):
     """https://openrouter.ai/docs/api-reference/overview"""
 
-    default_base_url: ClassVar[str] = "https://openrouter.ai/api/v1"
     tokens_field: ClassVar[str] = "max_tokens"
     # without this a provider that ignores response_format may be chosen, silently
     extra_body: ClassVar[Mapping[str, Json]] = {"provider": {"require_parameters": True}}

@@ -17,7 +17,7 @@ from cli.main import main
 from llm_clients.scripted.script import FaultName, RandomFaults, Script, Step
 from llm_clients.scripted.server import ScriptedServer
 from search.summary import read_summary
-from tests.cli.launched import ROOT, Launched, launch
+from tests.cli.launched import ROOT, Launched, launch, says
 from tests.search.rehearsed import play
 from tracking.events import RunStatus
 from tracking.mlflow_store import connect
@@ -74,8 +74,9 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     assert faulty.code == 0, faulty.output
     name = faulty.run.run_id
     replay = ("--llm", f"replay:{folder / 'runs' / name}", "--finetune-workers", "1")
-    replayed = launch(folder, "--runs", "again", *replay, "--no-mlflow")
-    assert replayed.code == 0, replayed.output
+    # what comes after the search asks no model
+    replayed = launch(folder, "--runs", "again", *replay, "--no-mlflow", interrupt_at=says("winner: trial"))
+    assert replayed.code == 130, replayed.output
     return Chain(_at(clean, "clean"), faulty, _at(replayed, "again"), totals, watch.files, watch.leaks)
 
 
