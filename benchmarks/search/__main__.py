@@ -21,11 +21,11 @@ from benchmarks.search.work import do, identity
 QUICK = Terms(
     shares=("15%",),
     seeds=2,
-    arms=("rules", "uniform", "isomorphic", "knapsack", "tpe"),
-    trials=6,
+    arms=("rules", "uniform", "isomorphic", "knapsack"),
+    trials=5,
     base_epochs=6,
     finetune_epochs=3,
-    sampled=5,
+    sampled=4,
     longer=(),
 )
 
