@@ -113,7 +113,9 @@ def test_kill_9_loses_nothing_that_was_acknowledged(processes: Processes, tmp_pa
         for _ in range(chance.randint(1, 60)):
             acknowledged = int(line(writer))
         writer.send_signal(signal.SIGKILL)
-        rest = writer.communicate()[0].split("\n")
+        assert writer.stdout is not None
+        # not by `communicate`, which reads the pipe behind the back of what `readline` has read ahead
+        rest = writer.stdout.read().split("\n")
         acknowledged = max([acknowledged, *(int(seq) for seq in rest[:-1])])
         try:
             events = read_ledger(path)
