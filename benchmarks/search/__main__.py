@@ -26,7 +26,6 @@ QUICK = Terms(
     base_epochs=6,
     finetune_epochs=3,
     sampled=4,
-    longer=(),
 )
 
 
@@ -93,14 +92,14 @@ def _of(kind: Kind, results: Sequence[tuple[Job, Any]]) -> list[Result]:
 def _figures(
     terms: Terms, arms: Sequence[Result], peers: Sequence[Result], results: Sequence[tuple[Job, Any]]
 ) -> dict[str, Any]:
-    sampled, longer = _of(Kind.PROXY, results), _of(Kind.LONGER, results)
+    sampled = _of(Kind.PROXY, results)
     ranks = mean_ranks(arms)
     best = next(iter(ranks))
     gains = {}
     for name in ("isomorphic", "knapsack", "uniform", *PEERS):
         won = gain(arms, [result for result in (*arms, *peers) if result.name == name])
         gains[f"gain_over_{name.replace('-', '_').replace(' ', '_')}"] = None if won is None else asdict(won)
-    worth = [found for model in terms.models if (found := agreement(model, sampled, longer, arms)) is not None]
+    worth = [found for model in terms.models if (found := agreement(model, sampled, arms)) is not None]
     return {
         "best_arm": best,
         "best_arm_mean_rank": ranks[best],

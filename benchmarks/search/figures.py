@@ -133,7 +133,8 @@ class Agreement:
         ceiling: of one fine-tune seed with the other: no proxy can be expected to do better.
         among_winners: within a cell and seed, over the winners of the arms, mean; they lie close together, so chance
             weighs more. None where fewer than three arms ran.
-        longer: `proxy` for proxies of more epochs, by their epochs.
+        by_epochs: `proxy` as it stands at each of the proxy's rungs, by the epochs trained until then: how much
+            training the order takes.
     """
 
     model: str
@@ -141,23 +142,17 @@ class Agreement:
     proxy: float
     ceiling: float
     among_winners: float | None
-    longer: Mapping[int, float]
+    by_epochs: Mapping[int, float]
 
 
-def agreement(
-    model: str, sampled: Sequence[Result], longer: Sequence[Result], arms: Sequence[Result]
-) -> Agreement | None:
-    """The proxy's worth for one model; None for fewer than three allocations. `longer` has the same allocations in the
-    same order, as often as there are longer proxies."""
+def agreement(model: str, sampled: Sequence[Result], arms: Sequence[Result]) -> Agreement | None:
+    """The proxy's worth for one model; None for fewer than three allocations."""
     own = [result.values for result in sampled if result.place.model == model]
     if len(own) < 3:
         return None
-    proxies = [values["proxy"] for values in own]
     first, second = ([values["tuned"][seed] for values in own] for seed in (0, 1))
-    scores: dict[int, list[float]] = {}
-    for result in longer:
-        if result.place.model == model:
-            scores.setdefault(result.values["epochs"], []).append(result.values["proxy"])
+    rungs = zip(*(values["rungs"] for values in own), strict=True)
+    by_epochs = {rung[0]["epochs"]: _with_both([score["accuracy"] for score in rung], first, second) for rung in rungs}
     within = [
         _spearman([r.values["proxy"] for r in group], [r.values["accuracy"] for r in group])
         for group in _by_place([result for result in arms if result.place.model == model]).values()
@@ -166,10 +161,10 @@ def agreement(
     return Agreement(
         model,
         len(own),
-        _with_both(proxies, first, second),
+        by_epochs[max(by_epochs)],
         _spearman(first, second),
         statistics.fmean(within) if within else None,
-        {epochs: _with_both(later, first, second) for epochs, later in scores.items()},
+        by_epochs,
     )
 
 

@@ -31,12 +31,10 @@ class Kind(StrEnum):
     ARM = "arm"
     PEER = "peer"
     PROXY = "proxy"
-    LONGER = "longer"
 
 
 class Job(NamedTuple):
-    """One result to be made. `name`: the arm, the peer, or the number of the sampled allocation, for LONGER with how
-    many times as long the proxy trains."""
+    """One result to be made. `name`: the arm, the peer, or the number of the sampled allocation."""
 
     kind: Kind
     place: Place
@@ -52,7 +50,6 @@ class Terms:
         base_epochs: of each base; None trains as long as the dataset's recipe says.
         finetune_epochs: of every winner and of every peer.
         sampled: allocations, drawn by the arm `random`, on which the proxy is held against the fine-tune.
-        longer: how many times as long proxies train that are held against it too.
     """
 
     models: tuple[str, ...] = ("resnet18_quarter", VIT)
@@ -63,14 +60,13 @@ class Terms:
     base_epochs: int | None = None
     finetune_epochs: int = 6
     sampled: int = 16
-    longer: tuple[int, ...] = (2,)
     criteria: tuple[str, ...] = ("l2", "taylor")
 
     @property
     def key(self) -> str:
-        """Names the results; more seeds, models, shares, arms, samples or lengths only add to them. The dataset's
+        """Names the results; more seeds, models, shares, arms or samples only add to them. The dataset's
         recipes are part of it: results of another proxy are not mixed with these."""
-        alike = asdict(replace(self, models=(), shares=(), seeds=0, arms=(), sampled=0, longer=()))
+        alike = asdict(replace(self, models=(), shares=(), seeds=0, arms=(), sampled=0))
         recipes = [
             recipe(DATASET, batch_norm=batch_norm).model_dump(mode="json")
             for recipe, batch_norm in product((base_recipe, finetune_recipe, proxy_recipe), (True, False))
@@ -109,6 +105,4 @@ class Terms:
             yield from (Job(Kind.ARM, place, arm) for arm in self.arms)
             yield from (Job(Kind.PEER, place, peer) for peer in PEERS)
             if (seed, share) == (0, self.shares[0]):
-                numbers = range(self.sampled)
-                yield from (Job(Kind.PROXY, place, str(number)) for number in numbers)
-                yield from (Job(Kind.LONGER, place, f"{n} × {times}") for times, n in product(self.longer, numbers))
+                yield from (Job(Kind.PROXY, place, str(number)) for number in range(self.sampled))

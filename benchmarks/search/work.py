@@ -21,7 +21,7 @@ from search.session import SearchSession
 from search.strategy import Ranking
 from tracking.ledger import Ledger
 from tracking.payloads import TrialEnded, payloads_of
-from trainers.proxy import RungScore, proxy_rungs
+from trainers.proxy import RungScore
 
 SECOND_SEED = 1_000_003
 """Added to a fine-tune's seed where the same model is fine-tuned once more, to see how far chance alone moves ranks."""
@@ -58,9 +58,6 @@ def _made(terms: Terms, memo: Memo, folder: Path, job: Job) -> Mapping[str, Any]
             return {"target_macs": cell.target_macs, **asdict(cell.trained(pruned))}
         case Kind.PROXY:
             return _proxied(cell, int(job.name))
-        case Kind.LONGER:
-            number, _, times = job.name.partition(" × ")
-            return _proxied_longer(cell, int(number), int(times))
 
 
 @lru_cache(maxsize=2)
@@ -143,22 +140,14 @@ def _proxied(cell: Cell, number: int) -> dict[str, Any]:
     """The proxy to its end, and the fine-tune twice, of one allocation drawn at random."""
     plan, seed = cell.prepared.plan, cell.prepared.config.seed
     criterion, allocation = _drawn(cell, number)
-    *_, last = cell.rungs(criterion, allocation)
+    scores = [timed.score for timed in cell.rungs(criterion, allocation)]
     tuned = [cell.trained(cell.cut(criterion, allocation), seed + extra).accuracy for extra in (0, SECOND_SEED)]
     return {
-        "proxy": last.score.accuracy,
+        "rungs": [{"epochs": score.epochs, "accuracy": score.accuracy} for score in scores],
         "tuned": tuned,
         "macs": plan.macs(allocation),
         "target_macs": cell.target_macs,
     }
-
-
-def _proxied_longer(cell: Cell, number: int, times: int) -> dict[str, Any]:
-    """The same allocation after so many times the proxy's epochs."""
-    recipe = cell.prepared.proxy_recipe
-    longer = recipe.model_copy(update={"rungs": (times * recipe.rungs[-1],)})
-    *_, last = proxy_rungs(cell.cut(*_drawn(cell, number)), cell.data, longer, seed=cell.prepared.config.seed)
-    return {"proxy": last.accuracy, "epochs": last.epochs}
 
 
 def _drawn(cell: Cell, number: int) -> tuple[str, tuple[int, ...]]:

@@ -76,12 +76,15 @@ def test_agreement_beside_its_ceiling() -> None:
     """Ranks 1 2 3 4: against 1 2 4 3 ρ is 1 − 6·2/(4·15) = 0.8, against 2 1 4 3 it is 1 − 6·4/60 = 0.6; of those two
     with each other 1 − 6·2/60 = 0.8."""
     tuned = ((1, 2), (2, 1), (4, 4), (3, 3))
-    sampled = [result(str(n), 0, 0.0, proxy=n, tuned=pair) for n, pair in enumerate(tuned)]
-    longer = [result(str(n), 0, 0.0, proxy=after, epochs=8) for n, after in enumerate((1, 2, 4, 3))]
-    found = agreement("net", sampled, longer, [])
+    scores = ((1, 1), (2, 2), (4, 3), (3, 4))
+    sampled = [
+        result(str(n), 0, 0.0, rungs=[{"epochs": 1, "accuracy": early}, {"epochs": 4, "accuracy": late}], tuned=pair)
+        for n, ((early, late), pair) in enumerate(zip(scores, tuned, strict=True))
+    ]
+    found = agreement("net", sampled, [])
     assert found is not None
-    assert found.longer == {8: pytest.approx((1.0 + 0.8) / 2)}
-    assert found.proxy == pytest.approx((0.8 + 0.6) / 2)
+    assert found.by_epochs == {1: pytest.approx((1.0 + 0.8) / 2), 4: pytest.approx((0.8 + 0.6) / 2)}
+    assert found.proxy == found.by_epochs[4]
     assert found.ceiling == pytest.approx(0.8)
     assert found.among_winners is None
 
@@ -115,7 +118,6 @@ def test_each_arm_peer_and_sample_is_a_job_of_every_cell() -> None:
     assert len([job for job in jobs if job.kind == Kind.ARM]) == 2 * 2 * 2 * len(terms.arms)
     assert len([job for job in jobs if job.kind == Kind.PEER]) == 2 * 2 * 2 * len(PEERS)
     assert len([job for job in jobs if job.kind == Kind.PROXY]) == 2 * 3
-    assert len([job for job in jobs if job.kind == Kind.LONGER]) == 2 * 3 * len(terms.longer)
     assert len(terms.bases()) == 4
 
 
