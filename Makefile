@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.setup-stamp
 # torch and its CUDA libraries need about 7 GB: say so before the download, not in the middle of it.
 NEED_GB := 9
-# A file stays in one worker, so that what it shares is made once.
+# Processes of mypy and of the tests. A file of tests stays in one, so that what it shares is made once.
 WORKERS ?= 2
 PYTEST  := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
@@ -39,7 +39,7 @@ test-quick: setup  ## the tests that take less than five seconds each
 check: setup  ## lint, types and the picture of the house
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers $(WORKERS)
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
 format: setup  ## rewrite the code in the house's format

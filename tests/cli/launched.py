@@ -12,6 +12,7 @@ from typing import Any
 
 from search.summary import Summary, read_summary
 from tracking.events import Event
+from tracking.payloads import TrialEnded, payloads_of
 from tracking.reader import read_ledger
 from tracking.runs import RunDir, RunDirs
 from trainers.cache import locked
@@ -36,6 +37,12 @@ class Launched:
     @property
     def summary(self) -> Summary:
         return read_summary(self.run.summary)
+
+    @property
+    def ends(self) -> list[tuple[int, str, float | None, int]]:
+        """Number, state, accuracy and rungs of every end of a trial: one told twice is there twice."""
+        told = payloads_of(self.events, TrialEnded)
+        return sorted((end.trial, end.state.value, end.accuracy, end.rungs) for end in told)
 
     @property
     def events(self) -> tuple[Event, ...]:

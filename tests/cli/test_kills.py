@@ -1,10 +1,15 @@
-"""The driver killed outright, in the search and in the fine-tune, and then more trials than were asked for."""
+"""A run that is interrupted twice in its search and killed in its fine-tune; then more trials than were asked for."""
 
+import shutil
 import signal
 from collections import Counter
+from dataclasses import dataclass
 
 import pytest
 
+from cli.main import main
+from cli.search import go_on
+from search.config import RunConfig
 from search.phases import since_extension
 from tests.cli.launched import QUICK, Launched, launch, says
 from tracking.events import RunStatus
@@ -14,6 +19,7 @@ from tracking.payloads import (
     FinetuneStarted,
     Profiled,
     Proposed,
+    RunStarted,
     TrialEnded,
     Winner,
     payloads_of,
@@ -24,37 +30,78 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 RESUME = ("resume", "latest", "--runs", "runs", "--repair")
 
 
+@dataclass(frozen=True)
+class Story:
+    """What each signal left, and the run at its end."""
+
+    terminated: Launched
+    interrupted: Launched
+    killed: Launched
+    ended: Launched
+
+
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> Launched:
-    """The same run, killed in the search and in the fine-tune; then resumed to its end."""
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """The run of `whole`, on one worker instead of two."""
     folder = tmp_path_factory.mktemp("killed")
-    launched: tuple[str, ...] = (*QUICK, "--no-mlflow")
-    for words in ("trial   3", "fine-tune: "):
-        done = launch(folder, *launched, interrupt_at=says(words), by=signal.SIGKILL)
-        assert done.code == -signal.SIGKILL, done.output
-        launched = RESUME
-    return launch(folder, *RESUME)
+
+    def struck(by: signal.Signals, words: str, *arguments: str) -> Launched:
+        return launch(folder, *arguments, interrupt_at=says(words), by=by)
+
+    return Story(
+        struck(signal.SIGTERM, "trial   1", *QUICK, "--workers", "1", "--no-mlflow"),
+        struck(signal.SIGINT, "trial   3", *RESUME),
+        struck(signal.SIGKILL, "fine-tune: ", *RESUME),
+        launch(folder, *RESUME),
+    )
 
 
 @pytest.fixture(scope="module")
-def extended(killed: Launched) -> Launched:
-    return launch(killed.folder, *RESUME, "--add-trials", "2")
+def extended(story: Story, tmp_path_factory: pytest.TempPathFactory) -> Launched:
+    folder = tmp_path_factory.mktemp("extended") / "copy"
+    shutil.copytree(story.ended.folder, folder, symlinks=True)
+    return launch(folder, *RESUME, "--add-trials", "2")
 
 
-def test_nothing_is_lost_or_repeated(killed: Launched) -> None:
-    assert killed.code == 0, killed.output
-    assert Counter(record.trial for record in payloads_of(killed.events, TrialEnded)) == Counter(range(6))
-    assert len(payloads_of(killed.events, Profiled)) == 1
-    assert len(payloads_of(killed.events, Evaluated)) == 2
+def test_sigterm_is_an_interrupt_like_ctrl_c(story: Story) -> None:
+    for run in (story.terminated, story.interrupted):
+        assert run.code == 130, run.output
+        assert f"resume {run.run.run_id}" in run.output
+    assert story.killed.code == -signal.SIGKILL, story.killed.output
 
 
-def test_the_result_is_that_of_an_undisturbed_run(whole: Launched, killed: Launched) -> None:
-    assert payloads_of(killed.events, Proposed) == payloads_of(whole.events, Proposed)
-    assert _ends(killed) == _ends(whole)
-    assert killed.summary.winner is not None
+def test_nothing_is_lost_or_repeated(story: Story) -> None:
+    assert story.ended.code == 0, story.ended.output
+    events = story.ended.events
+    assert Counter(record.trial for record in payloads_of(events, TrialEnded)) == Counter(range(6))
+    assert len(payloads_of(events, Profiled)) == 1
+    assert len(payloads_of(events, Evaluated)) == 2
+
+
+def test_the_result_is_that_of_an_undisturbed_run(whole: Launched, story: Story) -> None:
+    """Another number of workers, three signals and as many resumes: the same proposals, scores, winner and accuracy."""
+    ended = story.ended
+    assert payloads_of(ended.events, Proposed) == payloads_of(whole.events, Proposed)
+    assert ended.ends == whole.ends
+    assert ended.summary.winner is not None
     assert whole.summary.winner is not None
-    assert killed.summary.winner.trial == whole.summary.winner.trial
-    assert killed.summary.winner.accuracy == whole.summary.winner.accuracy
+    assert ended.summary.winner.trial == whole.summary.winner.trial
+    assert ended.summary.winner.strategy == whole.summary.winner.strategy
+    assert ended.summary.winner.accuracy == whole.summary.winner.accuracy
+
+
+@pytest.mark.parametrize("address", [None, "10.0.0.1:6379"])
+def test_it_can_go_on_with_another_cluster(story: Story, monkeypatch: pytest.MonkeyPatch, address: str | None) -> None:
+    seen: list[RunConfig] = []
+    monkeypatch.setattr("cli.search._execute", lambda prepared, *_: seen.append(prepared.config))
+    go_on("latest", story.ended.folder / "runs", repair=False, add_trials=1, ray_address=address)
+    before = payloads_of(story.ended.events, RunStarted)[0].config
+    assert seen[0].model_dump(mode="json") == {**before, "trials": before["trials"] + 1, "ray_address": address}
+
+
+def test_a_finished_run_is_not_resumed(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["resume", "latest", "--runs", str(story.ended.folder / "runs")]) == 2
+    assert "is finished" in capsys.readouterr().err
 
 
 def test_an_extension_goes_on_where_the_search_ended(whole: Launched, extended: Launched) -> None:
@@ -71,7 +118,3 @@ def test_an_extension_goes_on_where_the_search_ended(whole: Launched, extended: 
     assert extended.summary.status is RunStatus.FINISHED
     assert extended.summary.winner is not None
     assert extended.summary.winner.accuracy is not None
-
-
-def _ends(run: Launched) -> dict[int, tuple[str, float | None]]:
-    return {record.trial: (record.state.value, record.accuracy) for record in payloads_of(run.events, TrialEnded)}

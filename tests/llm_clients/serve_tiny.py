@@ -20,5 +20,5 @@ class PlainManager(model_manager.ModelManager):
 
 
 if __name__ == "__main__":
-    model_manager.ModelManager = PlainManager  # type: ignore[misc]  # Serve takes it from there
+    model_manager.ModelManager = PlainManager  # Serve takes it from there
     Serve(force_model=sys.argv[1], host="127.0.0.1", port=0, device="cpu", default_seed=0)

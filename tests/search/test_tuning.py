@@ -14,8 +14,8 @@ import torch
 from search.deadline import Deadline
 from search.proposers.random import RandomProposer
 from search.session import RETRIED, Report, SearchSession
-from search.trial import TrialContext
-from search.tuning import run_trials
+from search.trial import TrialActor, TrialContext
+from search.tuning import SessionHandle, SessionSearcher, SessionStopper, run_trials
 from tests.search import support
 from tracking.events import TrialState
 from tracking.ledger import Ledger
@@ -27,6 +27,7 @@ from trainers.recipe import ProxyRecipe
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 TRIALS = 6
+TRIAL = "the one that runs"
 Ending = tuple[int, TrialState, float | None, int]
 
 
@@ -82,7 +83,8 @@ def test_a_killed_actor_costs_no_trial_unless_it_dies_twice(ray_session: None, t
     whole.mkdir()
     killed.mkdir()
     with support.ledger_at(whole) as ledger:
-        search(ledger, whole)
+        space = support.space()
+        alone(support.session(ledger, RandomProposer(space), space, trials=TRIALS, eta=1), context(images()))
         undisturbed = endings(ledger)
     with support.ledger_at(killed) as ledger:
         search(ledger, killed, victims=(2, 2, 5))
@@ -98,7 +100,18 @@ def test_a_killed_actor_costs_no_trial_unless_it_dies_twice(ray_session: None, t
     assert begun == Counter([*range(TRIALS), 2, 5])
 
 
-def search(ledger: Ledger, folder: Path, victims: Sequence[int] = ()) -> None:
+def alone(session: SearchSession, shared: TrialContext) -> None:
+    """The same trials in this process, one after another: Tune's loop and Ray's actors are what is left out."""
+    handle = SessionHandle(session)
+    searcher, stopper = SessionSearcher(handle), SessionStopper(handle)
+    actor = TrialActor.__new__(TrialActor)  # Tune's own constructor is for Tune
+    while isinstance(config := searcher.suggest(TRIAL), dict):
+        actor.setup(config, shared)
+        while not stopper(TRIAL, actor.step()):
+            pass
+
+
+def search(ledger: Ledger, folder: Path, victims: Sequence[int]) -> None:
     """A search of six trials; the process of each victim is killed when its first rung arrives, so with one to go."""
     space = support.space()
     session = support.session(ledger, RandomProposer(space), space, trials=TRIALS, eta=1)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -38,59 +38,54 @@ def timeless(history: tuple[EpochReport, ...]) -> list[EpochReport]:
     return [replace(report, wall_s=0.0) for report in history]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(
-    ray_session: None, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[FinetuneResult, list[tuple[int, str]]]:
-    out = tmp_path_factory.mktemp("undisturbed")
-    heard: list[tuple[int, str]] = []
+@dataclass(frozen=True)
+class Survived:
+    """A fine-tune whose leading worker was killed after its second epoch.
 
-    def on_epoch(report: EpochReport) -> None:
+    Attributes:
+        heard: each epoch told, and the thread that heard it.
+        killed, last: process ids of the worker that was killed, and of the one that led at the end.
+    """
+
+    result: FinetuneResult
+    heard: list[tuple[int, str]]
+    killed: list[int]
+    last: int
+
+
+@pytest.fixture(scope="module")
+def survived(ray_session: None, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Survived:
+    out = tmp_path_factory.mktemp("survived")
+    heard: list[tuple[int, str]] = []
+    killed: list[int] = []
+
+    def kill_rank_0_once(report: EpochReport) -> None:
         heard.append((report.epoch, threading.current_thread().name))
+        if report.epoch == 2 and not killed:
+            killed.append(int((out / STARTED).read_text()))
+            os.kill(killed[0], signal.SIGKILL)
 
     result = finetune(
         checkpoint, "digits", None, RECIPE, seed=2, workers=2, out_dir=out, storage_dir=out / "ray",
-        on_epoch=on_epoch,
+        on_epoch=kill_rank_0_once,
     )  # fmt: skip
-    return result, heard
+    return Survived(result, heard, killed, int((out / STARTED).read_text()))
 
 
 @pytest.mark.slow
-def test_two_workers_train_and_tell_of_each_epoch(
-    undisturbed: tuple[FinetuneResult, list[tuple[int, str]]],
-) -> None:
-    result, heard = undisturbed
+def test_two_workers_train_and_tell_of_each_epoch(survived: Survived) -> None:
+    result = survived.result
     assert result.completed
     assert result.workers == 2
     assert [report.epoch for report in result.history] == [1, 2, 3, 4]
-    assert heard == [(epoch, "MainThread") for epoch in (1, 2, 3, 4)]
+    assert survived.heard == [(epoch, "MainThread") for epoch in (1, 2, 3, 4)]
     assert result.history[-1].train_loss < result.history[0].train_loss
     assert signal.getsignal(signal.SIGINT) is INTERRUPT, "Ray Train gives the handler back"
 
 
 @pytest.mark.slow
-def test_a_killed_worker_changes_nothing(
-    undisturbed: tuple[FinetuneResult, list[tuple[int, str]]], checkpoint: Path, tmp_path: Path
-) -> None:
-    killed: list[int] = []
-
-    def kill_rank_0_once(report: EpochReport) -> None:
-        if report.epoch == 2 and not killed:
-            killed.append(int((tmp_path / STARTED).read_text()))
-            os.kill(killed[0], signal.SIGKILL)
-
-    result = finetune(
-        checkpoint, "digits", None, RECIPE.override(), seed=2, workers=2, out_dir=tmp_path,
-        storage_dir=tmp_path / "ray", on_epoch=kill_rank_0_once,
-    )  # fmt: skip
-    assert int((tmp_path / STARTED).read_text()) != killed[0], "a second worker group ran"
-    assert timeless(result.history) == timeless(undisturbed[0].history)
-    assert same_bits(weights(result.checkpoint_dir), weights(undisturbed[0].checkpoint_dir))
-
-
-@pytest.mark.slow
-def test_torchrun_gives_the_same_bits(
-    undisturbed: tuple[FinetuneResult, list[tuple[int, str]]], checkpoint: Path, tmp_path: Path
+def test_killed_on_ray_it_has_the_bits_of_an_undisturbed_torchrun(
+    survived: Survived, checkpoint: Path, tmp_path: Path
 ) -> None:
     recipe = tmp_path / "recipe.json"
     recipe.write_text(RECIPE.model_dump_json())
@@ -103,9 +98,10 @@ def test_torchrun_gives_the_same_bits(
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     assert "epoch 4: training loss" in done.stderr
-    history = read_epochs(tmp_path / "out" / EPOCHS)
-    assert timeless(history) == timeless(undisturbed[0].history)
-    assert same_bits(weights(tmp_path / "out" / MODEL), weights(undisturbed[0].checkpoint_dir))
+    assert survived.last not in survived.killed, "a second worker group ran"
+    assert len(survived.killed) == 1
+    assert timeless(read_epochs(tmp_path / "out" / EPOCHS)) == timeless(survived.result.history)
+    assert same_bits(weights(tmp_path / "out" / MODEL), weights(survived.result.checkpoint_dir))
 
 
 class FakeTrainer:
