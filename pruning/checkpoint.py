@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from pruning.blueprint import Plan
@@ -105,7 +105,9 @@ def save_pruned(
             f"the module has {params:,} parameters, the selection of this plan gives {plan.params(allocation):,}: "
             "pass the selection that the module was sliced with"
         )
-    save_file({name: t.detach().cpu().contiguous().clone() for name, t in _state(model).items()}, folder / WEIGHTS)
+    weights = {name: t.detach().cpu().contiguous().clone() for name, t in _state(model).items()}
+    # Not `save_file`: what that writes only its owner can read, whatever the umask says.
+    (folder / WEIGHTS).write_bytes(save(weights))
     document: dict[str, Any] = {
         "schema": _SCHEMA,
         "spec": plan.spec.to_json(),

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.search import table
+from benchmarks.search.clock import Clock
 from benchmarks.search.figures import Result, agreement, gain, mean_ranks, over_budget, standings
 from benchmarks.search.memo import Memo
 from benchmarks.search.protocol import PEERS, Job, Kind, Terms
-from benchmarks.search.work import do, identity
+from benchmarks.search.work import do, identity, timed
 
 QUICK = Terms(
     shares=("15%",),
@@ -47,7 +48,11 @@ def main() -> None:
     began = time.monotonic()
     pool = ProcessPoolExecutor(options.processes, mp_context=multiprocessing.get_context("spawn"))
     try:
-        results = [*_done(pool, terms, options.out, terms.bases()), *_done(pool, terms, options.out, terms.jobs())]
+        results = [
+            made
+            for jobs in (terms.bases(), terms.jobs())
+            for made in _done(pool, options.processes, terms, options.out, jobs)
+        ]
     except KeyboardInterrupt:
         sys.exit(f"cut short; the same command goes on, {options.out} holds what is done")
     finally:
@@ -66,21 +71,25 @@ def main() -> None:
     print(json.dumps(found))
 
 
-def _done(pool: ProcessPoolExecutor, terms: Terms, folder: Path, jobs: Sequence[Job]) -> list[tuple[Job, Any]]:
+def _done(
+    pool: ProcessPoolExecutor, processes: int, terms: Terms, folder: Path, jobs: Sequence[Job]
+) -> list[tuple[Job, Any]]:
     """The jobs with their results, in the order of the jobs; those that the folder holds are only read."""
     memo = Memo(folder)
     missing = [job for job in jobs if not memo.holds(identity(terms, job))]
     if len(missing) < len(jobs):
         print(f"{len(jobs) - len(missing)} of {len(jobs)} results are there already", flush=True)
-    began = time.monotonic()
-    futures = {pool.submit(do, terms, folder, job): job for job in missing}
+    futures = {pool.submit(timed, terms, folder, job): job for job in missing}
+    clock = Clock([job.kind for job in missing], processes)
     for count, future in enumerate(as_completed(futures), start=1):
-        job, result = futures[future], future.result()
-        left = (time.monotonic() - began) / count * (len(missing) - count)
+        job = futures[future]
+        result, seconds = future.result()
+        clock.done(job.kind, seconds)
         where = f"{job.place.model.rpartition(':')[2]} at {job.place.share}, seed {job.place.seed}"
         said = f"{result['accuracy']:.2%}" if "accuracy" in result else ""
         print(
-            f"[{count} of {len(missing)}, {left / 60:.0f} min left] {where}: {job.kind} {job.name} {said}", flush=True
+            f"[{count} of {len(missing)}, {clock.left_s() / 60:.0f} min left] {where}: {job.kind} {job.name} {said}",
+            flush=True,
         )
     return [(job, do(terms, folder, job)) for job in jobs]
 

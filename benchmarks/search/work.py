@@ -1,5 +1,6 @@
 """Doing one job, in a process of the pool."""
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import lru_cache
@@ -37,6 +38,12 @@ def do(terms: Terms, folder: Path, job: Job) -> dict[str, Any]:
     torch.set_num_threads(1)
     memo = Memo(folder)
     return memo.get(identity(terms, job), lambda: _made(terms, memo, folder, job))
+
+
+def timed(terms: Terms, folder: Path, job: Job) -> tuple[dict[str, Any], float]:
+    """The job's result, and the seconds that it took here."""
+    began = time.monotonic()
+    return do(terms, folder, job), time.monotonic() - began
 
 
 def _made(terms: Terms, memo: Memo, folder: Path, job: Job) -> Mapping[str, Any]:

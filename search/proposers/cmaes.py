@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from cmaes import CMA
 from numpy.typing import NDArray
 
 from search.course import Course
@@ -39,6 +38,9 @@ class CMAESProposer(Proposer):
         self._start = self._point(uniform_start(space).strategy)
 
     def propose(self, ticket: int, history: History) -> Proposal:
+        # Imported here because it brings scipy.stats, which would keep the start of every other arm for two seconds.
+        from cmaes import CMA
+
         optimiser = CMA(
             mean=self._start, sigma=SIGMA, bounds=self._bounds, population_size=POPULATION, seed=self.space.seed
         )

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.search import protocol
 from benchmarks.search.cell import Cell, search_cell
+from benchmarks.search.clock import Clock
 from benchmarks.search.figures import Result, agreement, gain, mean_ranks, over_budget, standings
 from benchmarks.search.memo import Memo
 from benchmarks.search.protocol import PEERS, Kind, Place, Terms
@@ -87,6 +88,15 @@ def test_agreement_beside_its_ceiling() -> None:
     assert found.proxy == found.by_epochs[4]
     assert found.ceiling == pytest.approx(0.8)
     assert found.among_winners is None
+
+
+def test_what_is_left_is_told_by_kind() -> None:
+    """Two of three searches took 30 s, one fine-tune of five took 10 s, the samples none yet: 1·30 + 4·10 + 2·20 for
+    two processes."""
+    clock = Clock([Kind.ARM] * 3 + [Kind.PEER] * 5 + [Kind.PROXY] * 2, processes=2)
+    for kind, seconds in ((Kind.ARM, 20.0), (Kind.ARM, 40.0), (Kind.PEER, 10.0)):
+        clock.done(kind, seconds)
+    assert clock.left_s() == pytest.approx((30 + 40 + 40) / 2)
 
 
 def test_every_model_over_budget_is_counted() -> None:

@@ -17,6 +17,7 @@ from cli.main import main
 from llm_clients.scripted.script import FaultName, RandomFaults, Script, Step
 from llm_clients.scripted.server import ScriptedServer
 from search.summary import read_summary
+from tests.cli.alone import search_alone
 from tests.cli.launched import ROOT, Launched, launch, says
 from tests.search.rehearsed import play
 from tracking.events import RunStatus
@@ -60,10 +61,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     folder = tmp_path_factory.mktemp("llm")
     script = folder / "script.json"
     script.write_text(Script(model="scripted-strategist", answers=ANSWERS).model_dump_json())
-    rehearsed = ("--llm", f"scripted:{script}", "--no-mlflow")
-    # what comes after the search asks no model
-    clean = launch(folder, *TINY, "--runs", "clean", *rehearsed, interrupt_at=says("winner: trial"))
-    assert clean.code == 130, clean.output
+    clean = search_alone(folder, *TINY, "--runs", "clean", "--llm", f"scripted:{script}", "--no-mlflow")
     scratch = Path(tempfile.mkdtemp(prefix="esp-"))  # short: Ray's sockets lie below it
     watch = Watch(scratch)
     try:
@@ -77,6 +75,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     assert faulty.code == 0, faulty.output
     name = faulty.run.run_id
     replay = ("--llm", f"replay:{folder / 'runs' / name}", "--finetune-workers", "1")
+    # what comes after the search asks no model
     replayed = launch(folder, "--runs", "again", *replay, "--no-mlflow", interrupt_at=says("winner: trial"))
     assert replayed.code == 130, replayed.output
     return Chain(_at(clean, "clean"), faulty, _at(replayed, "again"), totals, watch.files, watch.leaks)

@@ -14,6 +14,7 @@ from llm_clients.request import Request
 from llm_clients.scripted.director import Scene
 from llm_clients.scripted.script import Script
 from llm_clients.scripted.server import ScriptedServer
+from tests.cli.alone import search_alone
 from tests.cli.launched import Launched, launch, says
 from tracking.payloads import LlmCall, Proposed, TrialEnded, Winner, payloads_of
 
@@ -91,7 +92,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Story:
     folder = tmp_path_factory.mktemp("undisturbed")
     with Server() as server:
         address = ("--llm-base-url", f"{server.url}/v1")
-        return Story(server.launch(folder, {"kind": "winner"}, *SMALL, *address), [], server.heard)
+        return Story(search_alone(folder, *SMALL, *address, OPENAI_API_KEY="any"), [], server.heard)
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,11 @@ def test_comes_back_in_a_fresh_process(saved: tuple[Path, nn.Module]) -> None:
     assert float(run.stdout) == pytest.approx(pruned(torch.ones(1, 1, 32, 32)).double().sum().item(), abs=1e-5)
 
 
+def test_whoever_may_read_one_file_may_read_the_other(saved: tuple[Path, nn.Module]) -> None:
+    folder, _ = saved
+    assert (folder / WEIGHTS).stat().st_mode == (folder / ARCHITECTURE).stat().st_mode
+
+
 def _edit(**changes: object) -> Callable[[Path], None]:
     def edit(folder: Path) -> None:
         path = folder / ARCHITECTURE

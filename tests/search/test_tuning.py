@@ -14,9 +14,10 @@ import torch
 from search.deadline import Deadline
 from search.proposers.random import RandomProposer
 from search.session import RETRIED, Report, SearchSession
-from search.trial import TrialActor, TrialContext
-from search.tuning import SessionHandle, SessionSearcher, SessionStopper, run_trials
+from search.trial import TrialContext
+from search.tuning import run_trials
 from tests.search import support
+from tests.search.alone import run_trials_alone
 from tracking.events import TrialState
 from tracking.ledger import Ledger
 from tracking.payloads import Decision, TrialEnded, TrialStarted, payloads_of
@@ -27,7 +28,6 @@ from trainers.recipe import ProxyRecipe
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 TRIALS = 6
-TRIAL = "the one that runs"
 Ending = tuple[int, TrialState, float | None, int]
 
 
@@ -84,7 +84,7 @@ def test_a_killed_actor_costs_no_trial_unless_it_dies_twice(ray_session: None, t
     killed.mkdir()
     with support.ledger_at(whole) as ledger:
         space = support.space()
-        alone(support.session(ledger, RandomProposer(space), space, trials=TRIALS, eta=1), context(images()))
+        run_trials_alone(support.session(ledger, RandomProposer(space), space, trials=TRIALS, eta=1), context(images()))
         undisturbed = endings(ledger)
     with support.ledger_at(killed) as ledger:
         search(ledger, killed, victims=(2, 2, 5))
@@ -98,17 +98,6 @@ def test_a_killed_actor_costs_no_trial_unless_it_dies_twice(ray_session: None, t
     )
     assert sorted(reasons) == [f"trial {trial}: the process of its trial actor died, so once more" for trial in (2, 5)]
     assert begun == Counter([*range(TRIALS), 2, 5])
-
-
-def alone(session: SearchSession, shared: TrialContext) -> None:
-    """The same trials in this process, one after another: Tune's loop and Ray's actors are what is left out."""
-    handle = SessionHandle(session)
-    searcher, stopper = SessionSearcher(handle), SessionStopper(handle)
-    actor = TrialActor.__new__(TrialActor)  # Tune's own constructor is for Tune
-    while isinstance(config := searcher.suggest(TRIAL), dict):
-        actor.setup(config, shared)
-        while not stopper(TRIAL, actor.step()):
-            pass
 
 
 def search(ledger: Ledger, folder: Path, victims: Sequence[int]) -> None:

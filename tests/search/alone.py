@@ -1,0 +1,36 @@
+"""The trials of a search in this process, without Ray: what a search under Tune is held against."""
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from search.session import SearchSession
+from search.trial import TrialActor, TrialContext
+from search.tuning import SessionHandle, SessionSearcher, SessionStopper
+
+TRIAL = "the one that runs"
+PATIENCE_S = 60.0
+
+
+def run_trials_alone(session: SearchSession, context: TrialContext, **_: Any) -> None:
+    """What `search.tuning.run_trials` does, one trial after another: Tune's loop and Ray's processes are left out."""
+    handle = SessionHandle(session)
+    searcher, stopper = SessionSearcher(handle), SessionStopper(handle)
+    actor = TrialActor.__new__(TrialActor)  # Tune's own constructor is for Tune
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ray.get_runtime_context", lambda: SimpleNamespace(get_actor_id=lambda: None))
+        while (config := _next(searcher)) is not None:
+            actor.setup(config, context)
+            while not stopper(TRIAL, actor.step()):
+                pass
+
+
+def _next(searcher: SessionSearcher) -> dict[str, Any] | None:
+    """The next trial, asked for as often as Tune asks while a model thinks; None at the end."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (config := searcher.suggest(TRIAL)) is None:
+        assert time.monotonic() < deadline, "the search stands still"
+        time.sleep(0.01)
+    return config if isinstance(config, dict) else None
