@@ -55,17 +55,18 @@ def search(
 
 
 @app.command(short_help="Go on with an interrupted run, or extend a finished one.")
+@options_of(RunConfig, "workers", "finetune_workers", "ray_address")
 def resume(
     run: RunArgument = "latest",
     runs: RunsOption = Path("runs"),
     repair: Annotated[bool, typer.Option("--repair", help="Cut a half-written last line off the ledger.")] = False,
     add_trials: Annotated[int, typer.Option(min=0, metavar="N", help="Extend the search, finished or not.")] = 0,
-    ray_address: Annotated[str | None, typer.Option(help="Another Ray cluster than the run had.")] = None,
+    **elsewhere: Any,
 ) -> None:
     """Go on where a run was interrupted, or beyond its end: nothing that its ledger holds is done or paid for again."""
     from cli.search import go_on
 
-    raise typer.Exit(go_on(run, runs, repair=repair, add_trials=add_trials, ray_address=ray_address))
+    raise typer.Exit(go_on(run, runs, repair=repair, add_trials=add_trials, elsewhere=elsewhere))
 
 
 @app.command(short_help="Groups, isomorphic sets, exact MACs and the reachable range.")

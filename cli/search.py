@@ -1,6 +1,8 @@
 """The verbs `search` and `resume`."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cli.console import say, show_table
 from cli.progress import ProgressView
@@ -35,10 +37,13 @@ def start(config: RunConfig) -> int:
         return _execute(prepared, folder, ledger)
 
 
-def go_on(asked: str, runs: Path, *, repair: bool, add_trials: int = 0, ray_address: str | None = None) -> int:
+def go_on(
+    asked: str, runs: Path, *, repair: bool, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None
+) -> int:
     """Resume an interrupted run, or extend one by so many trials; returns the exit code.
 
-    `ray_address`: of the cluster to go on with; None: as the run began.
+    `elsewhere`: fields of the configuration that say where it goes on, and with how many workers; None in it, and the
+    rest, is as the run began.
     """
     folder = RunDirs(runs).resolve(asked)
     if repair:
@@ -56,8 +61,8 @@ def go_on(asked: str, runs: Path, *, repair: bool, add_trials: int = 0, ray_addr
     if not started:
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
     trials = asked_trials(events) + add_trials
-    changed = {"trials": trials} if ray_address is None else {"trials": trials, "ray_address": ray_address}
-    config = make_config({**started[0].config, **changed})
+    changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
+    config = make_config({**started[0].config, **changed, "trials": trials})
     more = f", with {add_trials} more trials" if add_trials else ""
     say(f"resuming {folder.run_id} after event {events[-1].seq}{more}")
     with Ledger.open(folder.ledger) as ledger:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pytest
 
 from cli.main import main
-from cli.search import go_on
 from search.config import RunConfig
 from search.phases import since_extension
+from search.preparation import Prepared
 from tests.cli.launched import QUICK, Launched, launch, says
 from tracking.events import RunStatus
 from tracking.payloads import (
@@ -90,13 +90,21 @@ def test_the_result_is_that_of_an_undisturbed_run(whole: Launched, story: Story)
     assert ended.summary.winner.accuracy == whole.summary.winner.accuracy
 
 
-@pytest.mark.parametrize("address", [None, "10.0.0.1:6379"])
-def test_it_can_go_on_with_another_cluster(story: Story, monkeypatch: pytest.MonkeyPatch, address: str | None) -> None:
+@pytest.mark.parametrize("changed", [{}, {"ray_address": "10.0.0.1:6379", "workers": 3, "finetune_workers": 1}])
+def test_it_can_go_on_with_another_cluster(
+    story: Story, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str | int]
+) -> None:
     seen: list[RunConfig] = []
-    monkeypatch.setattr("cli.search._execute", lambda prepared, *_: seen.append(prepared.config))
-    go_on("latest", story.ended.folder / "runs", repair=False, add_trials=1, ray_address=address)
+
+    def execute(prepared: Prepared, *_: object) -> int:
+        seen.append(prepared.config)
+        return 0
+
+    monkeypatch.setattr("cli.search._execute", execute)
+    options = [word for name, value in changed.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    assert main(["resume", "latest", "--runs", str(story.ended.folder / "runs"), "--add-trials", "1", *options]) == 0
     before = payloads_of(story.ended.events, RunStarted)[0].config
-    assert seen[0].model_dump(mode="json") == {**before, "trials": before["trials"] + 1, "ray_address": address}
+    assert seen[0].model_dump(mode="json") == {**before, "trials": before["trials"] + 1, **changed}
 
 
 def test_a_finished_run_is_not_resumed(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
