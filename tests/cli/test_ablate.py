@@ -9,7 +9,7 @@ from tests.cli.launched import Launched, launch
 from tracking.reading import read_runs
 
 QUICK = (
-    *("--seeds", "1", "--trials", "3", "--epochs", "1", "--finetune-workers", "1"),
+    *("--seeds", "1", "--trials", "3", "--workers", "1", "--epochs", "1", "--finetune-workers", "1"),
     *("--arms", "tpe", "--out", "study"),
 )
 IDEAS = tuple({"keep": [keep] * 9, "importance": "l2", "ranking": "local", "rationale": "alike"} for keep in (0.4, 0.6))
