@@ -17,10 +17,10 @@ _DIGITS_PROXY = ProxyRecipe(lr=0.05, rungs=(1, 2, 4), batch_size=64)
 # The same network reaches 92 % of the test images; at 15 % of its MACs, allocations end up to 13 points apart.
 _SHAPES_BASE = Recipe(optimizer=OptimizerName.ADAMW, lr=4e-3, weight_decay=0.05, epochs=30, batch_size=64)
 _SHAPES_FINETUNE = Recipe(optimizer=OptimizerName.ADAMW, lr=4e-3, weight_decay=0.05, epochs=20, batch_size=64)
-# 250 steps. With 125 (four epochs of 2,000 images in batches of 64) the proxy orders allocations less as the fine-tune
-# does: Spearman's rho was 0.68 on the ResNet and 0.66 on a small ViT, against 0.75 and 0.82.
+# 200 steps. Over 16 random allocations of the ResNet and as many of a small ViT, Spearman's rho with a fine-tune of six
+# epochs was 0.97 and 0.98; 250 steps (2,500 images) gave 0.96 and 0.97, 156 steps (batches of 64) 0.95 and 0.92.
 _SHAPES_PROXY = ProxyRecipe(
-    optimizer=OptimizerName.ADAMW, lr=4e-3, weight_decay=0.05, rungs=(1, 2, 4), batch_size=40, train_limit=2500
+    optimizer=OptimizerName.ADAMW, lr=4e-3, weight_decay=0.05, rungs=(1, 2, 4), batch_size=40, train_limit=2000
 )
 
 # The published pruning code's ImageNet settings (SGD, lr 0.08, batch 1024, 100 epochs). Not measured here.

@@ -17,7 +17,7 @@ from benchmarks.search.clock import Clock
 from benchmarks.search.figures import Result, agreement, gain, mean_ranks, over_budget, standings
 from benchmarks.search.memo import Memo
 from benchmarks.search.protocol import PEERS, Job, Kind, Terms
-from benchmarks.search.work import do, identity, timed
+from benchmarks.search.work import do, identity
 
 QUICK = Terms(
     shares=("15%",),
@@ -65,6 +65,7 @@ def main() -> None:
         **_figures(terms, arms, peers, results),
         "terms": asdict(terms),
         "processes": options.processes,
+        "work_s": round(sum(values["job_s"] for _, values in results), 1),
         "cpus": os.cpu_count(),
         "wall_s": round(time.monotonic() - began, 1),
     }
@@ -79,12 +80,11 @@ def _done(
     missing = [job for job in jobs if not memo.holds(identity(terms, job))]
     if len(missing) < len(jobs):
         print(f"{len(jobs) - len(missing)} of {len(jobs)} results are there already", flush=True)
-    futures = {pool.submit(timed, terms, folder, job): job for job in missing}
+    futures = {pool.submit(do, terms, folder, job): job for job in missing}
     clock = Clock([job.kind for job in missing], processes)
     for count, future in enumerate(as_completed(futures), start=1):
-        job = futures[future]
-        result, seconds = future.result()
-        clock.done(job.kind, seconds)
+        job, result = futures[future], future.result()
+        clock.done(job.kind, result["job_s"])
         where = f"{job.place.model.rpartition(':')[2]} at {job.place.share}, seed {job.place.seed}"
         said = f"{result['accuracy']:.2%}" if "accuracy" in result else ""
         print(

@@ -58,7 +58,7 @@ class Terms:
     arms: tuple[str, ...] = CLASSICAL_ARMS
     trials: int = 16
     base_epochs: int | None = None
-    finetune_epochs: int = 6
+    finetune_epochs: int = 5
     sampled: int = 16
     criteria: tuple[str, ...] = ("l2", "taylor")
 

@@ -34,16 +34,15 @@ def identity(terms: Terms, job: Job) -> dict[str, Any]:
 
 
 def do(terms: Terms, folder: Path, job: Job) -> dict[str, Any]:
-    """The job's result, made now unless the folder holds it."""
+    """The job's result, made now unless the folder holds it. `job_s` in it: the seconds that this took."""
     torch.set_num_threads(1)
     memo = Memo(folder)
-    return memo.get(identity(terms, job), lambda: _made(terms, memo, folder, job))
+    return memo.get(identity(terms, job), lambda: _timed(terms, memo, folder, job))
 
 
-def timed(terms: Terms, folder: Path, job: Job) -> tuple[dict[str, Any], float]:
-    """The job's result, and the seconds that it took here."""
+def _timed(terms: Terms, memo: Memo, folder: Path, job: Job) -> dict[str, Any]:
     began = time.monotonic()
-    return do(terms, folder, job), time.monotonic() - began
+    return {**_made(terms, memo, folder, job), "job_s": time.monotonic() - began}
 
 
 def _made(terms: Terms, memo: Memo, folder: Path, job: Job) -> Mapping[str, Any]:
