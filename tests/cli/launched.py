@@ -18,8 +18,9 @@ from tracking.runs import RunDir, RunDirs
 from trainers.cache import locked
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = ("--trials", "6", "--epochs", "3", "--runs", "runs")
-"""Enough trials for both workers to serve several, and a fine-tune of seconds."""
+QUICK = ("--trials", "6", "--window", "4", "--epochs", "3", "--runs", "runs")
+"""Enough trials for both workers to serve several, and a fine-tune of seconds; the same search with any number of
+workers."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import pytest
 
 from search.session import RETRIED
 from tests.cli.launched import QUICK, ROOT, Launched, launch
-from tracking.payloads import Decision, Proposed, RunStarted, TrialStarted, Winner, payloads_of
+from tracking.payloads import Decision, Proposed, TrialStarted, Winner, payloads_of
 from tracking.reader import read_ledger
 from tracking.runs import RunDirs
 
@@ -70,10 +70,9 @@ def cluster() -> Iterator[SmallCluster]:
 
 
 @pytest.fixture(scope="module")
-def bereft(whole: Launched, cluster: SmallCluster, tmp_path_factory: pytest.TempPathFactory) -> Launched:
+def bereft(cluster: SmallCluster, tmp_path_factory: pytest.TempPathFactory) -> Launched:
     """The search of `whole` on the cluster, where the node dies on which trial 2 has its first rung behind it."""
     folder = tmp_path_factory.mktemp("bereft")
-    window = payloads_of(whole.events, RunStarted)[0].config["window"]
 
     def strike(line: str) -> bool:
         if line.startswith("halted "):
@@ -84,7 +83,7 @@ def bereft(whole: Launched, cluster: SmallCluster, tmp_path_factory: pytest.Temp
 
     return launch(
         folder,
-        *(*QUICK, "--window", str(window), "--workers", "2", "--finetune-workers", "1", "--no-mlflow"),
+        *(*QUICK, "--workers", "2", "--finetune-workers", "1", "--no-mlflow"),
         *("--ray-address", cluster.address),
         halt_at={"before": False, "kind": "rung", "trial": VICTIM, "rung": 0},
         interrupt_at=strike,
