@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,14 @@ ROOT = Path(__file__).resolve().parents[2]
 QUICK = ("--trials", "6", "--window", "4", "--epochs", "3", "--runs", "runs")
 """Enough trials for both workers to serve several, and a fine-tune of seconds; the same search with any number of
 workers."""
+
+
+Ending = tuple[int, str, float | None, int]
+
+
+def endings(events: Sequence[Event]) -> list[Ending]:
+    """Number, state, accuracy and rungs of every end of a trial, by number: one told twice is there twice."""
+    return sorted((end.trial, end.state.value, end.accuracy, end.rungs) for end in payloads_of(events, TrialEnded))
 
 
 @dataclass(frozen=True)
@@ -40,10 +48,8 @@ class Launched:
         return read_summary(self.run.summary)
 
     @property
-    def ends(self) -> list[tuple[int, str, float | None, int]]:
-        """Number, state, accuracy and rungs of every end of a trial: one told twice is there twice."""
-        told = payloads_of(self.events, TrialEnded)
-        return sorted((end.trial, end.state.value, end.accuracy, end.rungs) for end in told)
+    def ends(self) -> list[Ending]:
+        return endings(self.events)
 
     @property
     def events(self) -> tuple[Event, ...]:

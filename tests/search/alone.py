@@ -28,9 +28,8 @@ def run_trials_alone(session: SearchSession, context: TrialContext, **_: Any) ->
 
 
 def _next(searcher: SessionSearcher) -> dict[str, Any] | None:
-    """The next trial, asked for as often as Tune asks while a model thinks; None at the end."""
+    """The next trial, asked for again and again while a model thinks; None at the end."""
     deadline = time.monotonic() + PATIENCE_S
     while (config := searcher.suggest(TRIAL)) is None:
         assert time.monotonic() < deadline, "the search stands still"
-        time.sleep(0.01)
     return config if isinstance(config, dict) else None

@@ -16,6 +16,7 @@ from search.proposers.random import RandomProposer
 from search.session import RETRIED, Report, SearchSession
 from search.trial import TrialContext
 from search.tuning import run_trials
+from tests.cli.launched import endings
 from tests.search import support
 from tests.search.alone import run_trials_alone
 from tracking.events import TrialState
@@ -28,7 +29,6 @@ from trainers.recipe import ProxyRecipe
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 TRIALS = 6
-Ending = tuple[int, TrialState, float | None, int]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -85,12 +85,12 @@ def test_a_killed_actor_costs_no_trial_unless_it_dies_twice(ray_session: None, t
     with support.ledger_at(whole) as ledger:
         space = support.space()
         run_trials_alone(support.session(ledger, RandomProposer(space), space, trials=TRIALS, eta=1), context(images()))
-        undisturbed = endings(ledger)
+        undisturbed = endings(ledger.events)
     with support.ledger_at(killed) as ledger:
         search(ledger, killed, victims=(2, 2, 5))
         reasons = [record.reason for record in payloads_of(ledger.events, Decision) if record.decision == RETRIED]
         begun = Counter(record.trial for record in payloads_of(ledger.events, TrialStarted))
-        assert [end for end in endings(ledger) if end[0] != 2] == [end for end in undisturbed if end[0] != 2]
+        assert [end for end in endings(ledger.events) if end[0] != 2] == [end for end in undisturbed if end[0] != 2]
         (failed,) = (end for end in payloads_of(ledger.events, TrialEnded) if end.state is TrialState.FAILED)
     assert (failed.trial, failed.error) == (
         2,
@@ -114,9 +114,3 @@ def search(ledger: Ledger, folder: Path, victims: Sequence[int]) -> None:
 
     session.on_report = killing  # type: ignore[method-assign]
     run(session, images(), folder)
-
-
-def endings(ledger: Ledger) -> list[Ending]:
-    """Number, state, accuracy and rungs of every end, in the order of the numbers: one told twice is there twice."""
-    ended = payloads_of(ledger.events, TrialEnded)
-    return sorted((record.trial, record.state, record.accuracy, record.rungs) for record in ended)
