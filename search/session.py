@@ -62,13 +62,15 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an actor says of a trial after a rung, or on a fault."""
+    """What an actor says of a trial after a rung, or on a fault. ``compute_s``: the seconds since the trial's start in
+    which it worked, and did not wait for the driver."""
 
     trial: int
     actor: str
     pid: int
     started: datetime
     now: datetime
+    compute_s: float
     served: int
     rung: int | None = None
     epochs: int = 0
@@ -367,6 +369,7 @@ class SearchSession:
                 ended=last.now if last else None,
                 served=last.served if last else 0,
                 error=error,
+                compute_s=last.compute_s if last else 0.0,
             )
         )
         self.history.end(result)

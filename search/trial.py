@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -62,14 +63,10 @@ class TrialActor(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        try:
-            if self._rungs is None:
-                self._rungs = self._start()
-            return self._told() | self._score(next(self._rungs))
-        except Exception as error:
-            logger.exception("trial %s failed", self._trial)
-            words = "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
-            return self._told() | {"error": words, "accuracy": 0.0, "done": True}
+        begun = time.perf_counter()
+        found = self._next()
+        self._compute_s += time.perf_counter() - begun
+        return self._told() | found
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing is saved: a trial is seconds long, and an interrupted one starts again from its proposal."""
@@ -82,8 +79,19 @@ class TrialActor(tune.Trainable):
         self._allocation = tuple(config["allocation"])
         self._importance = str(config["importance"])
         self._started = datetime.now(UTC)
+        self._compute_s = 0.0
         self._served += 1
         self._rungs = None
+
+    def _next(self) -> dict[str, Any]:
+        try:
+            if self._rungs is None:
+                self._rungs = self._start()
+            return self._score(next(self._rungs))
+        except Exception as error:
+            logger.exception("trial %s failed", self._trial)
+            words = "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
+            return {"error": words, "accuracy": 0.0, "done": True}
 
     def _start(self) -> Iterator[tuple[RungScore, str | None]]:
         return with_less_memory(self._train, self._context.recipe.batch_size)
@@ -114,5 +122,6 @@ class TrialActor(tune.Trainable):
             "actor_pid": os.getpid(),
             "started": self._started.isoformat(),
             "now": datetime.now(UTC).isoformat(),
+            "compute_s": self._compute_s,
             "served": self._served,
         }

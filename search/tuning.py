@@ -148,6 +148,7 @@ def _report(result: Mapping[str, Any]) -> Report:
         pid=int(result["actor_pid"]),
         started=datetime.fromisoformat(result["started"]),
         now=datetime.fromisoformat(result["now"]),
+        compute_s=float(result["compute_s"]),
         served=int(result["served"]),
         rung=None if error else int(result["rung"]),
         epochs=int(result.get("epochs", 0)),

@@ -239,7 +239,8 @@ class Rung(Payload):
 class TrialEnded(Payload):
     """How a trial ended.
 
-    ``rungs``: how many it scored; ``served``: how many trials its actor has had, this one included.
+    ``rungs``: how many it scored; ``served``: how many trials its actor has had, this one included; ``compute_s``: the
+    seconds of ``wall_s`` in which the actor worked (in the others it waited for the driver), None in older ledgers.
 
     A completed or early stopped trial has an accuracy, a failed one has an error: neither is ever made up.
     """
@@ -255,6 +256,7 @@ class TrialEnded(Payload):
     ended: Moment | None
     served: Count
     error: Text | None
+    compute_s: Seconds | None = None
 
     @model_validator(mode="after")
     def _told_as_it_was(self) -> Self:

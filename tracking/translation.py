@@ -176,6 +176,8 @@ class Translation:
         begin = () if part in self._open else self._begin_trial(payload.trial, payload.started)
         self._open = [other for other in self._open if other != part]
         figures: dict[str, float] = {"wall_s": payload.wall_s, "rungs": payload.rungs}
+        if payload.compute_s is not None:
+            figures["compute_s"] = payload.compute_s
         if payload.accuracy is not None:
             figures["proxy_accuracy"] = payload.accuracy
         tags = {"espalier.state": payload.state.value, "espalier.actor_served": str(payload.served)}

@@ -133,12 +133,13 @@ def search_cell(
 
 def _run(spec: TrialSpec, scores: Iterable[Timed], session: SearchSession, served: int) -> None:
     started = datetime.now(UTC)
-    report = Report(spec.trial, "benchmark", 0, started, started, served)
+    report = Report(spec.trial, "benchmark", 0, started, started, 0.0, served)
     for timed in scores:
         score = timed.score
         scored = replace(
             report,
             now=started + timedelta(seconds=timed.seconds),
+            compute_s=timed.seconds,
             rung=score.rung,
             epochs=score.epochs,
             accuracy=score.accuracy,

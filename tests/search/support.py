@@ -106,6 +106,7 @@ def report(
         pid=1,
         started=EPOCH + timedelta(seconds=trial * 10),
         now=EPOCH + timedelta(seconds=seconds),
+        compute_s=seconds - trial * 10 - 0.5,
         served=trial + 1,
         rung=rung,
         epochs=(rung or 0) + 1,

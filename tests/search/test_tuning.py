@@ -1,12 +1,14 @@
 """Trials that hang or whose process dies, under Ray for real: the first fail, the others run again, the rest go on."""
 
 import dataclasses
+import itertools
 import os
 import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -98,6 +100,16 @@ def test_a_killed_actor_costs_no_trial_unless_it_dies_twice(ray_session: None, t
     )
     assert sorted(reasons) == [f"trial {trial}: the process of its trial actor died, so once more" for trial in (2, 5)]
     assert begun == Counter([*range(TRIALS), 2, 5])
+
+
+def test_a_trials_compute_is_the_time_of_its_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two trials of two rungs by a clock that is read as each step begins and ends."""
+    readings = itertools.accumulate([0.0, 2.0, 100.0, 3.0, 100.0, 1.0, 100.0, 5.0])
+    monkeypatch.setattr("search.trial.time", SimpleNamespace(perf_counter=lambda: next(readings)))
+    space = support.space()
+    with support.ledger_at(tmp_path) as ledger:
+        run_trials_alone(support.session(ledger, RandomProposer(space), space, trials=2, eta=1), context(images()))
+        assert [record.compute_s for record in payloads_of(ledger.events, TrialEnded)] == [5.0, 6.0]
 
 
 def search(ledger: Ledger, folder: Path, victims: Sequence[int]) -> None:

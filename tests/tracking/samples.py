@@ -101,6 +101,7 @@ def trial_ended(
         ended=START + timedelta(seconds=trial + 1.5),
         served=trial + 1,
         error=error,
+        compute_s=1.25,
     )
 
 
