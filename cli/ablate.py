@@ -1,6 +1,7 @@
 """The verb `ablate llm`: every arm with every seed on equal terms, then the tables, the plots and the page."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from ablations.llm_selection import LlmSelection
@@ -27,7 +28,7 @@ def run_llm_ablation(config: RunConfig, llms: str, arms: str, seeds: int, out: P
     if not config.mlflow:
         raise ConfigError("--no-mlflow cannot be used here: the study reads its runs back from MLflow.")
     needs = _check(runs[: len(runs) // seeds]).needs
-    with ray_session(config.ray_address, needs):
+    with nullcontext() if all(map(_is_done, runs)) else ray_session(config.ray_address, needs):
         done = _run_all(runs)
     if done is None:
         say("The study is not complete. Go on with the same command: runs that are there are not run again.")
@@ -65,6 +66,11 @@ def _run_all(runs: Sequence[RunConfig]) -> tuple[str, ...] | None:
         assert earlier is not None, "a run that ended well is in its folder"
         done.append(earlier[0].run_id)
     return tuple(done)
+
+
+def _is_done(config: RunConfig) -> bool:
+    earlier = earlier_run(config)
+    return earlier is not None and earlier[1]
 
 
 def _listed(option: str, text: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from cli.main import main
 from search.config import RunConfig
 from search.phases import since_extension
 from search.preparation import Prepared
+from tests.cli.alone import run_alone
 from tests.cli.launched import QUICK, Launched, launch, says
 from tracking.events import RunStatus
 from tracking.payloads import (
@@ -60,7 +61,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 def extended(story: Story, tmp_path_factory: pytest.TempPathFactory) -> Launched:
     folder = tmp_path_factory.mktemp("extended") / "copy"
     shutil.copytree(story.ended.folder, folder, symlinks=True)
-    return launch(folder, *RESUME, "--add-trials", "2")
+    return run_alone(folder, *RESUME, "--add-trials", "2")
 
 
 def test_sigterm_is_an_interrupt_like_ctrl_c(story: Story) -> None:
@@ -113,7 +114,7 @@ def test_a_finished_run_is_not_resumed(story: Story, capsys: pytest.CaptureFixtu
 
 
 def test_an_extension_goes_on_where_the_search_ended(whole: Launched, extended: Launched) -> None:
-    assert extended.code == 0, extended.output
+    assert extended.code == 0
     events = extended.events
     assert [record.added for record in payloads_of(events, Extended)] == [2]
     assert Counter(record.trial for record in payloads_of(events, TrialEnded)) == Counter(range(8))

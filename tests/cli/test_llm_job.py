@@ -18,7 +18,7 @@ from llm_clients.scripted.script import FaultName, RandomFaults, Script, Step
 from llm_clients.scripted.server import ScriptedServer
 from search.summary import read_summary
 from tests.cli.alone import search_alone
-from tests.cli.launched import ROOT, Launched, launch, says
+from tests.cli.launched import ROOT, Launched, launch
 from tests.search.rehearsed import play
 from tracking.events import RunStatus
 from tracking.mlflow_store import connect
@@ -76,8 +76,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     name = faulty.run.run_id
     replay = ("--llm", f"replay:{folder / 'runs' / name}", "--finetune-workers", "1")
     # what comes after the search asks no model
-    replayed = launch(folder, "--runs", "again", *replay, "--no-mlflow", interrupt_at=says("winner: trial"))
-    assert replayed.code == 130, replayed.output
+    replayed = search_alone(folder, "--runs", "again", *replay, "--no-mlflow")
     return Chain(_at(clean, "clean"), faulty, _at(replayed, "again"), totals, watch.files, watch.leaks)
 
 

@@ -15,22 +15,22 @@ import torch
 
 from search.deadline import Deadline
 from search.proposers.random import RandomProposer
-from search.session import RETRIED, Report, SearchSession
+from search.session import RETRIED, Report
 from search.trial import TrialContext
 from search.tuning import run_trials
 from tests.cli.launched import endings
 from tests.search import support
 from tests.search.alone import run_trials_alone
-from tracking.events import TrialState
-from tracking.ledger import Ledger
+from tracking.events import Event, TrialState
 from tracking.payloads import Decision, TrialEnded, TrialStarted, payloads_of
 from trainers.datasets.memory import TensorSplit
 from trainers.proxy import ProxyData
 from trainers.recipe import ProxyRecipe
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 TRIALS = 6
+DEADLINE_S = 15
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -59,47 +59,60 @@ def images() -> ProxyData:
     return ProxyData(pixels, labels, pixels, labels, shift=0, flip=False)
 
 
-def run(session: SearchSession, data: ProxyData, folder: Path) -> None:
-    run_trials(session, context(data), workers=2, cpus=1, gpus=0, storage=folder / "ray")
-
-
-def test_a_hung_trial_is_killed_at_its_deadline(ray_session: None, tmp_path: Path) -> None:
-    space = support.space()
+@pytest.fixture(scope="module")
+def struck(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Event, ...]:
+    """A search whose first trial to train hangs, whose trial 2 loses its process twice, and whose last one loses it
+    once, when nothing is left to propose."""
+    folder, space, victims = tmp_path_factory.mktemp("struck"), support.space(), [2, 2, TRIALS - 1]
     data = images()
     hanging = HangingOnce(
-        **{field.name: getattr(data, field.name) for field in dataclasses.fields(data)}, marker=str(tmp_path / "hung")
+        **{field.name: getattr(data, field.name) for field in dataclasses.fields(data)}, marker=str(folder / "hung")
     )
+    with support.ledger_at(folder) as ledger:
+        deadline = Deadline(DEADLINE_S)
+        session = support.session(ledger, RandomProposer(space), space, trials=TRIALS, eta=1, deadline=deadline)
+        heard = session.on_report
+
+        def killing(report: Report) -> bool:
+            """Kills the process of a victim when its first rung arrives, so with one to go."""
+            if report.rung == 0 and report.trial in victims:
+                victims.remove(report.trial)
+                os.kill(report.pid, signal.SIGKILL)
+            return heard(report)
+
+        session.on_report = killing  # type: ignore[method-assign]
+        run_trials(session, context(hanging), workers=2, cpus=1, gpus=0, storage=folder / "ray")
+        return ledger.events
+
+
+def failures(events: Sequence[Event]) -> dict[int, str]:
+    return {end.trial: end.error or "" for end in payloads_of(events, TrialEnded) if end.state is TrialState.FAILED}
+
+
+def hung(events: Sequence[Event]) -> list[int]:
+    return [trial for trial, error in failures(events).items() if f"--trial-timeout {DEADLINE_S}" in error]
+
+
+def test_a_hung_trial_is_killed_at_its_deadline(struck: tuple[Event, ...]) -> None:
+    assert hung(struck) in ([0], [1]), "the two that begin at once"
+    assert [end.trial for end in payloads_of(struck, TrialEnded) if end.trial in hung(struck)] == hung(struck)
+
+
+def test_a_killed_actor_costs_no_trial_unless_it_dies_twice(struck: tuple[Event, ...], tmp_path: Path) -> None:
     with support.ledger_at(tmp_path) as ledger:
-        session = support.session(ledger, RandomProposer(space), space, trials=5, eta=1, deadline=Deadline(15))
-        run(session, hanging, tmp_path)
-        ended = payloads_of(ledger.events, TrialEnded)
-    failed = [record for record in ended if record.state is TrialState.FAILED]
-    assert len(ended) == 5
-    assert len(failed) == 1
-    assert "--trial-timeout 15" in (failed[0].error or "")
-
-
-def test_a_killed_actor_costs_no_trial_unless_it_dies_twice(ray_session: None, tmp_path: Path) -> None:
-    """Trial 2 loses its process twice; trial 5, the last, once, when nothing is left to propose."""
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    whole.mkdir()
-    killed.mkdir()
-    with support.ledger_at(whole) as ledger:
         space = support.space()
         run_trials_alone(support.session(ledger, RandomProposer(space), space, trials=TRIALS, eta=1), context(images()))
         undisturbed = endings(ledger.events)
-    with support.ledger_at(killed) as ledger:
-        search(ledger, killed, victims=(2, 2, 5))
-        reasons = [record.reason for record in payloads_of(ledger.events, Decision) if record.decision == RETRIED]
-        begun = Counter(record.trial for record in payloads_of(ledger.events, TrialStarted))
-        assert [end for end in endings(ledger.events) if end[0] != 2] == [end for end in undisturbed if end[0] != 2]
-        (failed,) = (end for end in payloads_of(ledger.events, TrialEnded) if end.state is TrialState.FAILED)
-    assert (failed.trial, failed.error) == (
-        2,
-        "the process of its trial actor died, as it had in an earlier run of this trial",
-    )
+    failed = failures(struck)
+    assert failed.keys() == {*hung(struck), 2}
+    assert failed[2] == "the process of its trial actor died, as it had in an earlier run of this trial"
+    assert [end for end in endings(struck) if end[0] not in failed] == [
+        end for end in undisturbed if end[0] not in failed
+    ]
+    reasons = [record.reason for record in payloads_of(struck, Decision) if record.decision == RETRIED]
     assert sorted(reasons) == [f"trial {trial}: the process of its trial actor died, so once more" for trial in (2, 5)]
-    assert begun == Counter([*range(TRIALS), 2, 5])
+    begun = Counter(record.trial for record in payloads_of(struck, TrialStarted) if record.trial not in hung(struck))
+    assert begun == Counter([*(trial for trial in range(TRIALS) if trial not in hung(struck)), 2, 5])
 
 
 def test_a_trials_compute_is_the_time_of_its_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,19 +123,3 @@ def test_a_trials_compute_is_the_time_of_its_steps(tmp_path: Path, monkeypatch: 
     with support.ledger_at(tmp_path) as ledger:
         run_trials_alone(support.session(ledger, RandomProposer(space), space, trials=2, eta=1), context(images()))
         assert [record.compute_s for record in payloads_of(ledger.events, TrialEnded)] == [5.0, 6.0]
-
-
-def search(ledger: Ledger, folder: Path, victims: Sequence[int]) -> None:
-    """A search of six trials; the process of each victim is killed when its first rung arrives, so with one to go."""
-    space = support.space()
-    session = support.session(ledger, RandomProposer(space), space, trials=TRIALS, eta=1)
-    heard, to_kill = session.on_report, list(victims)
-
-    def killing(report: Report) -> bool:
-        if report.rung == 0 and report.trial in to_kill:
-            to_kill.remove(report.trial)
-            os.kill(report.pid, signal.SIGKILL)
-        return heard(report)
-
-    session.on_report = killing  # type: ignore[method-assign]
-    run(session, images(), folder)

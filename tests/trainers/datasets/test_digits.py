@@ -1,11 +1,13 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
 from tests.trainers.datasets.contract import DatasetContract
 from trainers.datasets.base import Dataset
-from trainers.datasets.digits import Digits
+from trainers.datasets.digits import Digits, read_digits
 from trainers.errors import DataPathError
 
 
@@ -13,6 +15,13 @@ class TestDigits(DatasetContract):
     @pytest.fixture(scope="class")
     def data(self) -> Dataset:
         return Digits()
+
+
+def test_they_are_those_that_scikit_learn_loads() -> None:
+    pixels, labels = read_digits()
+    expected_pixels, expected_labels = load_digits(return_X_y=True)
+    np.testing.assert_array_equal(pixels, expected_pixels)
+    np.testing.assert_array_equal(labels, expected_labels)
 
 
 def test_sizes() -> None:
