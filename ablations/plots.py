@@ -52,8 +52,7 @@ def draw_plots(arms: Arms, folder: Path) -> tuple[tuple[str, Path], ...]:
 
 def _draw_curves(axes: Axes, standings: Sequence[Standing]) -> None:
     for number, standing in enumerate(_by_name(standings)):
-        # Arms that go the same way lie on each other: each is broader than the one drawn over it, and shows.
-        width = 1.6 + 0.6 * (len(standings) - 1 - number)
+        width = 1.6 + 0.6 * _drawn_over(number, standings)
         points = [(trial, mean) for trial, mean in enumerate(band(standing.runs)) if mean is not None]
         if not points:
             continue
@@ -71,7 +70,8 @@ def _draw_curves(axes: Axes, standings: Sequence[Standing]) -> None:
 
 def _draw_pareto(axes: Axes, standings: Sequence[Standing]) -> None:
     for number, standing in enumerate(_by_name(standings)):
-        _cross(axes, number, standing, lambda run: run.winner_macs, lambda run: run.accuracy)
+        size = 5 + 1.4 * _drawn_over(number, standings)
+        _cross(axes, number, size, standing, lambda run: run.winner_macs, lambda run: run.accuracy)
     base = estimate(run.baseline_accuracy for standing in standings for run in standing.runs)
     if base is not None:
         axes.axhline(base.mean, color=BASE, lw=1, ls="--", label="base model")
@@ -97,7 +97,8 @@ def _draw_revisions(axes: Axes, standings: Sequence[Standing]) -> None:
 
 def _draw_cost(axes: Axes, standings: Sequence[Standing]) -> None:
     for number, standing in enumerate(_by_name(standings)):
-        _cross(axes, number, standing, lambda run: run.cost_usd if run.llm else 0.0, gain_over_start)
+        size = 5 + 1.4 * _drawn_over(number, standings)
+        _cross(axes, number, size, standing, lambda run: run.cost_usd if run.llm else 0.0, gain_over_start)
     axes.axhline(0, color=INK, lw=0.8, ls=":")
     axes.set_xlabel("cost of the LLM's calls, $ a run")
     axes.set_ylabel("gain over the common start, points")
@@ -107,6 +108,7 @@ def _draw_cost(axes: Axes, standings: Sequence[Standing]) -> None:
 def _cross(
     axes: Axes,
     number: int,
+    size: float,
     standing: Standing,
     across: Callable[[RunRecord], float | None],
     up: Callable[[RunRecord], float | None],
@@ -117,7 +119,7 @@ def _cross(
         return
     axes.errorbar(
         [x.mean], [y.mean], xerr=x.half_width, yerr=y.half_width, color=_colour(number), label=standing.arm.label,
-        marker=MARKS[number // len(PALETTE) % len(MARKS)], markersize=7, capsize=3, lw=1, ls="none",
+        marker=MARKS[number // len(PALETTE) % len(MARKS)], markersize=size, capsize=3, lw=1, ls="none",
     )  # fmt: skip
 
 
@@ -134,6 +136,11 @@ def _finish(axes: Axes, cell: Cell) -> None:
 def _by_name(standings: Sequence[Standing]) -> list[Standing]:
     """Colours follow the arms' names, so that an arm has the same one in every plot and cell."""
     return sorted(standings, key=lambda standing: standing.arm.label)
+
+
+def _drawn_over(number: int, standings: Sequence[Standing]) -> int:
+    """How many arms are drawn after this one. Equal ones lie on each other: the broader one below still shows."""
+    return len(standings) - 1 - number
 
 
 def _colour(number: int) -> str:
