@@ -26,6 +26,7 @@ def run_guarded(command: Callable[[], int], *, debug: bool) -> int:
             traceback.print_exc()
         else:
             error_console().print(f"[bold red]Error:[/] {_plain(error)}", soft_wrap=True, highlight=False)
+            _tell_notes(error)
         return BAD_INPUT
     except Exception as error:  # noqa: BLE001  the process's border: the bug is shown, not hidden
         if debug:
@@ -37,9 +38,15 @@ def run_guarded(command: Callable[[], int], *, debug: bool) -> int:
                 soft_wrap=True,
                 highlight=False,
             )
+            _tell_notes(error)
         return BUG
     finally:
         sys.stdout.flush()
+
+
+def _tell_notes(error: BaseException) -> None:
+    for note in getattr(error, "__notes__", ()):
+        error_console().print(note, soft_wrap=True, highlight=False, markup=False)
 
 
 def _plain(error: BaseException) -> str:

@@ -75,12 +75,20 @@ def _execute(prepared: Prepared, folder: RunDir, ledger: Ledger, added_trials: i
     with ProgressView(config.trials) as view:
         view.remember(ledger.events)
         ledger.subscribe(view.event)
-        outcome = Run(prepared, folder, ledger, tracker, view.base_epoch, added_trials).execute()
+        try:
+            outcome = Run(prepared, folder, ledger, tracker, view.base_epoch, added_trials).execute()
+        except Exception as error:
+            error.add_note(f"The run is kept. When the cause is mended, go on with:\n  {_resume_line(folder, config)}")
+            raise
     _show_result(outcome, folder, ledger, config)
     if outcome.summary.status is RunStatus.INTERRUPTED:
-        say(f"Interrupted. Go on with:\n  python launch.py resume {folder.run_id}{_runs_option(config)}")
+        say(f"Interrupted. Go on with:\n  {_resume_line(folder, config)}")
         return INTERRUPTED
     return 0
+
+
+def _resume_line(folder: RunDir, config: RunConfig) -> str:
+    return f"python launch.py resume {folder.run_id}{_runs_option(config)}"
 
 
 def _tracker(config: RunConfig, folder: RunDir) -> Tracker:

@@ -74,7 +74,7 @@ def finetune(
     hears of its earlier epochs first. `on_epoch` is called in the caller's thread while training runs.
     With workers on several nodes, `out_dir` and `storage_dir` must be folders that all of them see.
 
-    Raises ResourcesError when the cluster is too small, FinetuneError when workers failed more than
+    Raises ResourcesError when the cluster is too small or has become so, FinetuneError when workers failed more than
     `max_failures` times or none started within `start_timeout_s`, StateError when `out_dir` holds another
     training's state, and any error of dataset or checkpoint.
     """
@@ -93,7 +93,12 @@ def finetune(
     # read by Ray Train's controller when it starts: how often it looks whether a worker has died or ended
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_HEALTH_CHECK_S))
     trainer = _trainer(job, workers, use_gpu, cpus_per_worker, max_failures, storage_dir)
-    _run(trainer, job, on_epoch, start_timeout_s)
+    try:
+        _run(trainer, job, on_epoch, start_timeout_s)
+    except FinetuneError:
+        # Ray says that its workers did not start; that a node was lost meanwhile is the reason to be told.
+        _check_resources(workers, use_gpu, cpus_per_worker)
+        raise
     history = read_epochs(job.out_dir / EPOCHS)
     return FinetuneResult(
         checkpoint_dir=job.out_dir / MODEL,

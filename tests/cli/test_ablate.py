@@ -1,4 +1,4 @@
-"""The ablation as a user launches it: two arms, then the same command again."""
+"""The ablation as a user launches it: of two arms one is there, the other is run; then the same command again."""
 
 from pathlib import Path
 
@@ -6,23 +6,25 @@ import pytest
 
 from cli.main import main
 from llm_clients.scripted.script import Script
+from tests.cli.alone import run_alone
 from tests.cli.launched import Launched, launch
 from tracking.reading import read_runs
 
-QUICK = (
-    *("--seeds", "1", "--trials", "3", "--workers", "1", "--epochs", "1", "--finetune-workers", "1"),
-    *("--arms", "tpe", "--out", "study"),
-)
+QUICK = ("--trials", "3", "--workers", "1", "--epochs", "1")
 IDEAS = tuple({"keep": [keep] * 9, "importance": "l2", "ranking": "local", "rationale": "alike"} for keep in (0.4, 0.6))
 
 
-COMMAND = ("ablate", "llm", "--llms", "scripted:script.json", *QUICK)
+COMMAND = (
+    *("ablate", "llm", "--llms", "scripted:script.json", "--arms", "tpe", "--seeds", "1", "--out", "study"),
+    *(*QUICK, "--finetune-workers", "1"),
+)
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Launched:
     folder = tmp_path_factory.mktemp("study")
     (folder / "script.json").write_text(Script(answers=({"strategies": IDEAS},)).model_dump_json())
+    assert run_alone(folder, *QUICK, "--proposer", "tpe").code == 0
     return launch(folder, *COMMAND)
 
 
@@ -38,6 +40,7 @@ class TestAblation:
         }
         for word in ("LLM selection", "Second is", "inconclusive", "Published, not measured here"):
             assert word in study.output
+        assert study.output.count("done before:") == 1
 
     def test_its_files_name_the_runs(self, study: Launched) -> None:
         folder = study.folder

@@ -224,6 +224,7 @@ class TestReplayed:
         told = " ".join(capsys.readouterr().err.split())
         assert "the prompt is now" in told
         assert "Traceback" not in told
+        assert f"go on with: python launch.py resume {RunDirs(tmp_path / 'runs').resolve('latest').run_id}" in told
         summary = read_summary(RunDirs(tmp_path / "runs").resolve("latest").summary)
         assert summary.status is RunStatus.FAILED
         assert "the prompt is now" in (summary.error or "")

@@ -47,6 +47,8 @@ class Server:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "mlflow", "server", *where, *stores, *artifacts],
                 cwd=self._folder,
+                # nobody asks it for jobs, and the processes for them would take longer to start than it
+                env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -138,6 +138,15 @@ def test_any_other_error_becomes_one_of_ours(
         run_with(FakeTrainer(RuntimeError("a trace\nthe node is gone")), monkeypatch, checkpoint, tmp_path)
 
 
+def test_a_cluster_that_became_too_small_is_the_reason_told(
+    ray_session: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = iter([{"CPU": 2.0}, {"CPU": 0.0}])
+    monkeypatch.setattr("trainers.finetune.ray.cluster_resources", lambda: next(sizes))
+    with pytest.raises(ResourcesError, match="the Ray cluster has 0: it has no CPU to give"):
+        run_with(FakeTrainer(RuntimeError("no worker group started")), monkeypatch, checkpoint, tmp_path)
+
+
 def test_workers_that_never_start_are_an_error(
     ray_session: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
