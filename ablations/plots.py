@@ -69,9 +69,7 @@ def _draw_curves(axes: Axes, standings: Sequence[Standing]) -> None:
 
 
 def _draw_pareto(axes: Axes, standings: Sequence[Standing]) -> None:
-    for number, standing in enumerate(_by_name(standings)):
-        size = 5 + 1.4 * _drawn_over(number, standings)
-        _cross(axes, number, size, standing, lambda run: run.winner_macs, lambda run: run.accuracy)
+    _draw_crosses(axes, standings, lambda run: run.winner_macs, lambda run: run.accuracy)
     base = estimate(run.baseline_accuracy for standing in standings for run in standing.runs)
     if base is not None:
         axes.axhline(base.mean, color=BASE, lw=1, ls="--", label="base model")
@@ -96,31 +94,29 @@ def _draw_revisions(axes: Axes, standings: Sequence[Standing]) -> None:
 
 
 def _draw_cost(axes: Axes, standings: Sequence[Standing]) -> None:
-    for number, standing in enumerate(_by_name(standings)):
-        size = 5 + 1.4 * _drawn_over(number, standings)
-        _cross(axes, number, size, standing, lambda run: run.cost_usd if run.llm else 0.0, gain_over_start)
+    _draw_crosses(axes, standings, lambda run: run.cost_usd if run.llm else 0.0, gain_over_start)
     axes.axhline(0, color=INK, lw=0.8, ls=":")
     axes.set_xlabel("cost of the LLM's calls, $ a run")
     axes.set_ylabel("gain over the common start, points")
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:+.1f}")
 
 
-def _cross(
+def _draw_crosses(
     axes: Axes,
-    number: int,
-    size: float,
-    standing: Standing,
+    standings: Sequence[Standing],
     across: Callable[[RunRecord], float | None],
     up: Callable[[RunRecord], float | None],
 ) -> None:
-    """An arm's mean with its intervals in both directions."""
-    x, y = estimate(across(run) for run in standing.runs), estimate(up(run) for run in standing.runs)
-    if x is None or y is None:
-        return
-    axes.errorbar(
-        [x.mean], [y.mean], xerr=x.half_width, yerr=y.half_width, color=_colour(number), label=standing.arm.label,
-        marker=MARKS[number // len(PALETTE) % len(MARKS)], markersize=size, capsize=3, lw=1, ls="none",
-    )  # fmt: skip
+    """Each arm's mean with its intervals in both directions."""
+    for number, standing in enumerate(_by_name(standings)):
+        x, y = estimate(across(run) for run in standing.runs), estimate(up(run) for run in standing.runs)
+        if x is None or y is None:
+            continue
+        axes.errorbar(
+            [x.mean], [y.mean], xerr=x.half_width, yerr=y.half_width, color=_colour(number), label=standing.arm.label,
+            marker=MARKS[number // len(PALETTE) % len(MARKS)], markersize=5 + 1.4 * _drawn_over(number, standings),
+            capsize=3, lw=1, ls="none",
+        )  # fmt: skip
 
 
 def _finish(axes: Axes, cell: Cell) -> None:

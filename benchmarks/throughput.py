@@ -167,8 +167,13 @@ def _searched(arm: str, trials: int, *, workers: int, eta: float = 1.0, latency_
     wall_s = (max(end for _, end in spans) - first).total_seconds()
     served_s = sum((end - start).total_seconds() for start, end in spans)
     late_s = sum((start - first).total_seconds() for start, _ in spans)
-    compute_s = sum(record.compute_s or 0.0 for record in ended)
+    compute_s = sum(_told_seconds(record) for record in ended)
     return Ran(wall_s, compute_s, served_s - compute_s, late_s, driver_cpu_s, allocations)
+
+
+def _told_seconds(record: TrialEnded) -> float:
+    assert record.compute_s is not None, f"trial {record.trial} never told of its compute"
+    return record.compute_s
 
 
 def _spans(ended: Sequence[TrialEnded]) -> list[tuple[datetime, datetime]]:

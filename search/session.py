@@ -369,7 +369,7 @@ class SearchSession:
                 ended=last.now if last else None,
                 served=last.served if last else 0,
                 error=error,
-                compute_s=last.compute_s if last else 0.0,
+                compute_s=last.compute_s if last else None,
             )
         )
         self.history.end(result)

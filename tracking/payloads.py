@@ -240,7 +240,8 @@ class TrialEnded(Payload):
     """How a trial ended.
 
     ``rungs``: how many it scored; ``served``: how many trials its actor has had, this one included; ``compute_s``: the
-    seconds of ``wall_s`` in which the actor worked (in the others it waited for the driver), None in older ledgers.
+    seconds of ``wall_s`` in which the actor worked (in the others it waited for the driver), None where it
+    never told and in older ledgers.
 
     A completed or early stopped trial has an accuracy, a failed one has an error: neither is ever made up.
     """

@@ -72,7 +72,7 @@ def cluster() -> Iterator[SmallCluster]:
 
 @pytest.fixture(scope="module")
 def bereft(cluster: SmallCluster, tmp_path_factory: pytest.TempPathFactory) -> Launched:
-    """The run of `whole` on the cluster, until the node dies on which trial 2 has its first rung behind it."""
+    """The run of `whole` on the cluster, where the node dies on which trial 2 has its first rung behind it."""
     folder = tmp_path_factory.mktemp("bereft")
 
     def strike(line: str) -> bool:
