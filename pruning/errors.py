@@ -1,6 +1,6 @@
 """What can go wrong in this room, as plain picklable values with messages for the person who asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class PruningError(ValueError):
@@ -46,6 +46,19 @@ class UnsupportedModelError(PruningError):
             f"{self.operation} stopped the plan ({self.reason}). Nothing was cut. A model built from "
             "operations listed in pruning/rules would work."
         )
+
+
+class OutputError(PruningError):
+    """What a model returns has no tensor of the name asked for."""
+
+    def __init__(self, name: str | None, found: Mapping[str, tuple[int, ...]]) -> None:
+        super().__init__(name, dict(found))
+        self.name, self.found = name, dict(found)
+
+    def __str__(self) -> str:
+        asked = "no tensor" if self.name is None else f"no tensor called {self.name!r}"
+        there = ", ".join(f"{path or '(the only one)'} {list(shape)}" for path, shape in self.found.items())
+        return f"This model's output has {asked}; it has {there or 'none at all'}."
 
 
 class AllocationError(PruningError):
