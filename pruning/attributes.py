@@ -1,14 +1,15 @@
 """Numbers that layers keep about their own widths (`out_channels`, `num_heads`), found when the plan is made.
 
-Standard layers name the attribute. Elsewhere a forward pass writes a length into a reshape or a split; the
-attribute of that layer with the same value, alone or in a tuple, is where it came from. A length that came from
-a tensor needs nothing when it is the tensor's own; when it is another tensor's (`x.reshape(B, N, C)` with the C of
-the layer's input), the two axes must stay equally long, and `tie` makes them one. Which of these it was shows when
-a really sliced model is traced: the plan does that every time, so a number missed here cannot hide.
+Standard layers name the attribute. Elsewhere a forward pass writes a length into a reshape or a split; an attribute of
+that layer with the same value, alone or in a tuple, may be where it came from, or may only equal it (eight heads and a
+temperature of eight): those are *guesses*, and `pruning.settling` tries each on a sliced model. A length that came from
+a tensor needs nothing when it is the tensor's own; when it is another tensor's (`x.reshape(B, N, C)` with the C of the
+layer's input), the two axes must stay equally long, and `tie` makes them one.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -49,13 +50,33 @@ def _meet(trace: Trace, a: Axis, b: Axis) -> bool:
     return any(leaves & ours and leaves & theirs for leaves in everywhere)
 
 
-def attribute_cuts(trace: Trace, model: nn.Module, table: OwnerTable) -> tuple[AttributeCut, ...]:
-    """Every attribute that must change when its owner is cut."""
-    found: dict[tuple[str, _Place], AttributeCut] = {}
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """An attribute that equals a length which its layer wrote.
+
+    Attributes:
+        kind: the layer's type, the attribute and the position: what one line of code uses alike in all such layers.
+    """
+
+    cut: AttributeCut
+    kind: tuple[type, str, int | None]
+
+
+def attribute_cuts(
+    trace: Trace, model: nn.Module, table: OwnerTable
+) -> tuple[tuple[AttributeCut, ...], tuple[Guess, ...]]:
+    """The attributes that must change when their owners are cut, and those that may have to."""
+    named: dict[tuple[str, _Place], AttributeCut] = {}
+    guessed: dict[tuple[str, _Place], Guess] = {}
     for statement in _open_statements(trace):
         for place, axis in _places(model, trace, statement):
-            found[statement.layer, place] = AttributeCut(statement.layer, *place, table.place(axis))
-    return tuple(found.values())
+            cut = AttributeCut(statement.layer, *place, table.place(axis))
+            if statement.attribute is not None:
+                named[statement.layer, place] = cut
+            else:
+                kind = (type(model.get_submodule(statement.layer)), *place)
+                guessed[statement.layer, place] = Guess(cut, kind)
+    return tuple(named.values()), tuple(guess for key, guess in guessed.items() if key not in named)
 
 
 def tie(trace: Trace, layer: str) -> bool:

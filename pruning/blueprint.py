@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pruning.errors import AllocationError
+from pruning.following import Returned, Step
 from pruning.models import ModelSpec
 from pruning.owners import Owner, Terms
 from pruning.polynomial import Polynomial
@@ -96,6 +97,45 @@ class LayerCost:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """What one operation does in every model that is sliced by the plan.
+
+    Attributes:
+        lengths: of each tensor that comes out, an index into `Plan.lengths` for each dimension.
+    """
+
+    step: Step
+    lengths: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPass:
+    """One forward pass, operation by operation.
+
+    Attributes:
+        outputs: what it returns; no cut changes a shape of it.
+    """
+
+    training: bool
+    steps: tuple[PlannedStep, ...]
+    outputs: tuple[Returned, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Channels that can be told apart and are not cut, because a model cut there would compute something else.
+
+    Attributes:
+        name: of the group that they would have been.
+        reason: what was found in a sliced model.
+    """
+
+    name: str
+    units: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything there is to know about pruning one architecture. Holds no weights; travels by pickle.
 
@@ -107,6 +147,11 @@ class Plan:
             What is missing is not cut.
         attributes: numbers in layers that follow the cuts.
         layer_costs: where the model spends its MACs, in order of execution.
+        lengths: the distinct lengths of tensors' dimensions, as polynomials in the kept units.
+        passes: what a forward pass does in eval mode and in training mode.
+        mixed: groups whose units count in each other's results: a normalisation, a softmax or another sum of
+            activations runs over them.
+        held: what could not be followed through a cut and stays whole.
         proof: how the plan was verified, in words; starts with "unverified" if it was not.
     """
 
@@ -122,6 +167,10 @@ class Plan:
     macs_polynomial: Polynomial
     variant_polynomial: Polynomial
     params_polynomial: Polynomial
+    lengths: tuple[Terms, ...]
+    passes: tuple[PlannedPass, ...]
+    mixed: frozenset[int]
+    held: tuple[Held, ...]
     proof: str
     counter: str = COUNTER
 

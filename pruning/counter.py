@@ -28,7 +28,8 @@ import torch
 from torch import nn
 
 from pruning.errors import CounterUnavailableError
-from pruning.trace import unfuse_attention
+from pruning.following import unfuse_attention
+from pruning.outputs import tensors_of
 
 
 def count_macs(model: nn.Module, input_size: tuple[int, int, int]) -> int:
@@ -53,11 +54,23 @@ def macs_by_module(model: nn.Module, input_size: tuple[int, int, int]) -> dict[s
     first = next(model.parameters())
     image = torch.zeros(1, *input_size, device=first.device, dtype=first.dtype)
     with _as_counted(model), torch.no_grad():
-        analysis = FlopCountAnalysis(model, image)
+        analysis = FlopCountAnalysis(_Flat(model), image)
         analysis.set_op_handle("aten::einsum", _exact_einsum)
         analysis.set_op_handle("aten::scaled_dot_product_attention", _two_products)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
-        return {name: int(macs) for name, macs in analysis.by_module().items()}
+        counted = analysis.by_module()
+    return {name.removeprefix("model").removeprefix("."): int(macs) for name, macs in counted.items() if name}
+
+
+class _Flat(nn.Module):
+    """A model whose output holds nothing but tensors: fvcore's tracer takes no dataclass."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(tensors_of(self.model(image)))
 
 
 def _exact_einsum(inputs: list[Any], _outputs: list[Any]) -> int:

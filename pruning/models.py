@@ -14,6 +14,7 @@ from torch import nn
 
 import pruning.zoo  # noqa: F401  registers our own models with timm
 from pruning.errors import ModelCreationError, UnknownModelError
+from pruning.masks import without_masks
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def create_model(spec: ModelSpec, *, pretrained: bool = False) -> nn.Module:
         ModelCreationError: the maker failed, published weights included. Random weights never stand in for them.
     """
     try:
-        return _maker(spec)(spec, pretrained).eval()
+        return without_masks(_maker(spec)(spec, pretrained)).eval()
     except (UnknownModelError, ModelCreationError):
         raise
     except Exception as problem:

@@ -25,6 +25,7 @@ class Polynomial:
     """
 
     def __init__(self, terms: Mapping[tuple[int, ...], int], largest: Sequence[int]) -> None:
+        self.terms = dict(terms)
         self._variables = len(largest)
         halves = {monomial: _halves(monomial) for monomial in terms}
         products = sorted({half for pair in halves.values() for half in pair if len(half) > 1})

@@ -1,27 +1,35 @@
-"""A plan is trusted when it proves itself on the model's own structure with random weights.
+"""A plan is trusted when it proves itself on the model's own structure.
 
-1. **Permutation, in float64.** Reordering the units of every group along the owner maps must leave the output as
-   it was. An index that a group misses, or owns in one layer and not in the next, changes the output. Weights,
-   biases and normalisation statistics are random, so nothing hides behind a zero or a one.
-2. **Counting.** Really sliced models must cost what the plan says, by fvcore (left out, and said so in
-   `Plan.proof`, when fvcore is not installed) and in parameters.
+1. **Agreement.** Models that are really sliced run the operations that the plan says, on tensors as long as it says, in
+   eval mode and in training mode (`pruning.agreement`).
+2. **Oracles, in float64 on random weights.** Permutation, permutation after a cut, and inert units (`pruning.oracles`);
+   in training mode as well where that pass computes something else.
+3. **Counting.** Really sliced models must cost what the plan says, by fvcore (left out, and said so in `Plan.proof`,
+   when fvcore is not installed) and in parameters.
 """
 
 import random
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
-import torch
 from torch import nn
 
-from pruning.blueprint import Plan
-from pruning.cloning import clone_structure
+from pruning.agreement import disagreement, lengths_of, name_of
+from pruning.blueprint import Plan, PlannedPass
 from pruning.counter import count_macs
 from pruning.errors import CounterUnavailableError, PruningError, UnsupportedModelError
+from pruning.following import in_words, shadow_of
+from pruning.oracles import Oracles, randomised
+from pruning.settling import probes
 from pruning.slicing import Selection, slice_model
-from pruning.trace import unfuse_attention
+from pruning.stillness import DROPOUTS
+
+__all__ = ["permutation_error", "prove", "random_selection", "randomised"]
 
 _TOLERANCE = 1e-9
 _PRUNINGS = 2
+_SEED = 1  # not the one that plans are settled with
+# What may differ between two passes that compute alike: that they are in another mode, and on how many images.
+_MODE = {"training", "train", "use_input_stats", "momentum"}
 
 
 def prove(plan: Plan, model: nn.Module) -> str:
@@ -30,57 +38,30 @@ def prove(plan: Plan, model: nn.Module) -> str:
     Raises:
         UnsupportedModelError: the plan failed; the message says where.
     """
-    error = permutation_error(plan, model)
-    if not error <= _TOLERANCE:
-        raise UnsupportedModelError(
-            _guilty(plan, model), "permutation of units", f"the output changed by {error:.1e} relative to its size"
-        )
+    if {planned.training for planned in plan.passes} != {False, True}:
+        raise UnsupportedModelError("", "the whole network", "the plan does not say what a training pass does")
+    selections = probes(plan, _SEED)
+    shadow = shadow_of(model)
+    everything = tuple(tuple(range(group.units)) for group in plan.groups)
+    for selection in (everything, *selections):
+        if (wrong := disagreement(plan, shadow, selection)) is not None:
+            stop = wrong.stop
+            raise UnsupportedModelError(stop.layer, f"{stop.operation} of a sliced model", stop.reason)
+    modes = (False, True) if _trains_otherwise(plan) else (False,)
+    error = max(_consulted(plan, model, selections[1], training=mode) for mode in modes)
     rng = random.Random(0)  # noqa: S311 - a sample, not a secret
     counted = [_counted(plan, model, random_selection(plan, rng)) for _ in range(_PRUNINGS)]
-    words = f"permutation of all groups in float64 (error {error:.0e})"
-    return words + (f" and fvcore on {_PRUNINGS} random prunings" if all(counted) else "; fvcore is not installed")
+    words = (
+        f"every length of {len(selections)} sliced models in both modes; permutation of all groups before and after a "
+        f"cut, and inert units, in float64 (error {error:.0e}{', both modes' if len(modes) > 1 else ''})"
+    )
+    return words + (f"; fvcore on {_PRUNINGS} random prunings" if all(counted) else "; fvcore is not installed")
 
 
 def permutation_error(plan: Plan, model: nn.Module, groups: tuple[int, ...] | None = None, *, seed: int = 0) -> float:
     """The largest change of the output, relative to its largest element, when the units of `groups` (all by
     default) are reordered in a float64 copy of `model` with random weights."""
-    generator = torch.Generator().manual_seed(seed)
-    subject = randomised(model, generator)
-    order = tuple(
-        tuple(torch.randperm(group.units, generator=generator).tolist())
-        if groups is None or group.index in groups
-        else tuple(range(group.units))
-        for group in plan.groups
-    )
-    image = torch.randn(1, *plan.spec.input_size, generator=generator, dtype=torch.float64)
-    with torch.inference_mode():
-        before = _tensors(subject(image))
-        after = _tensors(slice_model(subject, plan, order)(image))
-    return max(((a - b).abs().max() / b.abs().max()).item() for a, b in zip(after, before, strict=True))
-
-
-def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
-    """A float64 copy in eval mode whose weights and statistics are all random and of ordinary size."""
-    memo: dict[int, Any] = {}
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        value = _random(name, tensor, generator)
-        memo[id(tensor)] = nn.Parameter(value, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else value
-    subject = clone_structure(model, memo).eval()
-    unfuse_attention(subject)
-    return subject
-
-
-def _random(name: str, tensor: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    if not tensor.is_floating_point():
-        return tensor.detach().cpu().clone()
-    uniform = torch.rand(tensor.shape, generator=generator, dtype=torch.float64)
-    if isinstance(tensor, nn.Parameter):
-        if tensor.dim() > 1:  # of variance 1 / fan-in
-            return uniform.sub_(0.5).mul_((12 / tensor[0].numel()) ** 0.5)
-        return uniform.add_(0.5)
-    if name.endswith("running_var"):
-        return uniform.add_(0.5)
-    return uniform.sub_(0.5) if name.endswith("running_mean") else tensor.detach().cpu().double()
+    return Oracles(plan, model, probes(plan)[1], seed=seed).permuted(groups)
 
 
 def random_selection(plan: Plan, rng: random.Random) -> Selection:
@@ -88,17 +69,73 @@ def random_selection(plan: Plan, rng: random.Random) -> Selection:
     return tuple(tuple(sorted(rng.sample(range(group.units), rng.randint(1, group.units)))) for group in plan.groups)
 
 
-def _tensors(out: object) -> list[torch.Tensor]:
-    values = out.values() if isinstance(out, dict) else out if isinstance(out, (tuple, list)) else [out]
-    return [value for value in values if isinstance(value, torch.Tensor)]
+def _consulted(plan: Plan, model: nn.Module, selection: Selection, *, training: bool) -> float:
+    """The largest error of all oracles."""
+    oracles = Oracles(plan, model, selection, training=training)
+    mode = " in training mode" if training else ""
+    return max(
+        _asked(plan, oracles.permuted, None, f"permutation of units{mode}"),
+        _asked(plan, oracles.permuted_after_a_cut, None, f"permutation of units after a cut{mode}"),
+        _asked(plan, oracles.inert, oracles.separable, f"cutting units instead of silencing them{mode}"),
+    )
 
 
-def _guilty(plan: Plan, model: nn.Module) -> str:
-    """The first group that fails alone."""
-    for group in plan.groups:
-        if not permutation_error(plan, model, (group.index,)) <= _TOLERANCE:
-            return group.name
-    return "several layers together"
+def _asked(
+    plan: Plan, oracle: Callable[[Sequence[int] | None], float], groups: Sequence[int] | None, what: str
+) -> float:
+    try:
+        error = oracle(groups)
+        if error <= _TOLERANCE:
+            return error
+        layer = next(_guilty(plan, oracle, groups), "several layers together")
+    except PruningError:
+        raise
+    except Exception as problem:
+        raise UnsupportedModelError("", f"forward of a sliced model: {what}", in_words(problem)) from problem
+    raise UnsupportedModelError(layer, what, f"the output changed by {error:.1e} relative to its size")
+
+
+def _guilty(plan: Plan, oracle: Callable[[Sequence[int] | None], float], groups: Sequence[int] | None) -> Iterator[str]:
+    """The groups that fail alone."""
+    for index in range(len(plan.groups)) if groups is None else groups:
+        if not oracle((index,)) <= _TOLERANCE:
+            yield plan.groups[index].name
+
+
+def _trains_otherwise(plan: Plan) -> bool:
+    """Whether the training pass runs other operations, or with other numbers, than the eval pass."""
+    kinds = [_computed(plan, planned) for planned in plan.passes]
+    return any(kind != kinds[0] for kind in kinds)
+
+
+def _is_dropout(operation: str) -> bool:
+    return name_of(operation) in DROPOUTS
+
+
+def _computed(plan: Plan, planned: PlannedPass) -> list[object]:
+    """The steps without what a mode alone changes: dropout, which lets everything pass, counts of batches, and how many
+    images there are, which shows in lengths that no cut changes."""
+    names: dict[object, object] = {}
+
+    def renamed(value: object) -> object:
+        if isinstance(value, tuple):
+            return names.get(value, tuple(renamed(part) for part in value))
+        return value
+
+    steps: list[object] = []
+    for number, one in enumerate(planned.steps):
+        follows = lengths_of(one.step.operation)
+        arguments = [
+            (name, renamed(value)) for name, value in one.step.arguments if name not in _MODE and name not in follows
+        ]
+        subject = arguments[0][1] if arguments else None
+        if _is_dropout(one.step.operation):
+            names["step", number, 0] = subject
+        elif not str(subject).endswith("num_batches_tracked')"):
+            names |= {("step", number, out): ("made", len(steps), out) for out in range(len(one.lengths))}
+            widths = [[plan.lengths[i] for i in dims if plan.lengths[i].keys() != {()}] for dims in one.lengths]
+            steps.append((one.step.layer, one.step.operation, arguments, widths))
+    return [*steps, *((path, renamed(origin)) for path, origin, _ in planned.outputs)]
 
 
 def _counted(plan: Plan, model: nn.Module, selection: Selection) -> bool:
@@ -112,9 +149,7 @@ def _counted(plan: Plan, model: nn.Module, selection: Selection) -> bool:
     except PruningError:
         raise
     except Exception as problem:
-        raise UnsupportedModelError(
-            "", "forward of a sliced model", f"{type(problem).__name__}: {problem}"
-        ) from problem
+        raise UnsupportedModelError("", "forward of a sliced model", in_words(problem)) from problem
     return True
 
 

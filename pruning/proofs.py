@@ -1,8 +1,9 @@
 """Proofs that were given before: an architecture proves itself once on a machine, not at every start.
 
-The key hashes what a proof is about: the operations that the model ran, every owner map, every parameter's owners,
-every price, the input size and the versions of torch and timm. Weights play no part in it, as they play none in
-the proof.
+The key hashes all that a proof depends on: every operation of every pass with each of its arguments, where each of its
+tensors came from and how long it is, every owner map, every price, the input size, the versions of torch and timm,
+and whatever of the model is not a weight: its tables, masks and loose tensors with their values. Weights play no part,
+as they play none in the proof.
 """
 
 import hashlib
@@ -13,21 +14,25 @@ from pathlib import Path
 
 import timm
 import torch
+from torch import nn
 
 from pruning.blueprint import Plan
-from pruning.trace import Trace
+from pruning.cloning import is_activation
+from pruning.following import content_hash
+from pruning.oracles import is_drawn
 
-_FORMAT = 1  # raise when the proof itself, or what slicing does, changes
+_FORMAT = 2  # raise when the proof itself, or what slicing does, changes
 
 
-def structural_key(trace: Trace, plan: Plan) -> str:
-    """The hash of everything that a proof of `plan` depends on."""
+def structural_key(plan: Plan, model: nn.Module) -> str:
+    """The hash of everything that a proof of `plan` on `model` depends on."""
     content = (
         _FORMAT,
         torch.__version__,
         timm.__version__,
         plan.spec.input_size,
-        trace.operations,
+        plan.passes,
+        plan.lengths,
         plan.groups,
         plan.owners,
         sorted(plan.parameters.items()),
@@ -36,8 +41,18 @@ def structural_key(trace: Trace, plan: Plan) -> str:
         plan.baseline_macs,
         plan.baseline_params,
         plan.floor_macs(),
+        _unweighted(model),
     )
     return hashlib.sha256(repr(content).encode()).hexdigest()
+
+
+def _unweighted(model: nn.Module) -> list[tuple[str, str]]:
+    """The tensors that a proof leaves as they are, by name."""
+    kept = [(name, t) for name, t in model.named_buffers() if not is_drawn(name, t)]
+    for layer, module in model.named_modules():
+        loose = ((n, v) for n, v in vars(module).items() if isinstance(v, torch.Tensor) and not is_activation(v))
+        kept += [(f"{layer}.{name}", value) for name, value in loose]
+    return [(name, content_hash(tensor)) for name, tensor in kept]
 
 
 def proofs_folder(environment: Mapping[str, str] = os.environ) -> Path:

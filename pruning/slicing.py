@@ -9,8 +9,9 @@ from torch import nn
 from pruning.blueprint import Group, GroupKind, Plan
 from pruning.cloning import clone_structure
 from pruning.errors import AllocationError
+from pruning.following import unfuse_attention
+from pruning.masks import without_masks
 from pruning.owners import evaluate
-from pruning.trace import unfuse_attention
 
 # The unit indices that stay in each group.
 Selection = tuple[tuple[int, ...], ...]
@@ -23,7 +24,8 @@ def slice_model(model: nn.Module, plan: Plan, selection: Selection) -> nn.Module
     Raises:
         AllocationError: a group keeps no unit, or one that it does not have.
     """
-    chosen = _checked(plan, selection)
+    chosen = selected(plan, selection)
+    model = without_masks(model)
     kept = [owner.kept(chosen) for owner in plan.owners]
     memo: dict[int, Any] = {}
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
@@ -34,7 +36,23 @@ def slice_model(model: nn.Module, plan: Plan, selection: Selection) -> nn.Module
     return pruned
 
 
-def _checked(plan: Plan, selection: Selection) -> list[torch.Tensor]:
+def cut_indices(plan: Plan, selection: Selection) -> list[torch.Tensor]:
+    """For each of the plan's owners the indices that `selection` does not keep."""
+    chosen = selected(plan, selection)
+    gone = []
+    for owner in plan.owners:
+        stays = torch.zeros(owner.size, dtype=torch.bool)
+        stays[owner.kept(chosen)] = True
+        gone.append((~stays).nonzero().flatten())
+    return gone
+
+
+def selected(plan: Plan, selection: Selection) -> list[torch.Tensor]:
+    """The selection as index tensors, for owners to read.
+
+    Raises:
+        AllocationError: a group keeps no unit, or one that it does not have.
+    """
     plan.check([len(units) for units in selection])
     for group, units in zip(plan.groups, selection, strict=True):
         if min(units) < 0 or max(units) >= group.units or len(set(units)) != len(units):
@@ -59,9 +77,10 @@ def _forget(pruned: nn.Module) -> None:
     """Layers that keep what they derived from their weights for evaluation (timm's attention biases) drop it on
     entering training."""
     modes = [(module, module.training) for module in pruned.modules()]
-    pruned.train()
+    pruned.train().train(modes[0][1])
     for module, training in modes:
-        module.training = training
+        if module.training is not training:
+            module.training = training
 
 
 def _follow(pruned: nn.Module, plan: Plan, allocation: Sequence[int]) -> None:

@@ -1,6 +1,5 @@
 """How long one forward pass takes, and how two models compare on a machine that others use too."""
 
-import copy
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from pruning.cloning import clone_structure
 from trainers.datasets.base import InputSize
 from trainers.errors import TrainerError
 
@@ -119,7 +119,7 @@ class _Setting:
         """A warmed-up forward pass of `model` on its own random images."""
         memory_format = torch.channels_last if self.channels_last else torch.contiguous_format
         # a copy, so that measuring changes neither the model's mode, place nor memory format
-        model = copy.deepcopy(model).to(self.device).to(memory_format=memory_format).eval()
+        model = clone_structure(model, {}).to(self.device).to(memory_format=memory_format).eval()
         images = torch.rand((self.batch_size, *self.input_size), generator=torch.Generator().manual_seed(0))
         images = images.to(device=self.device, memory_format=memory_format)
         for _ in range(self.warmup):

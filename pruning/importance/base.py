@@ -9,6 +9,7 @@ from torch import nn
 
 from pruning.blueprint import Plan
 from pruning.errors import CriterionError
+from pruning.masks import without_masks
 
 # For each group one float32 score per unit, all finite and not negative; higher is more important.
 Scores = tuple[torch.Tensor, ...]
@@ -37,7 +38,8 @@ class Criterion(ABC):
         """
         if self.needs_batches and not batches:
             raise CriterionError(f"the criterion {self.name!r} looks at data: pass at least one batch")
-        scores = tuple(score.detach().float().cpu() for score in self._scores(model, plan, batches or ()))
+        found = self._scores(without_masks(model), plan, batches or ())
+        scores = tuple(score.detach().float().cpu() for score in found)
         for group, score in zip(plan.groups, scores, strict=True):
             if not torch.isfinite(score).all():
                 raise CriterionError(f"{self.name} gave group {group.name!r} a score that is not finite")

@@ -1,14 +1,14 @@
 """What data-driven criteria share: the loss, batch by batch, on a copy that leaves the user's model alone."""
 
-import copy
 from collections.abc import Iterator
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from pruning.cloning import clone_structure
+from pruning.following import unfuse_attention
 from pruning.importance.base import Batches
-from pruning.trace import unfuse_attention
 
 Gradients = dict[str, torch.Tensor]
 
@@ -16,7 +16,7 @@ Gradients = dict[str, torch.Tensor]
 def scoring_copy(model: nn.Module) -> nn.Module:
     """A copy in eval mode, so that no batch norm is changed by scoring, with every weight asking for a gradient
     and attention unfused, because fused attention has no second derivative."""
-    subject = copy.deepcopy(model).eval().requires_grad_(True)
+    subject = clone_structure(model, {}).eval().requires_grad_(True)
     unfuse_attention(subject)
     return subject
 

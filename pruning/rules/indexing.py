@@ -152,11 +152,11 @@ def _picked(call: Call) -> list[int]:
     return [i for i, table in enumerate(call.args["indices"]) if table is not None]
 
 
-@rule("roll")
-def roll(walk: Walk, call: Call) -> None:
-    """A dimension that is shifted has an order that a cut would break."""
+@rule("roll", "flip")
+def reorder(walk: Walk, call: Call) -> None:
+    """A dimension that is shifted or turned round has an order that a cut would break."""
     dims = walk.dims(call.tensor("self"))
-    shifted = call.args["dims"]
+    shifted = call.args["dims"] if call.args["dims"] != [] else range(len(dims))
     for d in [shifted] if isinstance(shifted, int) else shifted:
         walk.axes.fix(dims[d])
     walk.label(call.out, dims)

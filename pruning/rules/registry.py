@@ -28,6 +28,7 @@ class Role(StrEnum):
     PRODUCT_BATCH = "batch of a product"
     PRODUCT_INNER = "inside a product"
     NORMALISED = "normalised over"
+    MIXED = "summed, pooled or compared over"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The proof of plans under attack: see `benchmarks.proof.__main__`."""

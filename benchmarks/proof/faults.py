@@ -1,0 +1,203 @@
+"""Faults planted in plans: what a planner could get wrong, one at a time.
+
+Some are changes of a sound plan; others come from the planner itself, with one of its precautions taken out. Each planter
+returns None where the network offers it nothing to get wrong.
+"""
+
+import dataclasses
+import random
+from collections.abc import Callable, Iterator, Sequence
+from unittest import mock
+
+import torch
+
+from benchmarks.proof.networks import Network, spec
+from pruning.blueprint import AttributeCut, Group, Plan
+from pruning.errors import UnsupportedModelError
+from pruning.following import shadow_of
+from pruning.owners import Fixed, Owner, Terms, Units
+from pruning.polynomial import Polynomial
+from pruning.rules.pointwise import same_shape
+from pruning.rules.table import RULES
+from pruning.settling import settled, unsettled
+from pruning.trace import trace
+
+Planter = Callable[[Network, Plan, random.Random], Plan | None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shifted:
+    """An owner that is off by one place."""
+
+    owner: Owner
+    size: int
+
+    def kept(self, selection: Sequence[torch.Tensor]) -> torch.Tensor:
+        return ((self.owner.kept(selection) + 1) % self.size).sort().values
+
+    def width(self) -> Terms:
+        return self.owner.width()
+
+    def units(self, group: int) -> torch.Tensor:
+        return self.owner.units(group).roll(1)
+
+    def groups(self) -> Iterator[int]:
+        yield from self.owner.groups()
+
+
+def owner_shifted(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+    """One dimension of one weight is cut one place beside the unit."""
+    name, dim, owner = rng.choice(_owned(plan))
+    return _with_owner(plan, name, dim, Shifted(owner, owner.size))
+
+
+def group_split(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+    """Some of a group's weights become a group of their own."""
+    uses = [(name, dim, owner) for name, dim, owner in _owned(plan) if isinstance(owner, Units)]
+    if not uses:
+        return None
+    _, _, owner = rng.choice(uses)
+    assert isinstance(owner, Units)
+    mine = [(name, dim) for name, dim, other in uses if other == owner]
+    moved = rng.sample(mine, rng.randint(1, max(1, len(mine) - 1)))
+    new = len(plan.groups)
+    group = dataclasses.replace(plan.groups[owner.group], index=new, name=f"{plan.groups[owner.group].name}#split")
+    broken = _with_groups(plan, (*plan.groups, group))
+    for name, dim in moved:
+        broken = _with_owner(broken, name, dim, Units(new, owner.size))
+    return broken
+
+
+def groups_tied(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+    """One weight of a group follows another group of the same size."""
+    uses = [(name, dim, owner) for name, dim, owner in _owned(plan) if isinstance(owner, Units)]
+    pairs = [
+        (name, dim, other.index)
+        for name, dim, owner in uses
+        for other in plan.groups
+        if isinstance(owner, Units) and other.index != owner.group and other.units == owner.size
+    ]
+    if not pairs:
+        return None
+    name, dim, group = rng.choice(pairs)
+    return _with_owner(plan, name, dim, Units(group, plan.groups[group].units))
+
+
+def layer_missing(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+    """A weight is forgotten."""
+    name = rng.choice(sorted(plan.parameters))
+    return dataclasses.replace(plan, parameters={k: v for k, v in plan.parameters.items() if k != name})
+
+
+def attribute_missing(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+    """A number that states a width is forgotten."""
+    if not plan.attributes:
+        return None
+    gone = rng.choice(plan.attributes)
+    return dataclasses.replace(plan, attributes=tuple(cut for cut in plan.attributes if cut != gone))
+
+
+def attribute_wrong(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+    """A number that states no width follows one, or one that does follows another."""
+    chances = [
+        AttributeCut(layer, name, None, place)
+        for layer, module in network.named_modules()
+        for name, value in vars(module).items()
+        if type(value) is int and name[0] != "_"
+        for place, owner in enumerate(plan.owners)
+        if owner.size == value
+        and not isinstance(owner, Fixed)
+        and not any((cut.layer, cut.attribute, cut.owner) == (layer, name, place) for cut in plan.attributes)
+    ]
+    if not chances:
+        return None
+    wrong = rng.choice(chances)
+    others = tuple(c for c in plan.attributes if (c.layer, c.attribute) != (wrong.layer, wrong.attribute))
+    return dataclasses.replace(plan, attributes=(*others, wrong))
+
+
+def bound_constant(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+    """The planner believes that every number follows, and never looks at a sliced model."""
+    return _planned(network, unsettled)
+
+
+def output_cut(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+    """The planner forgets that outputs are the user's."""
+    with (
+        mock.patch("pruning.trace.named_tensors", lambda _: {}),
+        mock.patch("pruning.agreement.named_tensors", lambda _: {}),
+    ):
+        return _planned(network, settled)
+
+
+def training_unseen(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+    """The planner follows the eval pass and takes the training pass for the same."""
+    found = trace(network, spec().input_size, training=False)
+    found.passes[True] = found.passes[False]
+    try:
+        return unsettled(found, shadow_of(network), spec())
+    except UnsupportedModelError:
+        return None
+
+
+def order_ignored(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+    """The planner takes a reordering of channels for an operation on each alone."""
+    with mock.patch.dict(RULES, {"flip": same_shape}):
+        return _planned(network, settled)
+
+
+FAULTS: dict[str, tuple[Planter, tuple[str, ...]]] = {
+    "owner_shifted": (owner_shifted, ()),
+    "group_split": (group_split, ()),
+    "groups_tied": (groups_tied, ("residual", "inverted")),
+    "layer_missing": (layer_missing, ()),
+    "attribute_missing": (attribute_missing, ("gate",)),
+    "attribute_wrong": (attribute_wrong, ("gain",)),
+    "temperature": (bound_constant, ("attention",)),
+    "bound_constant": (bound_constant, ("literal",)),
+    "output_cut": (output_cut, ()),
+    "training_unseen": (training_unseen, ()),
+    "order_ignored": (order_ignored, ("turned",)),
+}
+"""Kind of fault → who plants it, and the blocks that give it an occasion."""
+
+
+def _planned(network: Network, settle: Callable[..., Plan]) -> Plan | None:
+    try:
+        return settle(trace(network, spec().input_size), shadow_of(network), spec())
+    except UnsupportedModelError:
+        return None
+
+
+def _owned(plan: Plan) -> list[tuple[str, int, Owner]]:
+    return [
+        (name, dim, plan.owners[place])
+        for name, places in sorted(plan.parameters.items())
+        for dim, place in enumerate(places)
+        if not isinstance(plan.owners[place], Fixed)
+    ]
+
+
+def _with_owner(plan: Plan, name: str, dim: int, owner: object) -> Plan:
+    places = list(plan.parameters[name])
+    places[dim] = len(plan.owners)
+    return dataclasses.replace(
+        plan,
+        owners=(*plan.owners, owner),  # type: ignore[arg-type]
+        parameters={**plan.parameters, name: tuple(places)},
+    )
+
+
+def _with_groups(plan: Plan, groups: tuple[Group, ...]) -> Plan:
+    full = [group.units for group in groups]
+    return dataclasses.replace(
+        plan,
+        groups=groups,
+        macs_polynomial=_widened(plan.macs_polynomial, full),
+        variant_polynomial=_widened(plan.variant_polynomial, full),
+        params_polynomial=_widened(plan.params_polynomial, full),
+    )
+
+
+def _widened(polynomial: Polynomial, full: Sequence[int]) -> Polynomial:
+    return Polynomial(polynomial.terms, full)

@@ -1,0 +1,26 @@
+"""Networks whose weights are still masked by `torch.nn.utils.prune`: what is masked is zero, and the mask can go."""
+
+from collections.abc import Iterator
+
+from torch import nn
+from torch.nn.utils import prune
+
+from pruning.cloning import clone_structure
+
+
+def without_masks(model: nn.Module) -> nn.Module:
+    """`model` itself where nothing is masked, else a copy whose weights are what the masks leave of them. There the
+    parameters have their usual names again (`weight`, not `weight_orig`)."""
+    if not any(True for _ in _masked(model)):
+        return model
+    plain = clone_structure(model, {})
+    for module, name in list(_masked(plain)):
+        prune.remove(module, name)
+    return plain
+
+
+def _masked(model: nn.Module) -> Iterator[tuple[nn.Module, str]]:
+    for module in model.modules():
+        for hook in module._forward_pre_hooks.values():
+            if isinstance(hook, prune.BasePruningMethod):
+                yield module, hook._tensor_name

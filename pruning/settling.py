@@ -1,0 +1,249 @@
+"""From a trace to a plan that sliced models keep to.
+
+A first draft follows from the trace. Models sliced by it are run on the meta device and held against it, operation by
+operation (`pruning.agreement`); what departs is settled, in this order, and a new draft is made:
+
+1. attributes that only equal a width are left alone: each is tried on a sliced model;
+2. two lengths of which a layer writes one and has the other are tied;
+3. groups that a model cannot be cut in alone, because a number in its code does not follow the cut, are held whole.
+
+All of it depends on the architecture alone, so a checkpoint's plan is the same wherever it is made again.
+"""
+
+import dataclasses
+import random
+from collections.abc import Iterable, Sequence
+from functools import reduce
+
+from torch import nn
+
+from pruning.agreement import Disagreement, disagreement
+from pruning.attributes import Guess, attribute_cuts, settle_shared, tie
+from pruning.blueprint import Held, LayerCost, Plan, PlannedPass, PlannedStep
+from pruning.errors import UnsupportedModelError
+from pruning.grouping import OwnerTable, grouped
+from pruning.models import ModelSpec
+from pruning.owners import Fixed, Terms, add, evaluate, multiply
+from pruning.polynomial import Polynomial
+from pruning.rules.registry import CostKind, Role
+from pruning.slicing import Selection
+from pruning.trace import FollowedPass, Trace
+
+_VARIANT = frozenset(str(kind) for kind in (CostKind.CONVOLUTION, CostKind.LINEAR, CostKind.PRODUCTS))
+_MIXING = frozenset({Role.NORMALISED, Role.PRODUCT_INNER, Role.MIXED})
+_ROUNDS = 1000  # each fixes or unites an axis, so there are never as many
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Draft:
+    """A plan whose guessed attributes are not in it yet.
+
+    Attributes:
+        leaves: the axis of each group.
+    """
+
+    plan: Plan
+    guesses: tuple[Guess, ...]
+    leaves: tuple[int, ...]
+
+    def with_guesses(self, kinds: Iterable[object]) -> Plan:
+        chosen = set(kinds)
+        cuts = tuple(guess.cut for guess in self.guesses if guess.kind in chosen)
+        return dataclasses.replace(self.plan, attributes=(*self.plan.attributes, *cuts))
+
+
+def settled(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
+    """The plan, not yet proved.
+
+    Raises:
+        UnsupportedModelError: nothing can be cut, or models that are cut in several groups depart from the plan while
+            no single group does.
+    """
+    settle_shared(found, shadow)
+    held: list[Held] = []
+    for _ in range(_ROUNDS):
+        draft = _drafted(found, shadow, spec, held)
+        if free := _unpriced(draft.plan):
+            for index in free:
+                found.axes.fix(draft.leaves[index])
+            continue
+        plan = _guessed(draft, shadow)
+        wrong = _first(plan, shadow, probes(plan))
+        if wrong is None:
+            return plan
+        if not wrong.number and tie(found, wrong.stop.layer):
+            continue
+        guilty = _guilty(plan, shadow)
+        if not guilty:
+            raise wrong.stop
+        for index, reason in guilty.items():
+            found.axes.fix(draft.leaves[index])
+            held.append(Held(plan.groups[index].name, plan.groups[index].units, reason))
+    raise AssertionError("no draft was settled")
+
+
+def _unpriced(plan: Plan) -> list[int]:
+    """Groups that only the training pass uses, such as an auxiliary head's: no cut of them saves a MAC."""
+    priced = {group for cost in plan.layer_costs for monomial in cost.price for group in monomial}
+    return [group.index for group in plan.groups if group.index not in priced]
+
+
+def unsettled(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
+    """The first draft with all its guesses, as if every number that equals a width were one: what a planner would
+    believe that never looks at a sliced model. For attacks on the proof."""
+    settle_shared(found, shadow)
+    draft = _drafted(found, shadow, spec, ())
+    return draft.with_guesses({guess.kind for guess in draft.guesses})
+
+
+def probes(plan: Plan, seed: int = 0) -> tuple[Selection, ...]:
+    """Selections that show most: one unit less everywhere, about half, and few; every group that can be cut is, and
+    which units stay is random."""
+    rng = random.Random(seed)  # noqa: S311 - a sample, not a secret
+    return tuple(_probe(plan, rng, low, high) for low, high in ((0.99, 1.0), (0.3, 0.8), (0.0, 0.3)))
+
+
+def _probe(plan: Plan, rng: random.Random, low: float, high: float) -> Selection:
+    def count(units: int) -> int:
+        return max(1, min(units - 1, round(rng.uniform(low, high) * units)))
+
+    return tuple(tuple(sorted(rng.sample(range(group.units), count(group.units)))) for group in plan.groups)
+
+
+def _first(plan: Plan, shadow: nn.Module, selections: Iterable[Selection]) -> Disagreement | None:
+    return next((wrong for s in selections if (wrong := disagreement(plan, shadow, s)) is not None), None)
+
+
+def _guessed(draft: _Draft, shadow: nn.Module) -> Plan:
+    """The draft with those of its guesses that a sliced model needs: one whose absence goes unnoticed, or lets the
+    model agree with the plan for longer, was a chance."""
+    kinds = list(dict.fromkeys(guess.kind for guess in draft.guesses))
+    best = _agreed(draft, shadow, kinds)
+    improved = True
+    while improved:
+        improved = False
+        for kind in list(kinds):
+            without = [other for other in kinds if other != kind]
+            reached = _agreed(draft, shadow, without)
+            if reached > best or reached == _ALL:
+                improved |= reached > best
+                kinds, best = without, reached
+    return draft.with_guesses(kinds)
+
+
+_ALL = float("inf")
+
+
+def _agreed(draft: _Draft, shadow: nn.Module, kinds: Sequence[object]) -> float:
+    plan = draft.with_guesses(kinds)
+    wrong = disagreement(plan, shadow, probes(plan)[1])
+    return _ALL if wrong is None else wrong.agreed
+
+
+def _guilty(plan: Plan, shadow: nn.Module) -> dict[int, str]:
+    """The groups in which a model cannot be cut alone, each with what was found."""
+    found = {}
+    for group in plan.groups:
+        alone = (
+            tuple(units if i == group.index else tuple(range(plan.groups[i].units)) for i, units in enumerate(probe))
+            for probe in probes(plan)
+        )
+        wrong = _first(plan, shadow, alone)
+        if wrong is not None:
+            found[group.index] = f"in {wrong.stop.layer or '(top)'}: {wrong.stop.operation}: {wrong.stop.reason}"
+    return found
+
+
+def _drafted(found: Trace, model: nn.Module, spec: ModelSpec, held: Sequence[Held]) -> _Draft:
+    groups, sets, table = grouped(found, model)
+    if not groups:
+        why = f" ({held[0].name} {held[0].reason})" if held else ""
+        raise UnsupportedModelError("", "the whole network", f"it has no channels that could be cut{why}")
+    full = [group.units for group in groups]
+    cuts = _parameter_cuts(found, table)
+    costs = _layer_costs(found, table, full)
+    macs = _summed(costs)
+    params = _counted(model, found, table)
+    named, guesses = attribute_cuts(found, model, table)
+    lengths = _Lengths(table)
+    passes = tuple(_planned(training, one, lengths) for training, one in found.passes.items())
+    plan = Plan(
+        spec=spec,
+        groups=groups,
+        sets=sets,
+        baseline_macs=evaluate(macs, full),
+        baseline_params=evaluate(params, full),
+        parameters=cuts,
+        attributes=named,
+        owners=table.all(),
+        layer_costs=costs,
+        macs_polynomial=Polynomial(macs, full),
+        variant_polynomial=Polynomial(_summed(cost for cost in costs if cost.kind in _VARIANT), full),
+        params_polynomial=Polynomial(params, full),
+        lengths=lengths.all(),
+        passes=passes,
+        mixed=table.noted(found, _MIXING),
+        held=tuple(held),
+        proof="unverified: built with verify=False",
+    )
+    return _Draft(plan, guesses, table.leaves())
+
+
+class _Lengths:
+    """The polynomials of axes' lengths, each distinct one once."""
+
+    def __init__(self, table: OwnerTable) -> None:
+        self._table = table
+        self._places: dict[tuple[tuple[tuple[int, ...], int], ...], int] = {}
+
+    def place(self, axis: int) -> int:
+        """Where the length of the axis stands in `all`."""
+        key = tuple(sorted(self._table.owner(axis).width().items()))
+        return self._places.setdefault(key, len(self._places))
+
+    def all(self) -> tuple[Terms, ...]:
+        """The lengths that were asked for."""
+        return tuple(dict(key) for key in self._places)
+
+
+def _planned(training: bool, one: FollowedPass, lengths: _Lengths) -> PlannedPass:
+    steps = tuple(
+        PlannedStep(s.step, tuple(tuple(lengths.place(axis) for axis in dims) for dims in s.outputs)) for s in one.steps
+    )
+    return PlannedPass(training, steps, one.outputs)
+
+
+def _parameter_cuts(found: Trace, table: OwnerTable) -> dict[str, tuple[int, ...]]:
+    return {
+        name: tuple(table.place(axis) for axis in dims)
+        for name, dims in found.parameters.items()
+        if not all(isinstance(table.owner(axis), Fixed) for axis in dims)
+    }
+
+
+def _layer_costs(found: Trace, table: OwnerTable, full: list[int]) -> tuple[LayerCost, ...]:
+    costs = []
+    for cost in found.costs:
+        price: Terms = {(): cost.times}
+        for axis in cost.factors:
+            price = multiply(price, table.owner(axis).width())
+        costs.append(LayerCost(cost.layer, str(cost.kind), price, evaluate(price, full)))
+    return tuple(costs)
+
+
+def _summed(costs: Iterable[LayerCost]) -> Terms:
+    return reduce(add, (cost.price for cost in costs), {(): 0})
+
+
+def _counted(model: nn.Module, found: Trace, table: OwnerTable) -> Terms:
+    """Elements of all parameters; one that no pass ever used keeps its size."""
+    total: Terms = {(): 0}
+    for name, parameter in model.named_parameters():
+        size: Terms = {(): 1}
+        if name in found.parameters:
+            for axis in found.parameters[name]:
+                size = multiply(size, table.owner(axis).width())
+        else:
+            size = {(): parameter.numel()}
+        total = add(total, size)
+    return total

@@ -1,0 +1,48 @@
+"""A training pass without chance, so that two of them can be compared."""
+
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from pruning.following import tensors_in
+
+DROPOUTS = {
+    "dropout", "dropout_", "feature_dropout", "feature_dropout_", "alpha_dropout", "alpha_dropout_",
+    "feature_alpha_dropout", "feature_alpha_dropout_",
+}  # fmt: skip
+
+
+class Stillness(TorchDispatchMode):
+    """Dropout lets everything pass, random numbers are a half, random orders are the natural one.
+
+    An operation that draws and also computes from its input (a random pool) stays random, and then no two passes agree:
+    what cannot be compared is not taken for equal.
+    """
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        args = _undropped(func, args, kwargs)
+        if torch.Tag.nondeterministic_seeded not in func.tags:
+            return func(*args, **kwargs)
+        name = func.overloadpacket.__name__
+        if name in DROPOUTS:
+            return args[0] if name.endswith("_") else args[0].clone()
+        out = func(*args, **kwargs)
+        if name.startswith("randperm"):
+            return out.copy_(torch.arange(len(out), device=out.device))
+        if name.startswith(("rand", "bernoulli", "normal", "uniform", "exponential", "log_normal", "geometric")):
+            for tensor in tensors_in(out):
+                tensor.fill_(0.5 if tensor.is_floating_point() else 0)
+        return out
+
+
+def _undropped(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """The arguments with a dropout inside a larger operation (attention, an LSTM) turned off."""
+    for place, argument in enumerate(func._schema.arguments):
+        if argument.name in ("dropout_p", "dropout") and argument.type.kind() == "FloatType":
+            if place < len(args):
+                args = (*args[:place], 0.0, *args[place + 1 :])
+            elif argument.name in kwargs:
+                kwargs[argument.name] = 0.0
+    return args
