@@ -28,6 +28,7 @@ import torch
 from torch import nn
 
 from pruning.errors import CounterUnavailableError
+from pruning.outputs import tensors_of
 from pruning.trace import unfuse_attention
 
 
@@ -79,11 +80,14 @@ def _as_counted(model: nn.Module) -> Iterator[None]:
     training = [m for m in model.modules() if m.training]
     logging.getLogger("fvcore").setLevel(logging.ERROR)
     unfuse_attention(model.eval())
+    # what fvcore traces with knows no dataclass, nor any other output of one's own
+    flat = model.register_forward_hook(lambda _module, _inputs, output: tuple(tensors_of(output)))
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # one operation for a whole attention layer, which nobody counts
     try:
         yield
     finally:
+        flat.remove()
         torch.backends.mha.set_fastpath_enabled(fast_path)
         for module, was in fused:
             module.fused_attn = was
