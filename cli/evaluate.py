@@ -6,6 +6,7 @@ from cli.console import say_json, show_table
 from cli.opening import Asked, open_model
 from pruning.counter import count_macs
 from pruning.models import ModelSpec
+from pruning.outputs import check_logits
 from search.formats import share_text
 from trainers.base import check_fit
 from trainers.datasets.base import Dataset
@@ -21,7 +22,8 @@ def run_evaluation(asked: Asked, dataset: str, data_path: Path | None, batch_siz
     # The seed decides the holdout only; the test set never moves with it.
     splits = data.splits(data_path, seed=0, input_size=pruned.spec.input_size)
     check_fit(pruned.spec, splits.info, dataset)
-    score = evaluate(pruned.module.eval(), splits.test, batch_size=batch_size)
+    check_logits(pruned.module.eval(), pruned.spec)
+    score = evaluate(pruned.module, splits.test, batch_size=batch_size, output=pruned.spec.output)
     latency = measure_latency(pruned.module, pruned.spec.input_size, threads=1)
     counted = count_macs(pruned.module, pruned.spec.input_size)
     found = {
@@ -61,4 +63,4 @@ def _as_in(data: Dataset, asked: Asked, data_path: Path | None) -> ModelSpec | N
     if asked.model is None or not asked.checkpoint.is_file():
         return None
     info = data.info(data_path)
-    return ModelSpec(asked.model, info.num_classes, info.input_size)
+    return ModelSpec(asked.model, info.num_classes, info.input_size, asked.output)

@@ -32,6 +32,9 @@ ArchitectureOption = Annotated[
 ]
 InputSizeOption = Annotated[int | None, typer.Option(min=8, help="Side of the square input.")]
 ClassesOption = Annotated[int | None, typer.Option(min=1, help="Instead of the published number.")]
+OutputOption = Annotated[
+    str | None, typer.Option(help="Tensor of a published model's output that holds the logits, as features.0.")
+]
 TrustOption = Annotated[
     bool, typer.Option("--trust-pickle", help="Open a whole pickled module: this runs its author's code.")
 ]
@@ -120,6 +123,7 @@ def evaluate(
     data_path: DataPathOption = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images of a forward pass.")] = 256,
     model: ArchitectureOption = None,
+    output: OutputOption = None,
     trust_pickle: TrustOption = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
@@ -127,7 +131,7 @@ def evaluate(
     from cli.evaluate import run_evaluation
     from cli.opening import Asked
 
-    asked = Asked(checkpoint, model, trust_pickle=trust_pickle)
+    asked = Asked(checkpoint, model, trust_pickle=trust_pickle, output=output)
     raise typer.Exit(run_evaluation(asked, dataset, data_path, batch_size, as_json=json))
 
 
@@ -141,6 +145,7 @@ def export(
     model: ArchitectureOption = None,
     input_size: InputSizeOption = None,
     num_classes: ClassesOption = None,
+    output: OutputOption = None,
     trust_pickle: TrustOption = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
@@ -148,7 +153,7 @@ def export(
     from cli.export import run_export
     from cli.opening import Asked
 
-    asked = Asked(checkpoint, model, num_classes, input_size, trust_pickle)
+    asked = Asked(checkpoint, model, num_classes, input_size, trust_pickle, output)
     raise typer.Exit(run_export(asked, format or ["onnx"], out, as_json=json))
 
 

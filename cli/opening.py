@@ -6,6 +6,7 @@ from pathlib import Path
 from pruning.checkpoint import ARCHITECTURE, PrunedModel, load_pruned
 from pruning.foreign import open_foreign
 from pruning.models import ModelSpec, published_spec
+from pruning.outputs import check_logits
 from search.errors import ConfigError
 
 
@@ -17,6 +18,7 @@ class Asked:
         checkpoint: a folder of ours, or a published .pth, .pt or .safetensors file.
         model: the architecture; a published file needs it, and a folder of ours must not contradict it.
         num_classes, input_size: of a published file, where they are not the architecture's own.
+        output: which tensor of a published file's output holds the logits, where convention would not find it.
     """
 
     checkpoint: Path
@@ -24,6 +26,7 @@ class Asked:
     num_classes: int | None = None
     input_size: int | None = None
     trust_pickle: bool = False
+    output: str | None = None
 
 
 def open_model(asked: Asked, spec: ModelSpec | None = None) -> PrunedModel:
@@ -32,6 +35,7 @@ def open_model(asked: Asked, spec: ModelSpec | None = None) -> PrunedModel:
     Raises:
         ConfigError: the options contradict the checkpoint, or do not say enough to open it.
         CheckpointError: it cannot be opened, or is not what it says it is.
+        OutputError: the output that was named does not hold its logits.
     """
     if not asked.checkpoint.is_file():
         return _own(asked)
@@ -40,8 +44,13 @@ def open_model(asked: Asked, spec: ModelSpec | None = None) -> PrunedModel:
             f"--checkpoint {asked.checkpoint} is a file, and a file of weights does not say of which architecture: "
             "name it with --model. A folder of ours says so itself."
         )
-    spec = spec or published_spec(asked.model, num_classes=asked.num_classes, input_size=asked.input_size)
-    return open_foreign(asked.checkpoint, spec, trust_pickle=asked.trust_pickle)
+    spec = spec or published_spec(
+        asked.model, num_classes=asked.num_classes, input_size=asked.input_size, output=asked.output
+    )
+    pruned = open_foreign(asked.checkpoint, spec, trust_pickle=asked.trust_pickle)
+    if asked.output is not None:
+        check_logits(pruned.module, spec)
+    return pruned
 
 
 def is_checkpoint(path: str | Path) -> bool:
@@ -50,7 +59,7 @@ def is_checkpoint(path: str | Path) -> bool:
 
 
 def _own(asked: Asked) -> PrunedModel:
-    given = {"--num-classes": asked.num_classes, "--input-size": asked.input_size}
+    given = {"--num-classes": asked.num_classes, "--input-size": asked.input_size, "--output": asked.output}
     extra = [f"{name} {value}" for name, value in given.items() if value is not None]
     if extra:
         raise ConfigError(

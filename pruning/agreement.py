@@ -62,7 +62,7 @@ class Disagreement:
 def disagreement(plan: Plan, shadow: nn.Module, selection: Selection) -> Disagreement | None:
     """Where the model sliced from `shadow` (a copy on the meta device) departs from the plan, None if nowhere."""
     kept = [len(units) for units in selection]
-    lengths = [evaluate(terms, kept) for terms in plan.lengths]
+    lengths = [evaluate(owner.width(), kept) for owner in plan.axes]
     subject = slice_model(shadow, plan, selection)
     agreed = 0
     for planned in plan.passes:
@@ -102,7 +102,7 @@ class _Observer(Follower):
         planned = self._planned.steps[self.agreed]
         wrong = _difference(planned.step, step)
         self.number = wrong is not None
-        shapes = [tuple(self._lengths[i] for i in dims) for dims in planned.lengths]
+        shapes = [tuple(self._lengths[i] for i in dims) for dims in planned.axes]
         made = [tuple(tensor.shape) for tensor in tensors_in(out)]
         if wrong is None and made != shapes:
             wrong = f"a sliced model makes {_shapes(made)} of it where {_shapes(shapes)} is planned"

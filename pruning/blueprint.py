@@ -101,11 +101,11 @@ class PlannedStep:
     """What one operation does in every model that is sliced by the plan.
 
     Attributes:
-        lengths: of each tensor that comes out, an index into `Plan.lengths` for each dimension.
+        axes: of each tensor that comes out, an index into `Plan.axes` for each dimension.
     """
 
     step: Step
-    lengths: tuple[tuple[int, ...], ...]
+    axes: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +147,8 @@ class Plan:
             What is missing is not cut.
         attributes: numbers in layers that follow the cuts.
         layer_costs: where the model spends its MACs, in order of execution.
-        lengths: the distinct lengths of tensors' dimensions, as polynomials in the kept units.
+        axes: the distinct owner maps of the dimensions of all tensors, weights or not.
         passes: what a forward pass does in eval mode and in training mode.
-        mixed: groups whose units count in each other's results: a normalisation, a softmax or another sum of
-            activations runs over them.
         held: what could not be followed through a cut and stays whole.
         proof: how the plan was verified, in words; starts with "unverified" if it was not.
     """
@@ -167,9 +165,8 @@ class Plan:
     macs_polynomial: Polynomial
     variant_polynomial: Polynomial
     params_polynomial: Polynomial
-    lengths: tuple[Terms, ...]
+    axes: tuple[Owner, ...]
     passes: tuple[PlannedPass, ...]
-    mixed: frozenset[int]
     held: tuple[Held, ...]
     proof: str
     counter: str = COUNTER

@@ -33,6 +33,7 @@ class _Spec(BaseModel):
     name: str
     num_classes: Annotated[int, Field(ge=0)]
     input_size: tuple[int, int, int]
+    output: str | None = None
 
 
 class Architecture(BaseModel):
@@ -148,7 +149,7 @@ def load_pruned(directory: Path | str) -> PrunedModel:
     _load(module, weights, folder)
     if plan.macs(document.allocation) != document.macs or plan.params(document.allocation) != document.params:
         raise CheckpointError(f"{folder / ARCHITECTURE} states other MACs or parameters than its model has")
-    metadata = document.model_dump(by_alias=True)
+    metadata = document.model_dump(by_alias=True, exclude_unset=True)
     return PrunedModel(module, spec, document.macs, document.params, selection, metadata)
 
 

@@ -54,23 +54,11 @@ def macs_by_module(model: nn.Module, input_size: tuple[int, int, int]) -> dict[s
     first = next(model.parameters())
     image = torch.zeros(1, *input_size, device=first.device, dtype=first.dtype)
     with _as_counted(model), torch.no_grad():
-        analysis = FlopCountAnalysis(_Flat(model), image)
+        analysis = FlopCountAnalysis(model, image)
         analysis.set_op_handle("aten::einsum", _exact_einsum)
         analysis.set_op_handle("aten::scaled_dot_product_attention", _two_products)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
-        counted = analysis.by_module()
-    return {name.removeprefix("model").removeprefix("."): int(macs) for name, macs in counted.items() if name}
-
-
-class _Flat(nn.Module):
-    """A model whose output holds nothing but tensors: fvcore's tracer takes no dataclass."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return tuple(tensors_of(self.model(image)))
+        return {name: int(macs) for name, macs in analysis.by_module().items()}
 
 
 def _exact_einsum(inputs: list[Any], _outputs: list[Any]) -> int:
@@ -92,11 +80,14 @@ def _as_counted(model: nn.Module) -> Iterator[None]:
     training = [m for m in model.modules() if m.training]
     logging.getLogger("fvcore").setLevel(logging.ERROR)
     unfuse_attention(model.eval())
+    # what fvcore traces with knows no dataclass, nor any other output of one's own
+    flat = model.register_forward_hook(lambda _module, _inputs, output: tuple(tensors_of(output)))
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # one operation for a whole attention layer, which nobody counts
     try:
         yield
     finally:
+        flat.remove()
         torch.backends.mha.set_fastpath_enabled(fast_path)
         for module, was in fused:
             module.fused_attn = was

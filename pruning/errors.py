@@ -56,9 +56,38 @@ class OutputError(PruningError):
         self.name, self.found = name, dict(found)
 
     def __str__(self) -> str:
-        asked = "no tensor" if self.name is None else f"no tensor called {self.name!r}"
-        there = ", ".join(f"{path or '(the only one)'} {list(shape)}" for path, shape in self.found.items())
-        return f"This model's output has {asked}; it has {there or 'none at all'}."
+        if not self.found:
+            return "This model's output holds no tensor at all."
+        if list(self.found) == [""]:
+            return f"This model returns one tensor, which has no name: leave --output {self.name} out."
+        return (
+            f"This model's output has no tensor called {self.name!r}; it has {self.listed()}. "
+            "Name the one that holds the logits with --output."
+        )
+
+    def listed(self) -> str:
+        """The tensors that there are, by name, with their shapes."""
+        return ", ".join(f"{path} {list(shape)}".strip() for path, shape in self.found.items())
+
+
+class LogitsError(OutputError):
+    """The tensor taken for the logits has not one number for each image and class."""
+
+    def __init__(self, name: str, found: Mapping[str, tuple[int, ...]], wanted: tuple[int, int]) -> None:
+        super().__init__(name, found)
+        self.args = (name, dict(found), wanted)
+        self.wanted = wanted
+
+    def __str__(self) -> str:
+        images, classes = self.wanted
+        shape = list(self.found[self.name or ""])
+        text = (
+            f"of {images} images its logits should be {[images, classes]} for {classes} classes, and "
+            f"{self.name or 'what it returns'} is {shape}."
+        )
+        if len(self.found) == 1:
+            return text
+        return f"{text} Its output has {self.listed()}: name the one that holds the logits with --output."
 
 
 class AllocationError(PruningError):

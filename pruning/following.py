@@ -99,6 +99,10 @@ class Follower(TorchDispatchMode):
 
     # ---- for subclasses
 
+    def called(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Run one operation."""
+        return func(*args, **kwargs)
+
     def executed(self, step: Step, func: Any, args: dict[str, Any], out: Any) -> None:
         """One operation has run."""
         raise NotImplementedError
@@ -111,13 +115,13 @@ class Follower(TorchDispatchMode):
 
     # ---- one pass
 
-    def run(self, input_size: tuple[int, int, int], *, training: bool) -> object:
-        """What the shadow returns for blank images.
+    def run(self, input_size: tuple[int, int, int], *, training: bool, images: torch.Tensor | None = None) -> object:
+        """What the model returns for blank images, or for those given.
 
         Raises:
             UnsupportedModelError: the forward pass failed, or an operation could not be followed.
         """
-        images = blank_images(self._shadow, input_size, training=training)
+        images = blank_images(self._shadow, input_size, training=training) if images is None else images
         self._origins[id(images)] = ("image",)
         self._alive.append(images)
         self.layers, self.free, self._count = [""], False, 0
@@ -149,7 +153,7 @@ class Follower(TorchDispatchMode):
         args, kwargs = self._without_values(func, args, kwargs or {})
         if rule_of(func) is None:
             return self._decomposed(func, args, kwargs)
-        out = func(*args, **kwargs)
+        out = self.called(func, args, kwargs)
         bound = _bind(func, args, kwargs)
         if func.overloadpacket.__name__ == "contiguous":
             # torch skips it where a tensor happens to lie that way, as after a cut to one head: it is no step of its own

@@ -1,7 +1,7 @@
 """From a trace to groups: which leaves are prunable, what they are called, and which are alike."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -74,11 +74,6 @@ class OwnerTable:
     def leaves(self) -> tuple[Axis, ...]:
         """The axis of each group, in order."""
         return tuple(self._group_of)
-
-    def noted(self, trace: Trace, roles: Collection[Role]) -> frozenset[int]:
-        """The groups that were seen in one of these roles."""
-        seen = (leaf for axis, role in trace.roles if role in roles for leaf in trace.axes.leaves(axis))
-        return frozenset(self._group_of[leaf] for leaf in seen if leaf in self._group_of)
 
     def _express(self, root: Axis) -> Owner:
         size = self._axes.size(root)

@@ -24,21 +24,27 @@ class ModelSpec:
     Attributes:
         name: a timm name (ours included), `torchvision:NAME` or a name only torchvision has, or `module:factory`.
         input_size: channels, height, width.
+        output: which tensor of the output holds the logits, as `pruning.outputs` names it; None is the one that they
+            are in by convention.
     """
 
     name: str
     num_classes: int
     input_size: tuple[int, int, int]
+    output: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {"name": self.name, "num_classes": self.num_classes, "input_size": list(self.input_size)}
+        """As JSON values. An output that was not named is left out, as it was before outputs had names: what was kept
+        under a hash of this is found again."""
+        named = {} if self.output is None else {"output": self.output}
+        return {"name": self.name, "num_classes": self.num_classes, "input_size": list(self.input_size)} | named
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "ModelSpec":
         """The inverse of `to_json`."""
         channels, height, width = value["input_size"]
-        return cls(str(value["name"]), int(value["num_classes"]), (int(channels), int(height), int(width)))
+        size = (int(channels), int(height), int(width))
+        return cls(str(value["name"]), int(value["num_classes"]), size, value.get("output"))
 
 
 _OWN = {
@@ -48,13 +54,16 @@ _OWN = {
 _IMAGENET = (1000, (3, 224, 224))
 
 
-def published_spec(name: str, *, num_classes: int | None = None, input_size: int | None = None) -> ModelSpec:
+def published_spec(
+    name: str, *, num_classes: int | None = None, input_size: int | None = None, output: str | None = None
+) -> ModelSpec:
     """The model with the classes and input size that it was published with, or those given instead.
 
     A name without published weights (torchvision's, a factory's) gets ImageNet's 1000 classes and 3×224×224.
 
     Args:
         input_size: side of the square image.
+        output: which tensor of the output holds the logits.
     """
     classes, (channels, height, width) = _IMAGENET
     if name in _OWN:
@@ -63,7 +72,7 @@ def published_spec(name: str, *, num_classes: int | None = None, input_size: int
         classes, (channels, height, width) = published.num_classes, published.input_size
     if input_size is not None:
         height = width = input_size
-    return ModelSpec(name, classes if num_classes is None else num_classes, (channels, height, width))
+    return ModelSpec(name, classes if num_classes is None else num_classes, (channels, height, width), output)
 
 
 def create_model(spec: ModelSpec, *, pretrained: bool = False) -> nn.Module:

@@ -1,18 +1,17 @@
-"""Three ways to catch a plan that is wrong, in float64 on random weights, none of which knows how the plan was made.
+"""Three ways to catch a plan that is wrong, in float64 on random weights.
 
 * **Permutation.** Reordering the units of every group along the owner maps leaves the output as it was.
 * **Permutation of a sliced model.** The same of what is left after a cut. What is bound to a place in the *cut* tensors,
   as `x[:, :4]`, only shows here.
-* **Inert units.** Instead of being cut, units are made to say nothing: each weight that they own is zero. The output is
-  that of the sliced model. A number that followed a cut and should not have (a temperature of eight beside eight heads)
-  moves no unit, and shows only here. It holds wherever no normalisation, softmax or other sum of activations runs over
-  the units (`Plan.mixed`): there a silent unit still counts.
+* **Rubbish** in the place of what is cut, after every operation: see `pruning.rubbish`.
 
-Weights, biases and statistics are random, so nothing hides behind a zero or a one. Every tensor that the model returns
-is compared, however nested.
+The first two know nothing but the plan's owner maps; the third also reads what the plan says of every tensor. Weights,
+biases and statistics are random, so nothing hides behind a zero or a one. Every tensor that the model returns is
+compared, however nested.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +22,8 @@ from pruning.blueprint import Plan
 from pruning.cloning import clone_structure
 from pruning.following import unfuse_attention
 from pruning.outputs import tensors_of
-from pruning.slicing import Selection, cut_indices, slice_model
+from pruning.rubbish import difference, rubbish_error
+from pruning.slicing import Selection, slice_model
 from pruning.stillness import Stillness
 
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -56,17 +56,14 @@ class Oracles:
         selection = self._cut(groups)
         return _change(self._sliced(self._shuffled(selection, groups)), self._sliced(selection))
 
-    def inert(self, groups: Sequence[int] | None = None) -> float:
-        """How far a model in which units of `groups` (all that are not mixed, by default) are silent is from one in
-        which they are cut."""
-        chosen = self.separable if groups is None else groups
-        selection = self._cut(chosen)
-        return _change(self._run(silenced(self._subject, self._plan, selection)), self._sliced(selection))
+    def rubbish(self) -> float:
+        """How far any operation of the whole model is from that of a sliced one, at the places that stay.
 
-    @property
-    def separable(self) -> tuple[int, ...]:
-        """The groups whose units do not count in each other's results."""
-        return tuple(group.index for group in self._plan.groups if group.index not in self._plan.mixed)
+        Raises:
+            UnsupportedModelError: by more than rounding; the message names the layer.
+        """
+        with self._comparable():
+            return rubbish_error(self._plan, self._subject, self._selection, self._images, training=self._training)
 
     @cached_property
     def _whole(self) -> list[torch.Tensor]:
@@ -83,31 +80,27 @@ class Oracles:
 
     def _shuffled(self, selection: Selection, groups: Sequence[int] | None) -> Selection:
         return tuple(
-            tuple(units[i] for i in torch.randperm(len(units), generator=self._generator).tolist())
-            if groups is None or index in groups
-            else units
+            tuple(units[i] for i in _moved(len(units), self._generator)) if groups is None or index in groups else units
             for index, units in enumerate(selection)
         )
 
     def _run(self, model: nn.Module) -> list[torch.Tensor]:
         """The outputs; a training pass moves statistics, so it is run on a copy whose loss nobody minds."""
         subject = clone_structure(model, {}).train() if self._training else model
-        with torch.inference_mode(), Stillness():
+        with torch.inference_mode(), self._comparable():
             return tensors_of(subject(self._images))
 
-
-def silenced(model: nn.Module, plan: Plan, selection: Selection) -> nn.Module:
-    """A copy of `model` in which every weight that a unit outside of `selection` owns is zero."""
-    memo: dict[int, Any] = {}
-    gone = cut_indices(plan, selection)
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        value = tensor.detach().clone()
-        if isinstance(tensor, nn.Parameter):
-            for dim, place in enumerate(plan.parameters.get(name, ())):
-                value.index_fill_(dim, gone[place], 0)
-            value = nn.Parameter(value, tensor.requires_grad)
-        memo[id(tensor)] = value
-    return clone_structure(model, memo)
+    @staticmethod
+    @contextlib.contextmanager
+    def _comparable() -> Iterator[None]:
+        """Without chance, and without the one operation that torch may run for a whole attention layer."""
+        fast_path = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            with Stillness():
+                yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast_path)
 
 
 def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
@@ -139,13 +132,15 @@ def _random(name: str, tensor: torch.Tensor, generator: torch.Generator) -> torc
     return uniform.sub_(0.5) if name.endswith("running_mean") else tensor.detach().cpu().double()
 
 
+def _moved(count: int, generator: torch.Generator) -> list[int]:
+    """An order of `count` units that is not the one they are in."""
+    order = torch.randperm(count, generator=generator)
+    return (order.roll(1) if torch.equal(order, torch.arange(count)) else order).tolist()
+
+
 def _change(after: list[torch.Tensor], before: list[torch.Tensor]) -> float:
     """Infinite where shapes differ, NaN where an output is not finite: neither is under any tolerance."""
     if [a.shape for a in after] != [b.shape for b in before]:
         return float("inf")
-    changes = [
-        ((a.double() - b.double()).abs().max() / b.double().abs().max().clamp_min(1e-300)).item()
-        for a, b in zip(after, before, strict=True)
-        if a.numel()
-    ]
+    changes = [difference(a, b) for a, b in zip(after, before, strict=True)]
     return max(changes, default=0.0) if all(c == c for c in changes) else float("nan")

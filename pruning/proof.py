@@ -2,8 +2,8 @@
 
 1. **Agreement.** Models that are really sliced run the operations that the plan says, on tensors as long as it says, in
    eval mode and in training mode (`pruning.agreement`).
-2. **Oracles, in float64 on random weights.** Permutation, permutation after a cut, and inert units (`pruning.oracles`);
-   in training mode as well where that pass computes something else.
+2. **Oracles, in float64 on random weights.** Permutation, permutation after a cut, and rubbish in the place of what is
+   cut (`pruning.oracles`); in training mode as well where that pass computes something else.
 3. **Counting.** Really sliced models must cost what the plan says, by fvcore (left out, and said so in `Plan.proof`,
    when fvcore is not installed) and in parameters.
 """
@@ -19,13 +19,14 @@ from pruning.counter import count_macs
 from pruning.errors import CounterUnavailableError, PruningError, UnsupportedModelError
 from pruning.following import in_words, shadow_of
 from pruning.oracles import Oracles, randomised
+from pruning.owners import Fixed
+from pruning.rubbish import TOLERANCE
 from pruning.settling import probes
 from pruning.slicing import Selection, slice_model
 from pruning.stillness import DROPOUTS
 
 __all__ = ["permutation_error", "prove", "random_selection", "randomised"]
 
-_TOLERANCE = 1e-9
 _PRUNINGS = 2
 _SEED = 1  # not the one that plans are settled with
 # What may differ between two passes that compute alike: that they are in another mode, and on how many images.
@@ -53,7 +54,7 @@ def prove(plan: Plan, model: nn.Module) -> str:
     counted = [_counted(plan, model, random_selection(plan, rng)) for _ in range(_PRUNINGS)]
     words = (
         f"every length of {len(selections)} sliced models in both modes; permutation of all groups before and after a "
-        f"cut, and inert units, in float64 (error {error:.0e}{', both modes' if len(modes) > 1 else ''})"
+        f"cut, and every operation beside that of a sliced model, in float64 (error {error:.0e}{', both modes' if len(modes) > 1 else ''})"
     )
     return words + (f"; fvcore on {_PRUNINGS} random prunings" if all(counted) else "; fvcore is not installed")
 
@@ -74,20 +75,18 @@ def _consulted(plan: Plan, model: nn.Module, selection: Selection, *, training: 
     oracles = Oracles(plan, model, selection, training=training)
     mode = " in training mode" if training else ""
     return max(
-        _asked(plan, oracles.permuted, None, f"permutation of units{mode}"),
-        _asked(plan, oracles.permuted_after_a_cut, None, f"permutation of units after a cut{mode}"),
-        _asked(plan, oracles.inert, oracles.separable, f"cutting units instead of silencing them{mode}"),
+        _asked(plan, oracles.permuted, f"permutation of units{mode}"),
+        _asked(plan, oracles.permuted_after_a_cut, f"permutation of units after a cut{mode}"),
+        oracles.rubbish(),
     )
 
 
-def _asked(
-    plan: Plan, oracle: Callable[[Sequence[int] | None], float], groups: Sequence[int] | None, what: str
-) -> float:
+def _asked(plan: Plan, oracle: Callable[[Sequence[int] | None], float], what: str) -> float:
     try:
-        error = oracle(groups)
-        if error <= _TOLERANCE:
+        error = oracle(None)
+        if error <= TOLERANCE:
             return error
-        layer = next(_guilty(plan, oracle, groups), "several layers together")
+        layer = next(_guilty(plan, oracle), "several layers together")
     except PruningError:
         raise
     except Exception as problem:
@@ -95,11 +94,11 @@ def _asked(
     raise UnsupportedModelError(layer, what, f"the output changed by {error:.1e} relative to its size")
 
 
-def _guilty(plan: Plan, oracle: Callable[[Sequence[int] | None], float], groups: Sequence[int] | None) -> Iterator[str]:
+def _guilty(plan: Plan, oracle: Callable[[Sequence[int] | None], float]) -> Iterator[str]:
     """The groups that fail alone."""
-    for index in range(len(plan.groups)) if groups is None else groups:
-        if not oracle((index,)) <= _TOLERANCE:
-            yield plan.groups[index].name
+    for group in plan.groups:
+        if not oracle((group.index,)) <= TOLERANCE:
+            yield group.name
 
 
 def _trains_otherwise(plan: Plan) -> bool:
@@ -132,8 +131,8 @@ def _computed(plan: Plan, planned: PlannedPass) -> list[object]:
         if _is_dropout(one.step.operation):
             names["step", number, 0] = subject
         elif not str(subject).endswith("num_batches_tracked')"):
-            names |= {("step", number, out): ("made", len(steps), out) for out in range(len(one.lengths))}
-            widths = [[plan.lengths[i] for i in dims if plan.lengths[i].keys() != {()}] for dims in one.lengths]
+            names |= {("step", number, out): ("made", len(steps), out) for out in range(len(one.axes))}
+            widths = [[plan.axes[i] for i in dims if not isinstance(plan.axes[i], Fixed)] for dims in one.axes]
             steps.append((one.step.layer, one.step.operation, arguments, widths))
     return [*steps, *((path, renamed(origin)) for path, origin, _ in planned.outputs)]
 

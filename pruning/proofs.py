@@ -32,7 +32,7 @@ def structural_key(plan: Plan, model: nn.Module) -> str:
         timm.__version__,
         plan.spec.input_size,
         plan.passes,
-        plan.lengths,
+        plan.axes,
         plan.groups,
         plan.owners,
         sorted(plan.parameters.items()),

@@ -25,12 +25,11 @@ from pruning.grouping import OwnerTable, grouped
 from pruning.models import ModelSpec
 from pruning.owners import Fixed, Terms, add, evaluate, multiply
 from pruning.polynomial import Polynomial
-from pruning.rules.registry import CostKind, Role
+from pruning.rules.registry import CostKind
 from pruning.slicing import Selection
 from pruning.trace import FollowedPass, Trace
 
 _VARIANT = frozenset(str(kind) for kind in (CostKind.CONVOLUTION, CostKind.LINEAR, CostKind.PRODUCTS))
-_MIXING = frozenset({Role.NORMALISED, Role.PRODUCT_INNER, Role.MIXED})
 _ROUNDS = 1000  # each fixes or unites an axis, so there are never as many
 
 
@@ -165,8 +164,8 @@ def _drafted(found: Trace, model: nn.Module, spec: ModelSpec, held: Sequence[Hel
     macs = _summed(costs)
     params = _counted(model, found, table)
     named, guesses = attribute_cuts(found, model, table)
-    lengths = _Lengths(table)
-    passes = tuple(_planned(training, one, lengths) for training, one in found.passes.items())
+    owners = table.all()  # of weights and attributes alone, before those of all tensors are asked for
+    passes = tuple(_planned(training, one, table) for training, one in found.passes.items())
     plan = Plan(
         spec=spec,
         groups=groups,
@@ -175,40 +174,22 @@ def _drafted(found: Trace, model: nn.Module, spec: ModelSpec, held: Sequence[Hel
         baseline_params=evaluate(params, full),
         parameters=cuts,
         attributes=named,
-        owners=table.all(),
+        owners=owners,
         layer_costs=costs,
         macs_polynomial=Polynomial(macs, full),
         variant_polynomial=Polynomial(_summed(cost for cost in costs if cost.kind in _VARIANT), full),
         params_polynomial=Polynomial(params, full),
-        lengths=lengths.all(),
+        axes=table.all(),
         passes=passes,
-        mixed=table.noted(found, _MIXING),
         held=tuple(held),
         proof="unverified: built with verify=False",
     )
     return _Draft(plan, guesses, table.leaves())
 
 
-class _Lengths:
-    """The polynomials of axes' lengths, each distinct one once."""
-
-    def __init__(self, table: OwnerTable) -> None:
-        self._table = table
-        self._places: dict[tuple[tuple[tuple[int, ...], int], ...], int] = {}
-
-    def place(self, axis: int) -> int:
-        """Where the length of the axis stands in `all`."""
-        key = tuple(sorted(self._table.owner(axis).width().items()))
-        return self._places.setdefault(key, len(self._places))
-
-    def all(self) -> tuple[Terms, ...]:
-        """The lengths that were asked for."""
-        return tuple(dict(key) for key in self._places)
-
-
-def _planned(training: bool, one: FollowedPass, lengths: _Lengths) -> PlannedPass:
+def _planned(training: bool, one: FollowedPass, table: OwnerTable) -> PlannedPass:
     steps = tuple(
-        PlannedStep(s.step, tuple(tuple(lengths.place(axis) for axis in dims) for dims in s.outputs)) for s in one.steps
+        PlannedStep(s.step, tuple(tuple(table.place(axis) for axis in dims) for dims in s.outputs)) for s in one.steps
     )
     return PlannedPass(training, steps, one.outputs)
 

@@ -36,17 +36,6 @@ def slice_model(model: nn.Module, plan: Plan, selection: Selection) -> nn.Module
     return pruned
 
 
-def cut_indices(plan: Plan, selection: Selection) -> list[torch.Tensor]:
-    """For each of the plan's owners the indices that `selection` does not keep."""
-    chosen = selected(plan, selection)
-    gone = []
-    for owner in plan.owners:
-        stays = torch.zeros(owner.size, dtype=torch.bool)
-        stays[owner.kept(chosen)] = True
-        gone.append((~stays).nonzero().flatten())
-    return gone
-
-
 def selected(plan: Plan, selection: Selection) -> list[torch.Tensor]:
     """The selection as index tensors, for owners to read.
 

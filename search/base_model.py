@@ -83,7 +83,7 @@ def obtain_base(
         assert source.path is not None
         module, path = create_model(spec), source.path
         _load(module, source.path, spec)
-    accuracy = evaluate(module.eval(), splits.holdout).accuracy
+    accuracy = evaluate(module.eval(), splits.holdout, output=spec.output).accuracy
     return BaseModel(module, accuracy, path, cached=True)
 
 

@@ -34,6 +34,9 @@ class RunConfig(BaseModel):
     dataset: str = _option("Model and data", "digits, shapes, imagefolder or imagenet", "digits")
     data_path: Path | None = _option("Model and data", "folder of a dataset that is read from disk")
     input_size: int | None = _option("Model and data", "side of the square input; default: the dataset's", ge=8)
+    output: str | None = _option(
+        "Model and data", "tensor of the output that holds the logits, as features.0; default: logits, out, the first"
+    )
     base: str | None = _option(
         "Model and data", "base weights: train (here, cached), pretrained (by timm), or a .safetensors or .pth file"
     )

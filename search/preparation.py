@@ -4,15 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import environ
 
+from torch import nn
+
 from llm_clients.budget import Budget as LLMBudget
 from llm_clients.client import LLMClient
 from llm_clients.prices import load_prices
 from llm_clients.registry import connect
 from llm_clients.terms import Terms
-from pruning.errors import InfeasibleTargetError
+from pruning.errors import InfeasibleTargetError, OutputError
 from pruning.importance.base import Scores
 from pruning.importance.registry import importance
 from pruning.models import ModelSpec, create_model
+from pruning.outputs import check_logits
 from pruning.plan import Plan, build_plan
 from pruning.projection import project
 from search.base_model import BaseSource, check_source
@@ -87,6 +90,7 @@ def prepare(config: RunConfig, environment: Mapping[str, str] = environ, earlier
     data, spec = resolve_model(config)
     model = create_model(spec)
     plan, batch_norm = build_plan(model, spec), has_batch_norm(model)
+    check_output(model, spec)
     budget = resolve_budget(config, plan)
     return Prepared(
         config=config,
@@ -112,7 +116,15 @@ def resolve_model(config: RunConfig) -> tuple[Dataset, ModelSpec]:
         channels = data.info(config.data_path).input_size[0]
         size = (channels, config.input_size, config.input_size)
     info = data.info(config.data_path, input_size=size)
-    return data, ModelSpec(config.model, info.num_classes, info.input_size)
+    return data, ModelSpec(config.model, info.num_classes, info.input_size, config.output)
+
+
+def check_output(model: nn.Module, spec: ModelSpec) -> None:
+    """Raises ConfigError unless the logits are found in what `model` returns, one a class."""
+    try:
+        check_logits(model, spec)
+    except OutputError as error:
+        raise ConfigError(f"--model {spec.name} cannot be trained as a classifier: {error}") from error
 
 
 def resolve_budget(config: RunConfig, plan: Plan) -> Budget:

@@ -394,7 +394,7 @@ class Run:
             (Subject.WINNER, winner, latency.second),
         ):
             if subject not in told:
-                score = evaluate(model, splits.test)
+                score = evaluate(model, splits.test, output=self._prepared.spec.output)
                 self._ledger.record(_evaluated(subject, score, Latency(median=speed.median_ms, p95=speed.p95_ms)))
 
     def _found(

@@ -81,7 +81,8 @@ def _scorer(probe: Probe) -> Callable[[Allocation], float]:
 
     def score(allocation: Allocation) -> float:
         model = slice_model(probe.base, probe.plan, select(probe.scores, allocation))
-        return next(proxy_rungs(model, probe.data, untrained, seed=probe.seed)).accuracy
+        output = probe.plan.spec.output
+        return next(proxy_rungs(model, probe.data, untrained, seed=probe.seed, output=output)).accuracy
 
     return score
 

@@ -102,7 +102,8 @@ class TrialActor(tune.Trainable):
         model = slice_model(shared.base, shared.plan, selection)
         recipe = shared.recipe.model_copy(update={"batch_size": batch_size})
         # One seed for all trials: they differ in what was cut, and in nothing else.
-        return proxy_rungs(model, shared.data, recipe, seed=shared.seed, device=self._device)
+        output = shared.plan.spec.output
+        return proxy_rungs(model, shared.data, recipe, seed=shared.seed, device=self._device, output=output)
 
     def _score(self, scored: tuple[RungScore, str | None]) -> dict[str, Any]:
         score, note = scored

@@ -116,11 +116,11 @@ def _train_into(
     progress: Callable[[EpochReport], None] | None,
 ) -> None:
     module = initial_model(spec, seed)
-    training = Training(module, splits.train, recipe, seed=seed, place=place)
+    training = Training(module, splits.train, recipe, seed=seed, place=place, output=spec.output)
     holdout = splits.holdout.to(place.device)
     report = None
     for trained in training.epochs():
-        report = EpochReport.of(trained, evaluate(module, holdout, place=place))
+        report = EpochReport.of(trained, evaluate(module, holdout, place=place, output=spec.output))
         if progress is not None:
             progress(report)
     assert report is not None, "a recipe has at least one epoch"

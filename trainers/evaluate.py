@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
+from pruning.outputs import logits_of
 from trainers.datasets.base import Split
 from trainers.place import Place
 
@@ -37,11 +38,13 @@ def evaluate(
     device: torch.device | None = None,
     place: Place | None = None,
     autocast: torch.dtype | None = None,
+    output: str | None = None,
 ) -> Evaluation:
     """Scores `model` in eval mode and gives it back in the mode it had.
 
     Given a `place` among several workers, each scores its share and all get the same result.
-    `autocast` computes in that number format; figures to be published should leave it None.
+    `autocast` computes in that number format; figures to be published should leave it None. `output` names the
+    logits in what the model returns, see `pruning.outputs.logits_of`.
     """
     place = place or Place(device or _device_of(model))
     was_training = model.training
@@ -51,19 +54,13 @@ def evaluate(
     with torch.inference_mode():
         for images, labels in split.batches(shares, device=place.device, augment=False, seed=0):
             with torch.autocast(place.device.type, dtype=autocast, enabled=autocast is not None):
-                logits = _logits(model, images)
+                logits = logits_of(model(images), output)
             correct += int((logits.argmax(1) == labels).sum())
             loss += float(F.cross_entropy(logits.float(), labels, reduction="sum"))
             total += len(labels)
     model.train(was_training)
     all_correct, all_loss, all_total = place.summed((correct, loss, total))
     return Evaluation(all_correct / all_total, all_loss / all_total, int(all_correct), int(all_total))
-
-
-def _logits(model: nn.Module, images: Tensor) -> Tensor:
-    output = model(images)
-    # a distilled DeiT in training mode, and some torchvision models, answer with several heads
-    return output[0] if isinstance(output, tuple) else output
 
 
 def _device_of(model: nn.Module) -> torch.device:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from pruning.checkpoint import PrunedModel, load_pruned, save_pruned
+from pruning.checkpoint import PrunedModel, load_pruned, read_architecture, save_pruned
 from pruning.models import create_model
 from pruning.plan import build_plan
 from trainers.base import check_fit
@@ -72,12 +72,13 @@ def run_job(job: FinetuneJob, place: Place, on_epoch: Callable[[EpochReport], No
     pruned = load_pruned(job.checkpoint_dir)
     splits = dataset(job.dataset).splits(job.data_path, seed=job.seed, input_size=pruned.spec.input_size)
     check_fit(pruned.spec, splits.info, job.dataset)
-    training = Training(pruned.module, splits.train, job.recipe, seed=job.seed, place=place)
+    output = pruned.spec.output
+    training = Training(pruned.module, splits.train, job.recipe, seed=job.seed, place=place, output=output)
     identity = identity_of(job)
     history = load_state(job.out_dir / STATE, training, identity)
     if place.leads:
         keep_epochs(job.out_dir / EPOCHS, history)
-    for report in _epochs(training, splits, job, place):
+    for report in _epochs(training, splits, job, place, output):
         history = (*history, report)
         if place.leads:
             save_state(job.out_dir / STATE, training, history, identity)
@@ -92,12 +93,15 @@ def run_job(job: FinetuneJob, place: Place, on_epoch: Callable[[EpochReport], No
     return Outcome(history, completed)
 
 
-def _epochs(training: Training, splits: Splits, job: FinetuneJob, place: Place) -> Iterator[EpochReport]:
+def _epochs(
+    training: Training, splits: Splits, job: FinetuneJob, place: Place, output: str | None
+) -> Iterator[EpochReport]:
     holdout = splits.holdout.to(place.device)
     autocast = torch.bfloat16 if job.recipe.precision is Precision.BF16 else None
     for trained in training.epochs():
         place.share_buffers(training.model)
-        yield EpochReport.of(trained, evaluate(training.model, holdout, place=place, autocast=autocast))
+        score = evaluate(training.model, holdout, place=place, autocast=autocast, output=output)
+        yield EpochReport.of(trained, score)
 
 
 def _stopped(job: FinetuneJob, place: Place) -> bool:
@@ -110,7 +114,9 @@ def identity_of(job: FinetuneJob) -> str:
     """What two jobs must have in common for one to continue the other's state."""
     weights = file_hash(job.checkpoint_dir / WEIGHTS)
     recipe = job.recipe.model_dump(mode="json")
-    return content_key({"weights": weights, "dataset": job.dataset, "recipe": recipe, "seed": job.seed})
+    output = read_architecture(job.checkpoint_dir).spec.output
+    named = {} if output is None else {"output": output}
+    return content_key({"weights": weights, "dataset": job.dataset, "recipe": recipe, "seed": job.seed} | named)
 
 
 def _write_model(pruned: PrunedModel, job: FinetuneJob) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pruning.cloning import clone_structure
 from trainers.datasets.base import InputSize
@@ -115,7 +115,7 @@ class _Setting:
                 f"{self.repeats} and {self.warmup}"
             )
 
-    def runner(self, model: nn.Module) -> Callable[[], Tensor]:
+    def runner(self, model: nn.Module) -> Callable[[], object]:
         """A warmed-up forward pass of `model` on its own random images."""
         memory_format = torch.channels_last if self.channels_last else torch.contiguous_format
         # a copy, so that measuring changes neither the model's mode, place nor memory format
@@ -140,7 +140,7 @@ class _Setting:
         )
 
 
-def _timed(run: Callable[[], Tensor], device: torch.device) -> float:
+def _timed(run: Callable[[], object], device: torch.device) -> float:
     _wait(device)
     began = time.perf_counter_ns()
     run()

@@ -6,7 +6,7 @@ an epoch takes the same steps as one that was never interrupted.
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from pruning.outputs import heads_of
 from trainers.datasets.base import Split
 from trainers.errors import DivergedError, RecipeError
 from trainers.place import Place
@@ -42,10 +43,13 @@ class EpochTrained:
 class Training:
     """A model, its optimiser and its place in the schedule.
 
-    The module given is trained in place; wrappers (DDP, torch.compile) stay in here.
+    The module given is trained in place; wrappers (DDP, torch.compile) stay in here. `output` names the one head that
+    is trained; without it all heads are, see `pruning.outputs.heads_of`.
     """
 
-    def __init__(self, model: nn.Module, split: Split, recipe: Recipe, *, seed: int, place: Place) -> None:
+    def __init__(
+        self, model: nn.Module, split: Split, recipe: Recipe, *, seed: int, place: Place, output: str | None = None
+    ) -> None:
         memory_format = _memory_format(recipe, place)
         self.model = model.to(place.device).to(memory_format=memory_format)
         self.optimizer = make_optimizer(model, recipe)
@@ -54,7 +58,7 @@ class Training:
         self._memory_format = memory_format
         self._split, self._recipe, self._seed, self._place = split.to(place.device), recipe, seed, place
         self._steps = steps_per_epoch(len(split), recipe.batch_size, place.world)
-        self._forward = _wrapped(self.model, recipe, place)
+        self._forward = _wrapped(self.model, recipe, place, output, split)
 
     def epochs(self) -> Iterator[EpochTrained]:
         """Trains the epochs that are left, one for each value taken. Raises DivergedError."""
@@ -145,17 +149,35 @@ def _memory_format(recipe: Recipe, place: Place) -> torch.memory_format:
     return torch.channels_last
 
 
-def _wrapped(model: nn.Module, recipe: Recipe, place: Place) -> nn.Module:
-    forward: nn.Module = model
-    if recipe.compile:
-        forward = cast(nn.Module, torch.compile(forward))
-    if place.world > 1:
-        forward = DistributedDataParallel(forward)
-    return forward
+class _Heads(nn.Module):
+    """What is trained of a model's output: DDP waits for the gradient of every tensor that it sees returned."""
+
+    def __init__(self, model: nn.Module, output: str | None) -> None:
+        super().__init__()
+        self.model, self.output = model, output
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        return tuple(heads_of(self.model(images), self.output))
 
 
-def _loss(output: Any, labels: Tensor, smoothing: float) -> Tensor:
-    heads = output if isinstance(output, tuple) else (output,)
+def _wrapped(model: nn.Module, recipe: Recipe, place: Place, output: str | None, split: Split) -> nn.Module:
+    inner = cast(nn.Module, torch.compile(model)) if recipe.compile else model
+    heads = _Heads(inner, output)
+    if place.world == 1:
+        return heads
+    image = split.images(torch.zeros(1, dtype=torch.int64)).to(place.device)
+    return DistributedDataParallel(heads, find_unused_parameters=_some_idle(_Heads(model, output), image))
+
+
+def _some_idle(heads: _Heads, image: Tensor) -> bool:
+    """Whether there are weights that no head depends on, as those of an output that is not trained: DDP would wait
+    for their gradients, too."""
+    trained = [parameter for parameter in heads.parameters() if parameter.requires_grad]
+    total = torch.stack([head.float().sum() for head in heads.eval()(image)]).sum()
+    return any(grad is None for grad in torch.autograd.grad(total, trained, allow_unused=True))
+
+
+def _loss(heads: Sequence[Tensor], labels: Tensor, smoothing: float) -> Tensor:
     losses = [F.cross_entropy(head.float(), labels, label_smoothing=smoothing) for head in heads]
     return torch.stack(losses).mean()
 

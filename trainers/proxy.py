@@ -83,9 +83,16 @@ def proxy_data(splits: Splits, recipe: ProxyRecipe, seed: int) -> ProxyData:
 
 
 def proxy_rungs(
-    model: nn.Module, data: ProxyData, recipe: ProxyRecipe, *, seed: int, device: torch.device | None = None
+    model: nn.Module,
+    data: ProxyData,
+    recipe: ProxyRecipe,
+    *,
+    seed: int,
+    device: torch.device | None = None,
+    output: str | None = None,
 ) -> Iterator[RungScore]:
-    """Trains `model` in place and yields a score at each rung; a caller may stop at any of them.
+    """Trains `model` in place and yields a score at each rung; a caller may stop at any of them. `output` names the
+    logits in what it returns.
 
     The same model, data, recipe, seed, device and number of torch threads give the same scores.
     Raises DivergedError.
@@ -94,17 +101,20 @@ def proxy_rungs(
     model.to(place.device)
     train, holdout = data.train().to(place.device), data.holdout().to(place.device)
     recalibrate(model, _recalibration_images(train, recipe, seed, place.device))
-    for epochs in _epochs(model, train, recipe, seed, place):
+    for epochs in _epochs(model, train, recipe, seed, place, output):
         if epochs in recipe.rungs:
-            score = evaluate(model, holdout, place=place, batch_size=SCORED_AT_ONCE * recipe.batch_size)
+            batch_size = SCORED_AT_ONCE * recipe.batch_size
+            score = evaluate(model, holdout, place=place, batch_size=batch_size, output=output)
             yield RungScore(recipe.rungs.index(epochs), epochs, score.accuracy, score.loss)
 
 
-def _epochs(model: nn.Module, train: TensorSplit, recipe: ProxyRecipe, seed: int, place: Place) -> Iterator[int]:
+def _epochs(
+    model: nn.Module, train: TensorSplit, recipe: ProxyRecipe, seed: int, place: Place, output: str | None
+) -> Iterator[int]:
     """Epochs trained so far: 0 before the first."""
     yield 0
     if recipe.rungs[-1] > 0:
-        training = Training(model, train, recipe.training(), seed=seed, place=place)
+        training = Training(model, train, recipe.training(), seed=seed, place=place, output=output)
         yield from (trained.epoch for trained in training.epochs())
 
 

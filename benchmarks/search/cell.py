@@ -93,19 +93,20 @@ class Cell:
         """The proxy's scores, as a trial actor takes them; cutting the model is part of the time."""
         began = time.perf_counter()
         module, seed = self.cut(criterion, allocation), self.prepared.config.seed
-        for score in proxy_rungs(module, self.data, self.prepared.proxy_recipe, seed=seed):
+        output = self.prepared.spec.output
+        for score in proxy_rungs(module, self.data, self.prepared.proxy_recipe, seed=seed, output=output):
             yield Timed(score, time.perf_counter() - began)
 
     def trained(self, module: nn.Module, seed: int | None = None) -> Trained:
         """Fine-tune `module` in place and read it on the test images; `seed` orders and augments the images."""
-        recipe, config = self.prepared.recipe, self.prepared.config
-        place = Place(default_device())
+        recipe, output = self.prepared.recipe, self.prepared.spec.output
+        seed, place = self.prepared.config.seed if seed is None else seed, Place(default_device())
         began = time.perf_counter()
-        training = Training(module, self.splits.train, recipe, seed=config.seed if seed is None else seed, place=place)
+        training = Training(module, self.splits.train, recipe, seed=seed, place=place, output=output)
         for _ in training.epochs():
             pass
         wall_s = time.perf_counter() - began
-        accuracy = evaluate(module.eval(), self.splits.test, place=place).accuracy
+        accuracy = evaluate(module.eval(), self.splits.test, place=place, output=output).accuracy
         return Trained(accuracy, count_macs(module, self.prepared.spec.input_size), wall_s)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import json
 import os
 import sys
 import tempfile
@@ -45,7 +46,8 @@ def _formula(criterion: Criterion) -> str:
 
 def content_key(name: str, model: nn.Module, plan: Plan, batches: Batches | None) -> str:
     """A hash of what was computed, by name, and of everything that it was computed from."""
-    digest = hashlib.sha256(f"{name}\n{plan.spec}\n{[(g.name, g.units) for g in plan.groups]}".encode())
+    spec = json.dumps(plan.spec.to_json())
+    digest = hashlib.sha256(f"{name}\n{spec}\n{[(g.name, g.units) for g in plan.groups]}".encode())
     for key, tensor in model.state_dict().items():
         digest.update(key.encode())
         digest.update(_bytes(tensor))

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from pruning.cloning import clone_structure
 from pruning.following import unfuse_attention
 from pruning.importance.base import Batches
+from pruning.outputs import heads_of
 
 Gradients = dict[str, torch.Tensor]
 
@@ -21,12 +22,15 @@ def scoring_copy(model: nn.Module) -> nn.Module:
     return subject
 
 
-def losses(model: nn.Module, batches: Batches) -> Iterator[torch.Tensor]:
-    """The cross-entropy of each batch; a model with several heads is scored by their mean."""
+def losses(model: nn.Module, batches: Batches, output: str | None) -> Iterator[torch.Tensor]:
+    """The cross-entropy of each batch; a model with several heads is scored by their mean.
+
+    Args:
+        output: the model's only head, by name; see `pruning.outputs.heads_of`.
+    """
     device = next(model.parameters()).device
     for images, labels in batches:
-        out = model(images.to(device))
-        logits = out if isinstance(out, torch.Tensor) else torch.stack(tuple(out)).mean(dim=0)
+        logits = torch.stack(heads_of(model(images.to(device)), output)).mean(dim=0)
         yield F.cross_entropy(logits, labels.to(device))
 
 

@@ -24,7 +24,7 @@ class HessianDiagonal(Criterion):
         subject = scoring_copy(model)
         generator = torch.Generator().manual_seed(0)
         diagonal: dict[str, torch.Tensor] = {}
-        for loss in losses(subject, batches):
+        for loss in losses(subject, batches, plan.spec.output):
             first = gradients(subject, loss, differentiable=True)
             for _ in range(_PROBES):
                 for name, probe in _probe(subject, first, generator).items():

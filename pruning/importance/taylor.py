@@ -22,7 +22,7 @@ class Taylor(Criterion):
         subject = scoring_copy(model)
         weights = dict(subject.named_parameters())
         totals = [torch.zeros(group.units, dtype=torch.float64) for group in plan.groups]
-        for loss in losses(subject, batches):
+        for loss in losses(subject, batches, plan.spec.output):
             products = {name: weights[name] * grad for name, grad in gradients(subject, loss).items()}
             for total, change in zip(totals, fold(plan, products), strict=True):
                 total.add_(change.square(), alpha=1 / len(batches))

@@ -42,7 +42,6 @@ def group_norm(walk: Walk, call: Call) -> None:
         walk.axes.fix(outer)
     elif groups > 1:
         raise CannotFollowError("a group norm with one group per channel")
-    walk.note(channels, Role.MIXED)
     walk.bind("num_channels", channels)
     _norm(walk, call, 1, ("weight", "bias"), (4, 5))
 

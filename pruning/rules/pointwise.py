@@ -2,7 +2,7 @@
 
 import torch
 
-from pruning.rules.registry import Call, Role, Walk, rule
+from pruning.rules.registry import Call, Walk, rule
 
 
 def pointwise(walk: Walk, call: Call) -> None:
@@ -34,20 +34,13 @@ def _meet(walk: Walk, tensors: list[torch.Tensor], out: torch.Tensor, position: 
     "contiguous", "clone", "detach", "alias", "to", "_to_copy", "type_as", "lift_fresh", "dropout", "dropout_",
     "feature_dropout", "float", "half", "bfloat16", "relu6", "relu6_", "zeros_like", "ones_like", "full_like",
     "empty_like", "rand_like", "randn_like", "randint_like", "normal_",
-    "uniform_", "exponential_", "log_normal_", "geometric_", "new_empty_strided", "requires_grad_", "alpha_dropout",
+    "uniform_", "exponential_", "log_normal_", "geometric_", "new_empty_strided", "requires_grad_", "alpha_dropout", "softmax", "log_softmax",
+    "_softmax", "_log_softmax",
 )  # fmt: skip
 def same_shape(walk: Walk, call: Call) -> None:
-    """What comes out has the dimensions of what went in."""
+    """What comes out has the dimensions of what went in. (A softmax only ties elements to their sum.)"""
     first = next(x for x in call.args.values() if isinstance(x, torch.Tensor))
     walk.label(call.out, walk.dims(first))
-
-
-@rule("softmax", "log_softmax", "_softmax", "_log_softmax")
-def softmax(walk: Walk, call: Call) -> None:
-    """Ties elements to their sum, whatever their order."""
-    same_shape(walk, call)
-    dims = walk.dims(call.out)
-    walk.note(dims[call.args["dim"] % len(dims)], Role.MIXED)
 
 
 @rule("copy_", "fill_", "zero_", "masked_fill_", "masked_fill", "prelu", "where", "hardswish", "hardswish_")

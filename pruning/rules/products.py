@@ -31,7 +31,6 @@ def product(walk: Walk, call: Call) -> None:
     walk.label(call.out, [*batch, rows, columns])
     if len(batch) > 1:
         _note_attention(walk, batch, (rows, inner, columns))
-    walk.note(inner, Role.MIXED)
     kind = CostKind.PRODUCTS if len(b_batch) else CostKind.LINEAR
     walk.charge(kind, *a_batch, rows, inner, columns)
 
@@ -105,6 +104,4 @@ def einsum(walk: Walk, call: Call) -> None:
     walk.label(call.out, [letters[name] for name in target])
     if set(letters) == set(target):
         raise CannotFollowError(f"einsum {equation!r} that sums nothing away")
-    for name in letters.keys() - set(target):
-        walk.note(letters[name], Role.MIXED)
     walk.charge(CostKind.PRODUCTS, *letters.values())

@@ -1,6 +1,6 @@
 """Sums, means, norms and the like. Reducing over a cut axis is a sum over fewer units: no order is lost."""
 
-from pruning.rules.registry import Call, Role, Walk, rule
+from pruning.rules.registry import Call, Walk, rule
 
 
 @rule("mean", "sum", "amax", "amin", "var", "std", "var_mean", "std_mean", "norm", "linalg_vector_norm",
@@ -8,8 +8,6 @@ from pruning.rules.registry import Call, Role, Walk, rule
 def reduction(walk: Walk, call: Call) -> None:
     """Reduced dimensions vanish, or stay with length one."""
     source = walk.dims(_source(call))
-    for i in _dims(call, len(source)):
-        walk.note(source[i], Role.MIXED)
     for out in call.out if isinstance(call.out, tuple) else (call.out,):
         walk.label(out, _reduced(walk, call, source))
 

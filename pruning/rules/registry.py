@@ -28,7 +28,6 @@ class Role(StrEnum):
     PRODUCT_BATCH = "batch of a product"
     PRODUCT_INNER = "inside a product"
     NORMALISED = "normalised over"
-    MIXED = "summed, pooled or compared over"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pruning.models import ModelSpec, create_model
 from pruning.plan import build_plan
 from pruning.proof import random_selection
 from pruning.slicing import slice_model
+from tests.trainers.structured import twins
 
 SPEC = ModelSpec("resnet18_quarter", 10, (1, 32, 32))
 
@@ -114,6 +115,40 @@ def test_what_others_publish_is_profiled_and_evaluated(
     assert told(capsys, "profile", *source)["baseline_macs"] == macs
     found = told(capsys, "evaluate", *source)
     assert (found["macs"], found["macs_by_plan"]) == (macs, macs)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a model with two heads and features before them, as others publish them."""
+    file = tmp_path_factory.mktemp("published") / "twins.pth"
+    torch.manual_seed(0)
+    torch.save(twins(20, 3).state_dict(), file)
+    return file
+
+
+def test_the_logits_of_a_published_model_are_named(capsys: pytest.CaptureFixture[str], published: Path) -> None:
+    source = ("--checkpoint", str(published), "--model", "tests.trainers.structured:twins")
+    shapes = ("--dataset", "shapes")
+    asked = ("--num-classes", "20", "--input-size", "32", "--output", "fine")
+    coarse, fine = (
+        told(capsys, "evaluate", *source, *shapes, "--output", name)["correct"] for name in ("coarse", "fine")
+    )
+    assert coarse != fine
+    found = told(capsys, "export", *source, *asked, "--format", "torchscript,espalier", "--out", "ours")
+    assert [row["format"] for row in found["exported"]] == ["torchscript", "espalier"]  # type: ignore[attr-defined]
+    assert load_pruned("ours").spec.output == "fine"
+    assert told(capsys, "evaluate", "--checkpoint", "ours", *shapes)["correct"] == fine
+    assert "cannot be asked of ours" in refused(capsys, "evaluate", "--checkpoint", "ours", "--output", "coarse")
+
+
+def test_a_published_model_without_logits_is_refused(capsys: pytest.CaptureFixture[str], published: Path) -> None:
+    source = ("--checkpoint", str(published), "--model", "tests.trainers.structured:twins")
+    shapes = ("--dataset", "shapes")
+    size = ("--num-classes", "20", "--input-size", "32")
+    assert "coarse [2, 20], fine [2, 20]: name" in refused(capsys, "evaluate", *source, *shapes)
+    assert "'fin'" in refused(capsys, "evaluate", *source, *shapes, "--output", "fin")
+    assert "'fin'" in refused(capsys, "export", *source, *size, "--output", "fin")
+    assert told(capsys, "export", *source, *size, "--format", "pt2")["exported"], "nothing needs its logits"
 
 
 def test_export_writes_checks_and_describes(capsys: pytest.CaptureFixture[str], checkpoint: Path) -> None:

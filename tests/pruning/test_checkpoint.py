@@ -1,5 +1,6 @@
 """Checkpoints come back equal in a fresh process, and damaged ones are refused by what is wrong with them."""
 
+import dataclasses
 import json
 import random
 import subprocess
@@ -13,6 +14,7 @@ from torch import nn
 
 from pruning.checkpoint import ARCHITECTURE, WEIGHTS, load_pruned, read_architecture, save_pruned
 from pruning.errors import CheckpointError
+from pruning.models import ModelSpec
 from pruning.plan import Plan
 from pruning.proof import random_selection
 from pruning.slicing import slice_model
@@ -99,3 +101,15 @@ def test_a_module_of_another_selection_is_not_saved(resnet: nn.Module, resnet_pl
 def test_the_document_can_be_read_alone(saved: tuple[Path, nn.Module]) -> None:
     document = read_architecture(saved[0])
     assert document.allocation == [len(units) for units in document.selection]
+
+
+def test_the_name_of_the_logits_is_kept_where_there_is_one(
+    saved: tuple[Path, nn.Module], resnet: nn.Module, resnet_plan: Plan, tmp_path: Path
+) -> None:
+    assert "output" not in json.loads((saved[0] / ARCHITECTURE).read_text())["spec"]
+    named = dataclasses.replace(resnet_plan, spec=dataclasses.replace(resnet_plan.spec, output="heads.0"))
+    full = tuple(tuple(range(group.units)) for group in named.groups)
+    loaded = load_pruned(save_pruned(resnet, named, full, tmp_path / "named"))
+    assert loaded.spec == named.spec == ModelSpec.from_json(named.spec.to_json())
+    assert loaded.metadata["spec"]["output"] == "heads.0"
+    assert "output" not in load_pruned(saved[0]).metadata["spec"]

@@ -1,6 +1,7 @@
 """One contract for every criterion, and for each the number that its formula gives by hand."""
 
 import copy
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from torch import nn
 from pruning.errors import CriterionError, UnknownCriterionError
 from pruning.importance.base import Batches, Criterion
 from pruning.importance.cache import cached_scores, content_key
+from pruning.importance.gradients import losses
 from pruning.importance.hessian import _probe
 from pruning.importance.registry import CRITERIA, importance
 from pruning.models import ModelSpec
@@ -173,3 +175,24 @@ def test_other_weights_data_or_criteria_have_other_keys(resnet: nn.Module, resne
         next(other.parameters())[0, 0, 0, 0] += 1
     keys.append(content_key("l1", other, resnet_plan, None))
     assert len(set(keys)) == 5
+
+
+def test_the_loss_is_of_the_mean_of_the_heads_or_of_the_one_named() -> None:
+    class TwoHeads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.tensor(2.0))
+
+        def forward(self, x: torch.Tensor) -> dict[str, object]:
+            x = x.flatten(1)
+            return {"features": [x[:, :1]], "logits": x, "second": self.scale * x}
+
+    images, labels = torch.randn(3, 1, 2, 2), torch.tensor([0, 1, 3])
+    for name, scale in ((None, 1.5), ("logits", 1.0), ("second", 2.0)):
+        (loss,) = losses(TwoHeads(), [(images, labels)], name)
+        torch.testing.assert_close(loss, nn.functional.cross_entropy(scale * images.flatten(1), labels))
+
+
+def test_another_output_has_other_scores(resnet: nn.Module, resnet_plan: Plan) -> None:
+    named = dataclasses.replace(resnet_plan, spec=dataclasses.replace(resnet_plan.spec, output="second"))
+    assert content_key("taylor", resnet, named, None) != content_key("taylor", resnet, resnet_plan, None)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import logging
 import multiprocessing
@@ -113,3 +114,13 @@ def test_two_processes_at_once_train_once(tmp_path: Path) -> None:
 def test_a_model_with_other_classes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataPathError, match=r"answers 10 classes.*'shapes' has 20.*num_classes=20"):
         train_base(SPEC, Shapes(), RECIPE, seed=0, cache_dir=tmp_path)
+
+
+def test_the_output_is_part_of_the_entry_only_where_it_is_named(tmp_path: Path) -> None:
+    spec = ModelSpec("tests.trainers.structured:mapped", 10, (1, 32, 32))
+    recipe = RECIPE.override(epochs=1)
+    first = train_base(spec, Digits(), recipe, seed=0, cache_dir=tmp_path)
+    named = train_base(dataclasses.replace(spec, output="logits"), Digits(), recipe, seed=0, cache_dir=tmp_path)
+    assert first.path != named.path
+    assert "output" not in json.loads((first.path / "base.json").read_text())["key"]["spec"]
+    assert named.accuracy_holdout == first.accuracy_holdout

@@ -1,8 +1,10 @@
 import math
 
+import pytest
 import torch
 from torch import Tensor, nn
 
+from pruning.errors import OutputError
 from tests.trainers.small import small_net, small_split
 from trainers.datasets.memory import TensorSplit
 from trainers.evaluate import evaluate
@@ -43,3 +45,20 @@ def test_the_model_is_scored_in_eval_mode_and_left_as_it_was() -> None:
     assert model.training
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert not (evaluate(model.eval(), split) and model.training)
+
+
+def test_the_logits_are_found_by_convention_or_by_name() -> None:
+    class Inside(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.echo = Echo()
+
+        def forward(self, images: Tensor) -> dict[str, object]:
+            pixels = self.echo(images)
+            return {"heads": [pixels, -pixels], "out": pixels}
+
+    split = TensorSplit(torch.eye(3).reshape(3, 1, 1, 3), torch.tensor([0, 1, 2]))
+    assert evaluate(Inside(), split) == evaluate(Inside(), split, output="heads.0") == evaluate(Echo(), split)
+    assert evaluate(Inside(), split, output="heads.1").correct == 0
+    with pytest.raises(OutputError, match=r"heads\.1 \[3, 3\]"):
+        evaluate(Inside(), split, output="heads.2")

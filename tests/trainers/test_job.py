@@ -4,13 +4,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from pruning.checkpoint import load_pruned
+from pruning.checkpoint import load_pruned, save_pruned
+from pruning.plan import build_plan
 from tests.trainers.pruned import pruned_checkpoint, same_bits, weights
 from trainers.datasets.digits import Digits
 from trainers.errors import DataPathError, StateError
 from trainers.evaluate import evaluate
 from trainers.history import EpochReport, History, read_epochs
-from trainers.job import EPOCHS, MODEL, STATE, STOP, FinetuneJob, run_job
+from trainers.job import EPOCHS, MODEL, STATE, STOP, FinetuneJob, identity_of, run_job
 from trainers.place import Place
 from trainers.recipe import Recipe
 
@@ -75,3 +76,12 @@ def test_a_dataset_with_other_classes_is_refused(checkpoint: Path, tmp_path: Pat
     job = a_job(checkpoint, tmp_path, dataset="shapes")
     with pytest.raises(DataPathError, match="answers 10 classes"):
         run_job(job, ALONE)
+
+
+def test_training_another_output_is_another_training(checkpoint: Path, tmp_path: Path) -> None:
+    pruned = load_pruned(checkpoint)
+    plan = build_plan(pruned.module, replace(pruned.spec, output="second"), verify=False)
+    full = tuple(tuple(range(group.units)) for group in plan.groups)
+    other = save_pruned(pruned.module, plan, full, tmp_path / "other")
+    assert identity_of(a_job(checkpoint, tmp_path / "out")) != identity_of(a_job(other, tmp_path / "out"))
+    assert identity_of(a_job(checkpoint, tmp_path / "out")) == identity_of(a_job(checkpoint, tmp_path / "out"))

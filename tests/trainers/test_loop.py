@@ -1,8 +1,12 @@
 import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from torch import nn
+import torch.distributed as dist
+from torch import Tensor, nn
 
 from tests.trainers.small import small_net, small_split
 from trainers.errors import DivergedError, RecipeError
@@ -137,3 +141,48 @@ def test_several_heads_share_the_loss() -> None:
 
     training = Training(TwoHeads(), small_split(), RECIPE, seed=0, place=CPU)
     assert [e.train_loss for e in training.epochs()] == pytest.approx(trained()[1], rel=0.2)
+
+
+class Wrapped(nn.Module):
+    """A network whose logits lie beside features, and a second head with weights of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.second = small_net(), nn.Linear(3, 3)
+
+    def forward(self, images: Tensor) -> dict[str, Any]:
+        logits = self.body(images)
+        return {"features": [images, {"pooled": images.mean((2, 3))}], "out": logits, "second": self.second(logits)}
+
+
+def losses_of(output: str | None, place: Place = CPU) -> tuple[Wrapped, list[float]]:
+    torch.manual_seed(0)
+    model = Wrapped()
+    training = Training(model, small_split(), RECIPE, seed=0, place=place, output=output)
+    return model, [epoch.train_loss for epoch in training.epochs()]
+
+
+def test_the_head_that_is_named_is_the_only_one_trained() -> None:
+    before = losses_of("out")[0].second.weight  # no gradient ever reached it
+    torch.manual_seed(0)
+    assert torch.equal(before, Wrapped().second.weight)
+    assert losses_of("out")[1] == trained()[1]
+    assert not torch.equal(losses_of("second")[0].second.weight, before)
+    named, both = losses_of("second")[1], losses_of(None)[1]
+    assert both[0] == pytest.approx((losses_of("out")[1][0] + named[0]) / 2, rel=0.2)
+    assert both != named
+
+
+@pytest.fixture
+def group_of_one(tmp_path: Path) -> Iterator[None]:
+    """DDP as with several workers, in this process alone."""
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("output", ["out", "second", None])
+def test_several_workers_wait_for_no_weight_that_is_not_trained(group_of_one: None, output: str | None) -> None:
+    model, losses = losses_of(output, Place(torch.device("cpu"), rank=0, world=2))
+    assert len(losses) == RECIPE.epochs
+    assert (model.second.weight.grad is None) == (output == "out")
