@@ -4,19 +4,26 @@ Random proposals are projected to 70, 50, 30 and 15 % of each model's MACs. In t
 rejection sampler that draws random proposals until one lands in the band (with our fast prices, or it would take
 hours), and torch-pruning's own loop that prunes step by step until it is under (few runs: each step counts a
 model). Prints progress and a table; the last line is one JSON object. The band is [target − 0.5 %, target].
+
+Then come coarse models, whose single units are worth so much that a budget is hard to use up. There is no band for
+them: each shot is held against the best allocation under the same target that `benchmarks.reachable` finds.
+`coarse_worst_used` is the least ratio, over all shots, of the MACs that projection used to the MACs of that best.
 """
 
 import argparse
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
 
+from benchmarks.coarse import coarse_plans
 from benchmarks.peers import step_until_under
+from benchmarks.reachable import Reachable
 from benchmarks.zoo import MUST
 from pruning.allocation import allocate
 from pruning.models import create_model, published_spec
@@ -27,6 +34,27 @@ TARGETS = (0.70, 0.50, 0.30, 0.15)
 ROUNDINGS = (1, 8, 16)
 BAND = 0.005
 _STEPPED = ("resnet50", "mobilenetv2_100")
+
+
+_RANDOM_TARGETS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class CoarseShot:
+    """One proposal for a coarse model, projected.
+
+    Attributes:
+        reachable: the most MACs, not over the target, that the search for comparison found.
+    """
+
+    macs: int
+    target: int
+    reachable: int
+
+    @property
+    def used(self) -> float:
+        """Share of what could have been used."""
+        return self.macs / self.reachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", help="comma-separated names; all required ones by default")
     parser.add_argument("--proposals", type=int, default=100)
+    parser.add_argument("--coarse", type=int, help="how many of the coarse models; all by default")
     parser.add_argument("--draws", type=int, default=1000, help="most draws of the rejection sampler per budget")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -66,7 +95,8 @@ def main() -> None:
             shots.extend(_progress(name, rounding, _projected(plan, proposals, rounding)))
         rejected += _drawn(plan, rng, options.draws)
     stepped = [_stepped(name, share) for name in names if name in _STEPPED for share in TARGETS]
-    print(json.dumps(_summary(ours, rejected, stepped, len(names))))
+    summary = _summary(ours, rejected, stepped, len(names)) | coarse_summary(islice(coarse_plans(), options.coarse))
+    print(json.dumps(summary))
 
 
 def _proposal(plan: Plan, rng: random.Random) -> tuple[int, ...]:
@@ -109,6 +139,46 @@ def _stepped(name: str, share: float) -> Shot:
     shot = Shot(1 - macs / target, (time.perf_counter() - start) * 1e3)
     print(f"torch-pruning, {name} to {share:.0%}: residual {shot.residual:.3%}, {shot.ms:,.0f} ms", flush=True)
     return shot
+
+
+def coarse_summary(plans: Iterable[Plan]) -> dict[str, Any]:
+    """The coarse models' part of the JSON object."""
+    shots = {plan.spec.name: _coarse_progress(plan.spec.name, list(_coarse_shots(plan))) for plan in plans}
+    every = [shot for found in shots.values() for shot in found]
+    return {
+        "coarse_models": sum(bool(found) for found in shots.values()),
+        "coarse_shots": len(every),
+        "coarse_worst_used": round(min(shot.used for shot in every), 6) if every else None,
+        "coarse_over_budget": sum(shot.macs > shot.target for shot in every),
+    }
+
+
+def _coarse_shots(plan: Plan) -> Iterator[CoarseShot]:
+    """One shot for each rounding, target that can be reached with it, and proposal."""
+    rng = random.Random(plan.spec.name)
+    proposals = [plan.full(), plan.floor(), _lopsided(plan), *(_proposal(plan, rng) for _ in range(2))]
+    for rounding in ROUNDINGS:
+        floor = plan.floor_macs(rounding)
+        targets = [int(share * plan.baseline_macs) for share in TARGETS]
+        targets += [int(rng.uniform(floor, plan.baseline_macs)) for _ in range(_RANDOM_TARGETS)]
+        reachable = Reachable(plan, rounding)
+        for target in targets:
+            if not floor <= target < plan.baseline_macs:
+                continue
+            most = reachable.most(target)
+            for proposal in proposals:
+                yield CoarseShot(project(plan, proposal, target, round_to=rounding).macs, target, most)
+
+
+def _lopsided(plan: Plan) -> tuple[int, ...]:
+    """Every other group whole, the others at one unit."""
+    return tuple(group.units if group.index % 2 else 1 for group in plan.groups)
+
+
+def _coarse_progress(name: str, shots: list[CoarseShot]) -> list[CoarseShot]:
+    worst = f"{min(shot.used for shot in shots):.2%}" if shots else "nothing"
+    print(f"{name:34} {len(shots)} shots used {worst} or more of what can be used", flush=True)
+    return shots
 
 
 def _progress(name: str, rounding: int, shots: list[Shot]) -> list[Shot]:

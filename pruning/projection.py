@@ -6,9 +6,13 @@ microseconds, so all moves of one group, of two, and if need be of three groups 
 is taken, until nothing improves or the residual no longer matters. Where a climb ends too low, because one
 group's step is worth more than the residual (a transformer's embedding), it starts again from the best of some
 thousand nearby points.
+
+Where even those leave more than `MOST_UNSPENT`, a few coarse groups (an encoder's heads) decided the scale and two
+steps of the fine ones are worth too little to make up for it. Then the coarsest groups are tried at all their
+rungs, and for each combination what the proposal asks of the others is scaled anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, product
@@ -21,13 +25,15 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from pruning.blueprint import Allocation, Plan
 from pruning.errors import AllocationError, InfeasibleTargetError
 
-REACH = 2  # steps that a group may end away from the scaled proposal
+REACH = 2  # steps that a group may end away from the scaled proposal, unless that leaves more than MOST_UNSPENT
+MOST_UNSPENT = 5e-3  # of the target
 _CLOSE_ENOUGH = 1e-4  # of the target: below this a closer fit is not worth a search
 _WORTH_TRIPLES = 2e-3  # of the target: moves of three groups are many, and needed in tiny networks only
 _WORTH_SAMPLES = 1e-3  # of the target
 _MOST_TRIPLES = 300_000
 _SAMPLES = 4096
 _SHARES_MOVED = (0.1, 0.3, 0.6, 1.0)
+_MOST_RUNGS = 2**19  # of all groups in all combinations of coarse groups' rungs: some tenths of a second
 
 Vector = NDArray[np.int64]
 
@@ -37,7 +43,8 @@ class Projection:
     """A proposal and what it became.
 
     Attributes:
-        allocation: at most `target_macs`, and at most two steps per group from `scaled`.
+        allocation: at most `target_macs`. At most `REACH` steps per group from `scaled`, unless all that the search
+            found there leaves more than `MOST_UNSPENT` of the target and something further away leaves less.
         requested: the proposal before rounding and scaling.
         scaled: the proposal scaled as a whole to just under the target.
     """
@@ -65,8 +72,11 @@ def project(plan: Plan, allocation: Sequence[int], target_macs: int, *, round_to
     ladder = _Ladder(plan, round_to)
     with _one_thread().limit(limits=1):
         scaled = _scaled(plan, ladder, np.array(requested), target_macs)
-        final = ladder.counts(_Search(plan, ladder, scaled, target_macs).best())
-    return Projection(final, plan.macs(final), requested, plan.macs(requested), ladder.counts(scaled))
+        final, macs = _Search(plan, ladder, scaled, target_macs).best()
+        if target_macs - macs > MOST_UNSPENT * target_macs:
+            other, other_macs = _Refill(plan, ladder, scaled, target_macs).best(np.array(requested))
+            final, macs = (other, other_macs) if other_macs > macs else (final, macs)
+    return Projection(ladder.counts(final), macs, requested, plan.macs(requested), ladder.counts(scaled))
 
 
 @lru_cache(maxsize=1)
@@ -116,18 +126,19 @@ def _scaled(plan: Plan, ladder: _Ladder, requested: Vector, target: int) -> Vect
 
 
 class _Search:
-    """Repairs a scaled proposal by exact costs, inside the box of `REACH` steps around it."""
+    """Repairs an allocation by exact costs, inside the box of `reach` steps around it."""
 
-    def __init__(self, plan: Plan, ladder: _Ladder, scaled: Vector, target: int) -> None:
+    def __init__(self, plan: Plan, ladder: _Ladder, start: Vector, target: int, reach: int = REACH) -> None:
         self._plan, self._ladder, self._target = plan, ladder, target
-        self._scaled = scaled
-        self._lowest = np.maximum(scaled - REACH, ladder.bottom)
-        self._highest = np.minimum(scaled + REACH, ladder.top)
+        self._start = start
+        self._reach = reach
+        self._lowest = np.maximum(start - reach, ladder.bottom)
+        self._highest = np.minimum(start + reach, ladder.top)
 
-    def best(self) -> Vector:
-        """The best allocation found: by climbing from the scaled proposal, and if that ends too low, from the best
-        of many points of the box, those first that move few groups."""
-        best, macs = self._climbed(self._scaled)
+    def best(self) -> tuple[Vector, int]:
+        """The best allocation found and its MACs: by climbing from the start, and if that ends too low, from the
+        best of many points of the box, those first that move few groups."""
+        best, macs = self._climbed(self._start)
         for share in _SHARES_MOVED:
             if self._target - macs <= _WORTH_SAMPLES * self._target:
                 break
@@ -137,15 +148,15 @@ class _Search:
             if prices.max() >= 0:
                 other, other_macs = self._climbed(points[int(prices.argmax())])
                 best, macs = (other, other_macs) if other_macs > macs else (best, macs)
-        return best
+        return best, macs
 
     def _sampled(self, share: float) -> Vector:
         """Points of the box in which about `share` of the groups moved. The same ones every time."""
         generator = np.random.default_rng(0)
-        shape = (_SAMPLES, len(self._scaled))
-        steps = generator.integers(-REACH, REACH, size=shape, endpoint=True)
+        shape = (_SAMPLES, len(self._start))
+        steps = generator.integers(-self._reach, self._reach, size=shape, endpoint=True)
         moved = generator.random(shape) < share
-        return np.clip(self._scaled + steps * moved, self._lowest, self._highest)
+        return np.clip(self._start + steps * moved, self._lowest, self._highest)
 
     def _macs(self, rungs: Vector) -> Vector:
         return self._plan.macs_many(self._ladder.counts_of(rungs))
@@ -188,3 +199,94 @@ def _moves(groups: int, order: int) -> Vector:
     for i, sign in enumerate(signs):
         np.put_along_axis(deltas[:, i], chosen, sign[None, :], axis=1)
     return deltas.reshape(-1, groups)
+
+
+class _Refill:
+    """Spends what the box around the scaled proposal leaves, by scaling anew around each choice of coarse groups.
+
+    The coarsest groups are held at every combination of their rungs. Under each the others climb the path of the
+    scaled proposal, one step of one group at a time, to the last point that is not over the target. Where each of
+    those steps is worth at most `MOST_UNSPENT` of the target, one of these points leaves no more than that whenever
+    any allocation does: the path under that allocation's coarse rungs leads from below it to above it, and no step
+    is long enough to miss. Where one group is left to climb, the points are the best of all allocations.
+    """
+
+    def __init__(self, plan: Plan, ladder: _Ladder, scaled: Vector, target: int) -> None:
+        self._plan, self._ladder, self._scaled, self._target = plan, ladder, scaled, target
+        only = np.eye(len(scaled), dtype=np.int64)
+        self._top = 1 + self._last_fitting(lambda above: 1 + only * above[:, None], ladder.top - 1)
+
+    def best(self, requested: Vector) -> tuple[Vector, int]:
+        """The nearest such point, repaired, and its MACs; while that leaves too much, within a wider and wider box."""
+        start, reach = self._nearest(requested), REACH
+        while True:
+            found, macs = _Search(self._plan, self._ladder, start, self._target, reach).best()
+            if self._target - macs <= MOST_UNSPENT * self._target or reach >= self._top.max():
+                return found, macs
+            reach *= 4
+
+    def _nearest(self, requested: Vector) -> Vector:
+        """Of the points that leave at most `MOST_UNSPENT`, the nearest to the scaled proposal by the shares of
+        their groups; if all leave more, the one that leaves least."""
+        held = self._held()
+        floors = self._combinations(held)
+        path = self._path(requested, held)
+        last = np.full(len(floors), len(path) - 1)
+        points = floors + path[self._last_fitting(lambda at: floors + path[at], last)]
+        left = self._target - self._macs(points)
+        enough = left <= MOST_UNSPENT * self._target
+        if not enough.any():
+            return points[int(left.argmin())]
+        moved = (self._ladder.counts_of(points) - self._ladder.counts_of(self._scaled)) / self._ladder.units
+        return points[int(np.where(enough, (moved**2).sum(axis=1), np.inf).argmin())]
+
+    def _held(self) -> Vector:
+        """The groups to hold: all but the longest if that is affordable, else those whose next step costs most."""
+        most = _MOST_RUNGS / len(self._top)
+        movable = self._top > 1
+        others = np.flatnonzero(movable & (np.arange(len(self._top)) != self._top.argmax()))
+        if self._top[others].prod(dtype=float) <= most:
+            return others
+        held: list[int] = []
+        for group in np.argsort(-self._prices_of_a_step(), kind="stable").tolist():
+            if movable[group] and self._top[[*held, group]].prod(dtype=float) <= most:
+                held.append(group)
+        return np.array(held)
+
+    def _prices_of_a_step(self) -> Vector:
+        up = np.minimum(self._scaled + 1, self._ladder.top)
+        down = np.maximum(up - 1, self._ladder.bottom)
+        only = np.eye(len(up), dtype=bool)
+        return self._macs(np.where(only, up, self._scaled)) - self._macs(np.where(only, down, self._scaled))
+
+    def _combinations(self, held: Vector) -> Vector:
+        """All rungs of the held groups that fit with the others at the bottom: `[combinations, groups]`."""
+        count = int(self._top[held].prod())
+        points = np.ones((count, len(self._top)), dtype=np.int64)
+        points[:, held] += np.indices(self._top[held].tolist()).reshape(len(held), count).T
+        return points[self._macs(points) <= self._target]
+
+    def _path(self, requested: Vector, held: Vector) -> Vector:
+        """The steps above the bottom that the other groups have taken at each point as the proposal is scaled up:
+        `[points, groups]`. A step is taken halfway between its two counts, as `_Ladder.nearest` rounds."""
+        free = np.setdiff1d(np.arange(len(self._top)), held)
+        groups = np.repeat(free, self._top[free] - 1)
+        below = np.concatenate([np.arange(1, top) for top in self._top[free]])
+        steps, units = self._ladder.steps[groups], self._ladder.units[groups]
+        halfway = (below * steps + np.minimum((below + 1) * steps, units)) / 2
+        order = np.argsort(halfway / requested[groups], kind="stable")
+        taken = np.zeros((len(groups) + 1, len(self._top)), dtype=np.int64)
+        taken[np.arange(1, len(taken)), groups[order]] = 1
+        return taken.cumsum(axis=0)
+
+    def _last_fitting(self, points: Callable[[Vector], Vector], last: Vector) -> Vector:
+        """For each row of `points(positions)`, the last of the positions 0 to `last` that is not over the target."""
+        low, high = np.zeros_like(last), last
+        while (low < high).any():
+            middle = (low + high + 1) // 2
+            fits = self._macs(points(middle)) <= self._target
+            low, high = np.where(fits, middle, low), np.where(fits, high, middle - 1)
+        return low
+
+    def _macs(self, rungs: Vector) -> Vector:
+        return self._plan.macs_many(self._ladder.counts_of(rungs))
