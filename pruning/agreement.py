@@ -6,7 +6,7 @@ in each dimension as the plan says. A slice whose bounds were written as numbers
 branch that asks how many channels there are: all of them run without failing, and none of them passes here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,9 +106,16 @@ class _Observer(Follower):
         made = [tuple(tensor.shape) for tensor in tensors_in(out)]
         if wrong is None and made != shapes:
             wrong = f"a sliced model makes {_shapes(made)} of it where {_shapes(shapes)} is planned"
+        if wrong is None and planned.start is not None and _start(args) != self._lengths[planned.start]:
+            wrong = f"a sliced model starts at {_start(args)} where {self._lengths[planned.start]} is planned"
         if wrong is not None:
             raise UnsupportedModelError(step.layer, step.operation, wrong)
         self.agreed += 1
+
+
+def _start(args: Mapping[str, Any]) -> int:
+    start = args["start"] or 0
+    return int(start + args["self"].shape[args["dim"]] if start < 0 else start)
 
 
 def _difference(planned: Step, seen: Step) -> str | None:

@@ -102,10 +102,12 @@ class PlannedStep:
 
     Attributes:
         axes: of each tensor that comes out, an index into `Plan.axes` for each dimension.
+        start: of a slice, the index of what it leaves out before it.
     """
 
     step: Step
     axes: tuple[tuple[int, ...], ...]
+    start: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

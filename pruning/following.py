@@ -156,7 +156,7 @@ class Follower(TorchDispatchMode):
         out = self.called(func, args, kwargs)
         bound = _bind(func, args, kwargs)
         if func.overloadpacket.__name__ == "contiguous":
-            # torch skips it where a tensor happens to lie that way, as after a cut to one head: it is no step of its own
+            # torch skips it where a tensor happens to lie that way, as after a cut to one head: it is no step
             self._origins[id(out)] = self.told(args[0])
             self._alive.append(out)
             self.passed_on(args[0], out)

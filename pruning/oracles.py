@@ -1,8 +1,8 @@
 """Three ways to catch a plan that is wrong, in float64 on random weights.
 
 * **Permutation.** Reordering the units of every group along the owner maps leaves the output as it was.
-* **Permutation of a sliced model.** The same of what is left after a cut. What is bound to a place in the *cut* tensors,
-  as `x[:, :4]`, only shows here.
+* **Permutation of a sliced model.** The same of what is left after a cut. What is bound to a place in the *cut*
+  tensors, as `x[:, :4]`, only shows here.
 * **Rubbish** in the place of what is cut, after every operation: see `pruning.rubbish`.
 
 The first two know nothing but the plan's owner maps; the third also reads what the plan says of every tensor. Weights,

@@ -4,7 +4,8 @@
    eval mode and in training mode (`pruning.agreement`).
 2. **Oracles, in float64 on random weights.** Permutation, permutation after a cut, and rubbish in the place of what is
    cut (`pruning.oracles`); in training mode as well where that pass computes something else.
-3. **Counting.** Really sliced models must cost what the plan says, by fvcore (left out, and said so in `Plan.proof`,
+3. **Statements.** Sliced layers state the sizes of their weights (`pruning.stated`).
+4. **Counting.** Really sliced models must cost what the plan says, by fvcore (left out, and said so in `Plan.proof`,
    when fvcore is not installed) and in parameters.
 """
 
@@ -23,11 +24,13 @@ from pruning.owners import Fixed
 from pruning.rubbish import TOLERANCE
 from pruning.settling import probes
 from pruning.slicing import Selection, slice_model
+from pruning.stated import misstated
 from pruning.stillness import DROPOUTS
 
 __all__ = ["permutation_error", "prove", "random_selection", "randomised"]
 
 _PRUNINGS = 2
+_FEW = 4  # units: 1 in 24 orders of them is any given one
 _SEED = 1  # not the one that plans are settled with
 # What may differ between two passes that compute alike: that they are in another mode, and on how many images.
 _MODE = {"training", "train", "use_input_stats", "momentum"}
@@ -51,10 +54,16 @@ def prove(plan: Plan, model: nn.Module) -> str:
     modes = (False, True) if _trains_otherwise(plan) else (False,)
     error = max(_consulted(plan, model, selections[1], training=mode) for mode in modes)
     rng = random.Random(0)  # noqa: S311 - a sample, not a secret
+    usual = misstated(model).keys()
+    for selection in selections:
+        for layer, words in misstated(slice_model(shadow, plan, selection)).items():
+            if layer not in usual:
+                raise UnsupportedModelError(layer, "what a sliced layer states", words)
     counted = [_counted(plan, model, random_selection(plan, rng)) for _ in range(_PRUNINGS)]
     words = (
-        f"every length of {len(selections)} sliced models in both modes; permutation of all groups before and after a "
-        f"cut, and every operation beside that of a sliced model, in float64 (error {error:.0e}{', both modes' if len(modes) > 1 else ''})"
+        f"every length of {len(selections)} sliced models in both modes; permutation of all groups before and after "
+        "a cut, and every operation beside that of a sliced model, in float64 "
+        f"(error {error:.0e}{', both modes' if len(modes) > 1 else ''})"
     )
     return words + (f"; fvcore on {_PRUNINGS} random prunings" if all(counted) else "; fvcore is not installed")
 
@@ -75,15 +84,29 @@ def _consulted(plan: Plan, model: nn.Module, selection: Selection, *, training: 
     oracles = Oracles(plan, model, selection, training=training)
     mode = " in training mode" if training else ""
     return max(
-        _asked(plan, oracles.permuted, f"permutation of units{mode}"),
+        *(_asked(plan, oracles.permuted, f"permutation of units{mode}", some) for some in _rounds(plan)),
         _asked(plan, oracles.permuted_after_a_cut, f"permutation of units after a cut{mode}"),
         oracles.rubbish(),
     )
 
 
-def _asked(plan: Plan, oracle: Callable[[Sequence[int] | None], float], what: str) -> float:
+def _rounds(plan: Plan) -> Iterator[tuple[int, ...] | None]:
+    """All groups at once; then groups of few units in turns, so that of any two one is reordered and the other is not:
+    they could have been reordered alike by chance, and would hide that a weight follows the wrong one."""
+    yield None
+    few = [group.index for group in plan.groups if group.units <= _FEW]
+    for bit in range(max(0, len(few) - 1).bit_length()):
+        yield tuple(index for place, index in enumerate(few) if place >> bit & 1)
+
+
+def _asked(
+    plan: Plan,
+    oracle: Callable[[Sequence[int] | None], float],
+    what: str,
+    groups: Sequence[int] | None = None,
+) -> float:
     try:
-        error = oracle(None)
+        error = oracle(groups)
         if error <= TOLERANCE:
             return error
         layer = next(_guilty(plan, oracle), "several layers together")

@@ -6,11 +6,12 @@ every operation
 1. what its result holds at the places that stay must be what the sliced model computed, and
 2. the places that are cut are filled with rubbish.
 
-So each operation is shown, alone, to make of the kept places what it makes of a tensor that has no others. A number that
-followed a cut and should not have, a bound that did not and should have, an order that the cut changed: each shows at the
-operation that uses it. Where an operation adds up over units (a convolution, a product), the cut ones are zeroed first.
-Where it normalises, averages or compares over units, it is another function of the units that are left, and by design:
-there the sliced model's result is taken over; that weights belong to their units there is for the permutations to show.
+So each operation is shown, alone, to make of the kept places what it makes of a tensor that has no others. A number
+that followed a cut and should not have, a bound that did not and should have, an order that the cut changed: each shows
+at the operation that uses it. Where an operation adds up over units (a convolution, a product), the cut ones are zeroed
+first. Where it normalises, averages or compares over units, it is another function of the units that are left, and by
+design: there the sliced model's result is taken over, and that weights belong to their units there is for the
+permutations to show.
 """
 
 from collections.abc import Sequence
@@ -33,6 +34,9 @@ _SYMMETRIC = {
     "mean", "var", "std", "var_mean", "std_mean", "amax", "amin", "prod", "logsumexp", "any", "all",
     "softmax", "log_softmax", "_softmax", "_log_softmax", "layer_norm", "group_norm",
 }  # fmt: skip
+
+# What torch runs to write one number into a part of a tensor that has no values; with values it runs a `fill_`.
+_WRITING = {"aten.scalar_tensor.default", "aten.view.default", "aten.expand.default", "aten.copy_.default"}
 
 # The indices that stay of each dimension, None for all.
 _Kept = tuple[torch.Tensor | None, ...]
@@ -89,7 +93,7 @@ class _Beside(Follower):
         }
         self._steps, self._results = planned.steps, results
         self._generator = torch.Generator().manual_seed(0)
-        self._number = 0
+        self._number = self._place = 0
         self.error = 0.0
 
     def called(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -97,20 +101,37 @@ class _Beside(Follower):
             args, kwargs = self._zeroed(args), {name: self._zeroed(value) for name, value in kwargs.items()}
         return func(*args, **kwargs)
 
+    def passed_on(self, original: torch.Tensor, copy: torch.Tensor) -> None:
+        self._known[id(copy)] = self._known.get(id(original), ())
+
     def executed(self, step: Step, func: Any, args: dict[str, Any], out: Any) -> None:
         number, made = self._number, tensors_in(out)
         self._number += 1
         if number >= len(self._results) or len(made) != len(self._results[number]):
             raise UnsupportedModelError(step.layer, step.operation, "with values it runs other operations than without")
         trusted = func.overloadpacket.__name__ in _SYMMETRIC and self._over_units(args, func.overloadpacket.__name__)
-        for tensor, expected, dims in zip(made, self._results[number], self._steps[number].axes, strict=True):
-            kept = tuple(self._kept[i] for i in dims)
+        for tensor, expected, kept in zip(made, self._results[number], self._planned(step, made), strict=True):
             if trusted:
                 _put(tensor, kept, expected)
             else:
                 self._compare(step, _taken(tensor, kept), expected)
             self._known[id(tensor)] = kept
             self._spoil(tensor, kept)
+
+    def _planned(self, step: Step, made: Sequence[torch.Tensor]) -> list[_Kept]:
+        """What stays of each result. The plan was made without values, where a few steps are others."""
+        place = self._place
+        while place < len(self._steps):
+            planned = self._steps[place]
+            if (planned.step.layer, planned.step.operation) == (step.layer, step.operation):
+                self._place = place + 1
+                return [tuple(self._kept[i] for i in dims) for dims in planned.axes]
+            if planned.step.operation not in _WRITING:
+                break
+            place += 1
+        if not all(tensor.dim() == 0 or id(tensor) in self._known for tensor in made):
+            raise UnsupportedModelError(step.layer, step.operation, "with values it runs other operations than without")
+        return [self._known.get(id(tensor), ()) for tensor in made]
 
     def _compare(self, step: Step, seen: torch.Tensor, expected: torch.Tensor) -> None:
         if seen.shape != expected.shape:
@@ -124,7 +145,7 @@ class _Beside(Follower):
             raise UnsupportedModelError(
                 step.layer,
                 step.operation,
-                f"a sliced model computes something else there than the whole one: the kept part differs by {error:.1e}",
+                f"a sliced model computes something else there than the whole one: what stays differs by {error:.1e}",
             )
         self.error = max(self.error, error)
 

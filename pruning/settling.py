@@ -189,7 +189,12 @@ def _drafted(found: Trace, model: nn.Module, spec: ModelSpec, held: Sequence[Hel
 
 def _planned(training: bool, one: FollowedPass, table: OwnerTable) -> PlannedPass:
     steps = tuple(
-        PlannedStep(s.step, tuple(tuple(table.place(axis) for axis in dims) for dims in s.outputs)) for s in one.steps
+        PlannedStep(
+            followed.step,
+            tuple(tuple(table.place(axis) for axis in dims) for dims in followed.outputs),
+            None if followed.start is None else table.place(followed.start),
+        )
+        for followed in one.steps
     )
     return PlannedPass(training, steps, one.outputs)
 

@@ -40,10 +40,15 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """One step, with the axes of each tensor that came out of it."""
+    """One step, with the axes of each tensor that came out of it.
+
+    Attributes:
+        start: of a slice, the axis of what it leaves out before it.
+    """
 
     step: Step
     outputs: tuple[tuple[Axis, ...], ...]
+    start: Axis | None = None
 
 
 @dataclass(slots=True)
@@ -67,7 +72,7 @@ class Trace:
         costs: of the eval pass, in order of execution.
         statements: lengths that layers state as numbers.
         roles: what leaves were seen doing.
-        inputs: layer → the axes of all tensors that it was called with.
+        inputs: layer → the axes of all tensors that it was called with, without the first, which counts images.
         passes: whether in training → that pass.
     """
 
@@ -110,6 +115,7 @@ class _Tracer(Follower):
         self._labels: dict[int, tuple[Axis, ...]] = {}
         self._labelled: list[torch.Tensor] = []  # a label is kept by identity, so the tensor must not die
         self._training = False
+        self._start: Axis | None = None
 
     def follow(self, input_size: tuple[int, int, int], training: bool) -> None:
         """One pass. Its outputs are the user's: none of their dimensions may change."""
@@ -156,10 +162,13 @@ class _Tracer(Follower):
         assert size == self.axes.size(axis), (size, self.axes.size(axis))
         self.found.statements.append(Statement(self.layers[-1], None, (axis,)))
 
+    def starts_after(self, axis: Axis) -> None:
+        self._start = axis
+
     # ---- following the run
 
     def entered(self, layer: str, tensors: list[torch.Tensor]) -> None:
-        axes = tuple(axis for tensor in tensors for axis in self.dims(tensor))
+        axes = tuple(axis for tensor in tensors for axis in self.dims(tensor)[1:])
         self.found.inputs[layer] = (*self.found.inputs.get(layer, ()), *axes)
 
     def passed_on(self, original: torch.Tensor, copy: torch.Tensor) -> None:
@@ -168,9 +177,10 @@ class _Tracer(Follower):
     def executed(self, step: Step, func: Any, args: dict[str, Any], out: Any) -> None:
         follow = rule_of(func)
         assert follow is not None, func
+        self._start = None
         try:
             follow(self, Call(func.overloadpacket.__name__, args, out))
             outputs = tuple(self.dims(tensor) for tensor in tensors_in(out))
         except (AxisMismatchError, CannotFollowError) as problem:
             raise UnsupportedModelError(self.layers[-1], str(func), str(problem)) from problem
-        self.found.passes[self._training].steps.append(Followed(step, outputs))
+        self.found.passes[self._training].steps.append(Followed(step, outputs, self._start))

@@ -41,7 +41,7 @@ _JUDGED = 4  # random cuts that the judge looks at, beside the probes
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", type=int, default=1000)
+    parser.add_argument("--networks", type=int, default=1100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-times", action="store_true", help="leave the timing on ResNet-50 out")
     options = parser.parse_args()

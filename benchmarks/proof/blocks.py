@@ -1,9 +1,9 @@
 """Building blocks of random networks that know, without any plan, what a cut of them must be.
 
-Beside `forward` each block has `traced`: it follows the *names* of channels through a sliced model. A tensor is the list
-of the unpruned tensor's channels that it still holds, in order; a weight is the lists that the plan keeps of each of its
-dimensions. Where a block puts a channel and a weight together that never met before the cut, the plan is unsound. This
-is exact and knows nothing of groups, owners, traces or proofs.
+Beside `forward` each block has `traced`: it follows the *names* of channels through a sliced model. A tensor is the
+list of the unpruned tensor's channels that it still holds, in order; a weight is the lists that the plan keeps of each
+of its dimensions. Where a block puts a channel and a weight together that never met before the cut, the plan is
+unsound. This is exact and knows nothing of groups, owners, traces or proofs.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Faults planted in plans: what a planner could get wrong, one at a time.
 
-Some are changes of a sound plan; others come from the planner itself, with one of its precautions taken out. Each planter
-returns None where the network offers it nothing to get wrong.
+Some are changes of a sound plan; others come from the planner itself, with one of its precautions taken out. Each
+planter returns None where the network offers it nothing to get wrong.
 """
 
 import dataclasses
@@ -45,13 +45,13 @@ class Shifted:
         yield from self.owner.groups()
 
 
-def owner_shifted(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+def owner_shifted(_network: Network, plan: Plan, rng: random.Random) -> Plan | None:
     """One dimension of one weight is cut one place beside the unit."""
     name, dim, owner = rng.choice(_owned(plan))
     return _with_owner(plan, name, dim, Shifted(owner, owner.size))
 
 
-def group_split(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+def group_split(_network: Network, plan: Plan, rng: random.Random) -> Plan | None:
     """Some of a group's weights become a group of their own."""
     uses = [(name, dim, owner) for name, dim, owner in _owned(plan) if isinstance(owner, Units)]
     if not uses:
@@ -68,7 +68,7 @@ def group_split(network: Network, plan: Plan, rng: random.Random) -> Plan | None
     return broken
 
 
-def groups_tied(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+def groups_tied(_network: Network, plan: Plan, rng: random.Random) -> Plan | None:
     """One weight of a group follows another group of the same size."""
     uses = [(name, dim, owner) for name, dim, owner in _owned(plan) if isinstance(owner, Units)]
     pairs = [
@@ -83,13 +83,13 @@ def groups_tied(network: Network, plan: Plan, rng: random.Random) -> Plan | None
     return _with_owner(plan, name, dim, Units(group, plan.groups[group].units))
 
 
-def layer_missing(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+def layer_missing(_network: Network, plan: Plan, rng: random.Random) -> Plan | None:
     """A weight is forgotten."""
     name = rng.choice(sorted(plan.parameters))
     return dataclasses.replace(plan, parameters={k: v for k, v in plan.parameters.items() if k != name})
 
 
-def attribute_missing(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+def attribute_missing(_network: Network, plan: Plan, rng: random.Random) -> Plan | None:
     """A number that states a width is forgotten."""
     if not plan.attributes:
         return None
@@ -116,21 +116,21 @@ def attribute_wrong(network: Network, plan: Plan, rng: random.Random) -> Plan | 
     return dataclasses.replace(plan, attributes=(*others, wrong))
 
 
-def bound_constant(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+def bound_constant(network: Network, _plan: Plan, _rng: random.Random) -> Plan | None:
     """The planner believes that every number follows, and never looks at a sliced model."""
     return _planned(network, unsettled)
 
 
-def output_cut(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+def output_cut(network: Network, _plan: Plan, _rng: random.Random) -> Plan | None:
     """The planner forgets that outputs are the user's."""
     with (
-        mock.patch("pruning.trace.named_tensors", lambda _: {}),
-        mock.patch("pruning.agreement.named_tensors", lambda _: {}),
+        mock.patch("pruning.trace.named_tensors", return_value={}),
+        mock.patch("pruning.agreement.named_tensors", return_value={}),
     ):
         return _planned(network, settled)
 
 
-def training_unseen(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+def training_unseen(network: Network, _plan: Plan, _rng: random.Random) -> Plan | None:
     """The planner follows the eval pass and takes the training pass for the same."""
     found = trace(network, spec().input_size, training=False)
     found.passes[True] = found.passes[False]
@@ -140,7 +140,7 @@ def training_unseen(network: Network, plan: Plan, rng: random.Random) -> Plan | 
         return None
 
 
-def order_ignored(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
+def order_ignored(network: Network, _plan: Plan, _rng: random.Random) -> Plan | None:
     """The planner takes a reordering of channels for an operation on each alone."""
     with mock.patch.dict(RULES, {"flip": same_shape}):
         return _planned(network, settled)

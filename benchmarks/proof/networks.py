@@ -165,7 +165,7 @@ _MAKERS: dict[str, Callable[[random.Random, int], Block]] = {
     "conv": lambda rng, width: ConvNorm(width, rng.choice((6, 8, 10)), 3),
     "residual": lambda rng, width: Residual(width, rng.choice((4, 6, width))),
     "inverted": lambda rng, width: Inverted(width, rng.choice((6, 8, 2 * width))),
-    "grouped": lambda rng, width: Grouped(width, 2 * width, _dividing(width)),
+    "grouped": lambda _rng, width: Grouped(width, 2 * width, _dividing(width)),
     "squeeze": lambda rng, width: Squeeze(width, rng.choice((2, 3, 4))),
     "gate": lambda rng, width: Gate(width, rng.randint(1, width - 1)),
     "literal": lambda rng, width: LiteralGate(width, rng.randint(1, width - 1)),

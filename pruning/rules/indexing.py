@@ -51,6 +51,7 @@ def take_slice(walk: Walk, call: Call) -> None:
         for boundary, axis in ((start, pieces[0]), (taken, pieces[1])):
             if boundary:
                 walk.written(boundary, axis)
+        walk.starts_after(pieces[0])
         dims[dim] = pieces[1]
     walk.label(call.out, dims)
 

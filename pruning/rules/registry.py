@@ -71,6 +71,9 @@ class Walk(Protocol):
     def bind(self, attribute: str, *axes: Axis) -> None:
         """The running module states these lengths in its attribute, which must follow when the axes are cut."""
 
+    def starts_after(self, axis: Axis) -> None:
+        """The operation takes what comes after these indices, so its start is their number."""
+
     def written(self, size: int, axis: Axis) -> None:
         """The running module wrote this length as a number; whichever attribute holds it must follow."""
 

@@ -1,0 +1,32 @@
+"""The attack on the proof, in small: every kind of fault, twice."""
+
+import random
+
+import pytest
+
+from benchmarks.proof.__main__ import Tally
+from benchmarks.proof.faults import FAULTS
+from benchmarks.proof.networks import fault_of, random_network, spec
+from pruning.plan import build_plan
+from pruning.settling import probes
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_no_planted_fault_passes_and_every_sound_plan_does(kind: str) -> None:
+    tally = Tally()
+    for number in range(2):
+        tally.attack(random.Random(f"{kind}.{number}"), kind)
+    figures = tally.figures()
+    assert figures["planted"] == figures["sound"] == figures["accepted_sound"] == 2
+    assert figures["accepted_unsound"] == figures["planner_unsound"] == 0
+
+
+def test_the_judge_finds_a_fault_without_any_proof() -> None:
+    rng = random.Random(1)
+    network = random_network(rng, must=("gate",))
+    plan = build_plan(network, spec(), verify=False)
+    assert fault_of(network, plan, probes(plan)) is None
+    planter, _ = FAULTS["layer_missing"]
+    broken = planter(network, plan, rng)
+    assert broken is not None
+    assert fault_of(network, broken, probes(plan)) is not None

@@ -1,0 +1,115 @@
+"""The oracle that looks at every operation: it names the one that does something else in a sliced model."""
+
+import dataclasses
+from unittest import mock
+
+import pytest
+import torch
+from torch import nn
+
+from pruning.blueprint import AttributeCut
+from pruning.errors import UnsupportedModelError
+from pruning.following import shadow_of
+from pruning.models import ModelSpec
+from pruning.oracles import Oracles
+from pruning.plan import Plan, build_plan
+from pruning.proof import prove
+from pruning.rules.pointwise import same_shape
+from pruning.rules.table import RULES
+from pruning.settling import probes, settled, unsettled
+from pruning.trace import trace
+from tests.pruning import field
+
+SPEC = ModelSpec("toy", 5, (3, 16, 16))
+
+
+def rubbish(plan: Plan, model: nn.Module, *, training: bool = False) -> float:
+    return Oracles(plan, model, probes(plan)[1], training=training).rubbish()
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", ["resnet", "vit"])
+def test_a_sound_plan_computes_the_same_at_every_operation(
+    name: str, training: bool, request: pytest.FixtureRequest
+) -> None:
+    model, plan = request.getfixturevalue(name), request.getfixturevalue(f"{name}_plan")
+    assert rubbish(plan, model, training=training) < 1e-12
+
+
+@pytest.mark.parametrize(
+    "model", [field.AttributeSlice(), field.Tuned(), field.Margin(), field.Encoder(), field.LiteralMask()]
+)
+def test_so_does_one_of_a_network_from_the_field(model: nn.Module) -> None:
+    assert rubbish(build_plan(model, SPEC, verify=False), model) < 1e-12
+
+
+def test_a_temperature_that_follows_the_heads_is_found_where_it_is_used() -> None:
+    model = field.Tuned()
+    plan = build_plan(model, SPEC)
+    heads = next(cut for cut in plan.attributes if cut.attribute == "heads")
+    wrong = AttributeCut("attention", "temperature", None, heads.owner)
+    broken = dataclasses.replace(plan, attributes=(*plan.attributes, wrong))
+    with pytest.raises(UnsupportedModelError, match=r"'attention'.*aten\.mul"):
+        rubbish(broken, model)
+    with pytest.raises(UnsupportedModelError, match="its argument other is 8 in the whole model"):
+        prove(broken, model)
+
+
+@pytest.mark.parametrize("model", [field.LiteralSlice(), field.LiteralWrite(), field.LastFour(), field.LiteralNarrow()])
+def test_a_plan_that_never_looked_at_a_sliced_model_is_found_out(model: nn.Module) -> None:
+    """As every plan was, before: groups of 4 and 12 of which the model's code knows nothing."""
+    plan = unsettled(trace(model, SPEC.input_size), shadow_of(model), SPEC)
+    with pytest.raises(UnsupportedModelError):
+        rubbish(plan, model)
+    with pytest.raises(UnsupportedModelError):
+        prove(plan, model)
+
+
+def test_a_reordering_taken_for_an_operation_on_each_channel_is_found() -> None:
+    model = field.Flip(1)
+    with mock.patch.dict(RULES, {"flip": same_shape}):
+        plan = settled(trace(model, SPEC.input_size), shadow_of(model), SPEC)
+        assert [group.units for group in plan.groups] == [16, 8]
+        with pytest.raises(UnsupportedModelError, match=r"aten\.flip"):
+            rubbish(plan, model)
+
+
+def test_an_output_that_a_plan_cuts_is_found() -> None:
+    model = field.PyramidDict()
+    with mock.patch("pruning.trace.named_tensors", return_value={}):
+        plan = unsettled(trace(model, SPEC.input_size), shadow_of(model), SPEC)
+    assert [group.units for group in plan.groups] == [6, 8, 12, 5]
+    with pytest.raises(UnsupportedModelError, match="the model's output"):
+        prove(plan, model)
+
+
+def test_a_plan_without_the_training_pass_is_refused() -> None:
+    model = field.Auxiliary()
+    plan = settled(trace(model, SPEC.input_size, training=False), shadow_of(model), SPEC)
+    with pytest.raises(UnsupportedModelError, match="training pass"):
+        prove(plan, model)
+
+
+def test_a_training_pass_taken_for_the_eval_pass_is_found() -> None:
+    model = field.Auxiliary()
+    found = trace(model, SPEC.input_size, training=False)
+    found.passes[True] = found.passes[False]
+    with pytest.raises(UnsupportedModelError):
+        prove(unsettled(found, shadow_of(model), SPEC), model)
+
+
+def test_a_number_that_no_forward_pass_reads_is_found_too() -> None:
+    """A group norm never looks at how many channels it says it has."""
+
+    class Grouped(field.Mixed):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.GroupNorm(1, 16)
+
+        def between(self, x: torch.Tensor) -> torch.Tensor:
+            return self.norm(x)  # type: ignore[no-any-return]
+
+    plan = build_plan(Grouped(), SPEC)
+    rest = tuple(cut for cut in plan.attributes if cut.attribute != "num_channels")
+    with pytest.raises(UnsupportedModelError, match="its num_channels is 16 and its weights say"):
+        prove(dataclasses.replace(plan, attributes=rest), Grouped())

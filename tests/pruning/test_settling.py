@@ -1,0 +1,165 @@
+"""What a plan may cut is what sliced models keep to: numbers that do not follow, outputs, the training pass."""
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from pruning.errors import UnsupportedModelError
+from pruning.models import ModelSpec
+from pruning.oracles import randomised
+from pruning.outputs import named_tensors
+from pruning.plan import GroupKind, Plan, build_plan
+from pruning.proof import random_selection
+from pruning.settling import probes
+from pruning.slicing import slice_model
+from tests.pruning import field
+
+SPEC = ModelSpec("toy", 5, (3, 16, 16))
+
+
+def units(plan: Plan) -> dict[str, int]:
+    return {group.name: group.units for group in plan.groups}
+
+
+def cut(model: nn.Module, plan: Plan, seed: int = 0) -> nn.Module:
+    return slice_model(model, plan, random_selection(plan, random.Random(seed)))
+
+
+@pytest.mark.parametrize(
+    ("model", "groups", "held"),
+    [
+        (field.LiteralSlice(), {"first": 12, "second": 8}, {"first": 4}),
+        (field.LiteralWrite(), {"first": 12, "second": 8}, {"first": 4}),
+        (field.LastFour(), {"first": 12, "second": 8}, {"first#2": 4}),
+        (field.LiteralNarrow(), {"first": 10, "second": 8}, {"first": 2, "first#2": 4}),
+        (field.LiteralMask(), {"first": 12, "second": 8}, {"first": 4}),
+        (field.Scaled(), {"second": 8}, {"first": 16}),
+        (field.Branching(), {"second": 8}, {"first": 16}),
+        (field.Margin(literal=True), {"first": 8}, {"second": 64}),
+        (field.TrainsSliced(), {"first": 12, "second": 8}, {"first": 4}),
+    ],
+)
+def test_a_number_that_does_not_follow_a_cut_holds_its_group(
+    model: nn.Module, groups: Mapping[str, int], held: Mapping[str, int]
+) -> None:
+    plan = build_plan(model, SPEC)
+    assert sorted(units(plan).values()) == sorted(groups.values())
+    assert sorted(h.units for h in plan.held) == sorted(held.values())
+    assert all(h.reason.startswith("in (top): aten.") or "forward" in h.reason for h in plan.held)
+
+
+def test_a_bound_in_an_attribute_follows() -> None:
+    model = field.AttributeSlice()
+    plan = build_plan(model, SPEC)
+    assert sorted(units(plan).values()) == [4, 8, 12]
+    selection = ((1, 3), (0, 5, 11), tuple(range(8)))
+    assert [g.units for g in plan.groups] == [4, 12, 8]
+    assert vars(slice_model(model, plan, selection))["gated"] == 2
+
+
+@pytest.mark.parametrize("temperature", [8, 7, 64])
+def test_a_number_that_only_equals_a_width_is_left_alone(temperature: int) -> None:
+    model = field.Tuned(temperature)
+    plan = build_plan(model, SPEC)
+    assert [(g.units, g.kind) for g in plan.groups][1:] == [(8, GroupKind.HEADS), (8, GroupKind.HEAD_DIMS)]
+    pruned = slice_model(model, plan, (tuple(range(64)), (0, 2, 5), tuple(range(8))))
+    assert vars(pruned.get_submodule("attention"))["heads"] == 3
+    assert vars(pruned.get_submodule("attention"))["temperature"] == temperature
+
+
+def test_silenced_heads_say_what_cut_heads_say() -> None:
+    """With a temperature that had followed the heads, it would be another softmax."""
+    model = randomised(field.Tuned(), torch.Generator().manual_seed(0))
+    plan = build_plan(model, SPEC)
+    pruned = slice_model(model, plan, (tuple(range(64)), (0, 2, 5), tuple(range(8))))
+    gone = torch.tensor([8 * head + dim for head in (1, 3, 4, 6, 7) for dim in range(8)])
+    with torch.no_grad():
+        model.get_parameter("attention.proj.weight").index_fill_(1, gone, 0)
+    image = torch.randn(2, 3, 16, 16, dtype=torch.float64)
+    torch.testing.assert_close(pruned(image), model(image), rtol=1e-10, atol=1e-10)
+
+
+def test_the_scale_of_a_margin_head_is_left_alone() -> None:
+    model = field.Margin()
+    plan = build_plan(model, SPEC)
+    assert units(plan) == {"first": 8, "second": 64}
+    assert vars(cut(model, plan))["scale"] == 64
+
+
+@pytest.mark.parametrize(
+    ("model", "free"),
+    [(field.Pyramid(), [12]), (field.PyramidDict(), [12]), (field.PyramidData(), [6, 12])],
+)
+def test_what_is_returned_keeps_its_shape_however_nested(model: nn.Module, free: list[int]) -> None:
+    plan = build_plan(model, SPEC)
+    assert [group.units for group in plan.groups] == free
+    image = torch.zeros(1, *SPEC.input_size)
+    shapes = [{path: t.shape for path, t in named_tensors(m.eval()(image)).items()} for m in (model, cut(model, plan))]
+    assert shapes[0] == shapes[1]
+    assert len(shapes[0]) == (2 if isinstance(model, field.PyramidData) else 3)
+
+
+def test_an_output_that_cannot_be_looked_into_is_refused() -> None:
+    class Hidden(field.Pyramid):
+        def told(self, logits: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> Any:
+            return (tensor for tensor in (logits, a))
+
+    with pytest.raises(UnsupportedModelError, match="generator"):
+        build_plan(Hidden(), SPEC)
+
+
+def test_the_training_pass_is_followed_through_a_cut() -> None:
+    model = field.Auxiliary()
+    plan = build_plan(model, SPEC)
+    assert units(plan) == {"first": 16, "second": 8}, "a cut of the auxiliary head's own channels would save nothing"
+    pruned = cut(model, plan).train()
+    logits, side = pruned(torch.randn(2, *SPEC.input_size))
+    assert logits.shape == side.shape == (2, 5)
+    (logits.sum() + side.sum()).backward()
+    assert all(parameter.grad is not None for parameter in pruned.parameters())
+    assert plan.baseline_params == sum(p.numel() for p in model.parameters())
+
+
+def test_a_training_pass_that_cannot_be_followed_is_refused_before_any_cost() -> None:
+    with pytest.raises(UnsupportedModelError, match=r"svd.* in training mode"):
+        build_plan(field.TrainsUnknown(), SPEC, verify=False)
+
+
+def test_a_reordering_of_channels_holds_them() -> None:
+    assert [g.units for g in build_plan(field.Flip(3), SPEC).groups] == [16, 8]
+    assert [g.units for g in build_plan(field.Flip(1), SPEC).groups] == [8]
+
+
+def test_tensors_made_without_a_device_are_followed() -> None:
+    assert units(build_plan(field.Devices(), SPEC)) == {"first": 16, "second": 8}
+
+
+def test_writing_into_a_tensor_made_without_a_device_is_refused() -> None:
+    class Written(field.Mixed):
+        def between(self, x: torch.Tensor) -> torch.Tensor:
+            made = torch.zeros(x.shape)
+            made.copy_(x)
+            return made
+
+    with pytest.raises(UnsupportedModelError, match="without naming the model's device"):
+        build_plan(Written(), SPEC)
+
+
+def test_a_plan_is_the_same_with_and_without_its_proof() -> None:
+    """A checkpoint is rebuilt without one."""
+    for model in (field.LiteralSlice(), field.Auxiliary(), field.Tuned()):
+        proved, plain = build_plan(model, SPEC), build_plan(model, SPEC, verify=False)
+        assert (proved.groups, proved.attributes, proved.parameters) == (
+            plain.groups,
+            plain.attributes,
+            plain.parameters,
+        )
+
+
+def test_probes_cut_every_group_that_can_be(resnet_plan: Plan) -> None:
+    for probe in probes(resnet_plan):
+        assert all(len(kept) < group.units for kept, group in zip(probe, resnet_plan.groups, strict=True))
