@@ -55,6 +55,8 @@ def show_profile(question: Question, *, groups: bool, plot: Path | None, as_json
     )
     say(f"counter: {plan.counter}; convolutions, linear layers and products alone: {plan.variant_macs(plan.full()):,}")
     say(f"proof: {plan.proof}")
+    for held in plan.held:
+        say(f"held whole: {held.name}, {held.units} units: a model cut there would do something else {held.reason}")
     if plot is not None:
         say(f"picture: {plot}")
     return 0
@@ -155,4 +157,5 @@ def _as_json(plan: Plan, profile: Profile, stages: tuple[Stage, ...]) -> dict[st
         ],
         "stages": [asdict(stage) for stage in stages],
         "proof": str(plan.proof),
+        "held": [asdict(held) for held in plan.held],
     }

@@ -1,0 +1,194 @@
+"""What becomes of networks that other people bring? `python -m benchmarks.field FOLDER`
+
+Every Python file of the folder is imported, and every function in it that can be called without arguments, and returns
+a module, is a network. Each is planned and proved; of what is accepted, prunings that the proof has not seen are
+recounted by fvcore, held against the plan operation by operation, and trained for one step if the whole network can be.
+A network is
+
+* `exact`: all of it agrees;
+* `refused`: in words, before anything was cut;
+* `wrong`: accepted, and one of the checks fails;
+* `crashed`: an error that is not one of ours.
+
+Prints a table; the last line is one JSON object with the counts and each network's end.
+"""
+
+import argparse
+import importlib.util
+import inspect
+import json
+import random
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from torch import nn
+
+from pruning.cloning import clone_structure
+from pruning.counter import count_macs
+from pruning.errors import PruningError
+from pruning.masks import without_masks
+from pruning.models import ModelSpec
+from pruning.oracles import Oracles
+from pruning.outputs import tensors_of
+from pruning.plan import Plan, build_plan
+from pruning.proof import random_selection
+from pruning.rubbish import TOLERANCE
+from pruning.settling import probes
+from pruning.slicing import slice_model
+
+CLASSES = 10
+SIZES = ((3, 32, 32), (3, 64, 64), (1, 32, 32), (1, 28, 28), (1, 64, 101), (1, 64, 64))
+_CHECKS = 3
+_SEED = 7  # not one that plans or proofs use
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What became of one network."""
+
+    network: str
+    status: str
+    words: str
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", help="names that begin so")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    ends = []
+    for name, make in networks(options.folder):
+        if options.only is None or name.startswith(options.only):
+            ends.append(tried(name, make))
+            print(f"{ends[-1].network:28}{ends[-1].status:9}{ends[-1].words}", flush=True)
+    counts = Counter(end.status for end in ends)
+    print(json.dumps({"networks": len(ends), **counts, "ends": {end.network: end.status for end in ends}}))
+
+
+def networks(folder: Path) -> Iterator[tuple[str, Callable[[], nn.Module]]]:
+    """Every network of the folder, by file and function."""
+    for path in sorted(folder.glob("*.py")):
+        module = _imported(path)
+        for name, value in list(vars(module).items()):
+            if (
+                inspect.isfunction(value)
+                and name[0] != "_"
+                and value.__module__ == module.__name__
+                and _callable(value)
+            ):
+                yield f"{path.stem}:{name}", value
+
+
+def tried(name: str, make: Callable[..., nn.Module]) -> End:
+    """Plan, prove and check one network."""
+    torch.manual_seed(0)
+    try:
+        model, size = _made(make)
+        spec = ModelSpec(name, CLASSES, size)
+        plan = build_plan(model, spec)
+    except PruningError as refusal:
+        return End(name, "refused", str(refusal).removeprefix("This model cannot be pruned exactly: "))
+    except Exception as problem:  # noqa: BLE001 - a stranger's model may raise anything, and the table says what
+        return End(name, "crashed", f"{type(problem).__name__}: {problem}"[:300])
+    try:
+        wrong = _wrong(without_masks(model), plan)
+    except Exception as problem:  # noqa: BLE001 - as above
+        wrong = f"{type(problem).__name__}: {problem}"
+    if wrong is not None:
+        return End(name, "wrong", wrong)
+    held = f"; held whole: {', '.join(f'{h.name} ({h.units})' for h in plan.held)}" if plan.held else ""
+    return End(name, "exact", f"{len(plan.groups)} groups of {_units(plan)}, {plan.baseline_macs:,} MACs{held}")
+
+
+def _wrong(model: nn.Module, plan: Plan) -> str | None:
+    rng = random.Random(_SEED)
+    trainable = _trains(model, plan.spec.input_size) is None
+    for _ in range(_CHECKS):
+        selection = random_selection(plan, rng)
+        kept = [len(units) for units in selection]
+        pruned = slice_model(model, plan, selection)
+        if plan.macs(kept) != count_macs(pruned, plan.spec.input_size):
+            return f"fvcore counts {count_macs(pruned, plan.spec.input_size):,} where the plan says {plan.macs(kept):,}"
+        if plan.params(kept) != sum(p.numel() for p in pruned.parameters()):
+            return "another number of parameters than planned"
+        if trainable and (failure := _trains(pruned, plan.spec.input_size)) is not None:
+            return f"it no longer trains: {failure}"
+    for training in (False, True):
+        oracles = Oracles(plan, model, probes(plan, _SEED)[0], training=training, seed=_SEED)
+        errors = (oracles.permuted(), oracles.permuted_after_a_cut(), oracles.rubbish())
+        if not max(errors) <= TOLERANCE:
+            return f"errors {errors}"
+    return None
+
+
+def _trains(model: nn.Module, size: tuple[int, int, int]) -> str | None:
+    """Why one step in training mode fails, None if it does not."""
+    subject = clone_structure(model, {}).train()
+    first = next(subject.parameters())
+    try:
+        outputs = tensors_of(subject(torch.randn(2, *size, dtype=first.dtype)))
+        torch.stack([out.float().sum() for out in outputs if out.requires_grad]).sum().backward()
+    except Exception as problem:  # noqa: BLE001 - a stranger's model may raise anything
+        return f"{type(problem).__name__}: {problem}"
+    return None
+
+
+def _made(make: Callable[..., nn.Module]) -> tuple[nn.Module, tuple[int, int, int]]:
+    """The network, and the first of the usual input sizes that it runs at (the first of all if at none)."""
+    for size in SIZES:
+        model = make(**{n: v for n, v in _offered(size).items() if n in inspect.signature(make).parameters})
+        if _runs(model, size):
+            return make(**{n: v for n, v in _offered(size).items() if n in inspect.signature(make).parameters}), size
+    return make(), SIZES[0]
+
+
+def _offered(size: tuple[int, int, int]) -> dict[str, int]:
+    return {"num_classes": CLASSES, "in_chans": size[0]}
+
+
+def _runs(model: nn.Module, size: tuple[int, int, int]) -> bool:
+    dtype = next((p.dtype for p in model.parameters()), torch.float32)
+    try:
+        with torch.no_grad():
+            model.eval()(torch.zeros(1, *size, dtype=dtype))
+    except Exception:  # noqa: BLE001 - whatever it raises: it does not run at this size
+        return False
+    return True
+
+
+def _callable(function: Callable[..., object]) -> bool:
+    """Whether it takes no arguments, or only such as have a default, and returns a module."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.default is inspect.Parameter.empty and p.kind is not p.VAR_KEYWORD for p in parameters):
+        return False
+    try:
+        return isinstance(function(), nn.Module)
+    except Exception:  # noqa: BLE001 - as above
+        return True  # a factory that fails is a network that fails: it shows in the table
+
+
+def _imported(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None  # noqa: PT018
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _units(plan: Plan) -> str:
+    text = ", ".join(str(group.units) for group in plan.groups)
+    return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+if __name__ == "__main__":
+    main()
