@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 
 from pruning.axes import Axis
 from pruning.blueprint import AttributeCut
@@ -20,6 +21,24 @@ from pruning.trace import Statement, Trace
 
 # An attribute's name, and the position in it if it is a tuple or a list.
 _Place = tuple[str, int | None]
+
+
+def state_weights(trace: Trace, model: nn.Module) -> None:
+    """torch's own layers state the sizes of their weights, also where another layer reads the weights and never runs
+    them (an attention's output projection, a classifier whose weights are normalised first)."""
+    for layer, module in model.named_modules():
+        dims = trace.parameters.get(f"{layer}.weight" if layer else "weight")
+        if dims is None:
+            continue
+        if isinstance(module, nn.Linear):
+            trace.statements.append(Statement(layer, "out_features", dims[:1]))
+            trace.statements.append(Statement(layer, "in_features", dims[1:]))
+        elif isinstance(module, nn.LayerNorm):
+            trace.statements.append(Statement(layer, "normalized_shape", dims))
+        elif isinstance(module, _ConvNd) and module.groups == 1:
+            outer, inner = ("in_channels", "out_channels") if module.transposed else ("out_channels", "in_channels")
+            trace.statements.append(Statement(layer, outer, dims[:1]))
+            trace.statements.append(Statement(layer, inner, dims[1:2]))
 
 
 def settle_shared(trace: Trace, model: nn.Module) -> None:

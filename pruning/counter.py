@@ -15,6 +15,8 @@ eval mode with attention unfused (a fused attention hides its two products from 
 * `scaled_dot_product_attention`, where a layer (torch's `MultiheadAttention`) knows no unfused form: its two products.
   fvcore does not know the operation; its handler is added here.
 
+* A convolution with `padding="same"` or `"valid"`: as any other; its handler is added here.
+
 The variant counter (`Plan.variant_macs`) leaves normalisation, pooling and resampling out.
 """
 
@@ -56,6 +58,7 @@ def macs_by_module(model: nn.Module, input_size: tuple[int, int, int]) -> dict[s
     with _as_counted(model), torch.no_grad():
         analysis = FlopCountAnalysis(model, image)
         analysis.set_op_handle("aten::einsum", _exact_einsum)
+        analysis.set_op_handle("aten::_convolution_mode", _convolution)
         analysis.set_op_handle("aten::scaled_dot_product_attention", _two_products)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
         return {name: int(macs) for name, macs in analysis.by_module().items()}
@@ -67,6 +70,12 @@ def _exact_einsum(inputs: list[Any], _outputs: list[Any]) -> int:
     for names, value in zip(sources, inputs[1].node().inputs(), strict=True):
         lengths |= zip(names, value.type().sizes(), strict=True)
     return math.prod(lengths.values())
+
+
+def _convolution(inputs: list[Any], outputs: list[Any]) -> int:
+    """A convolution whose padding is a word (`same`), which fvcore does not know."""
+    weight, out = inputs[1].type().sizes(), outputs[0].type().sizes()
+    return int(math.prod(weight) * out[0] * math.prod(out[2:]))
 
 
 def _two_products(inputs: list[Any], _outputs: list[Any]) -> int:

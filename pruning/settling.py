@@ -18,7 +18,7 @@ from functools import reduce
 from torch import nn
 
 from pruning.agreement import Disagreement, disagreement
-from pruning.attributes import Guess, attribute_cuts, settle_shared, tie
+from pruning.attributes import Guess, attribute_cuts, settle_shared, state_weights, tie
 from pruning.blueprint import Held, LayerCost, Plan, PlannedPass, PlannedStep
 from pruning.errors import UnsupportedModelError
 from pruning.grouping import OwnerTable, grouped
@@ -58,6 +58,7 @@ def settled(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
         UnsupportedModelError: nothing can be cut, or models that are cut in several groups depart from the plan while
             no single group does.
     """
+    state_weights(found, shadow)
     settle_shared(found, shadow)
     held: list[Held] = []
     for _ in range(_ROUNDS):
@@ -90,6 +91,7 @@ def _unpriced(plan: Plan) -> list[int]:
 def unsettled(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
     """The first draft with all its guesses, as if every number that equals a width were one: what a planner would
     believe that never looks at a sliced model. For attacks on the proof."""
+    state_weights(found, shadow)
     settle_shared(found, shadow)
     draft = _drafted(found, shadow, spec, ())
     return draft.with_guesses({guess.kind for guess in draft.guesses})

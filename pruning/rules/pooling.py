@@ -3,6 +3,8 @@
 fvcore's prices: an adaptive average pool costs its input, a nearest upsampling its output, a bilinear one four
 times its output. Other pools are free there, and so here."""
 
+import torch
+
 from pruning.rules.registry import Call, CostKind, Walk, rule
 
 
@@ -12,7 +14,7 @@ from pruning.rules.registry import Call, CostKind, Walk, rule
 )  # fmt: skip
 def pool(walk: Walk, call: Call) -> None:
     """Every channel is pooled alone."""
-    dims = walk.dims(call.args["self"])
+    dims = walk.dims(_source(call))
     outputs = call.out if isinstance(call.out, (tuple, list)) else (call.out,)
     kept = 2 if len(dims) == outputs[0].dim() else 1
     for out in outputs:
@@ -40,10 +42,15 @@ def bilinear(walk: Walk, call: Call) -> None:
 
 
 def _upsample(walk: Walk, call: Call, price: int) -> None:
-    dims = walk.dims(call.args["input"] if "input" in call.args else call.args["self"])
+    dims = walk.dims(_source(call))
     labelled = [*dims[:2], *(walk.axes.constant(n) for n in call.out.shape[2:])]
     walk.label(call.out, labelled)
     walk.charge(CostKind.RESAMPLING, *labelled, times=price)
+
+
+def _source(call: Call) -> torch.Tensor:
+    """The upsamplings call it `input`, the pools `self`."""
+    return call.tensor("input" if "input" in call.args else "self")
 
 
 @rule("pad", "constant_pad_nd", "reflection_pad2d", "replication_pad2d")

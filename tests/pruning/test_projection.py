@@ -217,6 +217,9 @@ def priced(units: Sequence[int], kinds: Sequence[GroupKind], terms: Mapping[tupl
         macs_polynomial=macs,
         variant_polynomial=macs,
         params_polynomial=macs,
+        axes=(),
+        passes=(),
+        held=(),
         proof="unverified: made for a test",
     )
 

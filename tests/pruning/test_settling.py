@@ -90,6 +90,14 @@ def test_the_scale_of_a_margin_head_is_left_alone() -> None:
     assert vars(cut(model, plan))["scale"] == 64
 
 
+def test_a_layer_that_another_one_reads_states_its_weights_too() -> None:
+    """torch's attention never runs its output projection: it takes the weights."""
+    plan = build_plan(field.Encoder(), SPEC)
+    pruned = slice_model(field.Encoder(), plan, ((0, 2, 3), tuple(range(9)), tuple(range(64))))
+    projection = pruned.get_submodule("encoder.layers.0.self_attn.out_proj")
+    assert vars(projection)["in_features"] == projection.get_parameter("weight").shape[1] == 24
+
+
 @pytest.mark.parametrize(
     ("model", "free"),
     [(field.Pyramid(), [12]), (field.PyramidDict(), [12]), (field.PyramidData(), [6, 12])],
