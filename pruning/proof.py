@@ -84,13 +84,13 @@ def _consulted(plan: Plan, model: nn.Module, selection: Selection, *, training: 
     oracles = Oracles(plan, model, selection, training=training)
     mode = " in training mode" if training else ""
     return max(
-        *(_asked(plan, oracles.permuted, f"permutation of units{mode}", some) for some in _rounds(plan)),
+        *(_asked(plan, oracles.permuted, f"permutation of units{mode}", some) for some in rounds(plan)),
         _asked(plan, oracles.permuted_after_a_cut, f"permutation of units after a cut{mode}"),
         oracles.rubbish(),
     )
 
 
-def _rounds(plan: Plan) -> Iterator[tuple[int, ...] | None]:
+def rounds(plan: Plan) -> Iterator[tuple[int, ...] | None]:
     """All groups at once; then groups of few units in turns, so that of any two one is reordered and the other is not:
     they could have been reordered alike by chance, and would hide that a weight follows the wrong one."""
     yield None

@@ -13,7 +13,7 @@ from pruning.following import shadow_of
 from pruning.models import ModelSpec
 from pruning.oracles import Oracles
 from pruning.plan import Plan, build_plan
-from pruning.proof import prove
+from pruning.proof import prove, rounds
 from pruning.rules.pointwise import same_shape
 from pruning.rules.table import RULES
 from pruning.settling import probes, settled, unsettled
@@ -72,6 +72,52 @@ def test_a_reordering_taken_for_an_operation_on_each_channel_is_found() -> None:
         assert [group.units for group in plan.groups] == [16, 8]
         with pytest.raises(UnsupportedModelError, match=r"aten\.flip"):
             rubbish(plan, model)
+
+
+def test_rubbish_shows_an_order_that_equal_channels_would_hide() -> None:
+    class Equal(field.Flip):
+        def between(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.flip(x.mean(1, keepdim=True).expand(-1, 16, -1, -1).clone(), self.dims)
+
+    model = Equal(1)
+    with mock.patch.dict(RULES, {"flip": same_shape}):
+        plan = settled(trace(model, SPEC.input_size), shadow_of(model), SPEC)
+        assert 16 in [group.units for group in plan.groups]
+        with pytest.raises(UnsupportedModelError, match=r"aten\.flip"):
+            rubbish(plan, model)
+
+
+class Narrow(nn.Module):
+    """Two layers of two units each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two, self.head = nn.Linear(3, 2), nn.Linear(2, 2), nn.Linear(2, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.tanh(self.two(torch.tanh(self.one(x.mean((2, 3)))))))
+
+
+def test_groups_of_few_units_are_reordered_in_turns() -> None:
+    """There is one way to reorder two units, so a bias of the wrong group moves along: only if one group is left as it
+    is does it show. The cut hides it as well, where it happens to keep the same unit in both."""
+    model = Narrow()
+    plan = build_plan(model, SPEC)
+    one, two = (plan.parameters[f"{layer}.weight"][0] for layer in ("one", "two"))
+    assert [group.units for group in plan.groups] == [2, 2]
+    assert one != two
+    broken = dataclasses.replace(plan, parameters={**plan.parameters, "one.bias": (two,)})
+    oracles = Oracles(broken, model, ((0,), (0,)))
+    assert oracles.permuted() < 1e-12
+    assert oracles.rubbish() < 1e-12
+    assert max(oracles.permuted(some) for some in rounds(broken)) > 1e-3
+
+
+def test_of_any_two_groups_of_few_units_one_is_reordered_alone(vit_plan: Plan) -> None:
+    few = [group.index for group in vit_plan.groups if group.units <= 4]
+    turns = [set(some) for some in rounds(vit_plan) if some is not None]
+    assert len(few) > 2
+    assert all(any((a in some) != (b in some) for some in turns) for a in few for b in few if a != b)
 
 
 def test_an_output_that_a_plan_cuts_is_found() -> None:
