@@ -9,13 +9,15 @@ and is nobody's weight: the copy starts without it, as the layer did before it f
 
 import copy
 from collections import OrderedDict
+from types import FunctionType
 from typing import Any
 
 import torch
 from torch import nn
 
 _TABLES = ("_parameters", "_buffers", "_modules")
-_ATOMS = (int, float, str, bool, type(None))
+_ATOMS = (int, float, str, bool, type(None), torch.dtype)
+_CONTAINERS = (OrderedDict, dict, list, set, tuple)
 
 
 def clone_structure(model: nn.Module, tensors: dict[int, Any]) -> nn.Module:
@@ -52,21 +54,23 @@ def is_activation(value: object) -> bool:
 
 
 def _copied(name: str, value: Any, memo: dict[int, Any]) -> Any:
-    if isinstance(value, _ATOMS) or is_activation(value):
-        return None if is_activation(value) else value
-    if name not in _TABLES and (caught := _activations(value, set())):
-        memo.update((id(tensor), torch.empty(0)) for tensor in caught)
-        value = _without_activations(value)
+    if isinstance(value, _ATOMS):
+        return value
     if name in _TABLES:
         return type(value)((key, copy.deepcopy(held, memo)) for key, held in value.items())
-    if isinstance(value, OrderedDict) and not value:
-        return OrderedDict()
+    if type(value) in _CONTAINERS and not value:
+        return type(value)()
+    if is_activation(value):
+        return None
+    if caught := _activations(value, set()):
+        memo.update((id(tensor), torch.empty(0)) for tensor in caught)
+        value = _without_activations(value)
     return copy.deepcopy(value, memo)
 
 
 def _activations(value: object, seen: set[int]) -> list[torch.Tensor]:
     """Those that a layer keeps in containers or in objects of its own, such as the holder of a hook."""
-    if id(value) in seen or isinstance(value, (*_ATOMS, nn.Module, type)):
+    if id(value) in seen or isinstance(value, (*_ATOMS, nn.Module, type, FunctionType)):
         return []
     seen.add(id(value))
     if isinstance(value, torch.Tensor):
