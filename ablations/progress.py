@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ablations.statistics import Estimate, estimate
-from tracking.events import TrialState
+from tracking.kinds import TrialState
 from tracking.records import RunRecord, TrialRecord
 
 NEAR = 0.01

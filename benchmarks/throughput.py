@@ -46,8 +46,9 @@ from search.proposers.base import Proposer, SearchSpace
 from search.proposers.llm import CallSettings, LLMProposer
 from search.proposers.registry import CLASSICAL
 from search.session import SearchSession
+from tracking.events import payloads_of
 from tracking.ledger import Ledger
-from tracking.payloads import Proposed, TrialEnded, payloads_of
+from tracking.payloads import Proposed, TrialEnded
 from trainers.datasets import shapes
 from trainers.proxy import proxy_data, proxy_rungs
 

@@ -15,10 +15,11 @@ from search.report import trial_rows
 from search.run import Outcome, Run
 from search.sentences import sentences
 from search.summary import LlmSummary, Summary
-from tracking.events import RunStatus
+from tracking.events import payloads_of
+from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
 from tracking.mlflow_view import MlflowMirror
-from tracking.payloads import LlmCall, RunEnded, RunStarted, payloads_of
+from tracking.payloads import LlmCall, RunEnded, RunStarted
 from tracking.reader import read_ledger
 from tracking.repair import repair as repair_ledger
 from tracking.runs import RunDir, RunDirs, default_uri

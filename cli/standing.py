@@ -2,7 +2,7 @@
 
 from search.formats import share_text
 from search.strategy_queue import StrategyQueue
-from tracking.events import TrialState
+from tracking.kinds import TrialState
 from tracking.payloads import (
     BaseReady,
     Extended,

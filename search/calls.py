@@ -9,8 +9,9 @@ from search.analysis import AnswerError, read_answer
 from search.coherence import contradictions
 from search.proposers.base import SearchSpace
 from search.strategy import Strategy
+from tracking.events import payloads_of
 from tracking.ledger import Ledger
-from tracking.payloads import LlmCall, payloads_of
+from tracking.payloads import LlmCall
 
 Reader = Callable[[Mapping[str, Any], Request], Sequence[tuple[Strategy, str]]]
 """From a valid answer, and what it answers, to strategies with their rationales. Raises AnswerError."""

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from pruning.card import CARD, Measured, model_card
 from pruning.checkpoint import read_architecture
-from tracking.events import Event, Subject
-from tracking.payloads import Evaluated, Proposed, RunStarted, Winner, payloads_of
+from tracking.events import Event, payloads_of
+from tracking.kinds import Subject
+from tracking.payloads import Evaluated, Proposed, RunStarted, Winner
 
 
 def write_card(events: Sequence[Event], folder: Path) -> Path:

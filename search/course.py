@@ -12,7 +12,7 @@ from enum import StrEnum
 from search.budget import Budget
 from search.history import TrialSpec, best_of
 from search.results import TrialResult
-from tracking.events import TrialState
+from tracking.kinds import TrialState
 
 PATIENCE = 8
 """Results without a gain that make a search stalled; twice as many change the arm, four times as many end it."""

@@ -8,8 +8,9 @@ from pruning.stages import stage_of
 from search.part import Part
 from search.phases import rungs_by_trial
 from search.strategy_queue import StrategyQueue
-from tracking.events import Event, TrialState
-from tracking.payloads import PlanReady, Proposed, TrialEnded, Winner, payloads_of
+from tracking.events import Event, payloads_of
+from tracking.kinds import TrialState
+from tracking.payloads import PlanReady, Proposed, TrialEnded, Winner
 from tracking.totals import COMMON_START
 
 

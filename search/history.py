@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from search.results import TrialResult
 from search.strategy import Proposal
-from tracking.events import TrialState
+from tracking.kinds import TrialState
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from search.card import write_card
 from search.plots import plot_stage_shares, plot_trade_off, plot_units
 from search.report import write_report
 from search.summary import MlflowIds, Summary, summarise
-from tracking.events import Event
-from tracking.payloads import Exported, PlanReady, payloads_of
+from tracking.events import Event, payloads_of
+from tracking.payloads import Exported, PlanReady
 from tracking.runs import RunDir
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from tracking.events import Event
-from tracking.payloads import Extended, Resumed, Rung, RunStarted, TrialStarted, Winner, payloads_of
+from tracking.events import Event, payloads_of
+from tracking.payloads import Extended, Resumed, Rung, RunStarted, TrialStarted, Winner
 
 
 def asked_trials(events: Sequence[Event]) -> int:

@@ -15,8 +15,9 @@ from search.errors import ConfigError
 from search.formats import macs_text, points_text
 from search.phases import rungs_by_trial
 from search.summary import Summary
-from tracking.events import Event, TrialState
-from tracking.payloads import PlanReady, Proposed, TrialEnded, Winner, payloads_of
+from tracking.events import Event, payloads_of
+from tracking.kinds import TrialState
+from tracking.payloads import PlanReady, Proposed, TrialEnded, Winner
 
 INK = "#1f2933"
 COLOURS = {

@@ -8,8 +8,8 @@ from typing import Any
 from llm_clients.request import Outcome
 from search.errors import ConfigError
 from search.phases import asked_trials
-from tracking.events import Event
-from tracking.payloads import LlmCall, RunStarted, payloads_of
+from tracking.events import Event, payloads_of
+from tracking.payloads import LlmCall, RunStarted
 from tracking.reader import read_ledger
 from tracking.runs import RunDir, RunDirs
 

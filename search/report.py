@@ -10,18 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from search.formats import count_text, macs_text, points_text, share_text
 from search.sentences import sentences
 from search.summary import Summary
-from tracking.events import Event
-from tracking.payloads import (
-    Decision,
-    FinetuneEpoch,
-    LlmCall,
-    PlanReady,
-    Proposed,
-    RunStarted,
-    TrialEnded,
-    Winner,
-    payloads_of,
-)
+from tracking.events import Event, payloads_of
+from tracking.payloads import Decision, FinetuneEpoch, LlmCall, PlanReady, Proposed, RunStarted, TrialEnded, Winner
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tracking.events import TrialState
+from tracking.kinds import TrialState
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,9 @@ from search.proposers.llm import CallSettings
 from search.proposers.registry import ASKING, CLASSICAL, arm_class
 from search.session import SearchSession
 from search.summary import MlflowIds, Summary
-from tracking.events import Event, RunStatus, SplitName, Subject, utc_now
+from tracking.clock import utc_now
+from tracking.events import Event, payloads_of
+from tracking.kinds import RunStatus, SplitName, Subject
 from tracking.ledger import Ledger
 from tracking.payloads import (
     BaseReady,
@@ -52,7 +54,6 @@ from tracking.payloads import (
     StagePrice,
     StrategyRecord,
     Winner,
-    payloads_of,
 )
 from tracking.runs import RunDir
 from tracking.tracker import Tracker

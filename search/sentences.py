@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from search.explanation import Explanation, Rival, StageShare
 from search.formats import macs_text, share_text
 from search.summary import WinnerSummary
-from tracking.events import TrialState
+from tracking.kinds import TrialState
 
 LEAST_SHIFT = 0.001
 """Shares of the budget below this are not spoken of."""

@@ -19,7 +19,8 @@ from search.master import Limits, Move, Situation, decide
 from search.proposers.base import Proposer, SearchSpace, uniform_start
 from search.results import TrialResult
 from search.strategy import Proposal, Ranking, Strategy
-from tracking.events import Event, TrialState
+from tracking.events import Event
+from tracking.kinds import TrialState
 from tracking.ledger import Ledger
 from tracking.payloads import Decision, Proposed, Rung, StrategyRecord, TrialEnded, TrialStarted
 from tracking.totals import COMMON_START, MISSED, REPEATED

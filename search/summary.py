@@ -9,7 +9,8 @@ from pydantic import Field
 from search.explanation import Explanation, explain
 from search.part import Part
 from search.phases import since_winner
-from tracking.events import Event, RunStatus, Subject, TrialState
+from tracking.events import Event, payloads_of
+from tracking.kinds import RunStatus, Subject, TrialState
 from tracking.payloads import (
     BaseReady,
     Evaluated,
@@ -22,7 +23,6 @@ from tracking.payloads import (
     RunStarted,
     TrialEnded,
     Winner,
-    payloads_of,
 )
 from tracking.totals import QUALITIES, is_revision
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tracking.errors import UnknownExperimentError, UnknownRunError
-from tracking.events import RunStatus, TrialState
+from tracking.kinds import RunStatus, TrialState
 from tracking.mlflow_store import Store, connect, unreachable
 from tracking.mlflow_writer import PART_TAG, RUN_ID_TAG, TRIAL_TAG, all_runs
 from tracking.operations import RUN

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tracking.events import RunStatus, TrialState
+from tracking.kinds import RunStatus, TrialState
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tracking.call_trace import trace_of
-from tracking.events import Event, RunStatus, Subject, TrialState
+from tracking.events import Event
+from tracking.kinds import RunStatus, Subject, TrialState
 from tracking.operations import FINETUNE, RUN, Attach, Begin, Finish, Log, Operation, Point, Status, trial_part
 from tracking.params import flatten, shortened
 from tracking.payloads import (

@@ -20,8 +20,9 @@ from search.history import History, TrialSpec
 from search.proposers.random import RandomProposer
 from search.session import SearchSession
 from search.strategy import Ranking
+from tracking.events import payloads_of
 from tracking.ledger import Ledger
-from tracking.payloads import TrialEnded, payloads_of
+from tracking.payloads import TrialEnded
 from trainers.proxy import RungScore
 
 SECOND_SEED = 1_000_003

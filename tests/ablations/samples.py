@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tracking.events import RunStatus
+from tracking.kinds import RunStatus
 from tracking.records import RunRecord
 
 BASE = RunRecord(

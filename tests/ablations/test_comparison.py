@@ -14,7 +14,7 @@ from ablations.study import Study
 from ablations.table import MISSING, Table
 from tests.ablations.samples import BASE, arm_runs, run
 from tests.ablations.study_contract import StudyContract
-from tracking.events import RunStatus
+from tracking.kinds import RunStatus
 from tracking.records import RunRecord
 
 

@@ -14,7 +14,7 @@ from ablations.study import Study
 from tests.ablations.samples import arm_runs, run
 from tests.ablations.study_contract import StudyContract
 from tests.ablations.test_comparison import cells
-from tracking.events import TrialState
+from tracking.kinds import TrialState
 from tracking.records import RunRecord, TrialRecord
 
 

@@ -13,8 +13,9 @@ from benchmarks.search.memo import Memo
 from benchmarks.search.protocol import PEERS, Kind, Place, Terms
 from search.config import make_config
 from tests.cli.launched import Launched
+from tracking.events import payloads_of
 from tracking.ledger import Ledger
-from tracking.payloads import Proposed, Rung, RunStarted, payloads_of
+from tracking.payloads import Proposed, Rung, RunStarted
 from trainers.defaults import proxy_recipe
 
 CELLS = (("net", "15%"), ("net", "8%"))

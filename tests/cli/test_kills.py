@@ -13,18 +13,9 @@ from search.phases import since_extension
 from search.preparation import Prepared
 from tests.cli.alone import run_alone
 from tests.cli.launched import QUICK, Launched, launch, says
-from tracking.events import RunStatus
-from tracking.payloads import (
-    Evaluated,
-    Extended,
-    FinetuneStarted,
-    Profiled,
-    Proposed,
-    RunStarted,
-    TrialEnded,
-    Winner,
-    payloads_of,
-)
+from tracking.events import payloads_of
+from tracking.kinds import RunStatus
+from tracking.payloads import Evaluated, Extended, FinetuneStarted, Profiled, Proposed, RunStarted, TrialEnded, Winner
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -20,9 +20,10 @@ from search.summary import read_summary
 from tests.cli.alone import search_alone
 from tests.cli.launched import ROOT, Launched, launch
 from tests.search.rehearsed import play
-from tracking.events import RunStatus
+from tracking.events import payloads_of
+from tracking.kinds import RunStatus
 from tracking.mlflow_store import connect
-from tracking.payloads import LlmCall, Proposed, TrialEnded, Winner, payloads_of
+from tracking.payloads import LlmCall, Proposed, TrialEnded, Winner
 from tracking.runs import RunDirs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

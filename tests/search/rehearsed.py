@@ -14,9 +14,9 @@ from search.proposers.registry import ASKING
 from search.session import SearchSession
 from search.strategy import Strategy
 from tests.search import support
-from tracking.events import Event
+from tracking.events import Event, payloads_of
 from tracking.ledger import Ledger
-from tracking.payloads import LlmCall, Proposed, TrialEnded, payloads_of
+from tracking.payloads import LlmCall, Proposed, TrialEnded
 
 TRIALS = 16
 PATIENCE_S = 60.0

@@ -22,7 +22,7 @@ from search.proposers.base import Proposer, SearchSpace
 from search.results import TrialResult
 from search.session import Report, Rules, SearchSession
 from search.strategy import Proposal, Strategy
-from tracking.events import TrialState
+from tracking.kinds import TrialState
 from tracking.ledger import Ledger
 
 SPEC = ModelSpec("resnet18_quarter", 10, (1, 32, 32))

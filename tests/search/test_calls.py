@@ -11,8 +11,9 @@ from search.calls import CallBook
 from search.summary import summarise
 from tests.search import support
 from tests.tracking.samples import llm_call, numbered, run_started
+from tracking.events import payloads_of
 from tracking.ledger import Ledger
-from tracking.payloads import AnswerQuality, LlmCall, payloads_of
+from tracking.payloads import AnswerQuality, LlmCall
 
 REQUEST = Request.ask("Propose.")
 

@@ -10,7 +10,7 @@ from search.history import TrialSpec
 from search.results import TrialResult
 from search.strategy import Proposal
 from tests.search import support
-from tracking.events import TrialState
+from tracking.kinds import TrialState
 
 TARGET = 1000
 

@@ -1,7 +1,7 @@
 from search.history import best_of
 from search.results import TrialResult
 from tests.search import support
-from tracking.events import TrialState
+from tracking.kinds import TrialState
 
 
 def test_a_decision_reads_only_what_lies_a_window_back() -> None:

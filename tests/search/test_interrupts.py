@@ -14,8 +14,9 @@ from search.interrupts import Interrupts
 from search.proposers.rules import RulesProposer
 from search.summary import read_summary
 from tests.search.rehearsed import play
-from tracking.events import RunStatus
-from tracking.payloads import FinetuneStarted, Winner, payloads_of
+from tracking.events import payloads_of
+from tracking.kinds import RunStatus
+from tracking.payloads import FinetuneStarted, Winner
 from tracking.reader import read_ledger
 from tracking.runs import RunDirs
 

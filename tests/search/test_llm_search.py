@@ -21,8 +21,9 @@ from search.replaying import recorded_calls
 from tests.llm_clients.support import LeapingClock
 from tests.search import support
 from tests.search.rehearsed import TRIALS, Rehearsed, rehearse
-from tracking.events import TrialState
-from tracking.payloads import Decision, LlmCall, payloads_of
+from tracking.events import payloads_of
+from tracking.kinds import TrialState
+from tracking.payloads import Decision, LlmCall
 
 FAULTY = Path(__file__).resolve().parents[2] / "docs" / "rehearsal-faults.json"
 ANSWERS = [

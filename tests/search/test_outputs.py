@@ -11,7 +11,9 @@ from search.phases import worked_seconds
 from search.summary import read_summary, summarise
 from tests.search import support
 from tests.search.explained import STOPPED, UNIFORM, Tried, searched
-from tracking.events import Event, RunStatus, TrialState, utc_now
+from tracking.clock import utc_now
+from tracking.events import Event
+from tracking.kinds import RunStatus, TrialState
 from tracking.ledger import Ledger
 from tracking.payloads import (
     BaseReady,

@@ -3,7 +3,7 @@
 from search.phases import asked_trials, since_extension, since_winner
 from search.summary import summarise
 from tests.tracking import samples
-from tracking.events import RunStatus
+from tracking.kinds import RunStatus
 from tracking.payloads import Evaluated, Extended, FinetuneEnded, Payload, Resumed, RunEnded, RunStarted, Winner
 
 

@@ -8,8 +8,9 @@ from search.config import load_config
 from search.errors import ConfigError
 from search.replaying import recorded_calls
 from tests.tracking.samples import llm_call, run_started
+from tracking.events import payloads_of
 from tracking.ledger import Ledger
-from tracking.payloads import LlmCall, payloads_of
+from tracking.payloads import LlmCall
 from tracking.reader import read_ledger
 from tracking.runs import RunDir, RunDirs
 

@@ -14,9 +14,10 @@ from search.proposers.uniform import UniformProposer
 from search.session import RETRIED, SearchSession, TurnedBack
 from search.strategy import Ranking, Strategy
 from tests.search import support
-from tracking.events import Event, EventKind, TrialState
+from tracking.events import Event, payloads_of
+from tracking.kinds import EventKind, TrialState
 from tracking.ledger import Ledger
-from tracking.payloads import Decision, Proposed, TrialEnded, payloads_of
+from tracking.payloads import Decision, Proposed, TrialEnded
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ from search.summary import count_revisions, summarise
 from tests.search import support
 from tests.search.rehearsed import play
 from tests.tracking.samples import run_started
-from tracking.events import Event
+from tracking.events import Event, payloads_of
 from tracking.ledger import Ledger
-from tracking.payloads import Decision, Proposed, payloads_of
+from tracking.payloads import Decision, Proposed
 from tracking.totals import COMMON_START, MISSED, REPEATED
 
 PROPOSALS = 16

@@ -21,8 +21,9 @@ from search.tuning import run_trials
 from tests.cli.launched import endings
 from tests.search import support
 from tests.search.alone import run_trials_alone
-from tracking.events import Event, TrialState
-from tracking.payloads import Decision, TrialEnded, TrialStarted, payloads_of
+from tracking.events import Event, payloads_of
+from tracking.kinds import TrialState
+from tracking.payloads import Decision, TrialEnded, TrialStarted
 from trainers.datasets.memory import TensorSplit
 from trainers.proxy import ProxyData
 from trainers.recipe import ProxyRecipe

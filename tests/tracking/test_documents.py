@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from tests.tracking.samples import numbered, whole_run
-from tracking.events import EventKind, RunStatus, SplitName, Subject, TrialState
+from tracking.kinds import EventKind, RunStatus, SplitName, Subject, TrialState
 from tracking.operations import Log
 from tracking.payloads import PAYLOADS, SCHEMA
 from tracking.translation import Translation

@@ -16,7 +16,7 @@ from tracking.errors import (
     UnknownExperimentError,
     UnknownRunError,
 )
-from tracking.events import RunStatus, TrialState
+from tracking.kinds import RunStatus, TrialState
 from tracking.ledger import Ledger
 from tracking.mlflow_store import Store, connect
 from tracking.mlflow_view import MlflowMirror

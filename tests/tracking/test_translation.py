@@ -18,7 +18,7 @@ from tests.tracking.samples import (
     trials,
     whole_run,
 )
-from tracking.events import RunStatus, TrialState
+from tracking.kinds import RunStatus, TrialState
 from tracking.operations import FINETUNE, RUN, Attach, Begin, Finish, Log, Operation, Status, Trace, trial_part
 from tracking.params import LONGEST, flatten
 from tracking.payloads import Decision, Extended, Payload, Resumed, RunEnded, Rung, Winner

@@ -12,7 +12,7 @@ from search.proposers.base import Proposer, SearchSpace
 from search.results import TrialResult
 from search.strategy import MIN_RATIO, Proposal
 from tests.search import support
-from tracking.events import TrialState
+from tracking.kinds import TrialState
 
 
 class ProposerContract:

@@ -13,7 +13,7 @@ from search.results import TrialResult
 from search.strategy import Proposal
 from tests.search import support
 from tests.search.proposers.contract import ProposerContract
-from tracking.events import TrialState
+from tracking.kinds import TrialState
 
 
 class TestRules(ProposerContract):
