@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from search.config import RunConfig, make_config
 from search.errors import ConfigError
+from search.setup.config import RunConfig, make_config
 from tracking.errors import TrackingError
 from tracking.events import payloads_of
 from tracking.kinds import RunStatus

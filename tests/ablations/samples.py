@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tracking.kinds import RunStatus
-from tracking.records import RunRecord
+from tracking.mirror.records import RunRecord
 
 BASE = RunRecord(
     run_id="r",

@@ -15,7 +15,7 @@ from ablations.table import MISSING, Table
 from tests.ablations.samples import BASE, arm_runs, run
 from tests.ablations.study_contract import StudyContract
 from tracking.kinds import RunStatus
-from tracking.records import RunRecord
+from tracking.mirror.records import RunRecord
 
 
 class TestComparison(StudyContract):

@@ -15,7 +15,7 @@ from tests.ablations.samples import arm_runs, run
 from tests.ablations.study_contract import StudyContract
 from tests.ablations.test_comparison import cells
 from tracking.kinds import TrialState
-from tracking.records import RunRecord, TrialRecord
+from tracking.mirror.records import RunRecord, TrialRecord
 
 
 def trial(number: int, score: float | None, state: TrialState = TrialState.COMPLETED) -> TrialRecord:

@@ -14,8 +14,8 @@ from pruning.counter import count_macs
 from tests.cli.launched import Launched
 from tracking.events import payloads_of
 from tracking.kinds import RunStatus
+from tracking.mirror.reading import read_runs
 from tracking.payloads import Rung, TrialEnded
-from tracking.reading import read_runs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -15,7 +15,7 @@ from typing import IO
 import psutil
 import pytest
 
-from search.session import RETRIED
+from search.control.session import RETRIED
 from tests.cli.launched import QUICK, ROOT, Launched, launch
 from tracking.events import payloads_of
 from tracking.kinds import RunStatus

@@ -6,9 +6,9 @@ from typing import get_args
 
 from tests.tracking.samples import numbered, whole_run
 from tracking.kinds import EventKind, RunStatus, SplitName, Subject, TrialState
-from tracking.operations import Log
+from tracking.mirror.operations import Log
+from tracking.mirror.translation import Translation
 from tracking.payloads import PAYLOADS, SCHEMA
-from tracking.translation import Translation
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "ledger.md").read_text(encoding="utf-8")
 
