@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from ablations.errors import NothingToCompareError
 from ablations.statistics import SIGNIFICANCE, Estimate, estimate, holm, p_of_mean_zero
-from tracking.events import RunStatus
-from tracking.records import RunRecord
+from tracking.kinds import RunStatus
+from tracking.mirror.records import RunRecord
 
 # What may differ between runs of one cell: the arm itself, what the cell already holds, and where things ran.
 _NOT_TERMS = frozenset(

@@ -6,7 +6,7 @@ from typing import ClassVar
 from ablations.arms import Arms, Cell, Standing, compare
 from ablations.study import Study
 from ablations.table import Column, Table, Value
-from tracking.records import RunRecord
+from tracking.mirror.records import RunRecord
 
 _CELL = (
     Column("model", "Model"),

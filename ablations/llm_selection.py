@@ -14,7 +14,7 @@ from ablations.published import llm_selection
 from ablations.statistics import Estimate, estimate
 from ablations.study import Study
 from ablations.table import Column, Table, Value
-from tracking.records import RunRecord
+from tracking.mirror.records import RunRecord
 
 
 class LlmSelection(Study):

@@ -12,7 +12,7 @@ from ablations.export import to_csv, to_json, to_latex
 from ablations.plots import draw_plots
 from ablations.study import Study
 from ablations.table import Table
-from tracking.records import RunRecord
+from tracking.mirror.records import RunRecord
 
 
 def write_outputs(study: Study, runs: Sequence[RunRecord], folder: Path) -> Path:

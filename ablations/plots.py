@@ -13,8 +13,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from ablations.arms import Arms, Cell, Standing
 from ablations.progress import band, gain_over_start
 from ablations.statistics import estimate
-from search.formats import macs_text
-from tracking.records import RunRecord
+from search.outcome.formats import macs_text
+from tracking.mirror.records import RunRecord
 
 INK = "#1f2933"
 GRID = "#e2e8f0"

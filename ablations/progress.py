@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from ablations.statistics import Estimate, estimate
-from tracking.events import TrialState
-from tracking.records import RunRecord, TrialRecord
+from tracking.kinds import TrialState
+from tracking.mirror.records import RunRecord, TrialRecord
 
 NEAR = 0.01
 """A point of accuracy: within it of the best, a search has converged."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from search.config import RunConfig, make_config
 from search.errors import ConfigError
+from search.setup.config import RunConfig, make_config
 from tracking.errors import TrackingError
-from tracking.events import RunStatus
-from tracking.payloads import RunEnded, RunStarted, payloads_of
+from tracking.events import payloads_of
+from tracking.kinds import RunStatus
+from tracking.payloads import RunEnded, RunStarted
 from tracking.reader import read_ledger
 from tracking.runs import RunDir, RunDirs
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from ablations.table import Table
-from tracking.records import RunRecord
+from tracking.mirror.records import RunRecord
 
 
 class Study(ABC):

@@ -19,8 +19,9 @@ import psutil
 
 from pruning.checkpoint import load_pruned
 from pruning.counter import count_macs
-from search.summary import read_summary
-from tracking.payloads import BaseReady, Proposed, payloads_of
+from search.outcome.summary import read_summary
+from tracking.events import payloads_of
+from tracking.payloads import BaseReady, Proposed
 from tracking.reader import read_ledger
 from tracking.runs import RunDirs
 

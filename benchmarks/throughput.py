@@ -37,22 +37,24 @@ from pruning.importance.registry import importance
 from pruning.models import create_model
 from pruning.selection import select
 from pruning.slicing import slice_model
-from search.calls import CallBook
-from search.cluster import prepare_environment, ray_session
-from search.config import make_config
-from search.groundwork import session_rules
-from search.preparation import Prepared, prepare
-from search.proposers.base import Proposer, SearchSpace
-from search.proposers.llm import CallSettings, LLMProposer
+from search.control.session import SearchSession
+from search.execution.cluster import prepare_environment, ray_session
+from search.proposers.asking.calls import CallBook
+from search.proposers.asking.llm import CallSettings, LLMProposer
+from search.proposers.base import Proposer
 from search.proposers.registry import CLASSICAL
-from search.session import SearchSession
+from search.setup.config import make_config
+from search.setup.groundwork import session_rules
+from search.setup.preparation import Prepared, prepare
+from search.space.search_space import SearchSpace
+from tracking.events import payloads_of
 from tracking.ledger import Ledger
-from tracking.payloads import Proposed, TrialEnded, payloads_of
+from tracking.payloads import Proposed, TrialEnded
 from trainers.datasets import shapes
 from trainers.proxy import proxy_data, proxy_rungs
 
 if TYPE_CHECKING:
-    from search.trial import TrialContext
+    from search.execution.actor import TrialContext
 
 TARGET = 0.15
 LATENCY_S = 5.0
@@ -149,7 +151,7 @@ def _searched(arm: str, trials: int, *, workers: int, eta: float = 1.0, latency_
         context = _context(prepared)
         space = prepared.space(context.scores, None)
         with Ledger.create(folder / "ledger.jsonl") as ledger, ray_session(None, prepared.needs):
-            from search.tuning import run_trials
+            from search.execution.tuning import run_trials
 
             proposer = _proposer(arm, prepared, space, ledger)
             session = SearchSession(space, proposer, session_rules(prepared), ledger, prepared.window)
@@ -204,7 +206,7 @@ def _proposer(arm: str, prepared: Prepared, space: SearchSpace, ledger: Ledger) 
 
 
 def _context(prepared: Prepared) -> "TrialContext":
-    from search.trial import TrialContext
+    from search.execution.actor import TrialContext
 
     base = create_model(prepared.spec)
     splits = prepared.dataset.splits(None, seed=prepared.config.seed, input_size=prepared.spec.input_size)

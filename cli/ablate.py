@@ -10,11 +10,11 @@ from ablations.schedule import earlier_run, schedule
 from cli.compare import show_tables
 from cli.console import say
 from cli.search import INTERRUPTED, arm_words, go_on, start
-from search.cluster import ray_session
-from search.config import RunConfig
 from search.errors import ConfigError
-from search.preparation import Prepared, prepare
-from tracking.reading import read_runs
+from search.execution.cluster import ray_session
+from search.setup.config import RunConfig
+from search.setup.preparation import Prepared, prepare
+from tracking.mirror.reading import read_runs
 from tracking.runs import default_uri
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import psutil
 
-from search.cluster import Needs, machine_resources, ray_session
 from search.errors import ResourceError
+from search.execution.cluster import ray_session
+from search.setup.resources import Needs, machine_resources
 from tracking.errors import TrackingError
-from tracking.mlflow_store import connect, unreachable
+from tracking.mirror.mlflow_store import connect, unreachable
 from tracking.uris import absolute_uri, sqlite_path, without_password
 
 GIB = 2**30

@@ -15,7 +15,7 @@ from llm_clients.registry import KEY_VARIABLES, connect
 from llm_clients.request import Outcome
 from llm_clients.retry import RetryPolicy
 from llm_clients.terms import Terms
-from search.replaying import PREFIX, recorded_calls
+from search.setup.replaying import PREFIX, recorded_calls
 from tracking.errors import TrackingError
 from tracking.runs import default_uri
 

@@ -7,7 +7,7 @@ from cli.opening import Asked, open_model
 from pruning.counter import count_macs
 from pruning.models import ModelSpec
 from pruning.outputs import check_logits
-from search.formats import share_text
+from search.outcome.formats import share_text
 from trainers.base import check_fit
 from trainers.datasets.base import Dataset
 from trainers.datasets.registry import dataset as find_dataset

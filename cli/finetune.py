@@ -7,10 +7,11 @@ from typing import Any
 
 from cli.console import say
 from cli.opening import Asked, open_model
-from search.cluster import Needs, machine_resources, ray_session
-from search.config import make_config
 from search.errors import ConfigError
-from search.formats import share_text
+from search.execution.cluster import ray_session
+from search.outcome.formats import share_text
+from search.setup.config import make_config
+from search.setup.resources import Needs, machine_resources
 from trainers.base import check_fit
 from trainers.datasets.registry import dataset as find_dataset
 from trainers.defaults import finetune_recipe

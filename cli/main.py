@@ -11,7 +11,7 @@ import typer
 
 from cli.errors import run_guarded
 from cli.options import options_of
-from search.config import RunConfig, load_config
+from search.setup.config import RunConfig, load_config
 
 app = typer.Typer(
     name="espalier",

@@ -9,8 +9,8 @@ from pruning.models import ModelSpec, create_model, published_spec
 from pruning.plan import Plan, build_plan
 from pruning.stages import Stage, macs_by_stage
 from search.errors import ConfigError
-from search.formats import count_text, macs_text, share_text
-from search.profile import Profile, profile_plan
+from search.outcome.formats import count_text, macs_text, share_text
+from search.space.profile import Profile, profile_plan
 
 DEMO_MODEL = "resnet18_quarter"
 BAR = 32
@@ -39,7 +39,7 @@ def show_profile(question: Question, *, groups: bool, plot: Path | None, as_json
     plan = _plan(question)
     profile, stages = profile_plan(plan), macs_by_stage(plan)
     if plot is not None:
-        from search.plots import plot_stages  # matplotlib takes as long to import as the plan to be made
+        from search.outcome.plots import plot_stages  # matplotlib takes as long to import as the plan to be made
 
         plot_stages(plan.spec.name, stages, plot)
     if as_json:
@@ -82,8 +82,8 @@ def _spec(question: Question, model: str) -> ModelSpec:
     if question.dataset is None:
         return published_spec(model, num_classes=question.num_classes, input_size=question.input_size)
     # Preparing a search brings Ray's and the vendors' packages along: seconds that no published model needs.
-    from search.config import make_config
-    from search.preparation import resolve_model
+    from search.setup.config import make_config
+    from search.setup.preparation import resolve_model
 
     fields = {name: getattr(question, name) for name in ("dataset", "data_path", "input_size")}
     spec = resolve_model(make_config({"model": model, **fields}))[1]

@@ -14,8 +14,7 @@ from rich.text import Text
 
 from cli.console import console
 from cli.standing import Standing
-from search.formats import count_text, macs_text, share_text
-from search.phases import worked_seconds
+from search.outcome.formats import count_text, macs_text, share_text
 from tracking.events import Event
 from tracking.payloads import (
     BaseReady,
@@ -32,6 +31,7 @@ from tracking.payloads import (
     TrialEnded,
     Winner,
 )
+from tracking.phases import worked_seconds
 from trainers.history import EpochReport
 
 LOG_EVERY = 5

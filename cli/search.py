@@ -6,19 +6,20 @@ from typing import Any
 
 from cli.console import say, show_table
 from cli.progress import ProgressView
-from search.config import RunConfig, make_config
 from search.errors import ConfigError
-from search.formats import macs_text, share_text
-from search.phases import asked_trials
-from search.preparation import Prepared, prepare
-from search.report import trial_rows
+from search.outcome.formats import macs_text, share_text
+from search.outcome.report import trial_rows
+from search.outcome.sentences import sentences
+from search.outcome.summary import LlmSummary, Summary
 from search.run import Outcome, Run
-from search.sentences import sentences
-from search.summary import LlmSummary, Summary
-from tracking.events import RunStatus
+from search.setup.config import RunConfig, make_config
+from search.setup.preparation import Prepared, prepare
+from tracking.events import payloads_of
+from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
-from tracking.mlflow_view import MlflowMirror
-from tracking.payloads import LlmCall, RunEnded, RunStarted, payloads_of
+from tracking.mirror.mlflow_view import MlflowMirror
+from tracking.payloads import LlmCall, RunEnded, RunStarted
+from tracking.phases import asked_trials
 from tracking.reader import read_ledger
 from tracking.repair import repair as repair_ledger
 from tracking.runs import RunDir, RunDirs, default_uri

@@ -1,8 +1,8 @@
 """How a search stands, counted from its events."""
 
-from search.formats import share_text
-from search.strategy_queue import StrategyQueue
-from tracking.events import TrialState
+from search.outcome.formats import share_text
+from search.outcome.strategy_queue import StrategyQueue
+from tracking.kinds import TrialState
 from tracking.payloads import (
     BaseReady,
     Extended,

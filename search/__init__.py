@@ -1,1 +1,1 @@
-"""The search for a strategy: proposers, the master that decides, the actors that score, the run that ties them."""
+"""The search for a strategy, a room for each part of it, and the run that ties them together."""

@@ -15,21 +15,23 @@ from pruning.importance.base import Scores
 from pruning.selection import select
 from pruning.slicing import slice_model
 from pruning.stages import stage_prices
-from search.base_model import obtain_base
-from search.calls import CallBook
-from search.cluster import ray_session
+from search.control.session import SearchSession
 from search.errors import SearchFailedError
-from search.groundwork import sensitivity, session_rules, unit_scores
-from search.interrupts import Interrupts
-from search.outputs import write_outputs
-from search.phases import since_extension, since_winner, worked_seconds
-from search.preparation import Prepared
-from search.proposers.base import Proposer, SearchSpace
-from search.proposers.llm import CallSettings
+from search.execution.cluster import ray_session
+from search.execution.interrupts import Interrupts
+from search.outcome.outputs import write_outputs
+from search.outcome.summary import MlflowIds, Summary
+from search.proposers.asking.calls import CallBook
+from search.proposers.asking.llm import CallSettings
+from search.proposers.base import Proposer
 from search.proposers.registry import ASKING, CLASSICAL, arm_class
-from search.session import SearchSession
-from search.summary import MlflowIds, Summary
-from tracking.events import Event, RunStatus, SplitName, Subject, utc_now
+from search.setup.base_model import obtain_base
+from search.setup.groundwork import sensitivity, session_rules, unit_scores
+from search.setup.preparation import Prepared
+from search.space.search_space import SearchSpace
+from tracking.clock import utc_now
+from tracking.events import Event, payloads_of
+from tracking.kinds import RunStatus, SplitName, Subject
 from tracking.ledger import Ledger
 from tracking.payloads import (
     BaseReady,
@@ -52,8 +54,8 @@ from tracking.payloads import (
     StagePrice,
     StrategyRecord,
     Winner,
-    payloads_of,
 )
+from tracking.phases import since_extension, since_winner, worked_seconds
 from tracking.runs import RunDir
 from tracking.tracker import Tracker
 from trainers.base import BaseModel
@@ -64,7 +66,7 @@ from trainers.latency import compare_latency
 from trainers.proxy import ProxyData, proxy_data
 
 if TYPE_CHECKING:
-    from search.trial import TrialContext
+    from search.execution.actor import TrialContext
 
 _P = TypeVar("_P", bound=Payload)
 BaseProgress = Callable[[EpochReport, int], None]
@@ -235,8 +237,8 @@ class Run:
 
     def _search(self, base: BaseModel, splits: Splits) -> Winner:
         # Imported here because Ray reads its environment on import, and `ray_session` has set it by now.
-        from search.trial import TrialContext
-        from search.tuning import run_trials
+        from search.execution.actor import TrialContext
+        from search.execution.tuning import run_trials
 
         prepared, config = self._prepared, self._prepared.config
         data = proxy_data(splits, prepared.proxy_recipe, config.seed)

@@ -10,7 +10,7 @@ os.environ.update({"OMP_NUM_THREADS": "1", "COLUMNS": "160"})
 for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "RAY_ADDRESS"):
     os.environ.pop(name, None)
 
-from search.cluster import prepare_environment  # noqa: E402
+from search.execution.cluster import prepare_environment  # noqa: E402
 
 prepare_environment(local=True)
 

@@ -2,7 +2,9 @@
 
 import ast
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,14 +13,27 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 BESIDE_THE_ROOMS = frozenset({"tests", "benchmarks", "docs"})
 
-# Third-party packages that a room must not know of. A file named after the colon is the one exception.
+# Third-party packages that a room, and every room in it, must not know of; after the colon, the files and folders that
+# may all the same.
 _VENDORS = ("anthropic", "openai")
 BANNED: Mapping[str, tuple[str, ...]] = {
     "pruning": ("ray", "mlflow", "optuna", "torch_pruning", "fvcore: pruning/counter.py", *_VENDORS),
-    "llm_clients": ("ray", "mlflow", "torch", "torchvision", "timm", "optuna", "fvcore", "torch_pruning"),
-    "tracking": ("ray", "torch", "torchvision", "timm", "optuna", "fvcore", "torch_pruning", *_VENDORS),
+    "llm_clients": (
+        *("ray", "mlflow", "torch", "torchvision", "timm", "optuna", "fvcore", "torch_pruning"),
+        *(f"{vendor}: llm_clients/vendors/" for vendor in _VENDORS),
+    ),
+    "tracking": (
+        *("ray", "torch", "torchvision", "timm", "optuna", "fvcore", "torch_pruning", *_VENDORS),
+        "mlflow: tracking/mirror/",
+    ),
     "trainers": ("ray: trainers/finetune.py", "mlflow", "optuna", "fvcore", "torch_pruning", *_VENDORS),
-    "search": ("mlflow", "fvcore", "torch_pruning", *_VENDORS),
+    "search": (
+        *("mlflow", "torchvision", "timm", "fvcore", "torch_pruning", *_VENDORS),
+        "ray: search/execution/",
+        "torch: search/proposers/isomorphic.py, search/setup/, search/execution/, search/run.py",
+        *(f"{library}: search/proposers/" for library in ("optuna", "cmaes")),
+        *(f"{library}: search/outcome/" for library in ("matplotlib", "jinja2")),
+    ),
     "ablations": ("mlflow", "fvcore", "torch_pruning", *_VENDORS),
     "cli": ("torch_pruning", "fvcore", *_VENDORS),
 }
@@ -26,16 +41,23 @@ BANNED: Mapping[str, tuple[str, ...]] = {
 Picture = Mapping[str, frozenset[str]]
 
 
-class Import(NamedTuple):
-    """One import statement: the top-level package it names, and where it stands."""
+class Module(NamedTuple):
+    """A file of Python: its dotted name, and its path from the root."""
 
-    package: str
+    name: str
+    file: str
+
+
+class Import(NamedTuple):
+    """One name that is imported, dotted, with the module that it is taken from; "." for a relative import."""
+
+    name: str
     file: str
     line: int
 
 
 def read_picture(document: str) -> Picture:
-    """The rooms of the fenced block ```rooms: what each may import of ours."""
+    """The rooms of the fenced block ```rooms, in its order: what each may import of ours."""
     _, fence, rest = document.partition("```rooms\n")
     assert fence, "ARCHITECTURE.md has no ```rooms block"
     lines = [line for line in rest.partition("```")[0].splitlines() if line.strip()]
@@ -47,61 +69,155 @@ def read_picture(document: str) -> Picture:
     return picture
 
 
-def rooms_of(root: Path) -> frozenset[str]:
+def meant(name: str, picture: Picture) -> frozenset[str]:
+    """The rooms that a name stands for: the one whose line begins with it, or else all that lie in it."""
+    return frozenset({name}) if name in picture else frozenset(room for room in picture if _lies_in(room, name))
+
+
+def room_of(dotted: str, picture: Picture) -> str:
+    """The innermost room of a module, or of a name in one; where none is drawn, the top-level name."""
+    parts = dotted.split(".")
+    paths = ("/".join(parts[:depth]) for depth in range(len(parts), 0, -1))
+    return next((path for path in paths if path in picture), parts[0])
+
+
+def _lies_in(room: str, outer: str) -> bool:
+    return room.startswith(f"{outer}/")
+
+
+def upward(picture: Picture) -> list[str]:
+    """What a line allows that is not drawn on a line before it: so the lines are floors, and no rooms form a circle."""
+    found = []
+    below: set[str] = set()
+    for room, allowed in picture.items():
+        for name in sorted(allowed):
+            rooms = meant(name, picture)
+            if not rooms or not rooms <= below:
+                found.append(f"{room} may import {name}, which is not drawn below it")
+        below.add(room)
+    return found
+
+
+def tops_of(root: Path) -> frozenset[str]:
     """Every top-level folder that holds Python, and every top-level module."""
     folders = (path for path in root.iterdir() if path.is_dir() and path.name[0] != "." and any(path.rglob("*.py")))
-    names = {path.name for path in folders if path.name.isidentifier()} - BESIDE_THE_ROOMS
-    return frozenset(names | {path.stem for path in root.glob("*.py")})
+    return frozenset({path.name for path in folders if path.name.isidentifier()} | {p.stem for p in root.glob("*.py")})
 
 
-def imports_of(root: Path, room: str) -> Iterator[Import]:
-    """Every import of a room: at the top, inside functions, under TYPE_CHECKING, and by importlib with a literal."""
-    files = [root / f"{room}.py"] if (root / f"{room}.py").is_file() else sorted((root / room).rglob("*.py"))
+def modules_of(root: Path, top: str) -> Iterator[Module]:
+    """The files of a top-level folder, or the one top-level module."""
+    files = [root / f"{top}.py"] if (root / f"{top}.py").is_file() else sorted((root / top).rglob("*.py"))
     for path in files:
-        file = path.relative_to(root).as_posix()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=file)):
-            yield from (Import(package, file, node.lineno) for package in _packages(node))  # type: ignore[attr-defined]
+        file = path.relative_to(root)
+        parts = file.parent.parts if file.stem == "__init__" else (*file.parent.parts, file.stem)
+        yield Module(".".join(parts), file.as_posix())
 
 
-def _packages(node: ast.AST) -> Iterator[str]:
+def imports_of(root: Path, file: str) -> Iterator[Import]:
+    """Every import of a file: at the top, inside functions, under TYPE_CHECKING, and by importlib with a literal."""
+    for node in ast.walk(ast.parse((root / file).read_text(encoding="utf-8"), filename=file)):
+        yield from (Import(name, file, node.lineno) for name in _names(node))  # type: ignore[attr-defined]
+
+
+def _names(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Import(names=names):
-            yield from (alias.name.partition(".")[0] for alias in names)
-        case ast.ImportFrom(module=str() as module, level=0):
-            yield module.partition(".")[0]
+            yield from (alias.name for alias in names)
+        case ast.ImportFrom(module=str() as module, names=names, level=0):
+            yield from (f"{module}.{alias.name}" for alias in names)
         case ast.ImportFrom():
             yield "."
-        case ast.Call(func=function, args=[ast.Constant(value=str() as name), *_]):
+        case ast.Call(func=function):
             called = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
             if called in {"import_module", "__import__"}:
-                yield name.partition(".")[0]
+                given = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "name")]
+                literals = (value.value for value in given if isinstance(value, ast.Constant))
+                yield from (name for name in literals if isinstance(name, str))
 
 
 def faults(root: Path, picture: Picture) -> list[str]:
     """Everything in which the code is not as the picture shows it."""
-    rooms = rooms_of(root)
-    found = [f"{room} is not in ARCHITECTURE.md" for room in sorted(rooms - picture.keys())]
-    found += [f"ARCHITECTURE.md shows {room}, which is not there" for room in sorted(picture.keys() - rooms)]
-    for room in sorted(rooms & picture.keys()):
-        for seen in imports_of(root, room):
-            fault = _fault(room, seen, picture)
-            if fault:
-                found.append(f"{seen.file}:{seen.line}: {fault}")
+    modules = [module for top in sorted(tops_of(root) - BESIDE_THE_ROOMS) for module in modules_of(root, top)]
+    missing = dict.fromkeys(path for module in modules if (path := _undrawn(module, picture)))
+    found = [f"{path} is not in ARCHITECTURE.md" for path in missing]
+    found += [f"ARCHITECTURE.md shows {room}, which is not there" for room in picture if not _is_there(root, room)]
+    for module in modules:
+        if _undrawn(module, picture) is None:
+            room = room_of(module.name, picture)
+            told = ((seen, _fault(room, seen, picture)) for seen in imports_of(root, module.file))
+            found += dict.fromkeys(f"{seen.file}:{seen.line}: {fault}" for seen, fault in told if fault)
     return found
 
 
+def _undrawn(module: Module, picture: Picture) -> str | None:
+    """The outermost folder or file on the way to a module that should have a line, and has none.
+
+    In a room that is divided into others every folder has its line. A file needs one only where the room has none.
+    """
+    parts = module.name.split(".")
+    for depth in range(len(parts)):
+        outer, path = "/".join(parts[:depth]), "/".join(parts[: depth + 1])
+        if depth and not _divided(outer, picture):
+            return None
+        is_file = f"{path}.py" == module.file
+        if not (path in picture or _divided(path, picture) or (is_file and outer in picture)):
+            return path
+    return None
+
+
+def _divided(name: str, picture: Picture) -> bool:
+    return any(_lies_in(room, name) for room in picture)
+
+
+def _is_there(root: Path, room: str) -> bool:
+    return (root / f"{room}.py").is_file() or any((root / room).rglob("*.py"))
+
+
 def _fault(room: str, seen: Import, picture: Picture) -> str | None:
-    if seen.package == ".":
+    package = seen.name.partition(".")[0]
+    if seen.name == ".":
         return "a relative import"
-    if seen.package in BESIDE_THE_ROOMS:
-        return f"{room} must not import {seen.package}"
-    if seen.package in picture and seen.package not in picture[room] | {room}:
-        return f"{room} must not import {seen.package}"
-    for ban in BANNED.get(room, ()):
-        package, _, exception = ban.partition(": ")
-        if seen.package == package and seen.file != exception:
+    if package in BESIDE_THE_ROOMS:
+        return f"{room} must not import {package}"
+    if meant(package, picture):
+        allowed = {room}.union(*(meant(name, picture) for name in picture.get(room, ())))
+        target = room_of(seen.name, picture)
+        return None if target in allowed else f"{room} must not import {target}"
+    for ban in BANNED.get(room.partition("/")[0], ()):
+        banned, _, excepted = ban.partition(": ")
+        if package == banned and not (excepted and seen.file.startswith(tuple(excepted.split(", ")))):
             return f"{room} must know nothing of {package}"
     return None
+
+
+def circle(root: Path) -> list[str]:
+    """The modules of a circle, each followed by one that imports it; empty where there is none.
+
+    It counts every import that `imports_of` sees, deferred ones and those for the type checker too, of the rooms and of
+    what stands beside them. A package's `__init__.py` is counted where it is imported by its own name.
+    """
+    modules = {module.name: module.file for top in tops_of(root) for module in modules_of(root, top)}
+    graph = {
+        name: {other for seen in imports_of(root, file) if (other := _module(seen.name, modules)) and other != name}
+        for name, file in modules.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def _module(dotted: str, modules: Mapping[str, str]) -> str | None:
+    parts = dotted.split(".")
+    names = (".".join(parts[:depth]) for depth in range(len(parts), 0, -1))
+    return next((name for name in names if name in modules), None)
+
+
+def hidden(names: Iterable[str], installed: Mapping[str, Iterable[str]]) -> set[str]:
+    """Those names that a module of Python goes by too, or one of an installed distribution that is not ours."""
+    others = {module for module, distributions in installed.items() if set(distributions) - {"espalier"}}
+    return set(names) & (others | sys.stdlib_module_names)
 
 
 @pytest.fixture(scope="module")
@@ -113,21 +229,75 @@ def test_the_picture_is_true(picture: Picture) -> None:
     assert faults(ROOT, picture) == []
 
 
-def test_floors_have_no_circle(picture: Picture) -> None:
-    floors = dict(picture)
-    while floors:
-        lowest = [room for room, allowed in floors.items() if not allowed & floors.keys()]
-        assert lowest, f"these rooms import each other in a circle: {sorted(floors)}"
-        for room in lowest:
-            del floors[room]
+def test_every_line_names_only_rooms_below_it(picture: Picture) -> None:
+    assert upward(picture) == []
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert circle(ROOT) == []
 
 
 def test_every_room_has_its_bans(picture: Picture) -> None:
-    assert set(BANNED) == {room for room in picture if (ROOT / room).is_dir()}
+    assert set(BANNED) == {room.partition("/")[0] for room in picture if room != "launch"}
+
+
+def test_every_exception_of_a_ban_is_there() -> None:
+    excepted = [path for bans in BANNED.values() for ban in bans for path in ban.partition(": ")[2].split(", ") if path]
+    assert [path for path in excepted if not (ROOT / path).exists()] == []
 
 
 def test_no_room_hides_a_standard_or_third_party_module(picture: Picture) -> None:
-    assert not set(picture) & set(sys.stdlib_module_names)
+    assert hidden({room.partition("/")[0] for room in picture}, packages_distributions()) == set()
+
+
+def test_a_room_that_hides_one_is_caught() -> None:
+    names = {"json", "ray", "search", "cli"}
+    assert hidden(names, {"ray": ["ray"], "search": ["espalier"], "cli": ["espalier", "another"]}) == names - {"search"}
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "fault"),
+    [
+        ("search/space", "from search.control.session import SearchSession\n", "not import search/control"),
+        ("search/space", "from search.proposers import base\n", "not import search/proposers"),
+        ("search/space", "def f():\n    from search import run\n", "not import search/run"),
+        ("search/space", "import search\n", "not import search"),
+        (
+            "search/proposers",
+            "from search.proposers.asking.llm import LLMProposer\n",
+            "not import search/proposers/asking",
+        ),
+        ("search/proposers", "from search.proposers.registry import ASKING\n", "not import search/proposers/registry"),
+        ("search/proposers/asking", "import search.control.master as m\n", "not import search/control"),
+        (
+            "search/control",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import search.execution.tuning\n",
+            "not import search/execution",
+        ),
+        ("search/setup", "import importlib\nimportlib.import_module(name='search.run')\n", "not import search/run"),
+        ("search/outcome", "from tracking.mirror.sync import sync\n", "not import tracking/mirror"),
+        ("tracking", "from tracking.mirror.mlflow_store import Store\n", "not import tracking/mirror"),
+        ("tracking", "def f():\n    import mlflow.entities\n", "know nothing of mlflow"),
+        ("llm_clients", "import anthropic\n", "know nothing of anthropic"),
+        ("search/proposers/asking", "from openai import OpenAI\n", "know nothing of openai"),
+        ("search/control", "def f():\n    import ray.tune as tune\n", "know nothing of ray"),
+        ("search/space", "from torch import nn\n", "know nothing of torch"),
+        (
+            "search/setup",
+            "try:\n    import optuna\nexcept ImportError: ...\n",
+            "know nothing of optuna",
+        ),
+        ("trainers", "from ray import train\n", "know nothing of ray"),
+    ],
+)
+def test_an_import_planted_in_a_room_of_this_house_is_caught(
+    tmp_path: Path, picture: Picture, file: str, code: str, fault: str
+) -> None:
+    bad = f"{file}/bad.py"
+    (tmp_path / file).mkdir(parents=True)
+    (tmp_path / bad).write_text(code)
+    found = [told.partition(": ")[2] for told in faults(tmp_path, picture) if told.startswith(f"{bad}:")]
+    assert found == [f"{file} must {fault}"]
 
 
 SMALL_PICTURE: Picture = read_picture("# House\n\n```rooms\npruning:\nsearch: pruning\nlaunch: search\n```\n")
@@ -199,3 +369,82 @@ def test_a_drawn_room_must_be_there(small_house: Path) -> None:
 def test_a_document_without_the_block_is_refused() -> None:
     with pytest.raises(AssertionError, match="no ```rooms block"):
         read_picture("# nothing here")
+
+
+DIVIDED: Picture = read_picture(
+    "```rooms\nhall:\nhall/attic: hall\nwing/low:\nwing/high: wing/low\ncli: hall, wing\n```\n"
+)
+
+
+@pytest.fixture
+def divided_house(tmp_path: Path) -> Path:
+    for file, code in {
+        "hall/__init__.py": "",
+        "hall/table.py": "",
+        "hall/attic/trunk.py": "import hall.table\n",
+        "wing/__init__.py": "",
+        "wing/low/deep/floor.py": "",
+        "wing/high.py": "from wing.low.deep import floor\n",
+        "cli/main.py": "from wing import high\nfrom hall import table\n",
+    }.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(code)
+    return tmp_path
+
+
+def test_a_true_picture_of_a_divided_house_has_no_fault(divided_house: Path) -> None:
+    assert faults(divided_house, DIVIDED) == []
+    assert upward(DIVIDED) == []
+    assert circle(divided_house) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "fault"),
+    [
+        ("wing/low/deep/floor.py", "def f():\n    import wing.high\n", "2: wing/low must not import wing/high"),
+        ("hall/table.py", "from hall.attic import trunk\n", "1: hall must not import hall/attic"),
+        ("cli/main.py", "import hall.attic.trunk\n", "1: cli must not import hall/attic"),
+        ("wing/__init__.py", "from wing.low.deep import floor\n", "1: wing must not import wing/low"),
+    ],
+)
+def test_an_arrow_upward_within_a_room_is_caught(divided_house: Path, file: str, code: str, fault: str) -> None:
+    (divided_house / file).write_text(code)
+    assert faults(divided_house, DIVIDED) == [f"{file}:{fault}"]
+
+
+@pytest.mark.parametrize(
+    ("file", "path"),
+    [("wing/loose.py", "wing/loose"), ("wing/new/x.py", "wing/new"), ("hall/new/deep/x.py", "hall/new")],
+)
+def test_a_divided_room_holds_nothing_that_is_not_drawn(divided_house: Path, file: str, path: str) -> None:
+    (divided_house / file).parent.mkdir(parents=True, exist_ok=True)
+    (divided_house / file).write_text("")
+    assert faults(divided_house, DIVIDED) == [f"{path} is not in ARCHITECTURE.md"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        ("a: b\nb:\n", "b"),
+        ("a: a\n", "a"),
+        ("a: nowhere\n", "nowhere"),
+        ("a/low:\nb: a\na/high:\n", "a"),
+    ],
+)
+def test_a_line_that_names_a_room_of_no_lower_floor_is_caught(lines: str, named: str) -> None:
+    found = upward(read_picture(f"```rooms\n{lines}```\n"))
+    assert len(found) == 1
+    assert found[0].endswith(f"may import {named}, which is not drawn below it")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import wing.high\n",
+        "def f():\n    from wing import high\n",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from wing.high import x\n",
+    ],
+)
+def test_a_circle_of_files_is_caught(divided_house: Path, code: str) -> None:
+    (divided_house / "wing" / "low" / "deep" / "floor.py").write_text(code)
+    assert set(circle(divided_house)) == {"wing.high", "wing.low.deep.floor"}

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from search.explanation import Explanation, Rival, StageShare
-from search.summary import SCHEMA, Baseline, LlmSummary, MlflowIds, Summary, TrialCounts, WinnerSummary
+from search.outcome.explanation import Explanation, Rival, StageShare
+from search.outcome.summary import SCHEMA, Baseline, LlmSummary, MlflowIds, Summary, TrialCounts, WinnerSummary
 
 DOCUMENT = (Path(__file__).resolve().parents[1] / "docs" / "summary-schema.md").read_text(encoding="utf-8")
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer
 
-from tracking.events import time_text
+from tracking.clock import time_text
 
 
 def _clean(text: object) -> object:

@@ -16,8 +16,10 @@ from typing import Self
 
 from pydantic import ValidationError
 
+from tracking.clock import time_text, utc_now
 from tracking.errors import LedgerExistsError, LedgerMissingError, LedgerWriteError, PayloadError
-from tracking.events import Event, EventKind, time_text, utc_now
+from tracking.events import Event
+from tracking.kinds import EventKind
 from tracking.locks import ExclusiveLock
 from tracking.payloads import PAYLOADS, Payload
 from tracking.reader import read_ledger

@@ -5,8 +5,8 @@ seconds; moments are UTC. A loss may be NaN or infinite (a diverged trial is tol
 string "NaN", "Infinity" or "-Infinity", since JSON has no such numbers.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, ClassVar, Self, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Self
 
 from pydantic import (
     BaseModel,
@@ -15,8 +15,8 @@ from pydantic import (
     model_validator,
 )
 
-from tracking.events import Event, EventKind, RunStatus, SplitName, Subject, TrialState
 from tracking.fields import Count, Fraction, JsonObject, JsonValue, Macs, Moment, Real, Seconds, Text
+from tracking.kinds import EventKind, RunStatus, SplitName, Subject, TrialState
 
 SCHEMA = 1
 """The version of this format, carried by ``run_started``."""
@@ -383,10 +383,3 @@ class RunEnded(Payload):
 
 PAYLOADS: Mapping[EventKind, type[Payload]] = {payload.kind: payload for payload in Payload.__subclasses__()}
 """The payload of each kind."""
-
-_P = TypeVar("_P", bound=Payload)
-
-
-def payloads_of(events: Iterable[Event], kind: type[_P]) -> tuple[_P, ...]:
-    """The payloads of one class, in the ledger's order."""
-    return tuple(event.payload for event in events if isinstance(event.payload, kind))

@@ -6,8 +6,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tracking.clock import moment
 from tracking.errors import CorruptLedgerError, HalfWrittenLedgerError, LedgerMissingError
-from tracking.events import Event, EventKind, moment
+from tracking.events import Event
+from tracking.kinds import EventKind
 from tracking.payloads import PAYLOADS
 
 

@@ -10,8 +10,8 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
+from tracking.clock import utc_now
 from tracking.errors import RunsFolderError, UnknownRunError
-from tracking.events import utc_now
 
 LATEST = "latest"
 _LONGEST_PART = 48

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from tracking.events import TrialState
+from tracking.kinds import TrialState
 from tracking.payloads import Decision, LlmCall, Payload, Proposed, TrialEnded
 
 COMMON_START = "start"

@@ -10,14 +10,14 @@ from torch import nn
 from pruning.counter import count_macs
 from pruning.selection import select
 from pruning.slicing import slice_model
-from search.base_model import obtain_base
-from search.config import RunConfig
-from search.groundwork import sensitivity, session_rules, unit_scores
-from search.history import TrialSpec
-from search.preparation import Prepared, prepare
-from search.proposers.base import SearchSpace
+from search.control.session import Report, SearchSession
 from search.proposers.registry import CLASSICAL
-from search.session import Report, SearchSession
+from search.setup.base_model import obtain_base
+from search.setup.config import RunConfig
+from search.setup.groundwork import sensitivity, session_rules, unit_scores
+from search.setup.preparation import Prepared, prepare
+from search.space.history import TrialSpec
+from search.space.search_space import SearchSpace
 from tracking.ledger import Ledger
 from trainers.base import BaseModel
 from trainers.datasets.base import Splits

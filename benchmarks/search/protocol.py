@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import product
 from typing import NamedTuple
 
-from search.config import CLASSICAL_ARMS, RunConfig, make_config
+from search.setup.config import CLASSICAL_ARMS, RunConfig, make_config
 from trainers.cache import content_key
 from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
 

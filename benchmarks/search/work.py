@@ -15,13 +15,14 @@ from benchmarks.search.memo import Memo
 from benchmarks.search.protocol import PEERS, Job, Kind, Place, Terms
 from pruning.allocation import allocate
 from pruning.projection import project
-from search.groundwork import session_rules
-from search.history import History, TrialSpec
+from search.control.session import SearchSession
 from search.proposers.random import RandomProposer
-from search.session import SearchSession
-from search.strategy import Ranking
+from search.setup.groundwork import session_rules
+from search.space.history import History, TrialSpec
+from search.space.strategy import Ranking
+from tracking.events import payloads_of
 from tracking.ledger import Ledger
-from tracking.payloads import TrialEnded, payloads_of
+from tracking.payloads import TrialEnded
 from trainers.proxy import RungScore
 
 SECOND_SEED = 1_000_003

@@ -1,39 +1,15 @@
 """The one interface of every arm."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import ClassVar
 
-from pruning.importance.base import Scores
-from pruning.plan import Plan
-from search.budget import Budget
-from search.course import Course
-from search.history import History
-from search.profile import Profile
-from search.strategy import Proposal, Strategy
+from search.space.course import Course
+from search.space.history import History
+from search.space.search_space import SearchSpace
+from search.space.strategy import Proposal, Strategy
 from tracking.events import Event
 from tracking.totals import COMMON_START
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SearchSpace:
-    """What a proposer may choose from.
-
-    Attributes:
-        criteria: names of the importance criteria that were computed; the first is the default.
-        round_to: kept units per group are multiples of this.
-        plan: exact costs, for the arms that count units.
-        scores: importance of each unit of each group, by criterion.
-    """
-
-    profile: Profile
-    budget: Budget
-    criteria: tuple[str, ...]
-    round_to: int
-    seed: int
-    plan: Plan
-    scores: Mapping[str, Scores]
 
 
 class Proposer(ABC):

@@ -5,10 +5,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from search.course import Course
-from search.history import History
-from search.proposers.base import Proposer, SearchSpace, uniform_start
-from search.strategy import Proposal, Strategy, clip_ratios
+from search.proposers.base import Proposer, uniform_start
+from search.space.course import Course
+from search.space.history import History
+from search.space.search_space import SearchSpace
+from search.space.strategy import Proposal, Strategy, clip_ratios
 
 LOWEST = 0.05
 SIGMA = 0.35

@@ -3,9 +3,9 @@
 import math
 from itertools import product
 
-from search.proposers.base import SearchSpace
 from search.proposers.listed import ListedProposer
-from search.strategy import Proposal, Strategy, clip_ratios
+from search.space.search_space import SearchSpace
+from search.space.strategy import Proposal, Strategy, clip_ratios
 
 REACH = 0.8
 """Farthest tilt along one direction, in log keep ratio: exp(0.8) keeps 2.2 times the uniform share at its end."""

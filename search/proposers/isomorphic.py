@@ -9,7 +9,7 @@ from pruning.allocation import allocate
 from pruning.blueprint import Allocation
 from pruning.importance.base import Scores
 from search.proposers.listed import ListedProposer
-from search.strategy import Proposal, Ranking, Strategy, clip_ratios
+from search.space.strategy import Proposal, Ranking, Strategy, clip_ratios
 
 _HALVINGS = 40
 _TINY = torch.finfo(torch.float64).tiny

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pruning.blueprint import Allocation, Plan
-from search.proposers.base import SearchSpace
 from search.proposers.listed import ListedProposer
-from search.strategy import Proposal, Strategy, clip_ratios
+from search.space.search_space import SearchSpace
+from search.space.strategy import Proposal, Strategy, clip_ratios
 
 EXPONENTS = (1.0, 1.4, 0.7, 2.0, 0.5)
 """Powers of the loss: above 1 importance weighs more than MACs, below 1 less."""

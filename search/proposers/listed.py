@@ -2,9 +2,9 @@
 
 from abc import abstractmethod
 
-from search.history import History
 from search.proposers.base import Proposer
-from search.strategy import Proposal
+from search.space.history import History
+from search.space.strategy import Proposal
 
 
 class ListedProposer(Proposer):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from search.history import History
 from search.proposers.base import Proposer
-from search.strategy import Proposal, Ranking, Strategy, clip_ratios
+from search.space.history import History
+from search.space.strategy import Proposal, Ranking, Strategy, clip_ratios
 
 
 class RandomProposer(Proposer):

@@ -3,13 +3,13 @@
 from difflib import get_close_matches
 
 from search.errors import ConfigError
+from search.proposers.asking.hybrid import HybridProposer
+from search.proposers.asking.llm import LLMProposer
 from search.proposers.base import Proposer
 from search.proposers.cmaes import CMAESProposer
 from search.proposers.grid import GridProposer
-from search.proposers.hybrid import HybridProposer
 from search.proposers.isomorphic import IsomorphicProposer
 from search.proposers.knapsack import KnapsackProposer
-from search.proposers.llm import LLMProposer
 from search.proposers.random import RandomProposer
 from search.proposers.rules import RulesProposer
 from search.proposers.tpe import TPEProposer

@@ -7,11 +7,12 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import Trial as OptunaTrial
 from optuna.trial import TrialState as OptunaState
 
-from search.course import Course
-from search.history import History, TrialSpec, best_of
-from search.proposers.base import Proposer, SearchSpace
-from search.results import TrialResult
-from search.strategy import Proposal, Ranking, Strategy, clip_ratios
+from search.proposers.base import Proposer
+from search.space.course import Course
+from search.space.history import History, TrialSpec, best_of
+from search.space.results import TrialResult
+from search.space.search_space import SearchSpace
+from search.space.strategy import Proposal, Ranking, Strategy, clip_ratios
 
 START_UP = 6
 """Random trials before the estimator is used: a budget of tens of trials cannot pay for Optuna's default of 10."""

@@ -2,7 +2,7 @@
 
 from search.proposers.base import uniform_start
 from search.proposers.listed import ListedProposer
-from search.strategy import Proposal, Strategy
+from search.space.strategy import Proposal, Strategy
 
 
 class UniformProposer(ListedProposer):

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from tracking.events import RunStatus
-from tracking.records import RunRecord
+from tracking.kinds import RunStatus
+from tracking.mirror.records import RunRecord
 
 BASE = RunRecord(
     run_id="r",

@@ -12,7 +12,7 @@ from ablations.errors import NothingToCompareError
 from ablations.export import to_csv, to_json, to_latex
 from ablations.registry import STUDIES
 from ablations.study import Study
-from tracking.records import RunRecord
+from tracking.mirror.records import RunRecord
 
 
 class StudyContract:

@@ -14,8 +14,8 @@ from ablations.study import Study
 from ablations.table import MISSING, Table
 from tests.ablations.samples import BASE, arm_runs, run
 from tests.ablations.study_contract import StudyContract
-from tracking.events import RunStatus
-from tracking.records import RunRecord
+from tracking.kinds import RunStatus
+from tracking.mirror.records import RunRecord
 
 
 class TestComparison(StudyContract):

@@ -14,8 +14,8 @@ from ablations.study import Study
 from tests.ablations.samples import arm_runs, run
 from tests.ablations.study_contract import StudyContract
 from tests.ablations.test_comparison import cells
-from tracking.events import TrialState
-from tracking.records import RunRecord, TrialRecord
+from tracking.kinds import TrialState
+from tracking.mirror.records import RunRecord, TrialRecord
 
 
 def trial(number: int, score: float | None, state: TrialState = TrialState.COMPLETED) -> TrialRecord:

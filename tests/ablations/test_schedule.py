@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from ablations.schedule import earlier_run, schedule
-from search.config import RunConfig, make_config
 from search.errors import ConfigError
+from search.setup.config import RunConfig, make_config
 from tests.search.support import EPOCH
-from tracking.events import RunStatus
+from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
 from tracking.payloads import RunEnded, RunStarted
 from tracking.runs import RunDir, RunDirs

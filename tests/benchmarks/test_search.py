@@ -11,10 +11,11 @@ from benchmarks.search.clock import Clock
 from benchmarks.search.figures import Result, agreement, gain, mean_ranks, over_budget, standings
 from benchmarks.search.memo import Memo
 from benchmarks.search.protocol import PEERS, Kind, Place, Terms
-from search.config import make_config
+from search.setup.config import make_config
 from tests.cli.launched import Launched
+from tracking.events import payloads_of
 from tracking.ledger import Ledger
-from tracking.payloads import Proposed, Rung, RunStarted, payloads_of
+from tracking.payloads import Proposed, Rung, RunStarted
 from trainers.defaults import proxy_recipe
 
 CELLS = (("net", "15%"), ("net", "8%"))

@@ -41,7 +41,7 @@ def _without_ray(folder: Path, variables: Mapping[str, str]) -> Iterator[pytest.
         for name, value in variables.items():
             patch.setenv(name, value)
         patch.setattr(search.run, "ray_session", lambda *_: contextlib.nullcontext())
-        patch.setattr("search.tuning.run_trials", run_trials_alone)
+        patch.setattr("search.execution.tuning.run_trials", run_trials_alone)
         patch.setattr("trainers.finetune._check_resources", lambda *_: None)
         patch.setattr("trainers.finetune._trainer", _lone_trainer)
         yield patch

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from search.summary import Summary, read_summary
-from tracking.events import Event
-from tracking.payloads import TrialEnded, payloads_of
+from search.outcome.summary import Summary, read_summary
+from tracking.events import Event, payloads_of
+from tracking.payloads import TrialEnded
 from tracking.reader import read_ledger
 from tracking.runs import RunDir, RunDirs
 from trainers.cache import locked

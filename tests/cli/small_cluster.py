@@ -8,7 +8,7 @@ is the number of the node to kill, answered by a line once it is dead.
 import json
 import sys
 
-from search.cluster import prepare_environment
+from search.execution.cluster import prepare_environment
 
 prepare_environment(local=True)
 

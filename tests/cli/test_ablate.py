@@ -8,7 +8,7 @@ from cli.main import main
 from llm_clients.scripted.script import Script
 from tests.cli.alone import run_alone
 from tests.cli.launched import Launched, launch
-from tracking.reading import read_runs
+from tracking.mirror.reading import read_runs
 
 QUICK = ("--trials", "3", "--workers", "1", "--epochs", "1")
 IDEAS = tuple({"keep": [keep] * 9, "importance": "l2", "ranking": "local", "rationale": "alike"} for keep in (0.4, 0.6))

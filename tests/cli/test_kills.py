@@ -8,23 +8,14 @@ from dataclasses import dataclass
 import pytest
 
 from cli.main import main
-from search.config import RunConfig
-from search.phases import since_extension
-from search.preparation import Prepared
+from search.setup.config import RunConfig
+from search.setup.preparation import Prepared
 from tests.cli.alone import run_alone
 from tests.cli.launched import QUICK, Launched, launch, says
-from tracking.events import RunStatus
-from tracking.payloads import (
-    Evaluated,
-    Extended,
-    FinetuneStarted,
-    Profiled,
-    Proposed,
-    RunStarted,
-    TrialEnded,
-    Winner,
-    payloads_of,
-)
+from tracking.events import payloads_of
+from tracking.kinds import RunStatus
+from tracking.payloads import Evaluated, Extended, FinetuneStarted, Profiled, Proposed, RunStarted, TrialEnded, Winner
+from tracking.phases import since_extension
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

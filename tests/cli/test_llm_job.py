@@ -11,18 +11,19 @@ from typing import Any
 import psutil
 import pytest
 
+import search.execution.tuning
 import search.run
-import search.tuning
 from cli.main import main
 from llm_clients.scripted.script import FaultName, RandomFaults, Script, Step
 from llm_clients.scripted.server import ScriptedServer
-from search.summary import read_summary
+from search.outcome.summary import read_summary
 from tests.cli.alone import search_alone
 from tests.cli.launched import ROOT, Launched, launch
 from tests.search.rehearsed import play
-from tracking.events import RunStatus
-from tracking.mlflow_store import connect
-from tracking.payloads import LlmCall, Proposed, TrialEnded, Winner, payloads_of
+from tracking.events import payloads_of
+from tracking.kinds import RunStatus
+from tracking.mirror.mlflow_store import connect
+from tracking.payloads import LlmCall, Proposed, TrialEnded, Winner
 from tracking.runs import RunDirs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -218,7 +219,7 @@ class TestReplayed:
         """In this process and without Ray: the question is what becomes of the run, and no trial of its own matters."""
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(search.run, "ray_session", lambda *_: contextlib.nullcontext())
-        monkeypatch.setattr(search.tuning, "run_trials", lambda session, *_, **__: play(session))
+        monkeypatch.setattr(search.execution.tuning, "run_trials", lambda session, *_, **__: play(session))
         line = ["--llm", f"replay:{chain.faulty.run.path}", "--llm-per-call", "2", "--no-mlflow"]
         assert main(line) == 2
         told = " ".join(capsys.readouterr().err.split())

@@ -16,7 +16,8 @@ from llm_clients.scripted.script import Script
 from llm_clients.scripted.server import ScriptedServer
 from tests.cli.alone import search_alone
 from tests.cli.launched import Launched, launch, says
-from tracking.payloads import LlmCall, Proposed, TrialEnded, Winner, payloads_of
+from tracking.events import payloads_of
+from tracking.payloads import LlmCall, Proposed, TrialEnded, Winner
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

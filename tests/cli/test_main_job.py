@@ -12,9 +12,10 @@ from pruning.card import CARD
 from pruning.checkpoint import load_pruned
 from pruning.counter import count_macs
 from tests.cli.launched import Launched
-from tracking.events import RunStatus
-from tracking.payloads import Rung, TrialEnded, payloads_of
-from tracking.reading import read_runs
+from tracking.events import payloads_of
+from tracking.kinds import RunStatus
+from tracking.mirror.reading import read_runs
+from tracking.payloads import Rung, TrialEnded
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

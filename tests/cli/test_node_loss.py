@@ -15,10 +15,11 @@ from typing import IO
 import psutil
 import pytest
 
-from search.session import RETRIED
+from search.control.session import RETRIED
 from tests.cli.launched import QUICK, ROOT, Launched, launch
-from tracking.events import RunStatus
-from tracking.payloads import Decision, Proposed, TrialStarted, Winner, payloads_of
+from tracking.events import payloads_of
+from tracking.kinds import RunStatus
+from tracking.payloads import Decision, Proposed, TrialStarted, Winner
 from tracking.reader import read_ledger
 from tracking.runs import RunDirs
 

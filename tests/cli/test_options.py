@@ -10,8 +10,8 @@ import yaml
 
 import cli.search
 from cli.main import main, normalise
-from search.config import RunConfig, make_config
 from search.errors import ConfigError
+from search.setup.config import RunConfig, make_config
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import pytest
 from rich.console import Console
 
 from cli.progress import ProgressView
-from search.course import Course
+from search.space.course import Course
 from tests.tracking.samples import llm_call, numbered, preparation, proposed, trial_ended, trial_started
-from tracking.events import Event, TrialState
+from tracking.events import Event
+from tracking.kinds import TrialState
 from tracking.payloads import Decision, Extended, LlmCall, Payload, Proposed, Resumed, Rung, Winner
 from tracking.totals import COMMON_START
 

@@ -6,7 +6,8 @@ import pytest
 
 from pruning.checkpoint import load_pruned
 from tests.cli.alone import run_alone
-from tracking.payloads import RunStarted, payloads_of
+from tracking.events import payloads_of
+from tracking.payloads import RunStarted
 
 MODEL = "tests.trainers.structured:twins"
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from search.session import SearchSession
-from search.trial import TrialActor, TrialContext
-from search.tuning import SessionHandle, SessionSearcher, SessionStopper
+from search.control.session import SearchSession
+from search.execution.actor import TrialActor, TrialContext
+from search.execution.tuning import SessionHandle, SessionSearcher, SessionStopper
 
 TRIAL = "the one that runs"
 PATIENCE_S = 60.0
 
 
 def run_trials_alone(session: SearchSession, context: TrialContext, **_: Any) -> None:
-    """What `search.tuning.run_trials` does, one trial after another: Tune's loop and Ray's processes are left out."""
+    """What `run_trials` of search/execution/ does, one trial after another, without Tune's loop and Ray's processes."""
     handle = SessionHandle(session)
     searcher, stopper = SessionSearcher(handle), SessionStopper(handle)
     actor = TrialActor.__new__(TrialActor)  # Tune's own constructor is for Tune

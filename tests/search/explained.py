@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pruning.stages import stage_prices
 from tests.search import support
 from tests.tracking.samples import STRATEGY, numbered, run_started
-from tracking.events import Event, TrialState
+from tracking.events import Event
+from tracking.kinds import TrialState
 from tracking.payloads import (
     GroupShape,
     Payload,

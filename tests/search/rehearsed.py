@@ -7,16 +7,16 @@ from functools import partial
 from pathlib import Path
 
 from llm_clients.client import LLMClient
-from search.calls import CallBook
-from search.history import TrialSpec
-from search.proposers.llm import CallSettings
+from search.control.session import SearchSession
+from search.proposers.asking.calls import CallBook
+from search.proposers.asking.llm import CallSettings
 from search.proposers.registry import ASKING
-from search.session import SearchSession
-from search.strategy import Strategy
+from search.space.history import TrialSpec
+from search.space.strategy import Strategy
 from tests.search import support
-from tracking.events import Event
+from tracking.events import Event, payloads_of
 from tracking.ledger import Ledger
-from tracking.payloads import LlmCall, Proposed, TrialEnded, payloads_of
+from tracking.payloads import LlmCall, Proposed, TrialEnded
 
 TRIALS = 16
 PATIENCE_S = 60.0

@@ -12,17 +12,18 @@ from pruning.importance.base import Scores
 from pruning.importance.registry import importance
 from pruning.models import ModelSpec, create_model
 from pruning.plan import Plan, build_plan
-from search.budget import Budget
-from search.deadline import Deadline
-from search.halving import Halving
-from search.history import History, TrialSpec
-from search.master import Limits
-from search.profile import profile_plan
-from search.proposers.base import Proposer, SearchSpace
-from search.results import TrialResult
-from search.session import Report, Rules, SearchSession
-from search.strategy import Proposal, Strategy
-from tracking.events import TrialState
+from search.control.deadline import Deadline
+from search.control.halving import Halving
+from search.control.master import Limits
+from search.control.session import Report, Rules, SearchSession
+from search.proposers.base import Proposer
+from search.space.budget import Budget
+from search.space.history import History, TrialSpec
+from search.space.profile import profile_plan
+from search.space.results import TrialResult
+from search.space.search_space import SearchSpace
+from search.space.strategy import Proposal, Strategy
+from tracking.kinds import TrialState
 from tracking.ledger import Ledger
 
 SPEC = ModelSpec("resnet18_quarter", 10, (1, 32, 32))

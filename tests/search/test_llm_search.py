@@ -14,15 +14,16 @@ from llm_clients.request import Outcome
 from llm_clients.scripted.client import ScriptedClient
 from llm_clients.scripted.script import load_script
 from llm_clients.terms import Terms
-from search.config import RunConfig
-from search.preparation import prepare
 from search.proposers.registry import ASKING
-from search.replaying import recorded_calls
+from search.setup.config import RunConfig
+from search.setup.preparation import prepare
+from search.setup.replaying import recorded_calls
 from tests.llm_clients.support import LeapingClock
 from tests.search import support
 from tests.search.rehearsed import TRIALS, Rehearsed, rehearse
-from tracking.events import TrialState
-from tracking.payloads import Decision, LlmCall, payloads_of
+from tracking.events import payloads_of
+from tracking.kinds import TrialState
+from tracking.payloads import Decision, LlmCall
 
 FAULTY = Path(__file__).resolve().parents[2] / "docs" / "rehearsal-faults.json"
 ANSWERS = [

@@ -14,10 +14,10 @@ from pruning.outputs import tensors_of
 from pruning.projection import project
 from pruning.selection import select
 from pruning.slicing import slice_model
-from search.base_model import BaseSource, SourceKind, obtain_base
-from search.config import make_config
 from search.errors import ConfigError
-from search.preparation import Prepared, prepare
+from search.setup.base_model import BaseSource, SourceKind, obtain_base
+from search.setup.config import make_config
+from search.setup.preparation import Prepared, prepare
 from trainers.base import train_base
 from trainers.datasets.base import Splits
 from trainers.datasets.memory import TensorSplit

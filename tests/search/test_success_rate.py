@@ -15,20 +15,21 @@ from pruning.importance.base import Scores
 from pruning.importance.registry import importance
 from pruning.models import ModelSpec, create_model
 from pruning.plan import Plan, build_plan
-from search.budget import Budget
-from search.calls import CallBook
-from search.profile import profile_plan
-from search.proposers.base import Proposer, SearchSpace
-from search.proposers.llm import CallSettings, LLMProposer
+from search.control.session import SearchSession
+from search.outcome.summary import count_revisions, summarise
+from search.proposers.asking.calls import CallBook
+from search.proposers.asking.llm import CallSettings, LLMProposer
+from search.proposers.base import Proposer
 from search.proposers.registry import ASKING, CLASSICAL
-from search.session import SearchSession
-from search.summary import count_revisions, summarise
+from search.space.budget import Budget
+from search.space.profile import profile_plan
+from search.space.search_space import SearchSpace
 from tests.search import support
 from tests.search.rehearsed import play
 from tests.tracking.samples import run_started
-from tracking.events import Event
+from tracking.events import Event, payloads_of
 from tracking.ledger import Ledger
-from tracking.payloads import Decision, Proposed, payloads_of
+from tracking.payloads import Decision, Proposed
 from tracking.totals import COMMON_START, MISSED, REPEATED
 
 PROPOSALS = 16

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.tracking.samples import written_run
-from tracking.mlflow_store import Store, connect
+from tracking.mirror.mlflow_store import Store, connect
 from tracking.runs import RunDir
 
 _names = itertools.count()

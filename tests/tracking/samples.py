@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tracking.events import Event, RunStatus, SplitName, Subject, TrialState
+from tracking.events import Event
+from tracking.kinds import RunStatus, SplitName, Subject, TrialState
 from tracking.ledger import Ledger
 from tracking.payloads import (
     AnswerQuality,

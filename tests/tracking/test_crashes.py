@@ -11,9 +11,10 @@ import pytest
 
 from tests.tracking.samples import START
 from tracking.errors import HalfWrittenLedgerError, LockedError
-from tracking.events import EventKind
+from tracking.events import payloads_of
+from tracking.kinds import EventKind
 from tracking.ledger import Ledger
-from tracking.payloads import Decision, payloads_of
+from tracking.payloads import Decision
 from tracking.reader import read_ledger
 from tracking.repair import repair
 from tracking.runs import RunDirs
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 APPEND_FOR_EVER = """
 import sys
 from pathlib import Path
-from tracking.events import EventKind
+from tracking.kinds import EventKind
 from tracking.ledger import Ledger
 
 path = Path(sys.argv[1])

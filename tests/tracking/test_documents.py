@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import get_args
 
 from tests.tracking.samples import numbered, whole_run
-from tracking.events import EventKind, RunStatus, SplitName, Subject, TrialState
-from tracking.operations import Log
+from tracking.kinds import EventKind, RunStatus, SplitName, Subject, TrialState
+from tracking.mirror.operations import Log
+from tracking.mirror.translation import Translation
 from tracking.payloads import PAYLOADS, SCHEMA
-from tracking.translation import Translation
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "ledger.md").read_text(encoding="utf-8")
 

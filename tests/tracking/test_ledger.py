@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tracking.samples import START, numbered, run_started, whole_run
+from tracking.clock import time_text
 from tracking.errors import (
     CorruptLedgerError,
     HalfWrittenLedgerError,
@@ -23,9 +24,10 @@ from tracking.errors import (
     LockedError,
     PayloadError,
 )
-from tracking.events import Event, EventKind, time_text
+from tracking.events import Event, payloads_of
+from tracking.kinds import EventKind
 from tracking.ledger import Ledger, encode
-from tracking.payloads import Decision, Rung, RunStarted, payloads_of
+from tracking.payloads import Decision, Rung, RunStarted
 from tracking.reader import decode, read_ledger
 from tracking.repair import repair
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.tracking.samples import evaluated, run_started, trial_ended
 from tracking.errors import PayloadError
-from tracking.events import EventKind, Subject, TrialState
+from tracking.kinds import EventKind, Subject, TrialState
 from tracking.ledger import Ledger
 from tracking.payloads import PAYLOADS, SCHEMA
 

@@ -6,13 +6,14 @@ import pytest
 
 from pruning.allocation import allocate
 from pruning.projection import project
-from search.course import Course
-from search.history import History
-from search.proposers.base import Proposer, SearchSpace
-from search.results import TrialResult
-from search.strategy import MIN_RATIO, Proposal
+from search.proposers.base import Proposer
+from search.space.course import Course
+from search.space.history import History
+from search.space.results import TrialResult
+from search.space.search_space import SearchSpace
+from search.space.strategy import MIN_RATIO, Proposal
 from tests.search import support
-from tracking.events import TrialState
+from tracking.kinds import TrialState
 
 
 class ProposerContract:

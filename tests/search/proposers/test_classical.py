@@ -2,18 +2,19 @@ import dataclasses
 from collections.abc import Callable
 
 from pruning.projection import project
-from search.history import History
-from search.proposers.base import Proposer, SearchSpace, uniform_start
+from search.proposers.base import Proposer, uniform_start
 from search.proposers.cmaes import CMAESProposer
 from search.proposers.knapsack import Worth, greedy
 from search.proposers.random import RandomProposer
 from search.proposers.rules import RulesProposer
 from search.proposers.tpe import TPEProposer
-from search.results import TrialResult
-from search.strategy import Proposal
+from search.space.history import History
+from search.space.results import TrialResult
+from search.space.search_space import SearchSpace
+from search.space.strategy import Proposal
 from tests.search import support
 from tests.search.proposers.contract import ProposerContract
-from tracking.events import TrialState
+from tracking.kinds import TrialState
 
 
 class TestRules(ProposerContract):

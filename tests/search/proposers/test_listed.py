@@ -8,13 +8,14 @@ import torch
 
 from pruning.allocation import allocate
 from pruning.plan import Plan
-from search.history import History
-from search.proposers.base import Proposer, SearchSpace, uniform_start
+from search.proposers.base import Proposer, uniform_start
 from search.proposers.grid import GridProposer, lattice
 from search.proposers.isomorphic import IsomorphicProposer
 from search.proposers.knapsack import EXPONENTS, KnapsackProposer, Worth, shares_by_set
 from search.proposers.uniform import UniformProposer
-from search.strategy import Proposal
+from search.space.history import History
+from search.space.search_space import SearchSpace
+from search.space.strategy import Proposal
 from tests.search import support
 from tests.search.proposers.contract import ProposerContract
 

@@ -1,0 +1,1 @@
+"""Acting: Ray's session, Tune's adapters, the trial actor, and signals."""

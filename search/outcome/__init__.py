@@ -1,0 +1,1 @@
+"""What came of a run, derived from its ledger: summary, explanation, plots, report, card."""

@@ -1,0 +1,42 @@
+"""The winner's model card, made from the ledger."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pruning.card import CARD, Measured, model_card
+from pruning.checkpoint import read_architecture
+from tracking.events import Event, payloads_of
+from tracking.kinds import Subject
+from tracking.payloads import Evaluated, Proposed, RunStarted, Winner
+
+
+def write_card(events: Sequence[Event], folder: Path) -> Path:
+    """Write the card of the exported model in `folder` beside it.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or it was changed.
+    """
+    started = payloads_of(events, RunStarted)[0]
+    winner = payloads_of(events, Winner)[-1]
+    proposed = next(record for record in payloads_of(events, Proposed) if record.trial == winner.trial)
+    readings = {record.subject: record for record in payloads_of(events, Evaluated)}
+    base, tuned = readings.get(Subject.BASE), readings.get(Subject.WINNER)
+    known = Measured(
+        dataset=started.dataset,
+        accuracy=tuned.accuracy if tuned else None,
+        base_accuracy=base.accuracy if base else None,
+        latency_ms=tuned.latency_ms.median if tuned and tuned.latency_ms else None,
+        base_latency_ms=base.latency_ms.median if base and base.latency_ms else None,
+        latency_setting="median, batch 1, on the machine of the run",
+        proposer=f"{proposed.proposer} (run {started.run_id}, trial {winner.trial}, seed {started.seed})",
+        strategy={
+            "importance": winner.strategy.importance,
+            "ranking": winner.strategy.ranking,
+            "round_to": winner.strategy.round_to,
+            "keep ratio of each set, before projection": ", ".join(f"{ratio:.3f}" for ratio in winner.strategy.ratios),
+            "rationale": proposed.rationale,
+        },
+    )
+    card = folder / CARD
+    card.write_text(model_card(read_architecture(folder), known), encoding="utf-8")
+    return card

@@ -1,0 +1,220 @@
+"""`summary.json`: what a run came to, derived from its ledger and nothing else."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import Field
+
+from search.outcome.explanation import Explanation, explain
+from search.outcome.part import Part
+from tracking.events import Event, payloads_of
+from tracking.kinds import RunStatus, Subject, TrialState
+from tracking.payloads import (
+    BaseReady,
+    Evaluated,
+    FinetuneEnded,
+    LlmCall,
+    Payload,
+    PlanReady,
+    Proposed,
+    RunEnded,
+    RunStarted,
+    TrialEnded,
+    Winner,
+)
+from tracking.phases import since_winner
+from tracking.totals import QUALITIES, is_revision
+
+SCHEMA = 1
+_P = TypeVar("_P", bound=Payload)
+
+
+class Baseline(Part):
+    """The unpruned model. `accuracy` is on the test set, None until it was read."""
+
+    macs: int
+    params: int
+    accuracy: float | None
+
+
+class WinnerSummary(Part):
+    """The chosen model. `accuracy` is on the test set after the fine-tune; `latency_ms` the median at batch 1."""
+
+    trial: int
+    proposer: str
+    strategy: dict[str, Any]
+    macs: int
+    params: int
+    proxy_accuracy: float
+    accuracy: float | None
+    latency_ms: float | None
+
+
+class TrialCounts(Part):
+    """How many trials were proposed, and how they ended."""
+
+    proposed: int
+    completed: int
+    stopped_early: int
+    failed: int
+
+
+class LlmSummary(Part):
+    """What an LLM was asked, what it cost, and how well it kept to what it was asked for; docs/ledger.md explains.
+
+    Tokens, cost and the counts of quality are None when one call's are not known: sums leave nothing out in silence.
+    """
+
+    calls: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    latency_s: float
+    quality: dict[str, int] | None
+
+
+class MlflowIds(Part):
+    """Where MLflow holds the run; ids are None when it could not be reached."""
+
+    tracking_uri: str
+    experiment_id: str | None
+    run_id: str | None
+
+
+class Summary(Part):
+    """One run. Documented in docs/summary-schema.md; `schema` grows when a field changes its meaning or goes."""
+
+    schema_version: int = Field(default=SCHEMA, alias="schema")
+    run_id: str
+    status: RunStatus
+    error: str | None
+    model: str
+    dataset: str
+    proposer: str
+    llm: str | None
+    seed: int
+    counter: str | None
+    baseline: Baseline | None
+    target_macs: int | None
+    band: tuple[int, int] | None
+    winner: WinnerSummary | None
+    trials: TrialCounts
+    revisions: int
+    wall_s: float
+    mlflow: MlflowIds | None
+    llm_use: LlmSummary | None = None
+    explanation: Explanation | None = None
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON, replacing an earlier one whole."""
+        beside = path.with_suffix(".json.new")
+        beside.write_text(self.model_dump_json(by_alias=True, indent=2) + "\n", encoding="utf-8")
+        beside.replace(path)
+
+
+def read_summary(path: Path) -> Summary:
+    """A written summary. Raises pydantic's ValidationError for another format."""
+    return Summary.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def summarise(events: Sequence[Event], mlflow: MlflowIds | None = None) -> Summary:
+    """The summary of a ledger, finished or not: what did not happen is None."""
+    started = payloads_of(events, RunStarted)[0]
+    plan = _last(events, PlanReady)
+    ended = _last(events, RunEnded)
+    return Summary(
+        run_id=started.run_id,
+        status=ended.status if ended else RunStatus.INTERRUPTED,
+        error=ended.error if ended else None,
+        model=started.model,
+        dataset=started.dataset,
+        proposer=started.proposer,
+        llm=started.llm,
+        seed=started.seed,
+        counter=plan.counter if plan else None,
+        baseline=_baseline(events),
+        target_macs=plan.target_macs if plan else None,
+        band=plan.band if plan else None,
+        winner=_winner(events),
+        trials=_trials(events),
+        revisions=count_revisions(events),
+        wall_s=round(ended.wall_s, 3) if ended else 0.0,
+        mlflow=mlflow,
+        llm_use=_llm_use(payloads_of(events, LlmCall)),
+        explanation=explain(events),
+    )
+
+
+def count_revisions(events: Sequence[Event]) -> int:
+    """Proposals whose own request missed the band; the start that all arms share is nobody's."""
+    return sum(is_revision(event.payload) for event in events)
+
+
+def _baseline(events: Sequence[Event]) -> Baseline | None:
+    base = _last(events, BaseReady)
+    if base is None:
+        return None
+    return Baseline(macs=base.macs, params=base.params, accuracy=_accuracy(events, Subject.BASE))
+
+
+def _winner(events: Sequence[Event]) -> WinnerSummary | None:
+    winner = _last(events, Winner)
+    if winner is None:
+        return None
+    own = since_winner(events)
+    latency = [record.latency_ms for record in _evaluations(own, Subject.WINNER) if record.latency_ms]
+    proposer = next(record.proposer for record in payloads_of(events, Proposed) if record.trial == winner.trial)
+    return WinnerSummary(
+        trial=winner.trial,
+        proposer=proposer,
+        strategy={**winner.strategy.model_dump(mode="json"), "allocation": list(winner.allocation)},
+        macs=winner.macs,
+        params=winner.params,
+        proxy_accuracy=winner.proxy_accuracy,
+        accuracy=_accuracy(own, Subject.WINNER) if _last(own, FinetuneEnded) else None,
+        latency_ms=round(latency[-1].median, 4) if latency else None,
+    )
+
+
+def _trials(events: Sequence[Event]) -> TrialCounts:
+    states = [record.state for record in payloads_of(events, TrialEnded)]
+    return TrialCounts(
+        proposed=len(payloads_of(events, Proposed)),
+        completed=states.count(TrialState.COMPLETED),
+        stopped_early=states.count(TrialState.STOPPED_EARLY),
+        failed=states.count(TrialState.FAILED),
+    )
+
+
+def _llm_use(calls: Sequence[LlmCall]) -> LlmSummary | None:
+    if not calls:
+        return None
+    usages = [call.usage for call in calls if call.usage is not None]
+    costs = [call.cost_usd for call in calls if call.cost_usd is not None]
+    known = len(usages) == len(calls)
+    qualities = [call.quality for call in calls if call.quality is not None]
+    return LlmSummary(
+        calls=len(calls),
+        input_tokens=sum(usage.input_tokens for usage in usages) if known else None,
+        output_tokens=sum(usage.output_tokens for usage in usages) if known else None,
+        cost_usd=sum(costs) if len(costs) == len(calls) else None,
+        latency_s=round(sum(call.latency_s for call in calls), 3),
+        quality={name: sum(getattr(quality, name) for quality in qualities) for name in QUALITIES}
+        if len(qualities) == len(calls)
+        else None,
+    )
+
+
+def _accuracy(events: Sequence[Event], subject: Subject) -> float | None:
+    found = _evaluations(events, subject)
+    return found[-1].accuracy if found else None
+
+
+def _evaluations(events: Sequence[Event], subject: Subject) -> list[Evaluated]:
+    return [record for record in payloads_of(events, Evaluated) if record.subject is subject]
+
+
+def _last(events: Sequence[Event], kind: type[_P]) -> _P | None:
+    found = payloads_of(events, kind)
+    return found[-1] if found else None

@@ -1,0 +1,115 @@
+"""Where the base model comes from: trained here and cached, pretrained by timm, or a file of weights."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from pruning.errors import ModelCreationError
+from pruning.models import ModelSpec, create_model
+from search.errors import ConfigError
+from search.setup.config import RunConfig
+from trainers.base import BaseModel, train_base
+from trainers.datasets.base import Dataset, Splits
+from trainers.evaluate import evaluate
+from trainers.history import EpochReport
+from trainers.recipe import Recipe
+
+BUILT_IN = frozenset({"digits", "shapes"})
+"""Datasets small enough to train a base on as part of a run."""
+
+
+class SourceKind(StrEnum):
+    """Ways to come by a base model."""
+
+    TRAIN = "train"
+    PRETRAINED = "pretrained"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class BaseSource:
+    """A way, and the file where it is one."""
+
+    kind: SourceKind
+    path: Path | None = None
+
+
+def check_source(config: RunConfig) -> BaseSource:
+    """What `--base` means. Raises ConfigError for a file that is not there or of another kind."""
+    given = config.base or ("train" if config.dataset in BUILT_IN else "pretrained")
+    if given in (SourceKind.TRAIN, SourceKind.PRETRAINED):
+        return BaseSource(SourceKind(given))
+    path = Path(given)
+    if not path.is_file():
+        raise ConfigError(
+            f"--base {given!r} is neither `train`, nor `pretrained`, nor a file: give one of the words, or the path of "
+            "a .safetensors or .pth file that holds the base model's weights."
+        )
+    if path.suffix not in {".safetensors", ".pth", ".pt"}:
+        raise ConfigError(
+            f"--base {given!r} ends in {path.suffix!r}; weights are read from .safetensors or .pth files."
+        )
+    return BaseSource(SourceKind.FILE, path)
+
+
+def obtain_base(
+    source: BaseSource,
+    spec: ModelSpec,
+    dataset: Dataset,
+    splits: Splits,
+    recipe: Recipe,
+    *,
+    seed: int,
+    data_path: Path | None,
+    progress: Callable[[EpochReport], None],
+) -> BaseModel:
+    """The base model in eval mode, with its holdout accuracy.
+
+    Raises:
+        ConfigError: weights that cannot be fetched or read, or do not fit the model.
+    """
+    if source.kind is SourceKind.TRAIN:
+        return train_base(spec, dataset, recipe, seed=seed, data_path=data_path, splits=splits, progress=progress)
+    if source.kind is SourceKind.PRETRAINED:
+        module, path = _pretrained(spec), Path(spec.name)
+    else:
+        assert source.path is not None
+        module, path = create_model(spec), source.path
+        _load(module, source.path, spec)
+    accuracy = evaluate(module.eval(), splits.holdout, output=spec.output).accuracy
+    return BaseModel(module, accuracy, path, cached=True)
+
+
+def _pretrained(spec: ModelSpec) -> nn.Module:
+    try:
+        return create_model(spec, pretrained=True)
+    except ModelCreationError as error:
+        raise ConfigError(
+            f"{error} Instead of --base pretrained, give a file of weights with --base FILE, or train a base on this "
+            "dataset with --base train."
+        ) from error
+
+
+def _load(module: nn.Module, path: Path, spec: ModelSpec) -> None:
+    try:
+        module.load_state_dict(_read(path))
+    except (OSError, RuntimeError, SafetensorError, UnpicklingError, TypeError, ValueError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise ConfigError(f"--base {str(path)!r} does not hold the weights of {spec.name}: {first}") from error
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    loaded = torch.load(path, map_location="cpu", weights_only=True)
+    weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
+    if not isinstance(weights, dict):
+        raise TypeError(f"it holds a {type(loaded).__name__}, not a state_dict")
+    return weights

@@ -1,0 +1,210 @@
+"""Everything a run can be told, from the command line or a YAML file."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from llm_clients.redaction import redact
+from search.errors import ConfigError
+from search.setup.replaying import repeated_fields
+from search.space.budget import parse_band
+from tracking.uris import without_password
+
+CLASSICAL_ARMS = ("rules", "uniform", "isomorphic", "knapsack", "random", "grid", "tpe", "cmaes")
+ASKING_ARMS = ("llm", "hybrid")
+ARMS = (*CLASSICAL_ARMS, *ASKING_ARMS)
+"""The arms by name, without importing them: `search.proposers.registry` holds them, and a test holds both together."""
+
+
+def _option(panel: str, text: str, default: Any = None, **constraints: Any) -> Any:
+    """A field with its help text and the help panel that it stands in."""
+    return Field(default=default, description=text, json_schema_extra={"panel": panel}, **constraints)
+
+
+class RunConfig(BaseModel):
+    """The configuration of one search, fine-tune included. Each field is an option of `launch.py search`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True)
+
+    model: str = _option("Model and data", "timm or torchvision name, or module:factory", "resnet18_quarter")
+    dataset: str = _option("Model and data", "digits, shapes, imagefolder or imagenet", "digits")
+    data_path: Path | None = _option("Model and data", "folder of a dataset that is read from disk")
+    input_size: int | None = _option("Model and data", "side of the square input; default: the dataset's", ge=8)
+    output: str | None = _option(
+        "Model and data", "tensor of the output that holds the logits, as features.0; default: logits, out, the first"
+    )
+    base: str | None = _option(
+        "Model and data", "base weights: train (here, cached), pretrained (by timm), or a .safetensors or .pth file"
+    )
+
+    target_macs: str = _option("Budget", "the budget: giga-MACs (2.06), 230M, 900k, or a share of the baseline", "10%")
+    band: tuple[float, float] = _option("Budget", "edges around the target that a proposal should meet", (-0.05, 0.01))
+    round_to: int = _option("Budget", "kept units of a group are multiples of this", 1, ge=1, le=64)
+    projection: bool = _option("Budget", "put each proposal on the budget, or turn back those that miss the band", True)
+
+    proposer: str | None = _option("Proposer", ", ".join(ARMS) + "; default: rules, or llm if a model is named")
+    llm: str | None = _option(
+        "Proposer", "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, vllm:…, scripted:FILE, replay:RUN"
+    )
+    llm_temperature: float | None = _option("Proposer", "sent where the model takes one", ge=0, le=2)
+    llm_max_tokens: int = _option("Proposer", "most output tokens of a call", 4000, ge=64)
+    llm_base_url: str | None = _option("Proposer", "another server that speaks the same wire format")
+    llm_per_call: int = _option("Proposer", "strategies asked for in a call", 4, ge=1, le=32)
+    llm_ahead: int | None = _option(
+        "Proposer", "strategies still waiting when the next are asked for; default: all of a call's but one", ge=0
+    )
+    max_cost: float | None = _option("Proposer", "US dollars that the LLM may cost in all; needs its price", gt=0)
+    max_tokens_total: int | None = _option("Proposer", "tokens that the LLM may read and write in all", ge=1)
+    prices: Path | None = _option("Proposer", "price file laid over the one that ships with Espalier")
+    switch_to: str | None = _option(
+        "Proposer", "classical arm that takes over when the first is stalled or at its end; default: none does"
+    )
+    max_revisions: int = _option("Proposer", "misses of the band before giving up, without projection", 100, ge=1)
+
+    trials: int = _option("Search", "trials in all", 16, ge=1)
+    workers: int | None = _option("Search", "trials that run at once; default: as many as the machine takes", ge=1)
+    window: int | None = _option("Search", "a proposal reads results at least this many trials back", ge=1)
+    eta: float = _option("Search", "successive halving keeps 1/eta at each rung; 1 stops nothing early", 3.0, ge=1)
+    criteria: tuple[str, ...] = _option(
+        "Search", "importance criteria to choose from, comma-separated", ("l2", "taylor")
+    )
+    trial_timeout: float | None = _option(
+        "Search", "seconds before a trial is given up; default: ten times the slowest so far, at least 120", gt=0
+    )
+    cpus_per_trial: float = _option("Search", "CPUs of a trial", 1.0, gt=0)
+    gpus_per_trial: float = _option("Search", "GPUs of a trial; a fraction packs several on one", 0.0, ge=0)
+    seed: int = _option("Search", "of data splits, training and proposals", 42, ge=0, lt=2**31)
+
+    optimizer: Literal["sgd", "adamw"] | None = _option("Fine-tune", "sgd or adamw; default: the dataset's recipe")
+    lr: float | None = _option("Fine-tune", "peak learning rate", gt=0)
+    momentum: float | None = _option("Fine-tune", "of SGD; AdamW's first beta", ge=0, lt=1)
+    weight_decay: float | None = _option("Fine-tune", "weight decay", ge=0)
+    batch_size: int | None = _option("Fine-tune", "images of a step, all workers together", ge=1)
+    epochs: int | None = _option("Fine-tune", "passes over the training set", ge=1)
+    finetune_workers: int | None = _option("Fine-tune", "DDP workers; default: one a GPU, or at most two CPUs", ge=1)
+    finetune_gpu: bool | None = _option("Fine-tune", "a GPU for each worker; default: where there are any")
+
+    runs: Path = _option("Record", "folder of the run folders", Path("runs"))
+    tracking_uri: str | None = _option("Record", "MLflow's store; default: sqlite mlflow.db beside the runs folder")
+    experiment: str = _option("Record", "MLflow experiment", "espalier")
+    mlflow: bool = _option("Record", "mirror the run in MLflow", True)
+    ray_address: str | None = _option("Record", "a running Ray cluster (auto finds it); default: a private session")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell(cls, data: Any) -> Any:
+        """Accept what YAML and people write: numbers for the target, text for the band, commas for the criteria."""
+        if not isinstance(data, dict):
+            return data
+        spelled = dict(data)
+        if isinstance(spelled.get("target_macs"), int | float):
+            spelled["target_macs"] = str(spelled["target_macs"])
+        if isinstance(spelled.get("band"), str):
+            spelled["band"] = parse_band(spelled["band"])
+        if isinstance(spelled.get("criteria"), str):
+            spelled["criteria"] = tuple(part.strip() for part in spelled["criteria"].split(",") if part.strip())
+        if spelled.get("criteria") == ():
+            raise ConfigError("criteria is empty: name at least one importance criterion, as in --criteria l2,l1.")
+        return spelled
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> Self:
+        if self.llm is not None and self.proposer not in (None, *ASKING_ARMS):
+            raise ConfigError(
+                f"--llm {self.llm} and --proposer {self.proposer} contradict each other: leave one of them out, or "
+                f"name an arm that asks a model: {' or '.join(ASKING_ARMS)}."
+            )
+        if self.llm is None and self.proposer in ASKING_ARMS:
+            raise ConfigError(
+                f"--proposer {self.proposer} needs a model: name one with --llm, as in --llm claude-sonnet-4-5."
+            )
+        if self.switch_to is not None and self.switch_to not in CLASSICAL_ARMS:
+            raise ConfigError(
+                f"--switch-to {self.switch_to} names no classical arm: {', '.join(CLASSICAL_ARMS)} would work."
+            )
+        if self.switch_to == self.arm:
+            raise ConfigError(f"--switch-to {self.switch_to} names the arm that it would take over from: name another.")
+        if not self.projection and self.round_to > 1:
+            raise ConfigError(
+                f"--no-projection and --round-to {self.round_to} contradict each other: rounding is part of projection."
+            )
+        if self.tracking_uri is not None and without_password(self.tracking_uri) != self.tracking_uri:
+            raise ConfigError(
+                f"--tracking-uri {without_password(self.tracking_uri)} holds a password, and the configuration goes "
+                "into the ledger. Leave it out of the address; PostgreSQL reads PGPASSWORD or ~/.pgpass, an MLflow "
+                "server MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
+            )
+        for option, address in (("--llm", self.llm), ("--llm-base-url", self.llm_base_url)):
+            if address is not None and "://" in address and redact(address) != address:
+                raise ConfigError(
+                    f"{option} {redact(address)} holds a password or a key, and the configuration goes into the "
+                    "ledger. Leave it out of the address and set the key's variable instead, as VLLM_API_KEY."
+                )
+        if not self.mlflow and self.tracking_uri is not None:
+            raise ConfigError(
+                f"--no-mlflow and --tracking-uri {self.tracking_uri} contradict each other: leave one of them out."
+            )
+        return self
+
+    @property
+    def arm(self) -> str:
+        """The proposer's name in the registry."""
+        return self.proposer or ("llm" if self.llm else "rules")
+
+    def finetune_changes(self) -> dict[str, Any]:
+        """The fields of the fine-tune's recipe that were set here."""
+        names = ("optimizer", "lr", "momentum", "weight_decay", "batch_size", "epochs")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+def load_config(path: Path | None, given: Mapping[str, Any]) -> RunConfig:
+    """The configuration of a YAML file, or the defaults, overridden by what was given on the command line.
+
+    With `--llm replay:RUN`, the defaults are that run's own.
+
+    Raises:
+        ConfigError: the file cannot be read, or a field is unknown, malformed, or contradicts another.
+    """
+    fields = dict(_read_yaml(path)) if path is not None else {}
+    fields |= {name: value for name, value in given.items() if value is not None}
+    return make_config(repeated_fields(fields))
+
+
+def make_config(fields: Mapping[str, Any]) -> RunConfig:
+    """A checked configuration. Raises ConfigError with one line a problem."""
+    try:
+        return RunConfig(**fields)
+    except ValidationError as error:
+        problems = (
+            _explain(str(item["loc"][0]) if item["loc"] else "", item["msg"], item["input"], item["type"])
+            for item in error.errors()
+        )
+        raise ConfigError(" ".join(problems)) from None
+
+
+def _explain(name: str, message: str, received: object, kind: str) -> str:
+    if kind == "extra_forbidden":
+        near = get_close_matches(name, RunConfig.model_fields, n=2)
+        hint = f"did you mean {' or '.join(near)}?" if near else "see `launch.py search --help` for all fields."
+        return f"There is no field {name!r}: {hint}"
+    if not name:
+        return message.removeprefix("Value error, ")
+    return f"{name} = {received!r} cannot be used: {message.removeprefix('Value error, ')}."
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"The configuration {str(path)!r} cannot be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The configuration {str(path)!r} is not YAML: {error}") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"The configuration {str(path)!r} holds a {type(data).__name__}, not fields like `model: x`.")
+    return {str(name).replace("-", "_"): value for name, value in data.items()}

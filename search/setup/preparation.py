@@ -1,0 +1,197 @@
+"""All that can be checked before anything costs time or money, and what those checks leave ready."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import environ
+
+from torch import nn
+
+from llm_clients.budget import Budget as LLMBudget
+from llm_clients.client import LLMClient
+from llm_clients.prices import load_prices
+from llm_clients.registry import connect
+from llm_clients.terms import Terms
+from pruning.errors import InfeasibleTargetError, OutputError
+from pruning.importance.base import Scores
+from pruning.importance.registry import importance
+from pruning.models import ModelSpec, create_model
+from pruning.outputs import check_logits
+from pruning.plan import Plan, build_plan
+from pruning.projection import project
+from search.errors import ConfigError
+from search.proposers.registry import check_proposer
+from search.setup.base_model import BaseSource, check_source
+from search.setup.config import RunConfig
+from search.setup.replaying import recorded_calls
+from search.setup.resources import Needs, check_resources, machine_resources
+from search.space.budget import Budget, parse_target
+from search.space.profile import Profile, profile_plan
+from search.space.search_space import SearchSpace
+from tracking.payloads import LlmCall, Profiled
+from tracking.uris import absolute_uri
+from trainers.datasets.base import Dataset
+from trainers.datasets.registry import dataset
+from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
+from trainers.recalibrate import has_batch_norm
+from trainers.recipe import ProxyRecipe, Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A configuration that has been found sound, with what it names.
+
+    Attributes:
+        client: connected but not yet asked; None for a classical arm. To be closed by whoever runs the search.
+        base_recipe: how the base is trained, if it is trained here.
+        proxy_recipe: how a trial is scored.
+        recipe: of the fine-tune.
+        needs: resources of each phase, defaults filled in.
+    """
+
+    config: RunConfig
+    dataset: Dataset
+    spec: ModelSpec
+    plan: Plan
+    profile: Profile
+    budget: Budget
+    source: BaseSource
+    base_recipe: Recipe
+    proxy_recipe: ProxyRecipe
+    recipe: Recipe
+    needs: Needs
+    client: LLMClient | None
+
+    def space(self, scores: Mapping[str, Scores], sensitivity: Profiled | None) -> SearchSpace:
+        """What the proposers may choose from, once the units have been scored."""
+        config = self.config
+        profile = self.profile if sensitivity is None else self.profile.with_sensitivity(sensitivity)
+        return SearchSpace(profile, self.budget, config.criteria, config.round_to, config.seed, self.plan, scores)
+
+    @property
+    def window(self) -> int:
+        """How far back a proposal must look: see History. Four unless that would leave workers idle."""
+        return self.config.window or max(4, 2 * self.needs.trial_workers)
+
+
+def prepare(config: RunConfig, environment: Mapping[str, str] = environ, earlier: Sequence[LlmCall] = ()) -> Prepared:
+    """Check everything that can be checked at once. `earlier`: the LLM calls of a run that is resumed.
+
+    Raises:
+        ConfigError, ResourceError, and the errors of the rooms that own what is wrong: unknown model, dataset,
+        criterion or proposer, missing data, missing key, a target that cannot be reached.
+    """
+    if config.tracking_uri is not None:
+        absolute_uri(config.tracking_uri)
+    source = check_source(config)
+    check_proposer(config.arm)
+    for name in config.criteria:
+        importance(name)
+    needs = resolve_needs(config)
+    data, spec = resolve_model(config)
+    model = create_model(spec)
+    plan, batch_norm = build_plan(model, spec), has_batch_norm(model)
+    check_output(model, spec)
+    budget = resolve_budget(config, plan)
+    return Prepared(
+        config=config,
+        dataset=data,
+        spec=spec,
+        plan=plan,
+        profile=profile_plan(plan),
+        budget=budget,
+        source=source,
+        base_recipe=base_recipe(config.dataset, batch_norm=batch_norm),
+        proxy_recipe=proxy_recipe(config.dataset, batch_norm=batch_norm),
+        recipe=finetune_recipe(config.dataset, batch_norm=batch_norm).override(**config.finetune_changes()),
+        needs=needs,
+        client=_client(config, environment, earlier),
+    )
+
+
+def resolve_model(config: RunConfig) -> tuple[Dataset, ModelSpec]:
+    """The dataset, and the model with its classes and image size."""
+    data = dataset(config.dataset)
+    size = None
+    if config.input_size is not None:
+        channels = data.info(config.data_path).input_size[0]
+        size = (channels, config.input_size, config.input_size)
+    info = data.info(config.data_path, input_size=size)
+    return data, ModelSpec(config.model, info.num_classes, info.input_size, config.output)
+
+
+def check_output(model: nn.Module, spec: ModelSpec) -> None:
+    """Raises ConfigError unless the logits are found in what `model` returns, one a class."""
+    try:
+        check_logits(model, spec)
+    except OutputError as error:
+        raise ConfigError(f"--model {spec.name} cannot be trained as a classifier: {error}") from error
+
+
+def resolve_budget(config: RunConfig, plan: Plan) -> Budget:
+    """The target in MACs, known to be reachable.
+
+    Raises:
+        ConfigError: at or above the baseline, or nothing that can be built lies in the band.
+        InfeasibleTargetError: below the floor.
+    """
+    target = parse_target(config.target_macs, plan.baseline_macs)
+    if target >= plan.baseline_macs:
+        raise ConfigError(
+            f"The target {config.target_macs!r} is {target:,} MACs, and the unpruned {plan.spec.name} has "
+            f"{plan.baseline_macs:,}: nothing would be cut. Ask for less, down to {plan.floor_macs(config.round_to):,}."
+        )
+    if target < plan.floor_macs(config.round_to):
+        raise InfeasibleTargetError(target, plan.floor_macs(config.round_to), plan.baseline_macs)
+    budget = Budget(target, config.band)
+    nearest = project(plan, plan.full(), target, round_to=config.round_to)
+    if not budget.holds(nearest.macs):
+        low, high = budget.band_macs
+        raise ConfigError(
+            f"The band {low:,} to {high:,} MACs is empty: the nearest that rounding to {config.round_to} allows is "
+            f"{nearest.macs:,}. Widen --band, or lower --round-to."
+        )
+    return budget
+
+
+def resolve_needs(config: RunConfig) -> Needs:
+    """Workers of each phase; checked against this machine unless a cluster was named, which is asked when connected."""
+    cpus, gpus = machine_resources()
+    local = config.ray_address is None
+    finetune_gpu = config.finetune_gpu if config.finetune_gpu is not None else local and gpus > 0
+    fits = max(1, int(cpus // config.cpus_per_trial))
+    if config.gpus_per_trial:
+        fits = max(1, min(fits, int(gpus // config.gpus_per_trial)))
+    needs = Needs(
+        trial_workers=config.workers or fits,
+        cpus_per_trial=config.cpus_per_trial,
+        gpus_per_trial=config.gpus_per_trial,
+        finetune_workers=config.finetune_workers or (max(1, gpus) if finetune_gpu else min(2, cpus)),
+        finetune_gpu=finetune_gpu,
+    )
+    if local:
+        check_resources(needs, cpus, gpus)
+    return needs
+
+
+def _client(config: RunConfig, environment: Mapping[str, str], earlier: Sequence[LlmCall]) -> LLMClient | None:
+    if config.llm is None:
+        return None
+    return connect(
+        config.llm,
+        base_url=config.llm_base_url,
+        env=environment,
+        terms=Terms(budget=_llm_budget(config, earlier)),
+        prices=load_prices(config.prices),
+        recorded=recorded_calls(config.llm, config.runs, earlier),
+    )
+
+
+def _llm_budget(config: RunConfig, earlier: Sequence[LlmCall]) -> LLMBudget:
+    """The limits on money and tokens; what the ledger of a resumed run holds as spent counts against them."""
+    usages = [call.usage for call in earlier if call.usage is not None]
+    return LLMBudget(
+        max_cost_usd=config.max_cost,
+        max_tokens=config.max_tokens_total,
+        spent_usd=sum(call.cost_usd or 0.0 for call in earlier),
+        spent_tokens=sum(usage.input_tokens + usage.output_tokens for usage in usages),
+    )

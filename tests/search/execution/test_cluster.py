@@ -1,0 +1,29 @@
+import os
+
+import pytest
+import ray
+
+from search.errors import ResourceError
+from search.execution.cluster import prepare_environment, ray_session
+from search.setup.resources import Needs
+
+
+def test_a_cluster_that_does_not_answer_is_told_with_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*, address: str, **_: object) -> None:
+        raise ConnectionError(f"Failed to connect to Ray cluster at {address}")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", unreachable)
+    with pytest.raises(ResourceError, match=r"no cluster answers at --ray-address 10\.0\.0\.1:6379"):
+        ray_session("10.0.0.1:6379", Needs(2, 1, 0, 2, False)).__enter__()
+
+
+def test_a_private_session_asks_for_a_token_and_a_setting_of_the_user_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
+        monkeypatch.setenv(name, "restored after the test")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("RAY_DEDUP_LOGS", "1")
+    prepare_environment(local=True)
+    assert os.environ["RAY_AUTH_MODE"] == "token"
+    assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
+    assert os.environ["RAY_DEDUP_LOGS"] == "1"

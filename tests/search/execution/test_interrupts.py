@@ -1,0 +1,54 @@
+"""A signal that Python swallows: one that arrives while a destructor runs is raised there, and lost."""
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+import search.execution.tuning
+import search.run
+from cli.main import main
+from search.execution.interrupts import Interrupts
+from search.outcome.summary import read_summary
+from search.proposers.rules import RulesProposer
+from tests.search.rehearsed import play
+from tracking.events import payloads_of
+from tracking.kinds import RunStatus
+from tracking.payloads import FinetuneStarted, Winner
+from tracking.reader import read_ledger
+from tracking.runs import RunDirs
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+class Interrupted:
+    """Gets the process interrupted when it is given up, as any object of the search's may."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_swallowed_signal_is_told_at_the_next_step() -> None:
+    interrupts = Interrupts()
+    with interrupts.installed():
+        interrupts.check()
+        Interrupted()
+        with pytest.raises(KeyboardInterrupt, match="SIGINT"):
+            interrupts.check()
+
+
+@pytest.mark.slow
+def test_a_run_ends_at_its_next_step_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process and without Ray. The signal comes when the search is over and its objects are let go."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(search.run, "ray_session", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(search.execution.tuning, "run_trials", lambda session, *_, **__: play(session))
+    monkeypatch.setattr(RulesProposer, "close", lambda _: Interrupted() and None)
+    assert main(["--trials", "3", "--no-mlflow"]) == 130
+    run = RunDirs(tmp_path / "runs").resolve("latest")
+    events = read_ledger(run.ledger)
+    assert payloads_of(events, Winner)
+    assert not payloads_of(events, FinetuneStarted)
+    assert read_summary(run.summary).status is RunStatus.INTERRUPTED

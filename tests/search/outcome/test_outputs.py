@@ -1,0 +1,132 @@
+"""Summary, plots and report from ledgers that stop at any point."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search.outcome.outputs import write_outputs
+from search.outcome.summary import read_summary, summarise
+from tests.search import support
+from tests.search.explained import STOPPED, UNIFORM, Tried, searched
+from tracking.clock import utc_now
+from tracking.events import Event
+from tracking.kinds import RunStatus, TrialState
+from tracking.ledger import Ledger
+from tracking.payloads import (
+    BaseReady,
+    GroupShape,
+    PlanReady,
+    Proposed,
+    Resumed,
+    RunEnded,
+    Rung,
+    RunStarted,
+    StrategyRecord,
+    TrialEnded,
+    Winner,
+)
+from tracking.phases import worked_seconds
+from tracking.runs import RunDir
+
+STRATEGY = StrategyRecord(ratios=(0.5,), importance="l2", round_to=1, ranking="local")
+
+
+def record_all(ledger: Ledger) -> None:
+    """A small run: one trial that wins, one that fails, one still open."""
+    group = GroupShape(name="conv1", units=8, set=0)
+    ledger.record(
+        RunStarted(
+            run_id="r", model="m", dataset="d", proposer="llm", llm="x", seed=1, started_at=support.EPOCH, config={}
+        )
+    )
+    ledger.record(
+        PlanReady(
+            counter="c", groups=(group,), sets=1, floor_macs=1, baseline_macs=1000, target_macs=500, band=(475, 505)
+        )
+    )
+    ledger.record(BaseReady(macs=1000, params=90, holdout_accuracy=0.9, checkpoint="p", cached=True))
+    for trial, (proposer, in_band) in enumerate([("start", False), ("llm:x", False), ("llm:x", True)]):
+        ledger.record(
+            Proposed(
+                trial=trial, proposer=proposer, strategy=STRATEGY, requested_macs=500, in_band=in_band, allocation=(4,),
+                macs=499, params=40, rationale="<script>alert(1)</script>",
+            )
+        )  # fmt: skip
+    ledger.record(Rung(trial=0, rung=0, epochs=1, accuracy=0.8, loss=0.5))
+    common: dict[str, Any] = {
+        "wall_s": 1.0,
+        "actor": "a",
+        "started": support.EPOCH,
+        "ended": support.EPOCH,
+        "served": 1,
+    }
+    ledger.record(TrialEnded(trial=0, state=TrialState.COMPLETED, accuracy=0.8, rungs=1, error=None, **common))
+    ledger.record(TrialEnded(trial=1, state=TrialState.FAILED, accuracy=None, rungs=0, error="it broke", **common))
+    ledger.record(Winner(trial=0, strategy=STRATEGY, allocation=(4,), macs=499, params=40, proxy_accuracy=0.8))
+    ledger.record(RunEnded(status=RunStatus.INTERRUPTED, error=None, wall_s=3.0))
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Ledger:
+    ledger = support.ledger_at(tmp_path)
+    record_all(ledger)
+    ledger.close()
+    return ledger
+
+
+def test_the_summary_counts_what_happened_and_invents_nothing(written: Ledger) -> None:
+    summary = summarise(written.events)
+    assert summary.trials.model_dump() == {"proposed": 3, "completed": 1, "stopped_early": 0, "failed": 1}
+    assert summary.revisions == 1, "the common start is nobody's miss"
+    assert summary.winner is not None
+    assert (summary.winner.accuracy, summary.winner.latency_ms) == (None, None)
+    assert summary.baseline is not None
+    assert summary.baseline.accuracy is None
+
+
+def test_a_summary_can_be_made_after_any_event(written: Ledger, tmp_path: Path) -> None:
+    for count in range(1, len(written.events) + 1):
+        assert summarise(written.events[:count]).run_id == "r"
+    for count in (1, 2, len(written.events)):
+        write_outputs(RunDir(tmp_path), written.events[:count], None)
+        assert read_summary(tmp_path / "summary.json") == summarise(written.events[:count])
+
+
+def test_the_report_is_self_contained_and_runs_nothing_of_a_proposer(written: Ledger, tmp_path: Path) -> None:
+    write_outputs(RunDir(tmp_path), written.events, None)
+    page = (tmp_path / "report.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "it broke" in page
+    assert 'src="data:image/png;base64,' in page
+    assert "unfinished" in page
+
+
+@pytest.mark.parametrize("priced", [True, False])
+@pytest.mark.parametrize("winner", [0, 1])
+def test_the_report_says_why_the_winner_won(tmp_path: Path, winner: int, priced: bool) -> None:
+    tried = (Tried((0.5, 0.8), kept=UNIFORM), Tried((0.6, 0.9)), Tried((0.2,), STOPPED))
+    write_outputs(RunDir(tmp_path), searched(*tried, winner=winner, priced=priced), None)
+    page = (tmp_path / "report.html").read_text()
+    assert "Why the winner won" in page
+    assert f"“idea {winner}”" in page
+    assert ("uniform start itself" in page) == (winner == 0)
+    assert ("winner&#39;s share" in page or "winner's share" in page) == priced
+    assert (tmp_path / "stages.png").is_file() == priced
+    assert page.count('src="data:image/png;base64,') == 2 + priced
+
+
+def test_pauses_between_sessions_do_not_count_as_work(tmp_path: Path) -> None:
+    begun = utc_now() - timedelta(seconds=100)
+    payload = RunStarted(
+        run_id="r", model="m", dataset="d", proposer="p", llm=None, seed=0, started_at=begun, config={}
+    )
+    ended = RunEnded(status=RunStatus.INTERRUPTED, error=None, wall_s=10)
+    events = (
+        Event(1, begun, payload),
+        Event(2, begun + timedelta(seconds=10), ended),
+        Event(3, begun + timedelta(seconds=95), Resumed(from_seq=2)),
+    )
+    assert worked_seconds(events, events[-1].time + timedelta(seconds=5)) == pytest.approx(15)

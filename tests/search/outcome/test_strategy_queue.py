@@ -1,0 +1,74 @@
+"""Which strategies wait, and which call a trial came from: held against searches by a scripted LLM."""
+
+import json
+from pathlib import Path
+
+from llm_clients.scripted.client import ScriptedClient
+from llm_clients.scripted.script import load_script
+from llm_clients.terms import Terms
+from search.outcome.strategy_queue import StrategyQueue
+from search.space.course import Course
+from tests.llm_clients.support import LeapingClock
+from tests.search.rehearsed import rehearse
+from tests.tracking.samples import llm_call, proposed
+from tracking.payloads import Decision, LlmCall, Proposed
+from tracking.totals import REPEATED
+
+REHEARSAL = Path(__file__).resolve().parents[3] / "docs" / "rehearsal.json"
+
+
+def answered(call: int, strategies: int) -> LlmCall:
+    base = llm_call(call)
+    assert base.quality is not None
+    return base.model_copy(update={"quality": base.quality.model_copy(update={"strategies": strategies})})
+
+
+def queue_of(*payloads: LlmCall | Proposed | Decision) -> StrategyQueue:
+    queue = StrategyQueue()
+    for payload in payloads:
+        queue.take(payload)
+    return queue
+
+
+def test_every_trial_of_a_search_is_found_in_the_answer_of_its_call(tmp_path: Path) -> None:
+    terms = Terms(clock=LeapingClock, sample_server=False)
+    client = ScriptedClient("scripted:rehearsal", load_script(REHEARSAL), terms)
+    search = rehearse(tmp_path, client, trials=10, per_call=4)
+    queue, calls = StrategyQueue(), {call.call: call for call in search.calls}
+    for event in search.events:
+        queue.take(event.payload)
+    origins = {trial: queue.origin(trial) for trial, *_ in search.proposals}
+    assert origins.pop(0) is None, "the common start is nobody's"
+    assert len(origins) == 9
+    for trial, _, _, rationale in search.proposals[1:]:
+        call = origins[trial]
+        assert call is not None
+        assert rationale in json.dumps(calls[call].value, ensure_ascii=False)
+    turned_back = sum(isinstance(e.payload, Decision) and e.payload.decision == REPEATED for e in search.events)
+    said = sum(call.quality.strategies for call in search.calls if call.quality)
+    assert queue.waiting == said - 9 - turned_back
+
+
+def test_first_answered_first_tried() -> None:
+    start = proposed(0).model_copy(update={"proposer": "start"})
+    back = Decision(decision=REPEATED, reason="as trial 1")
+    queue = queue_of(answered(0, 2), start, proposed(1), answered(1, 3), back, proposed(2))
+    assert [queue.origin(trial) for trial in range(4)] == [None, 0, 1, None]
+    assert queue.waiting == 2
+
+
+def test_a_classical_arm_has_none_waiting() -> None:
+    queue = queue_of(proposed(0), proposed(1))
+    assert (queue.waiting, queue.origin(1)) == (0, None)
+
+
+def test_an_arm_that_takes_over_leaves_none_waiting() -> None:
+    switch = Decision(decision=Course.SWITCH_ARM.value, reason="stalled")
+    queue = queue_of(answered(0, 3), proposed(1), switch, answered(1, 4), proposed(2))
+    assert queue.waiting == 0
+    assert [queue.origin(1), queue.origin(2)] == [0, None]
+
+
+def test_a_ledger_without_counts_does_not_tell() -> None:
+    queue = queue_of(llm_call().model_copy(update={"quality": None}), proposed(1), answered(1, 2), proposed(2))
+    assert (queue.waiting, queue.origin(1), queue.origin(2)) == (None, None, None)

@@ -1,0 +1,213 @@
+"""What each event asks of MLflow, without MLflow."""
+
+import math
+from collections.abc import Iterable
+
+import pytest
+
+from tests.tracking.samples import (
+    START,
+    ending,
+    llm_call,
+    numbered,
+    preparation,
+    proposed,
+    run_started,
+    trial_ended,
+    trial_started,
+    trials,
+    whole_run,
+)
+from tracking.kinds import RunStatus, TrialState
+from tracking.mirror.operations import FINETUNE, RUN, Attach, Begin, Finish, Log, Operation, Status, Trace, trial_part
+from tracking.mirror.params import LONGEST, flatten
+from tracking.mirror.translation import Translation
+from tracking.payloads import Decision, Extended, Payload, Resumed, RunEnded, Rung, Winner
+
+
+def operations(payloads: Iterable[Payload]) -> list[Operation]:
+    translation = Translation()
+    return [operation for event in numbered(payloads) for operation in translation.translate(event)]
+
+
+def last_figures(payloads: Iterable[Payload], part: str = RUN) -> dict[str, float]:
+    logs = [op for op in operations(payloads) if isinstance(op, Log) and op.part == part]
+    return {point.key: point.value for log in logs for point in log.points}
+
+
+def tags(payloads: Iterable[Payload], part: str = RUN) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for op in operations(payloads):
+        if isinstance(op, Begin | Log) and op.part == part:
+            found |= op.tags
+    return found
+
+
+def finishes(payloads: Iterable[Payload]) -> dict[str, Status]:
+    return {op.part: op.status for op in operations(payloads) if isinstance(op, Finish)}
+
+
+def test_one_parent_one_child_a_trial_and_the_finetune() -> None:
+    begun = [(op.part, op.name) for op in operations(whole_run("r7")) if isinstance(op, Begin)]
+    assert begun == [
+        (RUN, "r7"),
+        ("trial:0", "trial-000"),
+        ("trial:1", "trial-001"),
+        ("trial:2", "trial-002"),
+        (FINETUNE, "finetune"),
+    ]
+
+
+def test_every_part_ends_as_it_ended() -> None:
+    assert finishes(whole_run()) == {
+        "trial:0": Status.FINISHED,
+        "trial:1": Status.FINISHED,
+        "trial:2": Status.FAILED,
+        FINETUNE: Status.FINISHED,
+        RUN: Status.FINISHED,
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"), [(RunStatus.INTERRUPTED, Status.KILLED), (RunStatus.FAILED, Status.FAILED)]
+)
+def test_what_was_left_in_the_middle_is_killed(status: RunStatus, shown: Status) -> None:
+    end = RunEnded(status=status, error="lost its node", wall_s=1)
+    assert finishes([run_started(), proposed(0), trial_started(0), end]) == {"trial:0": Status.KILLED, RUN: shown}
+
+
+def test_nothing_is_told_of_a_part_before_it_is_begun() -> None:
+    begun: set[str] = set()
+    for op in operations(whole_run()):
+        if isinstance(op, Begin):
+            begun.add(op.part)
+        elif not isinstance(op, Attach | Trace):
+            assert op.part in begun
+
+
+@pytest.mark.parametrize("first", [trial_ended(5), Rung(trial=5, rung=0, epochs=1, accuracy=0.5, loss=1)])
+def test_a_trial_whose_start_was_not_told_is_begun_all_the_same(first: Payload) -> None:
+    begun = [op.part for op in operations([run_started(), proposed(5), first]) if isinstance(op, Begin)]
+    assert begun == [RUN, "trial:5"]
+
+
+def test_the_totals_of_a_run() -> None:
+    figures = last_figures(whole_run())
+    assert {key: figures[key] for key in figures if key.startswith(("trials", "revisions", "best", "winner_t"))} == {
+        "trials_proposed": 3,
+        "trials_completed": 1,
+        "trials_stopped_early": 1,
+        "trials_failed": 1,
+        "revisions": 1,
+        "best_proxy_accuracy": 0.9,
+        "winner_test_accuracy": 0.95,
+        "winner_test_loss": 0.1,
+        "winner_test_total": 1000,
+    }
+
+
+def test_counts_that_stayed_at_zero_are_told() -> None:
+    end = RunEnded(status=RunStatus.INTERRUPTED, error=None, wall_s=1)
+    figures = last_figures([run_started(), end])
+    assert (figures["trials_proposed"], figures["trials_failed"], figures["revisions"]) == (0, 0, 0)
+
+
+def test_the_best_is_the_best_completed_trial() -> None:
+    early = trial_ended(1, TrialState.STOPPED_EARLY, 0.99)
+    assert last_figures([run_started(), trial_ended(0), early, trial_ended(2)])["best_proxy_accuracy"] == 0.9
+
+
+def test_rungs_are_steps() -> None:
+    points = [
+        (point.key, point.step, point.value)
+        for op in operations(whole_run())
+        if isinstance(op, Log) and op.part == "trial:0"
+        for point in op.points
+        if point.key in {"accuracy", "epochs"}
+    ]
+    assert points == [("accuracy", 0, 0.5), ("epochs", 0, 1), ("accuracy", 1, 0.9), ("epochs", 1, 3)]
+
+
+def test_a_loss_without_end_is_no_number() -> None:
+    figures = last_figures([run_started(), Rung(trial=0, rung=0, epochs=1, accuracy=0.1, loss=math.inf)], "trial:0")
+    assert math.isnan(figures["loss"])
+
+
+def test_tokens_and_cost_add_up_and_say_what_they_lack() -> None:
+    silent = llm_call(1, cost_usd=None).model_copy(update={"usage": None})
+    figures = last_figures([run_started(), llm_call(0), silent, llm_call(2, cost_usd=0.02)])
+    assert (figures["llm_calls"], figures["llm_input_tokens"], figures["llm_output_tokens"]) == (3, 200, 40)
+    assert figures["llm_cost_usd"] == pytest.approx(0.03)
+    assert (figures["llm_calls_without_usage"], figures["llm_calls_without_cost"]) == (1, 1)
+
+
+def test_long_texts_go_to_documents() -> None:
+    answer = "x" * 20_000
+    found = operations([run_started(), llm_call(3, text=answer)])
+    assert [op.document["text"] for op in found if isinstance(op, Attach) and op.path == "llm/call-0003.json"] == [
+        answer
+    ]
+    assert all(
+        len(value) < 5000 for op in found if isinstance(op, Log) for value in [*op.params.values(), *op.tags.values()]
+    )
+
+
+def test_a_classical_run_has_no_llm() -> None:
+    assert "espalier.llm" not in tags([run_started()])
+    assert tags([run_started(llm="claude-x")])["espalier.llm"] == "claude-x"
+
+
+def test_decisions_stay_in_the_ledger() -> None:
+    assert operations([Decision(decision="widen", reason="stalled")]) == []
+
+
+def test_revisions_are_the_proposers_own_misses() -> None:
+    start = proposed(0, in_band=False).model_copy(update={"proposer": "start"})
+    sent_back = Decision(decision="turned_back_missed", reason="2,000 MACs")
+    repeated = Decision(decision="turned_back_repeated", reason="as trial 1")
+    figures = last_figures([run_started(), start, proposed(1, in_band=False), sent_back, repeated, proposed(2)])
+    assert (figures["trials_proposed"], figures["revisions"]) == (3, 2)
+
+
+def test_a_resumed_run_runs_again() -> None:
+    end = RunEnded(status=RunStatus.INTERRUPTED, error=None, wall_s=1)
+    begun = [op for op in operations([run_started(), end, Resumed(from_seq=2)]) if isinstance(op, Begin)]
+    assert [op.part for op in begun] == [RUN, RUN]
+
+
+def test_times_are_the_events_own() -> None:
+    first, *_ = operations([run_started()])
+    assert isinstance(first, Begin)
+    assert first.time_ms == round(START.timestamp() * 1000)
+    log = next(op for op in operations([run_started(), *preparation()]) if isinstance(op, Log) and op.points)
+    assert {point.time_ms for point in log.points} == {first.time_ms + 2}
+
+
+def test_twice_is_the_same() -> None:
+    assert repr(operations(whole_run())) == repr(operations(whole_run()))
+
+
+def test_the_whole_run_uses_only_what_it_was_told() -> None:
+    assert last_figures([run_started(), *trials(), *ending()])["winner_macs"] == 998
+
+
+def test_only_the_present_winner_is_tagged_as_it() -> None:
+    (first,) = (payload for payload in ending() if isinstance(payload, Winner))
+    extended = [run_started(), *trials(), *ending(), Extended(added=2), first.model_copy(update={"trial": 1})]
+    assert tags(extended, trial_part(0))["espalier.winner"] == "false"
+    assert tags(extended, trial_part(1))["espalier.winner"] == "true"
+    assert tags(extended)["espalier.winner_trial"] == "1"
+
+
+def test_configuration_becomes_flat_short_params() -> None:
+    config = {
+        "a": {"b": {"c": 1}, "empty": {}},
+        "list": [1, "x"],
+        "none": None,
+        "on": True,
+        "odd:key": "v",
+        "long": "y" * 900,
+    }
+    flat = flatten(config)
+    assert flat.pop("long") == "y" * LONGEST + "… (900 characters in all)"
+    assert flat == {"a.b.c": "1", "a.empty": "{}", "list": '[1, "x"]', "none": "null", "on": "true", "odd_key": "v"}

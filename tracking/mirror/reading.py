@@ -1,0 +1,154 @@
+"""Reads runs back from MLflow, as values."""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tracking.errors import UnknownExperimentError, UnknownRunError
+from tracking.kinds import RunStatus, TrialState
+from tracking.mirror.mlflow_store import Store, connect, unreachable
+from tracking.mirror.mlflow_writer import PART_TAG, RUN_ID_TAG, TRIAL_TAG, all_runs
+from tracking.mirror.operations import RUN
+from tracking.mirror.records import RunRecord, TrialRecord
+
+
+def read_runs(
+    tracking_uri: str, *, experiments: Sequence[str] = (), run_ids: Sequence[str] = ()
+) -> tuple[RunRecord, ...]:
+    """Our runs in these experiments (all of them when none is named), oldest first; with ``run_ids``, only those.
+
+    A run id is ours or MLflow's. Runs in MLflow that are not ours are passed over.
+
+    Raises:
+        MlflowUnreachableError, TrackingUriError: MLflow cannot be used.
+        UnknownExperimentError, UnknownRunError: one that was asked for is not there.
+    """
+    store = connect(tracking_uri, create=False)
+    with unreachable(store.uri):
+        names = _experiments(store, experiments)
+        found = list(all_runs(store, list(names), f"tags.`{RUN_ID_TAG}` != ''")) if names else []
+    parents = [run for run in found if run.data.tags.get(PART_TAG) == RUN]
+    chosen = _chosen(parents, run_ids, store.shown_uri)
+    trials = _trials(found)
+    return tuple(_run_record(run, names[run.info.experiment_id], trials.get(run.info.run_id, ())) for run in chosen)
+
+
+def _experiments(store: Store, asked: Sequence[str]) -> Mapping[str, str]:
+    """Name by id of the experiments asked for."""
+    known = {experiment.name: experiment.experiment_id for experiment in store.client.search_experiments()}
+    for name in asked:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)[:5]
+            raise UnknownExperimentError(name, store.shown_uri, ", ".join(near))
+    return {known[name]: name for name in (asked or known)}
+
+
+def _chosen(parents: list[Any], asked: Sequence[str], uri: str) -> list[Any]:
+    if not asked:
+        return parents
+    names = {run.data.tags[RUN_ID_TAG] for run in parents}
+    known = names | {run.info.run_id for run in parents}
+    for name in asked:
+        if name not in known:
+            near = ", ".join(difflib.get_close_matches(name, names, n=3, cutoff=0.4))
+            raise UnknownRunError(name, uri, f"did you mean {near}?" if near else f"it holds {len(parents)} runs")
+    return [run for run in parents if run.data.tags[RUN_ID_TAG] in asked or run.info.run_id in asked]
+
+
+def _trials(found: Iterable[Any]) -> Mapping[str, tuple[TrialRecord, ...]]:
+    """By their parent's id in MLflow, and by number."""
+    records: dict[str, list[TrialRecord]] = {}
+    for run in found:
+        if TRIAL_TAG in run.data.tags:
+            records.setdefault(run.data.tags.get("mlflow.parentRunId", ""), []).append(_trial_record(run))
+    return {parent: tuple(sorted(trials, key=lambda trial: trial.trial)) for parent, trials in records.items()}
+
+
+def _trial_record(run: Any) -> TrialRecord:
+    tags, figures = run.data.tags, _Figures(run.data.metrics)
+    in_band = figures.whole("in_band")
+    return TrialRecord(
+        trial=int(tags[TRIAL_TAG]),
+        mlflow_run_id=run.info.run_id,
+        proposer=tags.get("espalier.proposer"),
+        state=TrialState(tags["espalier.state"]) if "espalier.state" in tags else None,
+        macs=figures.whole("macs"),
+        params=figures.whole("params"),
+        requested_macs=figures.whole("requested_macs"),
+        in_band=None if in_band is None else bool(in_band),
+        proxy_accuracy=figures.real("proxy_accuracy"),
+        wall_s=figures.real("wall_s"),
+        error=tags.get("espalier.error"),
+        started_ms=run.info.start_time,
+        ended_ms=run.info.end_time,
+    )
+
+
+def _run_record(run: Any, experiment: str, trials: tuple[TrialRecord, ...]) -> RunRecord:
+    tags, figures = run.data.tags, _Figures(run.data.metrics)
+    low, high = figures.whole("band_low_macs"), figures.whole("band_high_macs")
+    return RunRecord(
+        run_id=tags[RUN_ID_TAG],
+        mlflow_run_id=run.info.run_id,
+        experiment=experiment,
+        model=tags["espalier.model"],
+        dataset=tags["espalier.dataset"],
+        proposer=tags["espalier.proposer"],
+        llm=tags.get("espalier.llm"),
+        seed=int(tags["espalier.seed"]),
+        # A resumed run keeps the tag of its former end until it ends again.
+        status=RunStatus(tags["espalier.status"]) if _over(run) and "espalier.status" in tags else None,
+        started_ms=run.info.start_time,
+        counter=tags.get("espalier.counter"),
+        target_macs=figures.whole("target_macs"),
+        band_macs=None if low is None or high is None else (low, high),
+        baseline_macs=figures.whole("baseline_macs"),
+        baseline_params=figures.whole("baseline_params"),
+        baseline_accuracy=figures.real("baseline_test_accuracy"),
+        winner_macs=figures.whole("winner_macs"),
+        winner_params=figures.whole("winner_params"),
+        proxy_accuracy=figures.real("winner_proxy_accuracy"),
+        accuracy=figures.real("winner_test_accuracy"),
+        latency_ms=figures.real("winner_latency_median_ms"),
+        trials_proposed=figures.whole("trials_proposed"),
+        trials_completed=figures.whole("trials_completed"),
+        trials_stopped_early=figures.whole("trials_stopped_early"),
+        trials_failed=figures.whole("trials_failed"),
+        revisions=figures.whole("revisions"),
+        wall_s=figures.real("wall_s"),
+        llm_calls=figures.whole("llm_calls"),
+        llm_invalid_answers=figures.whole("llm_invalid_answers"),
+        input_tokens=figures.whole("llm_input_tokens", unless="llm_calls_without_usage"),
+        output_tokens=figures.whole("llm_output_tokens", unless="llm_calls_without_usage"),
+        cost_usd=figures.real("llm_cost_usd", unless="llm_calls_without_cost"),
+        **{name: figures.whole(name) for name in _QUALITIES},
+        config=dict(run.data.params),
+        trials=trials,
+    )
+
+
+_QUALITIES = (
+    *("llm_answers", "llm_valid", "llm_parse_errors", "llm_schema_errors", "llm_out_of_range"),
+    *("llm_strategies", "llm_repeated", "llm_incoherent"),
+)
+
+
+def _over(run: Any) -> bool:
+    return bool(run.info.status != "RUNNING")
+
+
+class _Figures:
+    """A run's metrics; what is absent, or is not a number, is None."""
+
+    def __init__(self, metrics: Mapping[str, float]) -> None:
+        self._metrics = metrics
+
+    def real(self, name: str, *, unless: str = "") -> float | None:
+        """The metric; None also when ``unless`` counts something that this sum lacks."""
+        value = self._metrics.get(name, math.nan)
+        return None if math.isnan(value) or self._metrics.get(unless, 0.0) > 0 else float(value)
+
+    def whole(self, name: str, *, unless: str = "") -> int | None:
+        value = self.real(name, unless=unless)
+        return None if value is None else round(value)

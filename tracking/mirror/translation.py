@@ -1,0 +1,283 @@
+"""From events to MLflow: which runs there are, and what each shows.
+
+One parent run for the search, one child for each trial that began, one for the fine-tune. Every operation follows from
+the events alone, times included, so that doing it twice changes nothing. docs/ledger.md lists the names.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from tracking.events import Event
+from tracking.kinds import RunStatus, Subject, TrialState
+from tracking.mirror.call_trace import trace_of
+from tracking.mirror.operations import FINETUNE, RUN, Attach, Begin, Finish, Log, Operation, Point, Status, trial_part
+from tracking.mirror.params import flatten, shortened
+from tracking.payloads import (
+    BaseReady,
+    Decision,
+    Evaluated,
+    Exported,
+    FinetuneEnded,
+    FinetuneEpoch,
+    FinetuneStarted,
+    Interrupted,
+    LlmCall,
+    PlanReady,
+    Proposed,
+    Resumed,
+    RunEnded,
+    Rung,
+    RunStarted,
+    TrialEnded,
+    TrialStarted,
+    Winner,
+)
+from tracking.totals import Totals, is_revision
+
+_NOTE = "mlflow.note.content"
+"""The tag that MLflow's page shows as a run's description."""
+
+
+class Translation:
+    """Turns events into operations, one after the other; remembers what a later event needs of an earlier one."""
+
+    def __init__(self) -> None:
+        self._time = datetime.fromtimestamp(0, UTC)
+        self._time_ms = 0
+        self._run_id = ""
+        self._proposals: dict[int, Proposed] = {}
+        self._open: list[str] = []
+        self._totals = Totals()
+        self._winner_trial: int | None = None
+        self._views: Mapping[type, Callable[[Any], tuple[Operation, ...]]] = {
+            RunStarted: self._run_started,
+            BaseReady: self._base_ready,
+            PlanReady: self._plan_ready,
+            Proposed: self._proposed,
+            Decision: self._decision,
+            LlmCall: self._llm_call,
+            TrialStarted: self._trial_started,
+            Rung: self._rung,
+            TrialEnded: self._trial_ended,
+            Winner: self._winner,
+            FinetuneStarted: self._finetune_started,
+            FinetuneEpoch: self._finetune_epoch,
+            FinetuneEnded: self._finetune_ended,
+            Evaluated: self._evaluated,
+            Exported: self._exported,
+            Interrupted: self._interrupted,
+            Resumed: self._resumed,
+            RunEnded: self._run_ended,
+        }
+
+    def translate(self, event: Event) -> tuple[Operation, ...]:
+        """What this event asks for; nothing for a kind that MLflow does not show."""
+        self._time = event.time
+        self._time_ms = _milliseconds(event.time)
+        view = self._views.get(type(event.payload))
+        return () if view is None else view(event.payload)
+
+    def _run_started(self, payload: RunStarted) -> tuple[Operation, ...]:
+        self._run_id = payload.run_id
+        tags = {
+            "espalier.schema": str(payload.schema_version),
+            "espalier.model": payload.model,
+            "espalier.dataset": payload.dataset,
+            "espalier.proposer": payload.proposer,
+            "espalier.seed": str(payload.seed),
+        }
+        if payload.llm is not None:
+            tags["espalier.llm"] = payload.llm
+        return (
+            Begin(RUN, payload.run_id, _milliseconds(payload.started_at), tags),
+            Log(RUN, params=flatten(payload.config)),
+            Attach("config.json", payload.config),
+        )
+
+    def _base_ready(self, payload: BaseReady) -> tuple[Operation, ...]:
+        figures = {
+            "baseline_macs": payload.macs,
+            "baseline_params": payload.params,
+            "baseline_holdout_accuracy": payload.holdout_accuracy,
+        }
+        return (self._log(RUN, figures),)
+
+    def _plan_ready(self, payload: PlanReady) -> tuple[Operation, ...]:
+        figures = {
+            "target_macs": payload.target_macs,
+            "floor_macs": payload.floor_macs,
+            "band_low_macs": payload.band[0],
+            "band_high_macs": payload.band[1],
+            "groups": len(payload.groups),
+            "sets": payload.sets,
+        }
+        tags = {"espalier.counter": payload.counter, "espalier.target_macs": str(payload.target_macs)}
+        return (self._log(RUN, figures, tags=tags),)
+
+    def _proposed(self, payload: Proposed) -> tuple[Operation, ...]:
+        self._proposals[payload.trial] = payload
+        figures = self._totals.propose(payload)
+        return (self._log(RUN, figures, step=self._totals.asked),)
+
+    def _decision(self, payload: Decision) -> tuple[Operation, ...]:
+        """Reasons stay in the ledger; a strategy that was sent back counts as a revision."""
+        if not is_revision(payload):
+            return ()
+        return (self._log(RUN, self._totals.propose(payload), step=self._totals.asked),)
+
+    def _llm_call(self, payload: LlmCall) -> tuple[Operation, ...]:
+        figures = self._totals.call_llm(payload) | {"llm_latency_s": payload.latency_s}
+        return (
+            self._log(RUN, figures, step=self._totals.llm_calls),
+            Attach(f"llm/call-{payload.call:04d}.json", payload.model_dump(mode="json")),
+            trace_of(payload, self._time, self._run_id),
+        )
+
+    def _trial_started(self, payload: TrialStarted) -> tuple[Operation, ...]:
+        return (
+            *self._begin_trial(payload.trial, payload.started),
+            Log(trial_part(payload.trial), tags={"espalier.actor": payload.actor, "espalier.pid": str(payload.pid)}),
+        )
+
+    def _begin_trial(self, trial: int, started: datetime | None) -> tuple[Operation, ...]:
+        part = trial_part(trial)
+        self._open.append(part)
+        begin = Begin(part, f"trial-{trial:03d}", _milliseconds(started) if started else self._time_ms)
+        proposal = self._proposals.get(trial)
+        return (begin,) if proposal is None else (begin, self._proposal_log(part, proposal))
+
+    def _proposal_log(self, part: str, proposal: Proposed) -> Log:
+        strategy = proposal.strategy
+        ratios = {f"ratio.{index:03d}": repr(ratio) for index, ratio in enumerate(strategy.ratios)}
+        params = {
+            "importance": strategy.importance,
+            "round_to": str(strategy.round_to),
+            "ranking": strategy.ranking,
+            **ratios,
+        }
+        figures = {
+            "requested_macs": proposal.requested_macs,
+            "in_band": proposal.in_band,
+            "macs": proposal.macs,
+            "params": proposal.params,
+        }
+        tags = {"espalier.proposer": proposal.proposer, _NOTE: shortened(proposal.rationale, 4000)}
+        return self._log(part, figures, params=params, tags=tags)
+
+    def _rung(self, payload: Rung) -> tuple[Operation, ...]:
+        part = trial_part(payload.trial)
+        begin = () if part in self._open else self._begin_trial(payload.trial, None)
+        figures = {"accuracy": payload.accuracy, "loss": payload.loss, "epochs": payload.epochs}
+        return (*begin, self._log(part, figures, step=payload.rung))
+
+    def _trial_ended(self, payload: TrialEnded) -> tuple[Operation, ...]:
+        part = trial_part(payload.trial)
+        begin = () if part in self._open else self._begin_trial(payload.trial, payload.started)
+        self._open = [other for other in self._open if other != part]
+        figures: dict[str, float] = {"wall_s": payload.wall_s, "rungs": payload.rungs}
+        if payload.compute_s is not None:
+            figures["compute_s"] = payload.compute_s
+        if payload.accuracy is not None:
+            figures["proxy_accuracy"] = payload.accuracy
+        tags = {"espalier.state": payload.state.value, "espalier.actor_served": str(payload.served)}
+        if payload.error is not None:
+            tags["espalier.error"] = shortened(payload.error, 4000)
+        status = Status.FAILED if payload.state is TrialState.FAILED else Status.FINISHED
+        totals = self._totals.end_trial(payload)
+        return (
+            *begin,
+            self._log(part, figures, tags=tags),
+            Finish(part, status, _milliseconds(payload.ended) if payload.ended else self._time_ms),
+            self._log(RUN, totals, step=self._totals.ended),
+        )
+
+    def _winner(self, payload: Winner) -> tuple[Operation, ...]:
+        figures = {
+            "winner_macs": payload.macs,
+            "winner_params": payload.params,
+            "winner_proxy_accuracy": payload.proxy_accuracy,
+        }
+        former, self._winner_trial = self._winner_trial, payload.trial
+        lost = () if former in (None, payload.trial) else (Log(trial_part(former), tags={"espalier.winner": "false"}),)
+        return (
+            *lost,
+            self._log(RUN, figures, tags={"espalier.winner_trial": str(payload.trial)}),
+            Log(trial_part(payload.trial), tags={"espalier.winner": "true"}),
+            Attach("winner.json", payload.model_dump(mode="json")),
+        )
+
+    def _finetune_started(self, payload: FinetuneStarted) -> tuple[Operation, ...]:
+        self._open.append(FINETUNE)
+        params = {"workers": str(payload.workers), **flatten(payload.recipe)}
+        return (Begin(FINETUNE, "finetune", self._time_ms), Log(FINETUNE, params=params))
+
+    def _finetune_epoch(self, payload: FinetuneEpoch) -> tuple[Operation, ...]:
+        figures = {"train_loss": payload.train_loss, "lr": payload.lr, "wall_s": payload.wall_s}
+        if payload.holdout_accuracy is not None:
+            figures["holdout_accuracy"] = payload.holdout_accuracy
+        return (self._log(FINETUNE, figures, step=payload.epoch),)
+
+    def _finetune_ended(self, payload: FinetuneEnded) -> tuple[Operation, ...]:
+        self._open = [part for part in self._open if part != FINETUNE]
+        log = self._log(FINETUNE, {"epochs": payload.epochs, "total_wall_s": payload.wall_s})
+        return (log, Finish(FINETUNE, Status.FINISHED, self._time_ms))
+
+    def _evaluated(self, payload: Evaluated) -> tuple[Operation, ...]:
+        who = "baseline" if payload.subject is Subject.BASE else "winner"
+        name = f"{who}_{payload.split.value}"
+        figures = {f"{name}_accuracy": payload.accuracy, f"{name}_loss": payload.loss, f"{name}_total": payload.total}
+        if payload.latency_ms is not None:
+            figures[f"{who}_latency_median_ms"] = payload.latency_ms.median
+            figures[f"{who}_latency_p95_ms"] = payload.latency_ms.p95
+        return (self._log(RUN, figures),)
+
+    def _exported(self, payload: Exported) -> tuple[Operation, ...]:
+        return (Log(RUN, tags={"espalier.exported": shortened(payload.path)}),)
+
+    def _interrupted(self, payload: Interrupted) -> tuple[Operation, ...]:
+        return (Log(RUN, tags={"espalier.interrupted": shortened(payload.reason)}),)
+
+    def _resumed(self, payload: Resumed) -> tuple[Operation, ...]:
+        tags = {"espalier.resumed_from_seq": str(payload.from_seq)}
+        return (Begin(RUN, self._run_id, self._time_ms, tags),)
+
+    def _run_ended(self, payload: RunEnded) -> tuple[Operation, ...]:
+        """A part that is still open here was left in the middle: it shows as killed, not as running for ever."""
+        tags = {"espalier.status": payload.status.value}
+        if payload.error is not None:
+            tags["espalier.error"] = shortened(payload.error, 4000)
+        left = tuple(Finish(part, Status.KILLED, self._time_ms) for part in dict.fromkeys(self._open))
+        self._open.clear()
+        last = self._totals.asked + 1
+        end = Finish(RUN, _RUN_STATUS[payload.status], self._time_ms)
+        return (*left, self._log(RUN, self._totals.trials() | {"wall_s": payload.wall_s}, step=last, tags=tags), end)
+
+    def _log(
+        self,
+        part: str,
+        figures: Mapping[str, float],
+        *,
+        step: int = 0,
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Log:
+        points = tuple(Point(key, _drawable(value), step, self._time_ms) for key, value in figures.items())
+        return Log(part, points, params or {}, tags or {})
+
+
+_RUN_STATUS = {
+    RunStatus.FINISHED: Status.FINISHED,
+    RunStatus.INTERRUPTED: Status.KILLED,
+    RunStatus.FAILED: Status.FAILED,
+}
+
+
+def _drawable(value: float) -> float:
+    """MLflow would store infinity as 1.8e308, a number that nobody measured; NaN it keeps as what it is."""
+    return float(value) if math.isfinite(value) else math.nan
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
