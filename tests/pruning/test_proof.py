@@ -93,6 +93,7 @@ class Doubled(Residual):
     def __init__(self, argument: float = 1.0, table: float = 0.0, loose: float = 0.0) -> None:
         super().__init__()
         self.argument = argument
+        self.table: torch.Tensor
         self.register_buffer("table", torch.full((8, 8), table))
         self.loose = torch.tensor(loose)
 
