@@ -20,7 +20,7 @@ from tracking.mirror.records import RunRecord
 _NOT_TERMS = frozenset(
     {"model", "dataset", "data_path", "target_macs", "proposer", "llm", "seed"}
     | {"max_cost", "max_tokens_total", "prices"}
-    | {"runs", "tracking_uri", "experiment", "mlflow", "ray_address"}
+    | {"runs", "tracking_uri", "experiment", "mlflow", "ray_address", "executor"}
     | {"workers", "finetune_workers", "finetune_gpu", "cpus_per_trial", "gpus_per_trial"}
 )
 

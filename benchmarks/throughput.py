@@ -54,7 +54,7 @@ from trainers.datasets import shapes
 from trainers.proxy import proxy_data, proxy_rungs
 
 if TYPE_CHECKING:
-    from search.execution.actor import TrialContext
+    from search.execution.trial import TrialContext
 
 TARGET = 0.15
 LATENCY_S = 5.0
@@ -206,7 +206,7 @@ def _proposer(arm: str, prepared: Prepared, space: SearchSpace, ledger: Ledger) 
 
 
 def _context(prepared: Prepared) -> "TrialContext":
-    from search.execution.actor import TrialContext
+    from search.execution.trial import TrialContext
 
     base = create_model(prepared.spec)
     splits = prepared.dataset.splits(None, seed=prepared.config.seed, input_size=prepared.spec.input_size)

@@ -9,11 +9,12 @@ from ablations.outputs import write_outputs
 from ablations.schedule import earlier_run, schedule
 from cli.compare import show_tables
 from cli.console import say
-from cli.search import INTERRUPTED, arm_words, go_on, start
+from cli.search import INTERRUPTED, arm_words, begun, resumed
 from search.errors import ConfigError
-from search.execution.cluster import ray_session
+from search.execution.registry import executor_of
 from search.setup.config import RunConfig
 from search.setup.preparation import Prepared, prepare
+from tracking.kinds import RunStatus
 from tracking.mirror.reading import read_runs
 from tracking.runs import default_uri
 
@@ -28,7 +29,8 @@ def run_llm_ablation(config: RunConfig, llms: str, arms: str, seeds: int, out: P
     if not config.mlflow:
         raise ConfigError("--no-mlflow cannot be used here: the study reads its runs back from MLflow.")
     needs = _check(runs[: len(runs) // seeds]).needs
-    with nullcontext() if all(map(_is_done, runs)) else ray_session(config.ray_address, needs):
+    executor = executor_of(config, needs, config.runs)
+    with nullcontext() if all(map(_is_done, runs)) else executor.ready():
         done = _run_all(runs)
     if done is None:
         say("The study is not complete. Go on with the same command: runs that are there are not run again.")
@@ -58,13 +60,12 @@ def _run_all(runs: Sequence[RunConfig]) -> tuple[str, ...] | None:
         say(f"\n[{number} of {len(runs)}] {arm_words(config)}, seed {config.seed}", style="bold")
         if earlier is not None and earlier[1]:
             say(f"done before: {earlier[0].run_id}")
-        else:
-            code = start(config) if earlier is None else go_on(earlier[0].run_id, config.runs, repair=False)
-            if code == INTERRUPTED:
-                return None
-            earlier = earlier_run(config)
-        assert earlier is not None, "a run that ended well is in its folder"
-        done.append(earlier[0].run_id)
+            done.append(earlier[0].run_id)
+            continue
+        outcome = begun(config) if earlier is None else resumed(earlier[0])
+        if outcome.summary.status is RunStatus.INTERRUPTED:
+            return None
+        done.append(outcome.folder.run_id)
     return tuple(done)
 
 

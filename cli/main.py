@@ -58,7 +58,7 @@ def search(
 
 
 @app.command(short_help="Go on with an interrupted run, or extend a finished one.")
-@options_of(RunConfig, "workers", "finetune_workers", "ray_address")
+@options_of(RunConfig, "workers", "finetune_workers", "executor", "ray_address")
 def resume(
     run: RunArgument = "latest",
     runs: RunsOption = Path("runs"),

@@ -1,29 +1,22 @@
 """The verbs `search` and `resume`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cli.console import say, show_table
 from cli.progress import ProgressView
-from search.errors import ConfigError
+from search.launching import Launch, begin, reopen
 from search.outcome.formats import macs_text, share_text
 from search.outcome.report import trial_rows
 from search.outcome.sentences import sentences
 from search.outcome.summary import LlmSummary, Summary
-from search.run import Outcome, Run
-from search.setup.config import RunConfig, make_config
-from search.setup.preparation import Prepared, prepare
-from tracking.events import payloads_of
+from search.run import Outcome
+from search.setup.config import RunConfig
+from tracking.events import Event
 from tracking.kinds import RunStatus
-from tracking.ledger import Ledger
-from tracking.mirror.mlflow_view import MlflowMirror
-from tracking.payloads import LlmCall, RunEnded, RunStarted
-from tracking.phases import asked_trials
-from tracking.reader import read_ledger
 from tracking.repair import repair as repair_ledger
-from tracking.runs import RunDir, RunDirs, default_uri
-from tracking.tracker import NullTracker, Tracker
+from tracking.runs import RunDir, RunDirs
 
 INTERRUPTED = 130
 SHOWN_TRIALS = 8
@@ -31,76 +24,62 @@ SHOWN_TRIALS = 8
 
 def start(config: RunConfig) -> int:
     """Run a new search; returns the exit code."""
-    prepared = prepare(config)
-    folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
-    say(f"run {folder.run_id}: {config.model} on {config.dataset}, proposed by {arm_words(config)}")
-    with Ledger.create(folder.ledger) as ledger:
-        return _execute(prepared, folder, ledger)
+    return exit_code(begun(config))
 
 
 def go_on(
     asked: str, runs: Path, *, repair: bool, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None
 ) -> int:
-    """Resume an interrupted run, or extend one by so many trials; returns the exit code.
-
-    `elsewhere`: fields of the configuration that say where it goes on, and with how many workers; None in it, and the
-    rest, is as the run began.
-    """
+    """Resume an interrupted run, or extend one by so many trials; returns the exit code."""
     folder = RunDirs(runs).resolve(asked)
     if repair:
         mended = repair_ledger(folder.ledger)
         kept = f"; what was cut lies in {mended.copy}" if mended.copy else ""
         say(f"{folder.ledger}: {mended.cut} bytes of a half-written line were cut{kept}")
-    events = read_ledger(folder.ledger)
-    ended = payloads_of(events, RunEnded)
-    if ended and ended[-1].status is RunStatus.FINISHED and not add_trials:
-        raise ConfigError(
-            f"The run {folder.run_id} is finished, there is nothing to resume; --add-trials extends "
-            f"it. Its report: {folder.report}"
-        )
-    started = payloads_of(events, RunStarted)
-    if not started:
-        raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
-    trials = asked_trials(events) + add_trials
-    changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
-    config = make_config({**started[0].config, **changed, "trials": trials})
+    return exit_code(resumed(folder, add_trials=add_trials, elsewhere=elsewhere))
+
+
+def begun(config: RunConfig) -> Outcome:
+    """A new search, shown from its beginning to its end."""
+    launch = begin(config)
+    say(f"run {launch.folder.run_id}: {config.model} on {config.dataset}, proposed by {arm_words(config)}")
+    return _shown(launch)
+
+
+def resumed(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None) -> Outcome:
+    """A run that goes on, shown to its end; see `search.launching.reopen`."""
+    launch = reopen(folder, add_trials=add_trials, elsewhere=elsewhere)
     more = f", with {add_trials} more trials" if add_trials else ""
-    say(f"resuming {folder.run_id} after event {events[-1].seq}{more}")
-    with Ledger.open(folder.ledger) as ledger:
-        return _execute(prepare(config, earlier=payloads_of(events, LlmCall)), folder, ledger, add_trials)
+    say(f"resuming {folder.run_id} after event {launch.resumed_after}{more}")
+    return _shown(launch)
 
 
-def _execute(prepared: Prepared, folder: RunDir, ledger: Ledger, added_trials: int = 0) -> int:
-    config = prepared.config
-    tracker = _tracker(config, folder)
-    with ProgressView(config.trials) as view:
-        view.remember(ledger.events)
-        ledger.subscribe(view.event)
+def exit_code(outcome: Outcome) -> int:
+    """What the shell is told."""
+    return INTERRUPTED if outcome.summary.status is RunStatus.INTERRUPTED else 0
+
+
+def _shown(launch: Launch) -> Outcome:
+    with ProgressView(launch.config.trials) as view:
         try:
-            outcome = Run(prepared, folder, ledger, tracker, view.base_epoch, added_trials).execute()
+            outcome = launch.execute([view])
         except Exception as error:
-            error.add_note(f"The run is kept. When the cause is mended, go on with:\n  {_resume_line(folder, config)}")
+            line = _resume_line(launch.folder, launch.config)
+            error.add_note(f"The run is kept. When the cause is mended, go on with:\n  {line}")
             raise
-    _show_result(outcome, folder, ledger, config)
+    _show_result(outcome)
     if outcome.summary.status is RunStatus.INTERRUPTED:
-        say(f"Interrupted. Go on with:\n  {_resume_line(folder, config)}")
-        return INTERRUPTED
-    return 0
+        say(f"Interrupted. Go on with:\n  {_resume_line(outcome.folder, outcome.config)}")
+    return outcome
 
 
 def _resume_line(folder: RunDir, config: RunConfig) -> str:
     return f"python launch.py resume {folder.run_id}{_runs_option(config)}"
 
 
-def _tracker(config: RunConfig, folder: RunDir) -> Tracker:
-    if not config.mlflow:
-        return NullTracker()
-    return MlflowMirror(folder, config.tracking_uri or default_uri(config.runs), config.experiment)
-
-
-def _show_result(outcome: Outcome, folder: RunDir, ledger: Ledger, config: RunConfig) -> None:
-    summary = outcome.summary
-    _show_trials(ledger)
+def _show_result(outcome: Outcome) -> None:
+    summary, folder, config = outcome.summary, outcome.folder, outcome.config
+    _show_trials(outcome.events)
     if summary.baseline and summary.winner:
         _show_models(summary)
     if summary.explanation and summary.winner:
@@ -129,8 +108,8 @@ def _say_use(use: LlmSummary) -> None:
     say(f"LLM      {use.calls} calls: {', '.join([tokens, cost, *told])}")
 
 
-def _show_trials(ledger: Ledger) -> None:
-    rows = trial_rows(ledger.events)
+def _show_trials(events: Sequence[Event]) -> None:
+    rows = trial_rows(events)
     shown = rows[:SHOWN_TRIALS]
     show_table(
         f"The best {len(shown)} of {len(rows)} trials",

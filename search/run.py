@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import torch
 
@@ -17,8 +17,9 @@ from pruning.slicing import slice_model
 from pruning.stages import stage_prices
 from search.control.session import SearchSession
 from search.errors import SearchFailedError
-from search.execution.cluster import ray_session
+from search.execution.executor import Executor
 from search.execution.interrupts import Interrupts
+from search.execution.trial import TrialContext
 from search.outcome.outputs import write_outputs
 from search.outcome.summary import MlflowIds, Summary
 from search.proposers.asking.calls import CallBook
@@ -26,6 +27,7 @@ from search.proposers.asking.llm import CallSettings
 from search.proposers.base import Proposer
 from search.proposers.registry import ASKING, CLASSICAL, arm_class
 from search.setup.base_model import obtain_base
+from search.setup.config import RunConfig
 from search.setup.groundwork import sensitivity, session_rules, unit_scores
 from search.setup.preparation import Prepared
 from search.space.search_space import SearchSpace
@@ -62,11 +64,9 @@ from trainers.base import BaseModel
 from trainers.datasets.base import Splits
 from trainers.evaluate import Evaluation, evaluate
 from trainers.history import EpochReport
+from trainers.job import FinetuneJob
 from trainers.latency import compare_latency
 from trainers.proxy import ProxyData, proxy_data
-
-if TYPE_CHECKING:
-    from search.execution.actor import TrialContext
 
 _P = TypeVar("_P", bound=Payload)
 BaseProgress = Callable[[EpochReport, int], None]
@@ -77,9 +77,13 @@ class Outcome:
     """How a run ended.
 
     Attributes:
+        events: all of its ledger's.
         in_sync: whether MLflow holds everything; otherwise `sync_reason` says why not.
     """
 
+    folder: RunDir
+    config: RunConfig
+    events: Sequence[Event]
     summary: Summary
     in_sync: bool
     sync_reason: str | None
@@ -94,6 +98,7 @@ class Run:
         folder: RunDir,
         ledger: Ledger,
         tracker: Tracker,
+        executor: Executor,
         base_progress: BaseProgress,
         added_trials: int = 0,
     ) -> None:
@@ -102,6 +107,7 @@ class Run:
         self._folder = folder
         self._ledger = ledger
         self._tracker = tracker
+        self._executor = executor
         self._base_progress = base_progress
         self._interrupts = Interrupts()
 
@@ -166,7 +172,7 @@ class Run:
         )
         summary = write_outputs(self._folder, self._ledger.events, ids)
         state = self._tracker.close()
-        return Outcome(summary, state.in_sync, state.reason)
+        return Outcome(self._folder, self._prepared.config, self._ledger.events, summary, state.in_sync, state.reason)
 
     def _work(self) -> None:
         prepared = self._prepared
@@ -177,7 +183,7 @@ class Run:
         base = self._base(splits)
         winner = self._found(Winner, since_extension)
         if winner is None or self._found(Exported, since_winner) is None:
-            with ray_session(prepared.config.ray_address, prepared.needs):
+            with self._executor.ready():
                 self._interrupts.reinstall()
                 winner = winner or self._search(base, splits)
                 self._interrupts.check()
@@ -236,10 +242,6 @@ class Run:
         return base
 
     def _search(self, base: BaseModel, splits: Splits) -> Winner:
-        # Imported here because Ray reads its environment on import, and `ray_session` has set it by now.
-        from search.execution.actor import TrialContext
-        from search.execution.tuning import run_trials
-
         prepared, config = self._prepared, self._prepared.config
         data = proxy_data(splits, prepared.proxy_recipe, config.seed)
         scores = unit_scores(prepared, base.module, data)
@@ -260,14 +262,7 @@ class Run:
         )
         try:
             with self._interrupts.flagged(session.interrupt):
-                run_trials(
-                    session,
-                    context,
-                    workers=prepared.needs.trial_workers,
-                    cpus=config.cpus_per_trial,
-                    gpus=config.gpus_per_trial,
-                    storage=self._folder.path / "ray",
-                )
+                self._executor.run_trials(session, context)
         finally:
             proposer.close()
         if session.interrupted:
@@ -301,7 +296,7 @@ class Run:
         )
         return arm(space, prepared.client, book.record, settings)
 
-    def _choose(self, session: SearchSession, context: "TrialContext") -> Winner:
+    def _choose(self, session: SearchSession, context: TrialContext) -> Winner:
         """Cut the winner as its trial did, and name it once its checkpoint is there."""
         best = session.history.best()
         if best is None:
@@ -330,24 +325,21 @@ class Run:
         return winner
 
     def _finetune(self) -> None:
-        from trainers.finetune import finetune
-
         prepared, config = self._prepared, self._prepared.config
         self._ledger.record(
             FinetuneStarted(workers=prepared.needs.finetune_workers, recipe=prepared.recipe.model_dump(mode="json"))
         )
         told = {record.epoch for record in payloads_of(since_winner(self._ledger.events), FinetuneEpoch)}
-        result = finetune(
-            self._folder.path / "pruned",
-            config.dataset,
-            config.data_path,
-            prepared.recipe,
+        job = FinetuneJob(
+            checkpoint_dir=(self._folder.path / "pruned").absolute(),
+            dataset=config.dataset,
+            data_path=config.data_path.absolute() if config.data_path else None,
+            recipe=prepared.recipe,
             seed=config.seed,
-            workers=prepared.needs.finetune_workers,
-            use_gpu=prepared.needs.finetune_gpu,
-            out_dir=self._folder.path / "finetune",
-            storage_dir=self._folder.path / "ray",
-            on_epoch=lambda report: None if report.epoch in told else self._record_epoch(report),
+            out_dir=(self._folder.path / "finetune").absolute(),
+        )
+        result = self._executor.finetune(
+            job, lambda report: None if report.epoch in told else self._record_epoch(report)
         )
         self._ledger.record(
             FinetuneEnded(

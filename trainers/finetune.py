@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,38 +17,24 @@ import ray.train
 import ray.train.torch
 import torch
 
-from pruning.checkpoint import load_pruned
-from trainers.base import check_fit
-from trainers.datasets.registry import dataset
 from trainers.errors import FinetuneError, ResourcesError, TrainerError
-from trainers.history import EpochReport, EpochTail, History, read_epochs
-from trainers.job import EPOCHS, MODEL, STARTED, STATE, STOP, FinetuneJob, identity_of, run_job
+from trainers.history import EpochReport, EpochTail
+from trainers.job import (
+    EPOCHS,
+    STARTED,
+    FinetuneJob,
+    FinetuneResult,
+    check_job,
+    prepare_folder,
+    request_stop,
+    result_of,
+    run_job,
+)
 from trainers.place import Place
 from trainers.recipe import Recipe
-from trainers.state import check_state
 
 _POLL_S = 0.2
 _HEALTH_CHECK_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class FinetuneResult:
-    """What a fine-tune ended with.
-
-    Attributes:
-        checkpoint_dir: the trained model, as `save_pruned` writes it.
-        history: every epoch, those of an earlier, interrupted part included.
-        wall_s: seconds in this call, Ray Train's start included.
-        workers: how many trained.
-        completed: False when a stop was asked for before the last epoch; then there is no model yet,
-            and the same call continues.
-    """
-
-    checkpoint_dir: Path
-    history: History
-    wall_s: float
-    workers: int
-    completed: bool
 
 
 def finetune(
@@ -88,8 +74,8 @@ def finetune(
         seed=seed,
         out_dir=out_dir.absolute(),
     )
-    _check_job(job)
-    _prepare_folder(job)
+    check_job(job)
+    prepare_folder(job)
     # read by Ray Train's controller when it starts: how often it looks whether a worker has died or ended
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_HEALTH_CHECK_S))
     trainer = _trainer(job, workers, use_gpu, cpus_per_worker, max_failures, storage_dir)
@@ -99,19 +85,7 @@ def finetune(
         # Ray says that its workers did not start; that a node was lost meanwhile is the reason to be told.
         _check_resources(workers, use_gpu, cpus_per_worker)
         raise
-    history = read_epochs(job.out_dir / EPOCHS)
-    return FinetuneResult(
-        checkpoint_dir=job.out_dir / MODEL,
-        history=history,
-        wall_s=time.perf_counter() - began,
-        workers=workers,
-        completed=len(history) == recipe.epochs,
-    )
-
-
-def request_stop(out_dir: Path) -> None:
-    """Asks a running fine-tune to end after the epoch it is in; its state stays, to be continued."""
-    (out_dir / STOP).touch()
+    return result_of(job, workers, time.perf_counter() - began)
 
 
 def _check_resources(workers: int, use_gpu: bool, cpus_per_worker: int) -> None:
@@ -133,20 +107,6 @@ def _check_resources(workers: int, use_gpu: bool, cpus_per_worker: int) -> None:
                 f"{workers} fine-tune workers need {count} {kind}s and the Ray cluster has {have:g}: "
                 + (f"ask for at most {int(have) // each} workers" if have >= each else f"it has no {kind} to give")
             )
-
-
-def _check_job(job: FinetuneJob) -> None:
-    """Finds in the driver, at once, what every worker would fail on after ten seconds of starting."""
-    spec = load_pruned(job.checkpoint_dir).spec
-    check_fit(spec, dataset(job.dataset).info(job.data_path, input_size=spec.input_size), job.dataset)
-
-
-def _prepare_folder(job: FinetuneJob) -> None:
-    """Clears what an earlier run left, except the state of this same training and its epochs."""
-    job.out_dir.mkdir(parents=True, exist_ok=True)
-    continues = check_state(job.out_dir / STATE, identity_of(job)) is not None
-    for leftover in (STOP, STARTED) if continues else (STOP, STARTED, EPOCHS):
-        (job.out_dir / leftover).unlink(missing_ok=True)
 
 
 def _trainer(

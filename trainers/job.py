@@ -15,11 +15,11 @@ from trainers.cache import content_key, file_hash
 from trainers.datasets.base import Splits
 from trainers.datasets.registry import dataset
 from trainers.evaluate import evaluate
-from trainers.history import EpochReport, History, append_epoch, keep_epochs
+from trainers.history import EpochReport, History, append_epoch, keep_epochs, read_epochs
 from trainers.loop import Training
 from trainers.place import Place
 from trainers.recipe import Precision, Recipe
-from trainers.state import load_state, save_state
+from trainers.state import check_state, load_state, save_state
 
 STATE, EPOCHS, MODEL = "state.safetensors", "epochs.jsonl", "model"
 STARTED, STOP = "started", "stop"
@@ -60,6 +60,26 @@ class Outcome:
     """
 
     history: History
+    completed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuneResult:
+    """What a fine-tune ended with.
+
+    Attributes:
+        checkpoint_dir: the trained model, as `save_pruned` writes it.
+        history: every epoch, those of an earlier, interrupted part included.
+        wall_s: seconds in this call, the workers' start included.
+        workers: how many trained.
+        completed: False when a stop was asked for before the last epoch; then there is no model yet,
+            and the same call continues.
+    """
+
+    checkpoint_dir: Path
+    history: History
+    wall_s: float
+    workers: int
     completed: bool
 
 
@@ -108,6 +128,31 @@ def _stopped(job: FinetuneJob, place: Place) -> bool:
     """Whether rank 0 sees the stop file; all workers answer alike, or the others would wait for ever."""
     seen = torch.tensor(int(place.leads and (job.out_dir / STOP).exists()), device=place.device)
     return bool(place.share(seen))
+
+
+def check_job(job: FinetuneJob) -> None:
+    """Finds in the driver, at once, what every worker would fail on after ten seconds of starting."""
+    spec = load_pruned(job.checkpoint_dir).spec
+    check_fit(spec, dataset(job.dataset).info(job.data_path, input_size=spec.input_size), job.dataset)
+
+
+def prepare_folder(job: FinetuneJob) -> None:
+    """Clears what an earlier run left, except the state of this same training and its epochs."""
+    job.out_dir.mkdir(parents=True, exist_ok=True)
+    continues = check_state(job.out_dir / STATE, identity_of(job)) is not None
+    for leftover in (STOP, STARTED) if continues else (STOP, STARTED, EPOCHS):
+        (job.out_dir / leftover).unlink(missing_ok=True)
+
+
+def request_stop(out_dir: Path) -> None:
+    """Asks a running fine-tune to end after the epoch it is in; its state stays, to be continued."""
+    (out_dir / STOP).touch()
+
+
+def result_of(job: FinetuneJob, workers: int, wall_s: float) -> FinetuneResult:
+    """What lies in the job's folder after its workers have ended."""
+    history = read_epochs(job.out_dir / EPOCHS)
+    return FinetuneResult(job.out_dir / MODEL, history, wall_s, workers, len(history) == job.recipe.epochs)
 
 
 def identity_of(job: FinetuneJob) -> str:

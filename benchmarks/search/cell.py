@@ -1,5 +1,6 @@
 """One model at one budget with one seed: its base, its trials, its fine-tunes."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from pruning.counter import count_macs
 from pruning.selection import select
 from pruning.slicing import slice_model
 from search.control.session import Report, SearchSession
+from search.execution.local import serve
 from search.proposers.registry import CLASSICAL
 from search.setup.base_model import obtain_base
 from search.setup.config import RunConfig
@@ -122,22 +124,23 @@ def search_cell(
     prepared = cell.prepared
     session = SearchSession(cell.space, CLASSICAL[arm](cell.space), session_rules(prepared), ledger, prepared.window)
     session.begin()
-    served = 0
-    while not (turn := session.next()).over:
-        assert turn.spec is not None, "a classical arm never lets a lone worker wait"
-        served += 1
-        strategy, allocation = turn.spec.proposal.strategy, turn.spec.allocation
-        scores = scored(turn.spec) if scored else cell.rungs(strategy.importance, allocation)
-        _run(turn.spec, scores, session, served)
+    served = itertools.count(1)
+
+    def reports(spec: TrialSpec) -> Iterator[Report]:
+        strategy, allocation = spec.proposal.strategy, spec.allocation
+        scores = scored(spec) if scored else cell.rungs(strategy.importance, allocation)
+        return _reports(spec, scores, next(served))
+
+    serve(session, reports)
     return session
 
 
-def _run(spec: TrialSpec, scores: Iterable[Timed], session: SearchSession, served: int) -> None:
+def _reports(spec: TrialSpec, scores: Iterable[Timed], served: int) -> Iterator[Report]:
     started = datetime.now(UTC)
     report = Report(spec.trial, "benchmark", 0, started, started, 0.0, served)
     for timed in scores:
         score = timed.score
-        scored = replace(
+        yield replace(
             report,
             now=started + timedelta(seconds=timed.seconds),
             compute_s=timed.seconds,
@@ -146,5 +149,3 @@ def _run(spec: TrialSpec, scores: Iterable[Timed], session: SearchSession, serve
             accuracy=score.accuracy,
             loss=score.loss,
         )
-        if session.on_report(scored):
-            return

@@ -1,10 +1,7 @@
 """Ray Tune: thin adapters between Tune's loop and the session, and the one call that runs the trials."""
 
 import logging
-import math
 import time
-from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -15,8 +12,9 @@ from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
-from search.control.session import Report, SearchSession
-from search.execution.actor import TrialActor, TrialContext
+from search.control.session import SearchSession
+from search.execution.actor import TrialActor
+from search.execution.trial import TrialContext, report_of, trial_config
 
 _LIVE: WeakValueDictionary[int, "SearchSession"] = WeakValueDictionary()
 
@@ -52,11 +50,7 @@ class SessionSearcher(Searcher):
         if turn.spec is None:
             return None
         self._trials[trial_id] = turn.spec.trial
-        return {
-            "trial": turn.spec.trial,
-            "allocation": list(turn.spec.allocation),
-            "importance": turn.spec.proposal.strategy.importance,
-        }
+        return trial_config(turn.spec)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         self._handle.session.on_lost(self._trials[trial_id], "the process of its trial actor died")
@@ -78,7 +72,7 @@ class SessionStopper(Stopper):
         if "trial" not in result:
             # The actor's process died: Tune repeats the last thing it knows, and on_trial_complete tells the session.
             return True
-        return self._handle.session.on_report(_report(result))
+        return self._handle.session.on_report(report_of(result))
 
     def stop_all(self) -> bool:
         return self._handle.session.interrupted
@@ -137,23 +131,3 @@ def run_trials(
         ),
     )
     tuner.fit()
-
-
-def _report(result: Mapping[str, Any]) -> Report:
-    error = result.get("error")
-    loss = float(result.get("loss", math.nan))
-    return Report(
-        trial=int(result["trial"]),
-        actor=str(result["actor"])[:12],
-        pid=int(result["actor_pid"]),
-        started=datetime.fromisoformat(result["started"]),
-        now=datetime.fromisoformat(result["now"]),
-        compute_s=float(result["compute_s"]),
-        served=int(result["served"]),
-        rung=None if error else int(result["rung"]),
-        epochs=int(result.get("epochs", 0)),
-        accuracy=float(result["accuracy"]),
-        loss=loss,
-        error=error,
-        note=result.get("note"),
-    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -18,6 +19,13 @@ CLASSICAL_ARMS = ("rules", "uniform", "isomorphic", "knapsack", "random", "grid"
 ASKING_ARMS = ("llm", "hybrid")
 ARMS = (*CLASSICAL_ARMS, *ASKING_ARMS)
 """The arms by name, without importing them: `search.proposers.registry` holds them, and a test holds both together."""
+
+
+class ExecutorName(StrEnum):
+    """Who carries out what a search decides."""
+
+    RAY = "ray"
+    LOCAL = "local"
 
 
 def _option(panel: str, text: str, default: Any = None, **constraints: Any) -> Any:
@@ -92,6 +100,11 @@ class RunConfig(BaseModel):
     tracking_uri: str | None = _option("Record", "MLflow's store; default: sqlite mlflow.db beside the runs folder")
     experiment: str = _option("Record", "MLflow experiment", "espalier")
     mlflow: bool = _option("Record", "mirror the run in MLflow", True)
+    executor: ExecutorName = _option(
+        "Record",
+        "ray: concurrent trials and DDP; local: in this process without Ray, one after another",
+        ExecutorName.RAY,
+    )
     ray_address: str | None = _option("Record", "a running Ray cluster (auto finds it); default: a private session")
 
     @model_validator(mode="before")
@@ -148,6 +161,21 @@ class RunConfig(BaseModel):
             raise ConfigError(
                 f"--no-mlflow and --tracking-uri {self.tracking_uri} contradict each other: leave one of them out."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _alone(self) -> Self:
+        if self.executor is ExecutorName.LOCAL:
+            for option, value, alone in (
+                ("--ray-address", self.ray_address, None),
+                ("--workers", self.workers, 1),
+                ("--finetune-workers", self.finetune_workers, 1),
+            ):
+                if value not in (None, alone):
+                    raise ConfigError(
+                        f"--executor local and {option} {value} contradict each other: it runs in this process alone. "
+                        "Leave one of them out."
+                    )
         return self
 
     @property

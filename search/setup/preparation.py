@@ -21,7 +21,7 @@ from pruning.projection import project
 from search.errors import ConfigError
 from search.proposers.registry import check_proposer
 from search.setup.base_model import BaseSource, check_source
-from search.setup.config import RunConfig
+from search.setup.config import ExecutorName, RunConfig
 from search.setup.replaying import recorded_calls
 from search.setup.resources import Needs, check_resources, machine_resources
 from search.space.budget import Budget, parse_target
@@ -156,6 +156,8 @@ def resolve_budget(config: RunConfig, plan: Plan) -> Budget:
 def resolve_needs(config: RunConfig) -> Needs:
     """Workers of each phase; checked against this machine unless a cluster was named, which is asked when connected."""
     cpus, gpus = machine_resources()
+    if config.executor is ExecutorName.LOCAL:
+        return Needs(1, config.cpus_per_trial, config.gpus_per_trial, 1, gpus > 0 and config.finetune_gpu is not False)
     local = config.ray_address is None
     finetune_gpu = config.finetune_gpu if config.finetune_gpu is not None else local and gpus > 0
     fits = max(1, int(cpus // config.cpus_per_trial))

@@ -18,7 +18,7 @@ PREFIX = "replay:"
 _OWN = frozenset(
     {
         *("llm", "llm_base_url", "max_cost", "max_tokens_total", "prices"),
-        *("workers", "cpus_per_trial", "gpus_per_trial", "finetune_workers", "finetune_gpu", "ray_address"),
+        *("workers", "cpus_per_trial", "gpus_per_trial", "finetune_workers", "finetune_gpu", "ray_address", "executor"),
         *("runs", "tracking_uri", "experiment", "mlflow"),
     }
 )

@@ -6,6 +6,7 @@ import pytest
 
 from cli.main import main
 from llm_clients.scripted.script import Script
+from search.execution.on_ray import RayExecutor
 from tests.cli.alone import run_alone
 from tests.cli.launched import Launched, launch
 from tracking.mirror.reading import read_runs
@@ -53,7 +54,7 @@ class TestAblation:
         self, study: Launched, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.chdir(study.folder)
-        monkeypatch.setattr("cli.ablate.ray_session", lambda *_: pytest.fail("there is nothing to start Ray for"))
+        monkeypatch.setattr(RayExecutor, "ready", lambda *_: pytest.fail("there is nothing to start Ray for"))
         assert main([*COMMAND]) == 0
         told = capsys.readouterr().out
         assert told.count("done before:") == 2

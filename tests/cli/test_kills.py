@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import pytest
 
 from cli.main import main
+from search.errors import ConfigError
+from search.launching import Launch
+from search.run import Outcome
 from search.setup.config import RunConfig
-from search.setup.preparation import Prepared
 from tests.cli.alone import run_alone
 from tests.cli.launched import QUICK, Launched, launch, says
 from tracking.events import payloads_of
@@ -88,13 +90,13 @@ def test_it_can_go_on_with_another_cluster(
 ) -> None:
     seen: list[RunConfig] = []
 
-    def execute(prepared: Prepared, *_: object) -> int:
-        seen.append(prepared.config)
-        return 0
+    def execute(launch: Launch, _: object) -> Outcome:
+        seen.append(launch.config)
+        raise ConfigError("this is far enough")
 
-    monkeypatch.setattr("cli.search._execute", execute)
+    monkeypatch.setattr(Launch, "execute", execute)
     options = [word for name, value in changed.items() for word in (f"--{name.replace('_', '-')}", str(value))]
-    assert main(["resume", "latest", "--runs", str(story.ended.folder / "runs"), "--add-trials", "1", *options]) == 0
+    assert main(["resume", "latest", "--runs", str(story.ended.folder / "runs"), "--add-trials", "1", *options]) == 2
     before = payloads_of(story.ended.events, RunStarted)[0].config
     assert seen[0].model_dump(mode="json") == {**before, "trials": before["trials"] + 1, **changed}
 

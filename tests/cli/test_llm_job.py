@@ -1,6 +1,5 @@
 """The main job with an LLM, from the command line: undisturbed, under faults with a key, and replayed without."""
 
-import contextlib
 import json
 import shutil
 import tempfile
@@ -11,11 +10,10 @@ from typing import Any
 import psutil
 import pytest
 
-import search.execution.tuning
-import search.run
 from cli.main import main
 from llm_clients.scripted.script import FaultName, RandomFaults, Script, Step
 from llm_clients.scripted.server import ScriptedServer
+from search.execution.local import LocalExecutor
 from search.outcome.summary import read_summary
 from tests.cli.alone import search_alone
 from tests.cli.launched import ROOT, Launched, launch
@@ -218,9 +216,8 @@ class TestReplayed:
     ) -> None:
         """In this process and without Ray: the question is what becomes of the run, and no trial of its own matters."""
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(search.run, "ray_session", lambda *_: contextlib.nullcontext())
-        monkeypatch.setattr(search.execution.tuning, "run_trials", lambda session, *_, **__: play(session))
-        line = ["--llm", f"replay:{chain.faulty.run.path}", "--llm-per-call", "2", "--no-mlflow"]
+        monkeypatch.setattr(LocalExecutor, "run_trials", lambda _, session, __: play(session))
+        line = ["--llm", f"replay:{chain.faulty.run.path}", "--llm-per-call", "2", "--no-mlflow", "--executor", "local"]
         assert main(line) == 2
         told = " ".join(capsys.readouterr().err.split())
         assert "the prompt is now" in told

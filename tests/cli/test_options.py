@@ -117,6 +117,9 @@ def test_the_verb_is_filled_in(arguments: list[str], expected: list[str]) -> Non
         ({"mlflow": False, "tracking_uri": "http://x"}, "contradict each other"),
         ({"tracking_uri": "http://me:hunter2@host:5000"}, "holds a password"),
         ({"optimizer": "lion"}, "optimizer = 'lion'"),
+        ({"executor": "slurm"}, "executor = 'slurm'"),
+        ({"executor": "local", "workers": 2}, "--executor local and --workers 2 contradict"),
+        ({"executor": "local", "ray_address": "auto"}, "--ray-address auto contradict"),
     ],
 )
 def test_a_field_that_cannot_be_used_is_explained(fields: dict[str, Any], words: str) -> None:

@@ -14,9 +14,9 @@ import torch
 
 from tests.trainers.pruned import pruned_checkpoint, same_bits, weights
 from trainers.errors import DataPathError, DivergedError, FinetuneError, ResourcesError, StateError
-from trainers.finetune import FinetuneResult, finetune
+from trainers.finetune import finetune
 from trainers.history import EpochReport, append_epoch, read_epochs
-from trainers.job import EPOCHS, MODEL, STARTED, STOP, FinetuneJob, run_job
+from trainers.job import EPOCHS, MODEL, STARTED, STOP, FinetuneJob, FinetuneResult, run_job
 from trainers.place import Place
 from trainers.recipe import Recipe
 

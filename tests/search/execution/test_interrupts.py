@@ -1,16 +1,14 @@
 """A signal that Python swallows: one that arrives while a destructor runs is raised there, and lost."""
 
-import contextlib
 import os
 import signal
 from pathlib import Path
 
 import pytest
 
-import search.execution.tuning
-import search.run
 from cli.main import main
 from search.execution.interrupts import Interrupts
+from search.execution.local import LocalExecutor
 from search.outcome.summary import read_summary
 from search.proposers.rules import RulesProposer
 from tests.search.rehearsed import play
@@ -43,10 +41,9 @@ def test_a_swallowed_signal_is_told_at_the_next_step() -> None:
 def test_a_run_ends_at_its_next_step_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process and without Ray. The signal comes when the search is over and its objects are let go."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(search.run, "ray_session", lambda *_: contextlib.nullcontext())
-    monkeypatch.setattr(search.execution.tuning, "run_trials", lambda session, *_, **__: play(session))
+    monkeypatch.setattr(LocalExecutor, "run_trials", lambda _, session, __: play(session))
     monkeypatch.setattr(RulesProposer, "close", lambda _: Interrupted() and None)
-    assert main(["--trials", "3", "--no-mlflow"]) == 130
+    assert main(["--trials", "3", "--no-mlflow", "--executor", "local"]) == 130
     run = RunDirs(tmp_path / "runs").resolve("latest")
     events = read_ledger(run.ledger)
     assert payloads_of(events, Winner)

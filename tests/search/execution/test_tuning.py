@@ -15,12 +15,12 @@ import torch
 
 from search.control.deadline import Deadline
 from search.control.session import RETRIED, Report
-from search.execution.actor import TrialContext
+from search.execution.local import LocalExecutor
+from search.execution.trial import TrialContext
 from search.execution.tuning import run_trials
 from search.proposers.random import RandomProposer
 from tests.cli.launched import endings
 from tests.search import support
-from tests.search.alone import run_trials_alone
 from tracking.events import Event, payloads_of
 from tracking.kinds import TrialState
 from tracking.payloads import Decision, TrialEnded, TrialStarted
@@ -103,7 +103,9 @@ def test_a_hung_trial_is_killed_at_its_deadline(struck: tuple[Event, ...]) -> No
 def test_a_killed_actor_costs_no_trial_unless_it_dies_twice(struck: tuple[Event, ...], tmp_path: Path) -> None:
     with support.ledger_at(tmp_path) as ledger:
         space = support.space()
-        run_trials_alone(support.session(ledger, RandomProposer(space), space, trials=TRIALS, eta=1), context(images()))
+        LocalExecutor().run_trials(
+            support.session(ledger, RandomProposer(space), space, trials=TRIALS, eta=1), context(images())
+        )
         undisturbed = endings(ledger.events)
     failed = failures(struck)
     assert failed.keys() == {*hung(struck), 2}
@@ -120,8 +122,10 @@ def test_a_killed_actor_costs_no_trial_unless_it_dies_twice(struck: tuple[Event,
 def test_a_trials_compute_is_the_time_of_its_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two trials of two rungs by a clock that is read as each step begins and ends."""
     readings = itertools.accumulate([0.0, 2.0, 100.0, 3.0, 100.0, 1.0, 100.0, 5.0])
-    monkeypatch.setattr("search.execution.actor.time", SimpleNamespace(perf_counter=lambda: next(readings)))
+    monkeypatch.setattr("search.execution.trial.time", SimpleNamespace(perf_counter=lambda: next(readings)))
     space = support.space()
     with support.ledger_at(tmp_path) as ledger:
-        run_trials_alone(support.session(ledger, RandomProposer(space), space, trials=2, eta=1), context(images()))
+        LocalExecutor().run_trials(
+            support.session(ledger, RandomProposer(space), space, trials=2, eta=1), context(images())
+        )
         assert [record.compute_s for record in payloads_of(ledger.events, TrialEnded)] == [5.0, 6.0]

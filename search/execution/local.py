@@ -1,0 +1,54 @@
+"""The executor in this process: no Ray, one trial after another, and a debugger stops where one says."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from search.control.session import Report, SearchSession
+from search.execution.executor import OnEpoch
+from search.execution.trial import TrialContext, TrialWorker, report_of, trial_config
+from search.space.history import TrialSpec
+from trainers.alone import finetune_alone
+from trainers.job import FinetuneJob, FinetuneResult
+
+_POLL_S = 0.02  # while a language model thinks and no trial is left to run
+
+
+class LocalExecutor:
+    """Runs here. A trial that hangs hangs the search: no other process watches its deadline."""
+
+    def ready(self) -> AbstractContextManager[None]:
+        """Nothing is needed."""
+        return nullcontext()
+
+    def run_trials(self, session: SearchSession, context: TrialContext) -> None:
+        """One after another, on as many threads as a trial actor would have."""
+        worker, threads = TrialWorker(context, "local"), torch.get_num_threads()
+
+        def reports(spec: TrialSpec) -> Iterator[Report]:
+            worker.begin(trial_config(spec))
+            while True:
+                yield report_of(worker.step())
+
+        torch.set_num_threads(context.threads)
+        try:
+            serve(session, reports)
+        finally:
+            torch.set_num_threads(threads)
+
+    def finetune(self, job: FinetuneJob, on_epoch: OnEpoch) -> FinetuneResult:
+        """On one worker, which is this process."""
+        return finetune_alone(job, on_epoch)
+
+
+def serve(session: SearchSession, reports: Callable[[TrialSpec], Iterator[Report]]) -> None:
+    """Run the session's trials to its end, or to an interrupt, each to the report after which it is to stop."""
+    while not (turn := session.next()).over:
+        if turn.spec is None:
+            time.sleep(_POLL_S)
+            continue
+        for report in reports(turn.spec):
+            if session.on_report(report) or session.interrupted:
+                break

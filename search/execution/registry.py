@@ -1,0 +1,22 @@
+"""Names of executors."""
+
+from pathlib import Path
+
+from search.execution.executor import Executor
+from search.setup.config import ExecutorName, RunConfig
+from search.setup.resources import Needs
+
+
+def executor_of(config: RunConfig, needs: Needs, storage: Path) -> Executor:
+    """The executor that the configuration names.
+
+    Args:
+        storage: a folder for what Ray writes of its own.
+    """
+    if config.executor is ExecutorName.LOCAL:
+        from search.execution.local import LocalExecutor
+
+        return LocalExecutor()
+    from search.execution.on_ray import RayExecutor
+
+    return RayExecutor(config, needs, storage)

@@ -1,0 +1,123 @@
+"""The headless entry: start a run or go on with one, whoever watches. The command line, studies and tests call it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from search.errors import ConfigError
+from search.execution.registry import executor_of
+from search.run import Outcome, Run
+from search.setup.config import RunConfig, make_config
+from search.setup.preparation import Prepared, prepare
+from tracking.events import Event, payloads_of
+from tracking.kinds import RunStatus
+from tracking.ledger import Ledger
+from tracking.payloads import LlmCall, RunEnded, RunStarted
+from tracking.phases import asked_trials
+from tracking.reader import read_ledger
+from tracking.runs import RunDir, RunDirs, default_uri
+from tracking.tracker import NullTracker, Tracker
+from trainers.history import EpochReport
+
+
+class Listener(Protocol):
+    """Who watches a run."""
+
+    def remember(self, events: Sequence[Event]) -> None:
+        """What the ledger of a resumed run holds already."""
+
+    def event(self, event: Event) -> None:
+        """A new event, after it is on disk."""
+
+    def base_epoch(self, report: EpochReport, epochs: int) -> None:
+        """The base model has been trained for one more epoch of so many."""
+
+
+class Launch:
+    """A run that is about to begin, or to go on: all that could be refused has been checked, and its ledger is open."""
+
+    def __init__(self, prepared: Prepared, folder: RunDir, ledger: Ledger, added_trials: int = 0) -> None:
+        self.folder, self.config = folder, prepared.config
+        self._prepared, self._ledger, self._added_trials = prepared, ledger, added_trials
+
+    @property
+    def resumed_after(self) -> int | None:
+        """The number of the last event before it goes on; None for a new run."""
+        return self._ledger.events[-1].seq if self._ledger.events else None
+
+    def execute(self, listeners: Sequence[Listener] = ()) -> Outcome:
+        """Run to the end, or to the user's interrupt. The ledger is closed then, and this value spent.
+
+        Raises:
+            Whatever the run raises, recorded before it is raised.
+        """
+
+        def base_epoch(report: EpochReport, epochs: int) -> None:
+            for listener in listeners:
+                listener.base_epoch(report, epochs)
+
+        with self._ledger as ledger:
+            for listener in listeners:
+                listener.remember(ledger.events)
+                ledger.subscribe(listener.event)
+            executor = executor_of(self.config, self._prepared.needs, self.folder.path / "ray")
+            tracker = _tracker(self.config, self.folder)
+            return Run(self._prepared, self.folder, ledger, tracker, executor, base_epoch, self._added_trials).execute()
+
+
+def begin(config: RunConfig) -> Launch:
+    """A new run in a folder of its own. Raises the errors of `prepare`."""
+    prepared = prepare(config)
+    folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
+    return Launch(prepared, folder, Ledger.create(folder.ledger))
+
+
+def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None) -> Launch:
+    """An interrupted run that goes on, or one that is extended by so many trials.
+
+    Args:
+        elsewhere: fields of the configuration that say where it goes on, and with how many workers; None in it, and
+            the rest, is as the run began.
+
+    Raises:
+        ConfigError: there is nothing to go on with. Also the errors of `prepare`, and of a ledger that cannot be read.
+    """
+    events = read_ledger(folder.ledger)
+    ended = payloads_of(events, RunEnded)
+    if ended and ended[-1].status is RunStatus.FINISHED and not add_trials:
+        raise ConfigError(
+            f"The run {folder.run_id} is finished, there is nothing to resume; --add-trials extends "
+            f"it. Its report: {folder.report}"
+        )
+    started = payloads_of(events, RunStarted)
+    if not started:
+        raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
+    changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
+    config = make_config({**started[0].config, **changed, "trials": asked_trials(events) + add_trials})
+    prepared = prepare(config, earlier=payloads_of(events, LlmCall))
+    return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials)
+
+
+def start(config: RunConfig, listeners: Sequence[Listener] = ()) -> Outcome:
+    """Run a new search to its end."""
+    return begin(config).execute(listeners)
+
+
+def resume(
+    run: str,
+    runs: Path = Path("runs"),
+    listeners: Sequence[Listener] = (),
+    *,
+    add_trials: int = 0,
+    elsewhere: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """Go on with a run, named by its id, the beginning of one, its path, or `latest`; see `reopen`."""
+    return reopen(RunDirs(runs).resolve(run), add_trials=add_trials, elsewhere=elsewhere).execute(listeners)
+
+
+def _tracker(config: RunConfig, folder: RunDir) -> Tracker:
+    if not config.mlflow:
+        return NullTracker()
+    from tracking.mirror.mlflow_view import MlflowMirror
+
+    return MlflowMirror(folder, config.tracking_uri or default_uri(config.runs), config.experiment)
