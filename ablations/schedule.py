@@ -31,11 +31,11 @@ def schedule(
 
 
 def earlier_run(config: RunConfig) -> tuple[RunDir, bool] | None:
-    """The newest run of exactly this configuration that is finished or can be resumed, and whether it is finished.
+    """The newest run of this configuration, by whichever executor, that is finished or can be resumed, and whether it is finished.
 
     Runs that failed, and folders that cannot be read, are passed over: they stay where they are.
     """
-    wanted = config.model_dump(mode="json")
+    wanted = config.model_dump(mode="json", exclude={"executor"})
     resumable: RunDir | None = None
     for folder in reversed(RunDirs(config.runs).all()):
         try:
@@ -58,7 +58,7 @@ def _dump(started: RunStarted, wanted: Mapping[str, object]) -> dict[str, object
     A run records the window as it came out; where none is asked for, any will do.
     """
     try:
-        recorded = make_config(started.config).model_dump(mode="json")
+        recorded = make_config(started.config).model_dump(mode="json", exclude={"executor"})
     except ConfigError:
         return None
     return recorded if wanted["window"] is not None else recorded | {"window": None}

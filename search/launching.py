@@ -45,6 +45,10 @@ class Launch:
         """The number of the last event before it goes on; None for a new run."""
         return self._ledger.events[-1].seq if self._ledger.events else None
 
+    def close(self) -> None:
+        """Let the ledger go without a run."""
+        self._ledger.close()
+
     def execute(self, listeners: Sequence[Listener] = ()) -> Outcome:
         """Run to the end, or to the user's interrupt. The ledger is closed then, and this value spent.
 

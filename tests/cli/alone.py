@@ -13,7 +13,7 @@ from tests.cli.launched import Launched
 def run_alone(folder: Path, *arguments: str, **variables: str) -> Launched:
     """`launch.py` with these arguments and environment variables, to its end; one worker fine-tunes."""
     with _at(folder, variables):
-        return Launched(main([*arguments, "--executor", "local"]), "", folder)
+        return Launched(main([*arguments, "--executor", "local", "--finetune-workers", "1"]), "", folder)
 
 
 def search_alone(folder: Path, *arguments: str, **variables: str) -> Launched:

@@ -92,6 +92,7 @@ def test_it_can_go_on_with_another_cluster(
 
     def execute(launch: Launch, _: object) -> Outcome:
         seen.append(launch.config)
+        launch.close()
         raise ConfigError("this is far enough")
 
     monkeypatch.setattr(Launch, "execute", execute)
