@@ -31,7 +31,8 @@ def schedule(
 
 
 def earlier_run(config: RunConfig) -> tuple[RunDir, bool] | None:
-    """The newest run of this configuration, by whichever executor, that is finished or can be resumed, and whether it is finished.
+    """The newest run of this configuration that is finished or can be resumed, and whether it is finished. Which
+    executor ran it makes no difference.
 
     Runs that failed, and folders that cannot be read, are passed over: they stay where they are.
     """

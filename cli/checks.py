@@ -3,7 +3,6 @@
 import os
 import platform
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -105,23 +104,6 @@ def check_mlflow(uri: str) -> Check:
     except TrackingError as error:
         return Check("MLflow", State.FAILED, str(error), "a search runs with --no-mlflow too, and `sync` catches up")
     return Check("MLflow", State.OK, f"{without_password(absolute)}: {len(experiments)} experiments")
-
-
-def check_sandbox() -> Check:
-    """Whether bubblewrap can shut a process in: needed only to run code that a model wrote."""
-    program = shutil.which("bwrap")
-    missing = "only needed to run code that a model wrote: install bubblewrap for that"
-    if program is None:
-        return Check("sandbox", State.WARNING, "no bwrap on the PATH", missing)
-    command = [program, "--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/", "/", "/bin/true"]
-    try:
-        done = subprocess.run(command, env={}, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Check("sandbox", State.WARNING, f"bwrap cannot be run: {_first_line(error)}", missing)
-    if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or ["no word of why"])[0]
-        return Check("sandbox", State.WARNING, f"bwrap fails: {said}", "allow unprivileged user namespaces")
-    return Check("sandbox", State.OK, f"{program} shuts a process in")
 
 
 def worst(checks: Sequence[Check]) -> State:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from os import environ
 from pathlib import Path
 
-from cli.checks import Check, State, check_disk, check_machine, check_mlflow, check_ray, check_sandbox, worst
+from cli.checks import Check, State, check_disk, check_machine, check_mlflow, check_ray, worst
 from cli.console import say, say_json, show_table
 from cli.errors import BAD_INPUT
 from llm_clients.errors import LLMError, MissingKeyError
@@ -50,7 +50,6 @@ def run_doctor(
         *check_disk(runs),
         check_ray(ray_address),
         check_mlflow(tracking_uri or default_uri(runs)),
-        check_sandbox(),
         *([check_llm(llm, base_url, runs) for llm in llms] or [_keys(environ)]),
     )
     if as_json:

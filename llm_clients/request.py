@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self, TypeAlias
@@ -210,11 +210,6 @@ class Completion:
 def call_record(request: Request, completion: Completion) -> dict[str, Json]:
     """The payload of a ledger's `llm_call` event: enough to replay the call, and nothing secret."""
     return {"request": request.to_json(), "fingerprint": request.fingerprint(), **completion.to_json()}
-
-
-def transcript(messages: Sequence[Message]) -> str:
-    """Messages as readable text, for reports."""
-    return "\n\n".join(f"[{message.role}]\n{message.content}" for message in messages)
 
 
 def _attempt(payload: Mapping[str, Json]) -> Attempt:

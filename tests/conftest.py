@@ -16,10 +16,14 @@ prepare_environment(local=True)
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 from tests.cli.launched import QUICK, Launched, launch_once  # noqa: E402
 
 torch.set_num_threads(1)
+# A busy machine is not a failed property: no example has a time limit, and none is drawn too slowly.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

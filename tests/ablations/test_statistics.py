@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -40,7 +40,6 @@ def test_it_is_scipys_interval(values: list[float]) -> None:
         assert found.high == pytest.approx(high, abs=1e-6)
 
 
-@settings(deadline=None)  # scipy's first call loads half of it
 @given(st.lists(st.integers(-9999, 9999).map(lambda n: n / 10_000), min_size=2, max_size=12, unique=True))
 def test_a_paired_p_value_is_scipys(differences: list[float]) -> None:
     assert p_of_mean_zero(differences) == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, abs=1e-9)

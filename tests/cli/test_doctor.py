@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import cli.doctor
-from cli.checks import Check, State, check_disk, check_machine, check_mlflow, check_ray, check_sandbox, worst
+from cli.checks import Check, State, check_disk, check_machine, check_mlflow, check_ray, worst
 from cli.doctor import check_llm
 from cli.main import main
 from llm_clients.request import Rung
@@ -101,10 +101,9 @@ def test_a_store_that_is_there_one_that_will_be_and_one_that_cannot_be(tmp_path:
 
 
 def test_the_machine_is_told(tmp_path: Path) -> None:
-    checks = {check.name: check for check in (*check_machine(), *check_disk(tmp_path / "not" / "yet"), check_sandbox())}
+    checks = {check.name: check for check in (*check_machine(), *check_disk(tmp_path / "not" / "yet"))}
     assert "cores" in checks["processor"].found
     assert str(tmp_path) in checks["disk for runs"].found
-    assert checks["sandbox"].state in (State.OK, State.WARNING)
 
 
 def test_the_worst_counts() -> None:

@@ -60,7 +60,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         raise AssertionError("the server did not start:\n" + "".join(said))
     yield Served(f"vllm:{folder}@{found[1]}/v1", process)
     process.terminate()
-    process.wait(30)
+    process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,8 @@ def test_time_and_the_server_s_own_processes_are_measured(completion: Completion
     assert resources["cpu_s"] > 0
     assert resources["rss_peak_bytes"] is not None
     assert resources["rss_peak_bytes"] > 50 * 2**20, "a process that holds torch"
-    assert resources["wall_s"] == pytest.approx(completion.latency_s, abs=1.0)
+    assert resources["wall_s"] is not None
+    assert resources["wall_s"] >= completion.latency_s, "from before the call until after it"
 
 
 def test_free_text_is_an_answer(served: Served) -> None:

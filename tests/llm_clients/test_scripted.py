@@ -146,7 +146,7 @@ def test_one_command_serves_every_format_and_tells_its_books(tmp_path: Path) -> 
         process.send_signal(signal.SIGTERM)
         assert process.stdout is not None
         last = json.loads(process.stdout.readline())
-        assert (last["event"], last["answers"], process.wait(10)) == ("stopped", 4, 0)
+        assert (last["event"], last["answers"], process.wait()) == ("stopped", 4, 0)
 
 
 def test_a_bad_script_ends_the_command_with_two(tmp_path: Path) -> None:

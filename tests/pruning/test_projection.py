@@ -55,7 +55,7 @@ def check(plan: Plan, result: Projection, target: int, round_to: int) -> None:
     assert result.macs >= plan.macs(result.scaled), "repair never loses what scaling reached"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ratios, st.floats(0.0, 0.999), st.sampled_from([1, 2, 4, 8, 16]))
 def test_every_proposal_lands_under_its_target(
     resnet_plan: Plan, shares: list[float], at: float, round_to: int
@@ -66,7 +66,7 @@ def test_every_proposal_lands_under_its_target(
     check(resnet_plan, result, target, round_to)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(ratios, st.floats(0.1, 0.9), st.sampled_from([1, 8, 16]))
 def test_resnet50_hits_its_target(resnet50_plan: Plan, shares: list[float], at: float, round_to: int) -> None:
     target = int(at * resnet50_plan.baseline_macs)
@@ -77,7 +77,7 @@ def test_resnet50_hits_its_target(resnet50_plan: Plan, shares: list[float], at: 
         assert moved(resnet50_plan, result) <= REACH
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(ratios)
 def test_the_demo_hits_a_tenth(resnet_plan: Plan, shares: list[float]) -> None:
     target = resnet_plan.baseline_macs // 10
@@ -242,7 +242,7 @@ def reachable(plan: Plan, round_to: int) -> "np.ndarray[tuple[int], np.dtype[np.
     return plan.macs_many(list(product(*counts)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(coarse_plans(), st.floats(0, 1), st.randoms(use_true_random=False), st.sampled_from([1, 8, 16]))
 def test_no_allocation_uses_the_budget_better(plan: Plan, at: float, rng: Random, round_to: int) -> None:
     """Against every allocation there is, with targets that some allocation meets exactly or nearly."""

@@ -2,6 +2,8 @@ import dataclasses
 import json
 import logging
 import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -90,23 +92,26 @@ def test_a_damaged_entry_is_trained_again_with_a_warning(
     assert weights.read_bytes() == content
 
 
-def _train_in_a_process(folder: str, barrier: object, answers: object) -> None:
+_meeting: list[Barrier] = []
+"""Of a process of the test below: a barrier is handed to a process as it starts, and cannot be sent with a task."""
+
+
+def _meet_at(barrier: Barrier) -> None:
+    _meeting.append(barrier)
+
+
+def _train_in_a_process(folder: Path) -> tuple[bool, float]:
     torch.set_num_threads(1)
-    barrier.wait()  # type: ignore[attr-defined]
-    base = train_base(SPEC, Digits(), RECIPE, seed=0, cache_dir=Path(folder))
-    answers.put((base.cached, base.accuracy_holdout))  # type: ignore[attr-defined]
+    _meeting[0].wait()
+    base = train_base(SPEC, Digits(), RECIPE, seed=0, cache_dir=folder)
+    return base.cached, base.accuracy_holdout
 
 
 @pytest.mark.slow
 def test_two_processes_at_once_train_once(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    barrier, answers = context.Barrier(2), context.Queue()
-    processes = [context.Process(target=_train_in_a_process, args=(str(tmp_path), barrier, answers)) for _ in range(2)]
-    for process in processes:
-        process.start()
-    got = [answers.get(timeout=120) for _ in processes]
-    for process in processes:
-        process.join(30)
+    with ProcessPoolExecutor(2, context, _meet_at, (context.Barrier(2),)) as processes:
+        got = list(processes.map(_train_in_a_process, [tmp_path] * 2))
     assert sorted(cached for cached, _ in got) == [False, True]
     assert got[0][1] == got[1][1]
 

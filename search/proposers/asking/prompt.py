@@ -1,7 +1,7 @@
 """The analysis agent: what the LLM is asked, and how its answer becomes strategies.
 
-The model sees sets by index and answers with numbers only. Layer names travel as delimited, length-capped data, and
-nothing of an answer is trusted before it has passed both the schema and the checks below.
+The model sees sets by index and answers with numbers only. Layer names travel as JSON, cut to length, in a block
+of data (`data_block`), and nothing of an answer is trusted before it has passed both the schema and the checks below.
 """
 
 import json
@@ -192,6 +192,8 @@ def _kinds(space: SearchSpace) -> str:
 
 
 def data_block(title: str, text: str) -> str:
+    """JSON between the marks that `SYSTEM` calls data. No string in it can end the block: a closing mark is spelled
+    in another way that JSON reads alike."""
     closed = text.replace("</data>", "<\\/data>")
     return f"{title}:\n<data>\n{closed}\n</data>"
 

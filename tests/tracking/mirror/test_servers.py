@@ -22,8 +22,6 @@ from tracking.reader import read_ledger
 from tracking.runs import RunDir
 from tracking.uris import sqlite_path
 
-STARTED_WITHIN_S = 120.0
-
 
 class Server:
     """An MLflow server on loopback that can be started once."""
@@ -53,10 +51,8 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + STARTED_WITHIN_S
         while not self._answers():
             assert self._process.poll() is None, (self._folder / "server.log").read_text()
-            assert time.monotonic() < deadline, "the server did not start in time"
 
     def stop(self) -> None:
         if self._process is not None:
@@ -65,7 +61,7 @@ class Server:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.uri}/health", timeout=1) as answer:  # noqa: S310 - loopback
+            with urllib.request.urlopen(f"{self.uri}/health") as answer:  # noqa: S310 - loopback
                 return bool(answer.status == 200)
         except OSError:
             time.sleep(0.1)  # spares the cores that the server starts on; nothing depends on its length
