@@ -8,7 +8,7 @@ and is nobody's weight: the copy starts without it, as the layer did before it f
 """
 
 import copy
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from types import FunctionType
 from typing import Any
 
@@ -77,7 +77,7 @@ def _activations(value: object, seen: set[int]) -> list[torch.Tensor]:
         return [value] if is_activation(value) else []
     if isinstance(value, dict):
         parts: list[object] = list(value.values())
-    elif isinstance(value, (list, tuple, set)):
+    elif isinstance(value, (list, tuple, set, deque)):
         parts = list(value)
     else:
         parts = [*getattr(value, "__dict__", {}).values(), getattr(value, "__self__", None)]
@@ -85,9 +85,17 @@ def _activations(value: object, seen: set[int]) -> list[torch.Tensor]:
 
 
 def _without_activations(value: Any) -> Any:
-    """Plain containers without the activations in them; in other objects they become empty."""
-    if type(value) is dict:
-        return {key: _without_activations(part) for key, part in value.items() if not is_activation(part)}
-    if type(value) in (list, tuple, set):
+    """Containers without the activations in them; in named tuples and other objects they become empty tensors."""
+    if isinstance(value, dict):
+        kept = copy.copy(value)
+        kept.clear()
+        kept.update((key, _without_activations(part)) for key, part in value.items() if not is_activation(part))
+        return kept
+    if isinstance(value, (list, deque)):
+        rest = copy.copy(value)
+        rest.clear()
+        rest.extend(_without_activations(part) for part in value if not is_activation(part))
+        return rest
+    if type(value) in (tuple, set):
         return type(value)(_without_activations(part) for part in value if not is_activation(part))
     return value

@@ -110,7 +110,7 @@ class _Beside(Follower):
         if number >= len(self._results) or len(made) != len(self._results[number]):
             raise UnsupportedModelError(step.layer, step.operation, "with values it runs other operations than without")
         trusted = func.overloadpacket.__name__ in _SYMMETRIC and self._over_units(args, func.overloadpacket.__name__)
-        for tensor, expected, kept in zip(made, self._results[number], self._planned(step, made), strict=True):
+        for tensor, expected, kept in zip(made, self._results[number], self._planned(step, args, made), strict=True):
             if trusted:
                 _put(tensor, kept, expected)
             else:
@@ -118,8 +118,9 @@ class _Beside(Follower):
             self._known[id(tensor)] = kept
             self._spoil(tensor, kept)
 
-    def _planned(self, step: Step, made: Sequence[torch.Tensor]) -> list[_Kept]:
-        """What stays of each result. The plan was made without values, where a few steps are others."""
+    def _planned(self, step: Step, args: dict[str, Any], made: Sequence[torch.Tensor]) -> list[_Kept]:
+        """What stays of each result. The plan was made without values, where a few steps are others: those that make a
+        constant of Python's numbers, or write one into a part of a tensor."""
         place = self._place
         while place < len(self._steps):
             planned = self._steps[place]
@@ -129,7 +130,8 @@ class _Beside(Follower):
             if planned.step.operation not in _WRITING:
                 break
             place += 1
-        if not all(tensor.dim() == 0 or id(tensor) in self._known for tensor in made):
+        constant = not any(id(tensor) in self._known for tensor in tensors_in(list(args.values())))
+        if not constant and not all(tensor.dim() == 0 or id(tensor) in self._known for tensor in made):
             raise UnsupportedModelError(step.layer, step.operation, "with values it runs other operations than without")
         return [self._known.get(id(tensor), ()) for tensor in made]
 

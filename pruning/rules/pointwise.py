@@ -31,8 +31,8 @@ def _meet(walk: Walk, tensors: list[torch.Tensor], out: torch.Tensor, position: 
 
 
 @rule(
-    "contiguous", "clone", "detach", "alias", "to", "_to_copy", "type_as", "lift_fresh", "dropout", "dropout_",
-    "feature_dropout", "float", "half", "bfloat16", "relu6", "relu6_", "zeros_like", "ones_like", "full_like",
+    "contiguous", "clone", "detach", "detach_", "alias", "to", "_to_copy", "type_as", "lift_fresh", "dropout",
+    "dropout_", "feature_dropout", "float", "half", "bfloat16", "relu6", "relu6_", "zeros_like", "ones_like", "full_like",
     "empty_like", "rand_like", "randn_like", "randint_like", "normal_", "uniform_", "exponential_", "log_normal_",
     "geometric_", "new_empty_strided", "requires_grad_", "alpha_dropout", "softmax", "log_softmax", "_softmax",
     "_log_softmax",

@@ -33,6 +33,7 @@ def trained() -> field.Keeper:
 def test_activations_stay_behind(trained: field.Keeper) -> None:
     clone: Any = clone_structure(trained, {})
     assert (clone.map, clone.maps, clone.named) == (None, [], {})
+    assert (len(clone.last), clone.last.maxlen) == (0, 2)
     assert clone.holder is not trained.holder
     assert clone.holder.map.numel() == 0
     assert trained.map is not None, "the original keeps what it has"

@@ -144,6 +144,7 @@ def test_a_reordering_of_channels_holds_them() -> None:
 
 def test_tensors_made_without_a_device_are_followed() -> None:
     assert units(build_plan(field.Devices(), SPEC)) == {"first": 16, "second": 8}
+    assert units(build_plan(field.Listed(), SPEC)) == {"second": 8}, "channels that are named by number stay"
 
 
 def test_writing_into_a_tensor_made_without_a_device_is_refused() -> None:
