@@ -32,10 +32,10 @@ def _meet(walk: Walk, tensors: list[torch.Tensor], out: torch.Tensor, position: 
 
 @rule(
     "contiguous", "clone", "detach", "detach_", "alias", "to", "_to_copy", "type_as", "lift_fresh", "dropout",
-    "dropout_", "feature_dropout", "float", "half", "bfloat16", "relu6", "relu6_", "zeros_like", "ones_like", "full_like",
-    "empty_like", "rand_like", "randn_like", "randint_like", "normal_", "uniform_", "exponential_", "log_normal_",
-    "geometric_", "new_empty_strided", "requires_grad_", "alpha_dropout", "softmax", "log_softmax", "_softmax",
-    "_log_softmax",
+    "dropout_", "feature_dropout", "float", "half", "bfloat16", "relu6", "relu6_", "zeros_like", "ones_like",
+    "full_like", "empty_like", "rand_like", "randn_like", "randint_like", "normal_", "uniform_", "exponential_",
+    "log_normal_", "geometric_", "new_empty_strided", "requires_grad_", "alpha_dropout", "softmax", "log_softmax",
+    "_softmax", "_log_softmax",
 )  # fmt: skip
 def same_shape(walk: Walk, call: Call) -> None:
     """What comes out has the dimensions of what went in. (A softmax only ties elements to their sum.)"""
