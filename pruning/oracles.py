@@ -139,7 +139,7 @@ def _moved(count: int, generator: torch.Generator) -> list[int]:
 
 
 def _change(after: list[torch.Tensor], before: list[torch.Tensor]) -> float:
-    """Infinite where shapes differ, NaN where an output is not finite: neither is under any tolerance."""
+    """Infinite where shapes differ, NaN where only one of two numbers is one: neither is under any tolerance."""
     if [a.shape for a in after] != [b.shape for b in before]:
         return float("inf")
     changes = [difference(a, b) for a, b in zip(after, before, strict=True)]

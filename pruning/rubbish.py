@@ -190,11 +190,14 @@ TOLERANCE = 1e-9
 
 
 def difference(a: torch.Tensor, b: torch.Tensor) -> float:
-    """The largest difference, relative to the largest element of `b`; not a number where one of them is not."""
+    """The largest difference, relative to the largest finite element of `b`. Infinities of one sign are equal, and so
+    are values that are not a number; where only one of two is, the result is not a number either."""
     if not a.numel() or torch.equal(a, b):
         return 0.0
     a, b = a.double(), b.double()
-    return float((a - b).abs().max() / b.abs().max().clamp_min(1e-300))
+    same = (a == b) | (a.isnan() & b.isnan())
+    apart = torch.where(same, 0.0, a - b).abs().max()
+    return float(apart / b.nan_to_num(0.0, 0.0, 0.0).abs().max().clamp_min(1e-300))
 
 
 def _stay(kept: torch.Tensor, size: int) -> torch.Tensor | None:

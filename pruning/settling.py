@@ -12,7 +12,7 @@ All of it depends on the architecture alone, so a checkpoint's plan is the same 
 
 import dataclasses
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import reduce
 
 from torch import nn
@@ -61,25 +61,39 @@ def settled(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
     state_weights(found, shadow)
     settle_shared(found, shadow)
     held: list[Held] = []
+    chosen: frozenset[object] | None = None  # kinds of guesses that the last draft needed
     for _ in range(_ROUNDS):
         draft = _drafted(found, shadow, spec, held)
         if free := _unpriced(draft.plan):
             for index in free:
                 found.axes.fix(draft.leaves[index])
             continue
-        plan = _guessed(draft, shadow)
+        probe = probes(draft.plan)[1]
+        # most drafts differ from the last by a tie in the next layer: one look tells
+        if chosen is not None and _tied(found, disagreement(draft.with_guesses(chosen), shadow, probe)):
+            continue
+        chosen = _guessed(draft, shadow, probe)
+        plan = draft.with_guesses(chosen)
         wrong = _first(plan, shadow, probes(plan))
         if wrong is None:
             return plan
-        if not wrong.number and tie(found, wrong.stop.layer):
+        if _tied(found, wrong):
             continue
-        guilty = _guilty(plan, shadow)
+        guilty = _guilty(draft, plan, shadow)
         if not guilty:
             raise wrong.stop
-        for index, reason in guilty.items():
+        hidden = [_tied(found, alone) for alone in guilty.values()]  # behind what stops another group
+        if any(hidden):
+            continue
+        for index, alone in guilty.items():
             found.axes.fix(draft.leaves[index])
-            held.append(Held(plan.groups[index].name, plan.groups[index].units, reason))
+            held.append(Held(plan.groups[index].name, plan.groups[index].units, _in_words(alone)))
     raise AssertionError("no draft was settled")
+
+
+def _tied(found: Trace, wrong: Disagreement | None) -> bool:
+    """Whether a length that departs could be tied to one that its layer has."""
+    return wrong is not None and not wrong.number and tie(found, wrong.stop.layer)
 
 
 def _unpriced(plan: Plan) -> list[int]:
@@ -115,44 +129,63 @@ def _first(plan: Plan, shadow: nn.Module, selections: Iterable[Selection]) -> Di
     return next((wrong for s in selections if (wrong := disagreement(plan, shadow, s)) is not None), None)
 
 
-def _guessed(draft: _Draft, shadow: nn.Module) -> Plan:
-    """The draft with those of its guesses that a sliced model needs: one whose absence goes unnoticed, or lets the
-    model agree with the plan for longer, was a chance."""
-    kinds = list(dict.fromkeys(guess.kind for guess in draft.guesses))
-    best = _agreed(draft, shadow, kinds)
-    improved = True
-    while improved:
-        improved = False
-        for kind in list(kinds):
-            without = [other for other in kinds if other != kind]
-            reached = _agreed(draft, shadow, without)
-            if reached > best or reached == _ALL:
-                improved |= reached > best
-                kinds, best = without, reached
-    return draft.with_guesses(kinds)
+def _guessed(draft: _Draft, shadow: nn.Module, probe: Selection) -> frozenset[object]:
+    """The kinds of the draft's guesses that a model sliced so needs: one whose absence does not end the agreement
+    sooner was a chance. What another one hid is put back where that prolongs it."""
+    every: list[object] = list(dict.fromkeys(guess.kind for guess in draft.guesses))
+    chosen = set(every)
+
+    def agreed(kinds: set[object]) -> float:
+        wrong = disagreement(draft.with_guesses(kinds), shadow, probe)
+        return _ALL if wrong is None else wrong.agreed
+
+    best, before = agreed(chosen), -1.0
+    while best > before:
+        before = best
+        for kind in every:
+            other = chosen ^ {kind}
+            reached = agreed(other)
+            if reached > best or (reached == best and kind in chosen):
+                chosen, best = other, reached
+    return frozenset(chosen)
 
 
 _ALL = float("inf")
 
 
-def _agreed(draft: _Draft, shadow: nn.Module, kinds: Sequence[object]) -> float:
-    plan = draft.with_guesses(kinds)
-    wrong = disagreement(plan, shadow, probes(plan)[1])
-    return _ALL if wrong is None else wrong.agreed
-
-
-def _guilty(plan: Plan, shadow: nn.Module) -> dict[int, str]:
-    """The groups in which a model cannot be cut alone, each with what was found."""
+def _guilty(draft: _Draft, plan: Plan, shadow: nn.Module) -> dict[int, Disagreement]:
+    """The groups in which a model cannot be cut alone, each with what was found. What is wrong with another group may
+    have hidden which guesses this one needs, so they are chosen anew before it is held."""
     found = {}
-    for group in plan.groups:
-        alone = (
-            tuple(units if i == group.index else tuple(range(plan.groups[i].units)) for i, units in enumerate(probe))
-            for probe in probes(plan)
-        )
-        wrong = _first(plan, shadow, alone)
+    for index in _suspects(plan, shadow, range(len(plan.groups))):
+        alone = _only(plan, (index,))
+        own = draft.with_guesses(_guessed(draft, shadow, alone[1]))
+        wrong = _first(own, shadow, alone)
         if wrong is not None:
-            found[group.index] = f"in {wrong.stop.layer or '(top)'}: {wrong.stop.operation}: {wrong.stop.reason}"
+            found[index] = wrong
     return found
+
+
+def _suspects(plan: Plan, shadow: nn.Module, groups: Sequence[int]) -> list[int]:
+    """Those of the groups that fail alone, found by halving: most do not, and are passed over together."""
+    if _first(plan, shadow, _only(plan, groups)) is None:
+        return []
+    if len(groups) == 1:
+        return list(groups)
+    middle = len(groups) // 2
+    return [*_suspects(plan, shadow, groups[:middle]), *_suspects(plan, shadow, groups[middle:])]
+
+
+def _only(plan: Plan, groups: Collection[int]) -> list[Selection]:
+    """The probes with all other groups left whole."""
+    return [
+        tuple(units if i in groups else tuple(range(plan.groups[i].units)) for i, units in enumerate(probe))
+        for probe in probes(plan)
+    ]
+
+
+def _in_words(wrong: Disagreement) -> str:
+    return f"in {wrong.stop.layer or '(top)'}: {wrong.stop.operation}: {wrong.stop.reason}"
 
 
 def _drafted(found: Trace, model: nn.Module, spec: ModelSpec, held: Sequence[Held]) -> _Draft:

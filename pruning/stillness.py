@@ -12,9 +12,12 @@ DROPOUTS = {
     "feature_alpha_dropout", "feature_alpha_dropout_",
 }  # fmt: skip
 
+_UNWRITTEN = {"empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided"}
+
 
 class Stillness(TorchDispatchMode):
-    """Dropout lets everything pass, random numbers are a half, random orders are the natural one.
+    """Dropout lets everything pass, random numbers are a half, random orders are the natural one, and memory that was
+    asked for and not yet written to holds zeros.
 
     An operation that draws and also computes from its input (a random pool) stays random, and then no two passes agree:
     what cannot be compared is not taken for equal.
@@ -23,9 +26,11 @@ class Stillness(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
         args = _undropped(func, args, kwargs)
+        name = func.overloadpacket.__name__
+        if name in _UNWRITTEN:
+            return func(*args, **kwargs).zero_()
         if torch.Tag.nondeterministic_seeded not in func.tags:
             return func(*args, **kwargs)
-        name = func.overloadpacket.__name__
         if name in DROPOUTS:
             return args[0] if name.endswith("_") else args[0].clone()
         out = func(*args, **kwargs)

@@ -202,6 +202,19 @@ class TrainsSliced(Mixed):
         return torch.cat([x[:, :4] * 0.9, x[:, 4:]], 1) if self.training else x
 
 
+class Dropping(Mixed):
+    """Stochastic depth, as timm and torchvision write it: memory that is asked for and then drawn into."""
+
+    def between(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return x
+        # what was asked for here before holds values that are not a number
+        torch.full((x.shape[0], 1, 1, 1), torch.nan, dtype=x.dtype, device=x.device)
+        return x + F.dropout2d(x, 0.2) * torch.empty(x.shape[0], 1, 1, 1, dtype=x.dtype, device=x.device).bernoulli_(
+            0.9
+        )
+
+
 class TrainsUnknown(Mixed):
     """Does in training mode what no rule follows."""
 

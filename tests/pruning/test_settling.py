@@ -132,6 +132,12 @@ def test_the_training_pass_is_followed_through_a_cut() -> None:
     assert plan.baseline_params == sum(p.numel() for p in model.parameters())
 
 
+def test_chance_in_training_is_no_disagreement() -> None:
+    plan = build_plan(field.Dropping(), SPEC)
+    assert units(plan) == {"first": 16, "second": 8}
+    assert "both modes)" in plan.proof
+
+
 def test_a_training_pass_that_cannot_be_followed_is_refused_before_any_cost() -> None:
     with pytest.raises(UnsupportedModelError, match=r"svd.* in training mode"):
         build_plan(field.TrainsUnknown(), SPEC, verify=False)
