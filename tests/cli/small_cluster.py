@@ -5,8 +5,11 @@ Run as a program, because a process that is connected to one Ray cannot well sta
 is the number of the node to kill, answered by a line once it is dead.
 """
 
+import contextlib
 import json
 import sys
+
+import psutil
 
 from search.execution.cluster import prepare_environment
 
@@ -27,10 +30,22 @@ def main() -> None:
         raylets = [node.all_processes["raylet"][0].process.pid for node in nodes]
         _say(json.dumps({"address": cluster.address, "nodes": raylets}))
         for line in sys.stdin:
+            _kill(raylets[int(line)])
             cluster.remove_node(nodes[int(line)], allow_graceful=False)
             _say("dead")
     finally:
         cluster.shutdown()
+
+
+def _kill(raylet: int) -> None:
+    """End all that runs on a node, as a machine that goes does. Its workers outlive their raylet by a moment, in which
+    one of them could still end its trial."""
+    node = psutil.Process(raylet)
+    processes = [*node.children(recursive=True), node]
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes[:-1])
 
 
 def _say(line: str) -> None:
