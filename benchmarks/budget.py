@@ -27,7 +27,8 @@ from benchmarks.reachable import Reachable
 from benchmarks.zoo import MUST
 from pruning.allocation import allocate
 from pruning.models import create_model, published_spec
-from pruning.plan import Plan, build_plan
+from pruning.plan import Plan
+from pruning.planning import build_plan
 from pruning.projection import project
 
 TARGETS = (0.70, 0.50, 0.30, 0.15)

@@ -15,7 +15,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from pruning.models import ModelSpec
-from pruning.plan import Plan, build_plan
+from pruning.plan import Plan
+from pruning.planning import build_plan
 
 _CLASSES, _SIDE = 10, 16
 

@@ -36,7 +36,8 @@ from pruning.masks import without_masks
 from pruning.models import ModelSpec
 from pruning.oracles import Oracles
 from pruning.outputs import tensors_of
-from pruning.plan import Plan, build_plan
+from pruning.plan import Plan
+from pruning.planning import build_plan
 from pruning.proof import random_selection
 from pruning.rubbish import TOLERANCE
 from pruning.settling import probes

@@ -21,7 +21,8 @@ from benchmarks.timing import median_ms
 from benchmarks.zoo import MUST, STRETCH
 from pruning.counter import count_macs
 from pruning.models import create_model, published_spec
-from pruning.plan import Plan, build_plan
+from pruning.plan import Plan
+from pruning.planning import build_plan
 from pruning.proof import random_selection
 from pruning.slicing import slice_model
 

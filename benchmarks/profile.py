@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from pruning.models import create_model, published_spec
-from pruning.plan import build_plan
+from pruning.planning import build_plan
 
 _ROOT = Path(__file__).resolve().parent.parent
 _REPEATS = 3

@@ -22,7 +22,7 @@ from pruning.counter import count_macs
 from pruning.export import ExportFormat, export
 from pruning.importance.registry import importance
 from pruning.models import create_model, published_spec
-from pruning.plan import build_plan
+from pruning.planning import build_plan
 from pruning.projection import project
 from pruning.selection import select
 from pruning.slicing import slice_model

@@ -15,7 +15,7 @@ from search.execution.registry import executor_of
 from search.setup.config import RunConfig
 from search.setup.preparation import Prepared, prepare
 from tracking.kinds import RunStatus
-from tracking.mirror.reading import read_runs
+from tracking.mirror.query import read_runs
 from tracking.runs import default_uri
 
 

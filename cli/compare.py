@@ -10,7 +10,7 @@ from ablations.registry import study
 from ablations.table import Table
 from cli.console import say, show_table
 from search.errors import ConfigError
-from tracking.mirror.reading import read_runs
+from tracking.mirror.query import read_runs
 from tracking.mirror.sync import sync
 from tracking.runs import RunDirs, default_uri
 

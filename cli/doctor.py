@@ -9,12 +9,12 @@ from cli.checks import Check, State, check_disk, check_machine, check_mlflow, ch
 from cli.console import say, say_json, show_table
 from cli.errors import BAD_INPUT
 from llm_clients.errors import LLMError, MissingKeyError
+from llm_clients.options import ClientOptions
 from llm_clients.probe import Probe, probe
 from llm_clients.redaction import redact
 from llm_clients.registry import KEY_VARIABLES, connect
-from llm_clients.request import Outcome
+from llm_clients.request import CallOutcome
 from llm_clients.retry import RetryPolicy
-from llm_clients.terms import Terms
 from search.setup.replaying import PREFIX, recorded_calls
 from tracking.errors import TrackingError
 from tracking.runs import default_uri
@@ -22,16 +22,16 @@ from tracking.runs import default_uri
 POLICY = RetryPolicy(attempts=2, cap_s=10.0, total_s=60.0, attempt_s=45.0)
 """Who asks the doctor waits for the answer: a model that needs longer than this is better known beforehand."""
 
-ADVICE: Mapping[Outcome, str] = {
-    Outcome.UNAUTHORISED: "the key is wrong or not allowed this model: make a new one",
-    Outcome.OUT_OF_QUOTA: "add credit to the vendor's account, or name another model",
-    Outcome.UNKNOWN_MODEL: "name one of the models that the server has",
-    Outcome.UNREACHABLE: "see that the server is up and its address right (--llm-base-url)",
-    Outcome.RATE_LIMITED: "wait, or ask the vendor for a higher limit",
-    Outcome.MALFORMED: "the address answers, but not as an LLM: see that it is right, often it ends in /v1",
-    Outcome.INVALID: "the model does not keep to a JSON schema: a search would waste its calls, name another",
-    Outcome.TRUNCATED: "the model talks past 1,024 tokens without an answer: name another",
-    Outcome.REJECTED: "the server does not take such requests: see its documentation, or name another model",
+ADVICE: Mapping[CallOutcome, str] = {
+    CallOutcome.UNAUTHORISED: "the key is wrong or not allowed this model: make a new one",
+    CallOutcome.OUT_OF_QUOTA: "add credit to the vendor's account, or name another model",
+    CallOutcome.UNKNOWN_MODEL: "name one of the models that the server has",
+    CallOutcome.UNREACHABLE: "see that the server is up and its address right (--llm-base-url)",
+    CallOutcome.RATE_LIMITED: "wait, or ask the vendor for a higher limit",
+    CallOutcome.MALFORMED: "the address answers, but not as an LLM: see that it is right, often it ends in /v1",
+    CallOutcome.INVALID: "the model does not keep to a JSON schema: a search would waste its calls, name another",
+    CallOutcome.TRUNCATED: "the model talks past 1,024 tokens without an answer: name another",
+    CallOutcome.REJECTED: "the server does not take such requests: see its documentation, or name another model",
 }
 
 
@@ -65,8 +65,8 @@ def check_llm(llm: str, base_url: str | None, runs: Path, environment: Mapping[s
     kind = llm.partition(":")[0]
     try:
         recorded = recorded_calls(llm, runs, ())
-        terms = Terms(policy=POLICY, sample_server=False)
-        with connect(llm, base_url=base_url, env=environment, terms=terms, recorded=recorded) as client:
+        options = ClientOptions(policy=POLICY, sample_server=False)
+        with connect(llm, base_url=base_url, env=environment, options=options, recorded=recorded) as client:
             if llm.startswith(PREFIX):
                 return Check(name, State.OK, f"{len(recorded or ())} recorded calls; nothing is asked")
             if kind == "scripted":
@@ -83,7 +83,7 @@ def _told(name: str, found: Probe) -> Check:
         return Check(name, State.FAILED, f"{found.outcome.value}: {found.detail}", ADVICE.get(found.outcome, ""))
     cost = "price not known" if found.cost_usd is None else f"${found.cost_usd:.5f}"
     left_out = f"; takes no {', '.join(found.not_sent)}" if found.not_sent else ""
-    words = f"{found.model} answered in {found.latency_s:.1f} s, {cost}; structure by {found.rung}{left_out}"
+    words = f"{found.model} answered in {found.latency_s:.1f} s, {cost}; structure by {found.mode}{left_out}"
     if found.cost_usd is None:
         return Check(name, State.WARNING, words, "--max-cost needs its price: --prices FILE")
     return Check(name, State.OK, words)

@@ -10,7 +10,7 @@ from pruning.card import CARD, model_card
 from pruning.checkpoint import ARCHITECTURE, WEIGHTS, PrunedModel, load_pruned, read_architecture, save_pruned
 from pruning.export import ExportFormat, difference, export
 from pruning.models import create_model
-from pruning.plan import build_plan
+from pruning.planning import build_plan
 from search.errors import ConfigError
 
 OWN = "espalier"

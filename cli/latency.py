@@ -9,7 +9,7 @@ import torch
 from cli.console import say, say_json, show_table
 from cli.opening import Asked, open_model
 from pruning.models import create_model
-from pruning.plan import build_plan
+from pruning.planning import build_plan
 from search.errors import ConfigError
 from trainers.latency import LatencyComparison, compare_latency
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from cli.console import say, say_json, show_table
 from cli.opening import Asked, is_checkpoint, open_model
 from pruning.models import ModelSpec, create_model, published_spec
-from pruning.plan import Plan, build_plan
+from pruning.plan import Plan
+from pruning.planning import build_plan
 from pruning.stages import Stage, macs_by_stage
 from search.errors import ConfigError
 from search.outcome.formats import count_text, macs_text, share_text

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from cli.console import console
-from cli.standing import Standing
+from cli.status import SearchStatus
 from search.outcome.formats import count_text, macs_text, share_text
 from tracking.events import Event
 from tracking.payloads import (
@@ -46,7 +46,7 @@ class ProgressView:
         """`trials`: asked for in all. `on`: where to show it; None is where results go."""
         self._console = on or console()
         self._began = time.monotonic()
-        self._standing = Standing(trials)
+        self._standing = SearchStatus(trials)
         self._epochs = 0
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),

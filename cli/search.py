@@ -11,7 +11,7 @@ from search.outcome.formats import macs_text, share_text
 from search.outcome.report import trial_rows
 from search.outcome.sentences import sentences
 from search.outcome.summary import LlmSummary, Summary
-from search.run import Outcome
+from search.run import RunOutcome
 from search.setup.config import RunConfig
 from tracking.events import Event
 from tracking.kinds import RunStatus
@@ -39,14 +39,14 @@ def go_on(
     return exit_code(resumed(folder, add_trials=add_trials, elsewhere=elsewhere))
 
 
-def begun(config: RunConfig) -> Outcome:
+def begun(config: RunConfig) -> RunOutcome:
     """A new search, shown from its beginning to its end."""
     launch = begin(config)
     say(f"run {launch.folder.run_id}: {config.model} on {config.dataset}, proposed by {arm_words(config)}")
     return _shown(launch)
 
 
-def resumed(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None) -> Outcome:
+def resumed(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None) -> RunOutcome:
     """A run that goes on, shown to its end; see `search.launching.reopen`."""
     launch = reopen(folder, add_trials=add_trials, elsewhere=elsewhere)
     more = f", with {add_trials} more trials" if add_trials else ""
@@ -54,12 +54,12 @@ def resumed(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any]
     return _shown(launch)
 
 
-def exit_code(outcome: Outcome) -> int:
+def exit_code(outcome: RunOutcome) -> int:
     """What the shell is told."""
     return INTERRUPTED if outcome.summary.status is RunStatus.INTERRUPTED else 0
 
 
-def _shown(launch: Launch) -> Outcome:
+def _shown(launch: Launch) -> RunOutcome:
     with ProgressView(launch.config.trials) as view:
         try:
             outcome = launch.execute([view])
@@ -77,7 +77,7 @@ def _resume_line(folder: RunDir, config: RunConfig) -> str:
     return f"python launch.py resume {folder.run_id}{_runs_option(config)}"
 
 
-def _show_result(outcome: Outcome) -> None:
+def _show_result(outcome: RunOutcome) -> None:
     summary, folder, config = outcome.summary, outcome.folder, outcome.config
     _show_trials(outcome.events)
     if summary.baseline and summary.winner:

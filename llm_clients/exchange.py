@@ -1,14 +1,14 @@
-"""One call from request to completion: replies are judged, invalid ones sent back, refusals reworded once."""
+"""One call from request to completion: replies are validated, invalid ones sent back, refusals reworded once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from llm_clients.judge import Verdict, judge
 from llm_clients.redaction import redact
-from llm_clients.request import Completion, Json, Message, Outcome, Request, Role, Usage
+from llm_clients.request import CallOutcome, Completion, Json, Message, Request, Role, Usage
 from llm_clients.trips import Ended, Line, Trips, in_words
+from llm_clients.validation import Validation, validate_reply
 from llm_clients.vendors.base import Reply
 
 
@@ -28,59 +28,59 @@ class Exchange:
         while True:
             reply = self._trips.reply(messages)
             if isinstance(reply, Ended):
-                return self._completion(Verdict(reply.outcome, detail=reply.detail), last)
+                return self._completion(Validation(reply.outcome, detail=reply.detail), last)
             last = reply
-            verdict = judge(reply, self._request.schema)
-            self._mark(verdict)
-            more = self._follow_up(reply, verdict)
+            validation = validate_reply(reply, self._request.schema)
+            self._mark(validation)
+            more = self._follow_up(reply, validation)
             if not more:
-                return self._completion(verdict, reply)
+                return self._completion(validation, reply)
             messages = (*messages, *more)
 
-    def _mark(self, verdict: Verdict) -> None:
-        """Write the verdict beside the trip that it is about."""
-        words = redact(f"{verdict.detail} {verdict.error or ''}".strip())
-        problem = None if verdict.problem is None else verdict.problem.value
+    def _mark(self, validation: Validation) -> None:
+        """Write the validation beside the trip that it is about."""
+        words = redact(f"{validation.detail} {validation.error or ''}".strip())
+        problem = None if validation.problem is None else validation.problem.value
         trail = self._trips.trail
-        trail[-1] = replace(trail[-1], result=verdict.outcome.value, detail=words, problem=problem)
+        trail[-1] = replace(trail[-1], result=validation.outcome.value, detail=words, problem=problem)
 
-    def _follow_up(self, reply: Reply, verdict: Verdict) -> tuple[Message, ...]:
-        """What to say next; nothing when this verdict is the last."""
+    def _follow_up(self, reply: Reply, validation: Validation) -> tuple[Message, ...]:
+        """What to say next; nothing when this validation is the last."""
         if self._trips.remaining_s() <= 0:
             return ()
-        if verdict.outcome is Outcome.INVALID and self._reasked < self._line.terms.reasks:
+        if validation.outcome is CallOutcome.INVALID and self._reasked < self._line.options.reasks:
             self._reasked += 1
-            correction = _correction(verdict, self._request.schema)
+            correction = _correction(validation, self._request.schema)
             return (Message(Role.ASSISTANT, reply.text), Message(Role.USER, correction))
-        if verdict.outcome is Outcome.REFUSED and self._request.reword is not None and not self._reworded:
+        if validation.outcome is CallOutcome.REFUSED and self._request.reword is not None and not self._reworded:
             self._reworded = True
-            said = reply.text or verdict.detail
+            said = reply.text or validation.detail
             return (Message(Role.ASSISTANT, said), Message(Role.USER, self._request.reword))
         return ()
 
-    def _completion(self, verdict: Verdict, reply: Reply | None) -> Completion:
+    def _completion(self, validation: Validation, reply: Reply | None) -> Completion:
         trips = self._trips
         not_sent = self._request.temperature is not None and not trips.takes_temperature
         return Completion(
-            outcome=verdict.outcome,
+            outcome=validation.outcome,
             model=self._line.vendor.model if reply is None else reply.model,
             text="" if reply is None else redact(reply.text),
-            value=verdict.value,
+            value=validation.value,
             stop_reason=None if reply is None else reply.stop_reason,
             usage=sum((attempt.usage for attempt in trips.trail if attempt.usage is not None), Usage()),
             latency_s=trips.elapsed_s(),
             cost_usd=trips.cost_usd,
             attempts=len(trips.trail),
-            validation_error=None if verdict.error is None else redact(verdict.error),
-            detail=redact(verdict.detail),
-            rung=trips.rung,
-            form=None if verdict.form is None else verdict.form.value,
+            validation_error=None if validation.error is None else redact(validation.error),
+            detail=redact(validation.detail),
+            mode=trips.mode,
+            form=None if validation.form is None else validation.form.value,
             not_sent=("temperature",) if not_sent else (),
             trail=tuple(trips.trail),
             durations_s=None if reply is None else reply.durations_s,
         )
 
 
-def _correction(verdict: Verdict, schema: Mapping[str, Json] | None) -> str:
+def _correction(validation: Validation, schema: Mapping[str, Json] | None) -> str:
     assert schema is not None, "only an answer with a schema can be invalid"
-    return f"That answer is not valid: {verdict.error}\n{in_words(schema)}"
+    return f"That answer is not valid: {validation.error}\n{in_words(schema)}"

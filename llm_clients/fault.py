@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from llm_clients.request import Outcome, Usage
+from llm_clients.request import CallOutcome, Usage
 
 
 class FaultKind(StrEnum):
@@ -44,7 +44,7 @@ class Fault:
         return self.kind in _PASSING
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> CallOutcome:
         return _OUTCOMES[self.kind]
 
 
@@ -72,16 +72,16 @@ _PASSING = frozenset(
 )
 
 _OUTCOMES = {
-    FaultKind.RATE_LIMITED: Outcome.RATE_LIMITED,
-    FaultKind.OVERLOADED: Outcome.UNREACHABLE,
-    FaultKind.SERVER_ERROR: Outcome.UNREACHABLE,
-    FaultKind.CONNECTION: Outcome.UNREACHABLE,
-    FaultKind.TIMEOUT: Outcome.UNREACHABLE,
-    FaultKind.MALFORMED: Outcome.MALFORMED,
-    FaultKind.UNAUTHORISED: Outcome.UNAUTHORISED,
-    FaultKind.OUT_OF_QUOTA: Outcome.OUT_OF_QUOTA,
-    FaultKind.UNKNOWN_MODEL: Outcome.UNKNOWN_MODEL,
-    FaultKind.REJECTED: Outcome.REJECTED,
+    FaultKind.RATE_LIMITED: CallOutcome.RATE_LIMITED,
+    FaultKind.OVERLOADED: CallOutcome.UNREACHABLE,
+    FaultKind.SERVER_ERROR: CallOutcome.UNREACHABLE,
+    FaultKind.CONNECTION: CallOutcome.UNREACHABLE,
+    FaultKind.TIMEOUT: CallOutcome.UNREACHABLE,
+    FaultKind.MALFORMED: CallOutcome.MALFORMED,
+    FaultKind.UNAUTHORISED: CallOutcome.UNAUTHORISED,
+    FaultKind.OUT_OF_QUOTA: CallOutcome.OUT_OF_QUOTA,
+    FaultKind.UNKNOWN_MODEL: CallOutcome.UNKNOWN_MODEL,
+    FaultKind.REJECTED: CallOutcome.REJECTED,
 }
 
 _BY_STATUS = {

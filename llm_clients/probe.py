@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llm_clients.client import LLMClient
-from llm_clients.request import Json, Outcome, Request, Rung
+from llm_clients.request import AnswerMode, CallOutcome, Json, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,14 +14,14 @@ class Probe:
 
     Attributes:
         model: as the server reports it.
-        rung: how this server can be asked for structure; None when it did not answer.
+        mode: how this server can be asked for structure; None when it did not answer.
         not_sent: parameters that the model does not take.
         detail: what is wrong, in the vendor's words.
     """
 
-    outcome: Outcome
+    outcome: CallOutcome
     model: str
-    rung: Rung | None
+    mode: AnswerMode | None
     not_sent: tuple[str, ...]
     latency_s: float
     cost_usd: float | None
@@ -29,14 +29,14 @@ class Probe:
 
     @property
     def usable(self) -> bool:
-        return self.outcome is Outcome.ANSWERED
+        return self.outcome is CallOutcome.ANSWERED
 
 
 def probe(client: LLMClient) -> Probe:
     """Ask for a number between 1 and 3 in a JSON object. Costs about a hundred tokens."""
     got = client.complete(_QUESTION)
     detail = got.detail or got.validation_error or ""
-    return Probe(got.outcome, got.model, got.rung, got.not_sent, got.latency_s, got.cost_usd, detail)
+    return Probe(got.outcome, got.model, got.mode, got.not_sent, got.latency_s, got.cost_usd, detail)
 
 
 _SCHEMA: Json = {

@@ -6,8 +6,8 @@ import json
 import threading
 from dataclasses import asdict, dataclass, fields
 
-from llm_clients.judge import Form, Problem
-from llm_clients.request import Completion, Json, Outcome
+from llm_clients.request import CallOutcome, Completion, Json
+from llm_clients.validation import Form, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ def quality_of(completion: Completion) -> Quality:
     return Quality(
         calls=1,
         answers=len(answers),
-        valid=results.count(Outcome.ANSWERED),
+        valid=results.count(CallOutcome.ANSWERED),
         parse_errors=problems.count(Problem.PARSE),
         schema_errors=problems.count(Problem.SCHEMA),
         out_of_range=problems.count(Problem.RANGE),
-        truncated=results.count(Outcome.TRUNCATED),
-        refused=results.count(Outcome.REFUSED),
+        truncated=results.count(CallOutcome.TRUNCATED),
+        refused=results.count(CallOutcome.REFUSED),
         fenced=int(completion.form == Form.FENCED and completion.answered),
         prose=int(completion.form == Form.PROSE and completion.answered),
         faults=len(results) - len(answers),
@@ -92,4 +92,4 @@ class Tally:
         return known
 
 
-_ANSWERS = frozenset({Outcome.ANSWERED, Outcome.INVALID, Outcome.TRUNCATED, Outcome.REFUSED})
+_ANSWERS = frozenset({CallOutcome.ANSWERED, CallOutcome.INVALID, CallOutcome.TRUNCATED, CallOutcome.REFUSED})

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from llm_clients.client import LLMClient
 from llm_clients.errors import LLMConfigurationError, MissingKeyError
 from llm_clients.limiter import AdaptiveLimiter
+from llm_clients.options import ClientOptions
 from llm_clients.prices import Price, PriceBook, load_prices
 from llm_clients.redaction import Redactor, Secret
 from llm_clients.remote import RemoteClient
 from llm_clients.replay import ReplayClient
 from llm_clients.request import Json
 from llm_clients.resources import is_local
-from llm_clients.terms import Terms
 from llm_clients.vendors.base import Vendor
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def connect(
     *,
     base_url: str | None = None,
     env: Mapping[str, str] = os.environ,
-    terms: Terms | None = None,
+    options: ClientOptions | None = None,
     prices: PriceBook | None = None,
     recorded: Iterable[Mapping[str, Json]] | None = None,
 ) -> LLMClient:
@@ -108,15 +108,15 @@ def connect(
     Raises MissingKeyError when the service needs a key that `env` does not hold, LLMConfigurationError when the name
     says nothing to us, the base URL is missing, or a cost limit meets a model whose price is not known.
     """
-    terms = Terms() if terms is None else terms
+    options = ClientOptions() if options is None else options
     kind, _, rest = model.partition(":")
     if kind == "scripted" and rest:
-        return _connect_scripted(model, Path(rest), terms)
+        return _connect_scripted(model, Path(rest), options)
     if kind == "replay" and rest:
         return _connect_replay(model, recorded)
     service, name, own_url = _resolve(model)
     vendor = _vendor(SERVICES[service], model, name, base_url or own_url, env)
-    return RemoteClient(model, vendor, _complete_terms(terms, vendor, prices))
+    return RemoteClient(model, vendor, _complete_terms(options, vendor, prices))
 
 
 def _resolve(model: str) -> tuple[str, str, str | None]:
@@ -163,14 +163,14 @@ def _vendor(service: Service, model: str, name: str, base_url: str | None, env: 
     return service.vendor()(name, Secret(key or "no-key-needed"), _with_scheme(url), redactor)
 
 
-def _complete_terms(terms: Terms, vendor: Vendor, prices: PriceBook | None) -> Terms:
-    """The price of the model and the shared limiter of the endpoint, where the terms leave them open."""
-    price = terms.price
+def _complete_terms(options: ClientOptions, vendor: Vendor, prices: PriceBook | None) -> ClientOptions:
+    """The price of the model and the shared limiter of the endpoint, where the options leave them open."""
+    price = options.price
     if price is None and is_local(vendor.endpoint):
         price = Price(0.0, 0.0)  # a server on this machine sends no bill
     elif price is None:
         price = (prices or load_prices()).price(vendor.model)
-    return replace(terms, price=price, limiter=terms.limiter or _limiter(vendor))
+    return replace(options, price=price, limiter=options.limiter or _limiter(vendor))
 
 
 def _limiter(vendor: Vendor) -> AdaptiveLimiter:
@@ -187,12 +187,12 @@ def _with_scheme(url: str) -> str:
     return url if "://" in url else f"http://{url}"
 
 
-def _connect_scripted(model: str, path: Path, terms: Terms) -> LLMClient:
+def _connect_scripted(model: str, path: Path, options: ClientOptions) -> LLMClient:
     # imported late: a user of a real model needs no server
     from llm_clients.scripted.client import ScriptedClient
     from llm_clients.scripted.script import load_script
 
-    return ScriptedClient(model, load_script(path), terms)
+    return ScriptedClient(model, load_script(path), options)
 
 
 def _connect_replay(model: str, recorded: Iterable[Mapping[str, Json]] | None) -> LLMClient:

@@ -9,35 +9,35 @@ from typing import NoReturn
 
 from llm_clients.client import LLMClient
 from llm_clients.exchange import Exchange
-from llm_clients.judge import check_schema
 from llm_clients.limiter import AdaptiveLimiter
+from llm_clients.options import ClientOptions
 from llm_clients.redaction import redact
 from llm_clients.request import Completion, Request
 from llm_clients.resources import ServerProcesses, local_server
-from llm_clients.terms import Terms
 from llm_clients.trips import Line
+from llm_clients.validation import check_schema
 from llm_clients.vendors.base import Vendor
 
 logger = logging.getLogger(__name__)
 
 
 class RemoteClient(LLMClient):
-    """Asks one vendor on the given terms."""
+    """Asks one vendor on the given options."""
 
-    def __init__(self, name: str, vendor: Vendor, terms: Terms) -> None:
+    def __init__(self, name: str, vendor: Vendor, options: ClientOptions) -> None:
         """Raises LLMConfigurationError for a cost limit on a model whose price is not known."""
         self._name = redact(name)  # an address in it may hold a password
-        if terms.budget is not None:
-            terms.budget.require_price(self._name, terms.price)
+        if options.budget is not None:
+            options.budget.require_price(self._name, options.price)
         self.vendor = vendor
         self._line = Line(
             vendor=vendor,
-            terms=terms,
-            limiter=terms.limiter or AdaptiveLimiter(),
-            clock=terms.clock(),
-            price=terms.price,
+            options=options,
+            limiter=options.limiter or AdaptiveLimiter(),
+            clock=options.clock(),
+            price=options.price,
             dice=random.Random(),  # noqa: S311 - spreads sleeps; no result depends on it
-            rung=vendor.rungs[0],
+            mode=vendor.modes[0],
             takes_temperature=vendor.takes_temperature,
         )
 
@@ -59,7 +59,7 @@ class RemoteClient(LLMClient):
         self.vendor.close()
 
     def _processes(self) -> ServerProcesses:
-        return local_server(self.vendor.endpoint if self._line.terms.sample_server else None)
+        return local_server(self.vendor.endpoint if self._line.options.sample_server else None)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an LLM client does not travel: connect to the model in the process that calls it")

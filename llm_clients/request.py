@@ -20,7 +20,7 @@ class Role(StrEnum):
     ASSISTANT = "assistant"
 
 
-class Outcome(StrEnum):
+class CallOutcome(StrEnum):
     """What became of a call. Only ANSWERED carries a value; nothing is ever made up for the others."""
 
     ANSWERED = "answered"
@@ -38,8 +38,8 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"  # the client was closed while the call waited
 
 
-class Rung(StrEnum):
-    """How structure is asked for, best first. Whatever the rung, the answer is validated here."""
+class AnswerMode(StrEnum):
+    """How structure is asked for, best first. Whatever the mode, the answer is validated here."""
 
     NATIVE = "native"
     TOOL = "tool"
@@ -121,7 +121,7 @@ class Attempt:
     """One trip to the server.
 
     Attributes:
-        result: an `Outcome`, or the kind of fault that ended the trip.
+        result: an `CallOutcome`, or the kind of fault that ended the trip.
         detail: the vendor's or the validator's words, redacted.
         text: the raw answer, if there was one.
         usage: None when the server reported none.
@@ -131,7 +131,7 @@ class Attempt:
     """
 
     result: str
-    rung: Rung
+    mode: AnswerMode
     detail: str = ""
     text: str = ""
     usage: Usage | None = None
@@ -161,7 +161,7 @@ class Completion:
         resources: what the server's processes on this machine used during the call, None if not measurable.
     """
 
-    outcome: Outcome
+    outcome: CallOutcome
     model: str
     text: str = ""
     value: Json = None
@@ -172,7 +172,7 @@ class Completion:
     attempts: int = 0
     validation_error: str | None = None
     detail: str = ""
-    rung: Rung | None = None
+    mode: AnswerMode | None = None
     form: str | None = None
     not_sent: tuple[str, ...] = ()
     trail: tuple[Attempt, ...] = ()
@@ -181,7 +181,7 @@ class Completion:
 
     @property
     def answered(self) -> bool:
-        return self.outcome is Outcome.ANSWERED
+        return self.outcome is CallOutcome.ANSWERED
 
     @property
     def scripted(self) -> bool:
@@ -199,11 +199,11 @@ class Completion:
         known = {name: payload[name] for name in cls.__dataclass_fields__ if name in payload}
         usage = Usage(**known.pop("usage", {}))
         trail = tuple(_attempt(item) for item in known.pop("trail", ()))
-        rung = known.pop("rung", None)
-        bare = cls(outcome=Outcome(known.pop("outcome")), model=known.pop("model"))
+        mode = known.pop("mode", None)
+        bare = cls(outcome=CallOutcome(known.pop("outcome")), model=known.pop("model"))
         not_sent = tuple(known.pop("not_sent", ()))
         return replace(
-            bare, **known, usage=usage, trail=trail, rung=None if rung is None else Rung(rung), not_sent=not_sent
+            bare, **known, usage=usage, trail=trail, mode=None if mode is None else AnswerMode(mode), not_sent=not_sent
         )
 
 
@@ -214,5 +214,5 @@ def call_record(request: Request, completion: Completion) -> dict[str, Json]:
 
 def _attempt(payload: Mapping[str, Json]) -> Attempt:
     usage = payload.get("usage")
-    rung = Rung(payload["rung"])
-    return Attempt(**{**payload, "rung": rung, "usage": None if usage is None else Usage(**usage)})
+    mode = AnswerMode(payload["mode"])
+    return Attempt(**{**payload, "mode": mode, "usage": None if usage is None else Usage(**usage)})

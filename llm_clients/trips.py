@@ -8,14 +8,14 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from llm_clients.budget import Busy, Hold, Refused, most_usage
 from llm_clients.fault import Fault, FaultKind
 from llm_clients.limiter import AdaptiveLimiter
+from llm_clients.options import ClientOptions
 from llm_clients.prices import Price
 from llm_clients.redaction import redact
-from llm_clients.request import Attempt, Json, Message, Outcome, Request, Rung, Usage
+from llm_clients.request import AnswerMode, Attempt, CallOutcome, Json, Message, Request, Usage
 from llm_clients.retry import Clock, GiveUp
-from llm_clients.terms import Terms
+from llm_clients.spend_limit import Busy, Hold, Refused, most_usage
 from llm_clients.vendors.base import Ask, Reply, Vendor
 
 
@@ -24,12 +24,12 @@ class Line:
     """A vendor, and what its client has learned of it so far: shared by all calls."""
 
     vendor: Vendor
-    terms: Terms
+    options: ClientOptions
     limiter: AdaptiveLimiter
     clock: Clock
     price: Price | None
     dice: random.Random
-    rung: Rung
+    mode: AnswerMode
     takes_temperature: bool
 
 
@@ -37,7 +37,7 @@ class Line:
 class Ended:
     """The call is over without a reply."""
 
-    outcome: Outcome
+    outcome: CallOutcome
     detail: str
 
 
@@ -52,14 +52,14 @@ class Trips:
         self._line = line
         self._request = request
         self._started = self._began = line.clock.now()
-        self.rung = line.rung
+        self.mode = line.mode
         self.takes_temperature = line.takes_temperature
         self.trail: list[Attempt] = []
         self.cost_usd: float | None = 0.0 if line.price is not None else None
 
     def remaining_s(self) -> float:
         """Until the deadline of the call."""
-        return self._line.terms.policy.total_s - self.elapsed_s()
+        return self._line.options.policy.total_s - self.elapsed_s()
 
     def elapsed_s(self) -> float:
         return self._line.clock.now() - self._started
@@ -72,8 +72,8 @@ class Trips:
             if isinstance(got, Ended):
                 return got
             if isinstance(got, Reply):
-                # only now is it known that the server had objected to the rung and not to the request
-                self._line.rung = self.rung
+                # only now is it known that the server had objected to the mode and not to the request
+                self._line.mode = self.mode
                 return got
             if self._adapt(got):
                 continue
@@ -86,7 +86,7 @@ class Trips:
 
     def _trip(self, request: Request) -> Reply | Fault | Ended:
         if not self._line.clock.wait(0.0):
-            return Ended(Outcome.CANCELLED, "the client was closed")
+            return Ended(CallOutcome.CANCELLED, "the client was closed")
         ask = self._ask(request)
         hold = self._reserve(ask)
         if isinstance(hold, Ended):
@@ -110,16 +110,16 @@ class Trips:
         return got
 
     def _ask(self, request: Request) -> Ask:
-        if request.schema is not None and self.rung is Rung.PROMPT:
+        if request.schema is not None and self.mode is AnswerMode.PROMPT:
             request = replace(request, system=f"{request.system}\n\n{in_words(request.schema)}".strip())
-        return Ask.of(request, self.rung, takes_temperature=self.takes_temperature)
+        return Ask.of(request, self.mode, takes_temperature=self.takes_temperature)
 
     def _timeout(self) -> float:
-        return max(min(self._line.terms.policy.attempt_s, self.remaining_s()), 0.01)
+        return max(min(self._line.options.policy.attempt_s, self.remaining_s()), 0.01)
 
     def _pace(self, got: Reply | Fault, sent_at: float) -> None:
         if isinstance(got, Fault) and got.kind is FaultKind.RATE_LIMITED:
-            cap_s = self._line.terms.policy.cap_s
+            cap_s = self._line.options.policy.cap_s
             retry_after_s = None if got.retry_after_s is None else min(got.retry_after_s, cap_s)
             self._line.limiter.limited(self._line.clock.now(), sent_at, retry_after_s)
         elif isinstance(got, Reply) or got.status is not None:
@@ -128,16 +128,16 @@ class Trips:
     def _note(self, got: Reply | Fault) -> None:
         latency_s = self._line.clock.now() - self._began
         if isinstance(got, Reply):
-            attempt = Attempt("replied", self.rung, "", redact(got.text), got.usage, latency_s)
+            attempt = Attempt("replied", self.mode, "", redact(got.text), got.usage, latency_s)
         else:
-            attempt = Attempt(got.kind.value, self.rung, redact(got.detail), "", got.usage, latency_s)
+            attempt = Attempt(got.kind.value, self.mode, redact(got.detail), "", got.usage, latency_s)
         self.trail.append(attempt)
 
     # money -------------------------------------------------------------------------------------------------------
 
     def _reserve(self, ask: Ask) -> Hold | Ended | None:
         """Wait until the budget has room; None without a budget."""
-        budget = self._line.terms.budget
+        budget = self._line.options.budget
         if budget is None:
             return None
         most = most_usage(ask.system, ask.messages, ask.schema, ask.max_tokens)
@@ -146,14 +146,14 @@ class Trips:
             if isinstance(hold, Hold):
                 return hold
             if isinstance(hold, Refused):
-                return Ended(Outcome.OVER_BUDGET, hold.words)
+                return Ended(CallOutcome.OVER_BUDGET, hold.words)
             assert isinstance(hold, Busy)
             if self.remaining_s() <= 0 or not self._line.clock.wait(_BUDGET_POLL_S):
-                return Ended(Outcome.OVER_BUDGET, "not asked: the calls under way hold what is left of the budget")
+                return Ended(CallOutcome.OVER_BUDGET, "not asked: the calls under way hold what is left of the budget")
 
     def _settle(self, hold: Hold | None, usage: Usage | None, cost: float | None, *, uncertain: bool = False) -> None:
-        if self._line.terms.budget is not None and hold is not None:
-            self._line.terms.budget.settle(hold, usage, cost, uncertain=uncertain)
+        if self._line.options.budget is not None and hold is not None:
+            self._line.options.budget.settle(hold, usage, cost, uncertain=uncertain)
 
     def _cost(self, got: Reply | Fault) -> float | None:
         """US dollars of a trip: what the server says it charged, else tokens by the price; also added to the sum."""
@@ -169,27 +169,27 @@ class Trips:
     # after a fault -----------------------------------------------------------------------------------------------
 
     def _adapt(self, fault: Fault) -> bool:
-        """After a 400: leave out what the server names, else ask for structure one rung lower."""
+        """After a 400: leave out what the server names, else ask for structure one mode lower."""
         if fault.kind is not FaultKind.REJECTED:
             return False
         sent_one = self._request.temperature is not None and self.takes_temperature
         if sent_one and "temperature" in fault.detail.lower():
             self.takes_temperature = self._line.takes_temperature = False
             return True
-        rungs = self._line.vendor.rungs
-        if self._request.schema is None or self.rung is rungs[-1]:
+        modes = self._line.vendor.modes
+        if self._request.schema is None or self.mode is modes[-1]:
             return False
-        self.rung = rungs[rungs.index(self.rung) + 1]
+        self.mode = modes[modes.index(self.mode) + 1]
         return True
 
     def _wait_or_end(self, fault: Fault, row: int) -> Ended | None:
-        decision = self._line.terms.policy.decide(fault, row, self.remaining_s(), self._line.dice)
+        decision = self._line.options.policy.decide(fault, row, self.remaining_s(), self._line.dice)
         if isinstance(decision, GiveUp):
             return Ended(fault.outcome, self._last_words(fault, decision.why))
         if fault.kind is FaultKind.RATE_LIMITED:
             return None  # the limiter makes everyone wait
         if not self._line.clock.wait(decision.sleep_s):
-            return Ended(Outcome.CANCELLED, f"the client was closed after: {fault.detail}")
+            return Ended(CallOutcome.CANCELLED, f"the client was closed after: {fault.detail}")
         return None
 
     def _last_words(self, fault: Fault, why: str) -> str:
@@ -204,10 +204,10 @@ class Trips:
     def _out_of_time(self) -> Ended:
         last = self.trail[-1] if self.trail else None
         if self.remaining_s() > 0 and not self._line.clock.wait(0.0):
-            return Ended(Outcome.CANCELLED, "closed while waiting for its turn")
+            return Ended(CallOutcome.CANCELLED, "closed while waiting for its turn")
         told = "" if last is None else f"; the last fault: {last.detail}"
         return Ended(
-            Outcome.RATE_LIMITED, f"no turn within the deadline of {self._line.terms.policy.total_s:g} s{told}"
+            CallOutcome.RATE_LIMITED, f"no turn within the deadline of {self._line.options.policy.total_s:g} s{told}"
         )
 
 

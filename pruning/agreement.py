@@ -12,11 +12,11 @@ from typing import Any
 
 from torch import nn
 
-from pruning.blueprint import Plan, PlannedPass
 from pruning.errors import UnsupportedModelError
 from pruning.following import Follower, Step, tensors_in
 from pruning.outputs import named_tensors
 from pruning.owners import evaluate
+from pruning.plan import Plan, PlannedPass
 from pruning.slicing import Selection, slice_model
 
 # Arguments that state a length of what comes out, and so may follow a cut: whether they did shows in that length.

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import torch
 
-from pruning.blueprint import Allocation, IsomorphicSet, Plan
 from pruning.errors import AllocationError
 from pruning.importance.base import Scores
+from pruning.plan import Allocation, IsomorphicSet, Plan
 
 
 def allocate(

@@ -15,8 +15,8 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from pruning.axes import Axis
-from pruning.blueprint import AttributeCut
 from pruning.grouping import OwnerTable
+from pruning.plan import AttributeCut
 from pruning.trace import Statement, Trace
 
 # An attribute's name, and the position in it if it is a tuple or a list.

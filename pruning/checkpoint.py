@@ -17,10 +17,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-from pruning.blueprint import Plan
 from pruning.errors import CheckpointError, PruningError
 from pruning.models import ModelSpec, create_model
-from pruning.plan import build_plan
+from pruning.plan import Plan
+from pruning.planning import build_plan
 from pruning.slicing import Selection, slice_model
 
 WEIGHTS = "model.safetensors"

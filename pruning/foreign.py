@@ -17,7 +17,7 @@ from torch import nn
 from pruning.checkpoint import PrunedModel
 from pruning.errors import AllocationError, CheckpointError, NoStateDictError
 from pruning.models import ModelSpec, create_model
-from pruning.plan import build_plan
+from pruning.planning import build_plan
 from pruning.slicing import slice_model
 from pruning.trace import trace
 from pruning.widths import allocation_from_shapes

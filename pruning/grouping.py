@@ -8,15 +8,15 @@ import torch
 from torch import nn
 
 from pruning.axes import Axis, Form
-from pruning.blueprint import Group, GroupKind, IsomorphicSet
 from pruning.owners import Concat, Fixed, Grid, Owner, Units
-from pruning.rules.registry import Role
+from pruning.plan import Group, GroupKind, IsomorphicSet
+from pruning.rules.registry import AxisUse
 from pruning.trace import Trace
 
 _KIND_OF_ROLE = (
-    (Role.PRODUCT_BATCH, GroupKind.HEADS),
-    (Role.PRODUCT_INNER, GroupKind.HEAD_DIMS),
-    (Role.CONV_GROUPS, GroupKind.CONV_GROUPS),
+    (AxisUse.PRODUCT_BATCH, GroupKind.HEADS),
+    (AxisUse.PRODUCT_INNER, GroupKind.HEAD_DIMS),
+    (AxisUse.CONV_GROUPS, GroupKind.CONV_GROUPS),
 )
 _SUFFIX = {GroupKind.HEADS: "[heads]", GroupKind.HEAD_DIMS: "[dims]", GroupKind.CONV_GROUPS: "[groups]"}
 
@@ -100,18 +100,18 @@ def _uses(trace: Trace, model: nn.Module) -> dict[Axis, list[_Use]]:
 
 
 def _kinds(trace: Trace, uses: Mapping[Axis, list[_Use]], tensors: Mapping[str, torch.Tensor]) -> dict[Axis, GroupKind]:
-    roles: dict[Axis, set[Role]] = defaultdict(set)
+    roles: dict[Axis, set[AxisUse]] = defaultdict(set)
     for axis, role in trace.roles:
         for leaf in trace.axes.leaves(axis):
             roles[leaf].add(role)
     return {leaf: _kind(roles[leaf], tensors[found[0].parameter]) for leaf, found in uses.items()}
 
 
-def _kind(roles: set[Role], producer: torch.Tensor) -> GroupKind:
+def _kind(roles: set[AxisUse], producer: torch.Tensor) -> GroupKind:
     for role, kind in _KIND_OF_ROLE:
         if role in roles:
             return kind
-    if Role.NORMALISED in roles:
+    if AxisUse.NORMALISED in roles:
         return GroupKind.EMBEDDING
     return GroupKind.NEURONS if producer.dim() == 2 else GroupKind.CHANNELS
 

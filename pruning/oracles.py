@@ -18,10 +18,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from pruning.blueprint import Plan
 from pruning.cloning import clone_structure
 from pruning.following import unfuse_attention
 from pruning.outputs import tensors_of
+from pruning.plan import Plan
 from pruning.rubbish import difference, rubbish_error
 from pruning.slicing import Selection, slice_model
 from pruning.stillness import Stillness

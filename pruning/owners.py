@@ -12,7 +12,7 @@ from functools import reduce
 import torch
 
 # Number of kept units as a polynomial in the groups' kept units: `{(): 3}` is 3, `{(0, 2): 5}` is 5·k₀·k₂.
-Terms = dict[tuple[int, ...], int]
+WidthTerms = dict[tuple[int, ...], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Fixed:
         """The indices that stay, in the order that `selection` gives its units."""
         return torch.arange(self.size)
 
-    def width(self) -> Terms:
+    def width(self) -> WidthTerms:
         """How many indices stay."""
         return {(): self.size}
 
@@ -49,7 +49,7 @@ class Units:
         """The units that the selection keeps."""
         return selection[self.group]
 
-    def width(self) -> Terms:
+    def width(self) -> WidthTerms:
         """The group's kept units."""
         return {(self.group,): 1}
 
@@ -77,7 +77,7 @@ class Concat:
             offset += part.size
         return torch.cat(pieces)
 
-    def width(self) -> Terms:
+    def width(self) -> WidthTerms:
         """The sum of the parts' widths."""
         return reduce(add, (part.width() for part in self.parts))
 
@@ -105,7 +105,7 @@ class Grid:
             indices = (indices[:, None] * factor.size + factor.kept(selection)).flatten()
         return indices
 
-    def width(self) -> Terms:
+    def width(self) -> WidthTerms:
         """The product of the factors' widths."""
         return reduce(multiply, (factor.width() for factor in self.factors))
 
@@ -125,7 +125,7 @@ class Grid:
 Owner = Fixed | Units | Concat | Grid
 
 
-def add(a: Terms, b: Terms) -> Terms:
+def add(a: WidthTerms, b: WidthTerms) -> WidthTerms:
     """The sum of two polynomials."""
     total = dict(a)
     for monomial, coefficient in b.items():
@@ -133,9 +133,9 @@ def add(a: Terms, b: Terms) -> Terms:
     return total
 
 
-def multiply(a: Terms, b: Terms) -> Terms:
+def multiply(a: WidthTerms, b: WidthTerms) -> WidthTerms:
     """The product of two polynomials."""
-    total: Terms = {}
+    total: WidthTerms = {}
     for m, x in a.items():
         for n, y in b.items():
             monomial = tuple(sorted(m + n))

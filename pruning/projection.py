@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-from pruning.blueprint import Allocation, Plan
 from pruning.errors import AllocationError, InfeasibleTargetError
+from pruning.plan import Allocation, Plan
 
 REACH = 2  # steps that a group may end away from the scaled proposal, unless that leaves more than MOST_UNSPENT
 MOST_UNSPENT = 5e-3  # of the target

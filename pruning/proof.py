@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from torch import nn
 
 from pruning.agreement import disagreement, lengths_of, name_of
-from pruning.blueprint import Plan, PlannedPass
 from pruning.counter import count_macs
 from pruning.errors import CounterUnavailableError, PruningError, UnsupportedModelError
 from pruning.following import in_words, shadow_of
 from pruning.oracles import Oracles, randomised
 from pruning.owners import Fixed
+from pruning.plan import Plan, PlannedPass
 from pruning.rubbish import TOLERANCE
 from pruning.settling import probes
 from pruning.slicing import Selection, slice_model

@@ -20,9 +20,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from pruning.blueprint import Plan, PlannedPass
 from pruning.errors import UnsupportedModelError
 from pruning.following import Follower, Step, tensors_in
+from pruning.plan import Plan, PlannedPass
 from pruning.slicing import Selection, selected, slice_model
 
 _SUMS = {

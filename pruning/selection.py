@@ -2,9 +2,9 @@
 
 import torch
 
-from pruning.blueprint import Allocation
 from pruning.errors import AllocationError
 from pruning.importance.base import Scores
+from pruning.plan import Allocation
 from pruning.slicing import Selection
 
 

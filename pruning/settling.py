@@ -19,11 +19,11 @@ from torch import nn
 
 from pruning.agreement import Disagreement, disagreement
 from pruning.attributes import Guess, attribute_cuts, settle_shared, state_weights, tie
-from pruning.blueprint import Held, LayerCost, Plan, PlannedPass, PlannedStep
 from pruning.errors import UnsupportedModelError
 from pruning.grouping import OwnerTable, grouped
 from pruning.models import ModelSpec
-from pruning.owners import Fixed, Terms, add, evaluate, multiply
+from pruning.owners import Fixed, WidthTerms, add, evaluate, multiply
+from pruning.plan import Held, LayerCost, Plan, PlannedPass, PlannedStep
 from pruning.polynomial import Polynomial
 from pruning.rules.registry import CostKind
 from pruning.slicing import Selection
@@ -245,22 +245,22 @@ def _parameter_cuts(found: Trace, table: OwnerTable) -> dict[str, tuple[int, ...
 def _layer_costs(found: Trace, table: OwnerTable, full: list[int]) -> tuple[LayerCost, ...]:
     costs = []
     for cost in found.costs:
-        price: Terms = {(): cost.times}
+        price: WidthTerms = {(): cost.times}
         for axis in cost.factors:
             price = multiply(price, table.owner(axis).width())
         costs.append(LayerCost(cost.layer, str(cost.kind), price, evaluate(price, full)))
     return tuple(costs)
 
 
-def _summed(costs: Iterable[LayerCost]) -> Terms:
+def _summed(costs: Iterable[LayerCost]) -> WidthTerms:
     return reduce(add, (cost.price for cost in costs), {(): 0})
 
 
-def _counted(model: nn.Module, found: Trace, table: OwnerTable) -> Terms:
+def _counted(model: nn.Module, found: Trace, table: OwnerTable) -> WidthTerms:
     """Elements of all parameters; one that no pass ever used keeps its size."""
-    total: Terms = {(): 0}
+    total: WidthTerms = {(): 0}
     for name, parameter in model.named_parameters():
-        size: Terms = {(): 1}
+        size: WidthTerms = {(): 1}
         if name in found.parameters:
             for axis in found.parameters[name]:
                 size = multiply(size, table.owner(axis).width())

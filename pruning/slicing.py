@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from pruning.blueprint import Group, GroupKind, Plan
 from pruning.cloning import clone_structure
 from pruning.errors import AllocationError
 from pruning.following import unfuse_attention
 from pruning.masks import without_masks
 from pruning.owners import evaluate
+from pruning.plan import Group, GroupKind, Plan
 
 # The unit indices that stay in each group.
 Selection = tuple[tuple[int, ...], ...]

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pruning.blueprint import Plan
-from pruning.owners import Terms, add, evaluate
+from pruning.owners import WidthTerms, add, evaluate
+from pruning.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ def macs_by_stage(plan: Plan, kept: Sequence[int] | None = None) -> tuple[Stage,
     return tuple(Stage(name, evaluate(price, allocation)) for name, price in stage_prices(plan).items())
 
 
-def stage_prices(plan: Plan) -> dict[str, Terms]:
+def stage_prices(plan: Plan) -> dict[str, WidthTerms]:
     """The MACs of each stage as a polynomial in the kept units, in order of execution."""
-    totals: dict[str, Terms] = {}
+    totals: dict[str, WidthTerms] = {}
     for cost in plan.layer_costs:
         name = stage_of(cost.layer)
         totals[name] = add(totals.get(name, {}), cost.price)

@@ -16,7 +16,7 @@ from pruning.axes import Axes, Axis, AxisMismatchError
 from pruning.errors import UnsupportedModelError
 from pruning.following import Follower, Returned, Step, rule_of, shadow_of, tensors_in
 from pruning.outputs import named_tensors
-from pruning.rules.registry import Call, CannotFollowError, CostKind, Role
+from pruning.rules.registry import AxisUse, Call, CannotFollowError, CostKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Trace:
     parameters: dict[str, tuple[Axis, ...]] = field(default_factory=dict)
     costs: list[Cost] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
-    roles: list[tuple[Axis, Role]] = field(default_factory=list)
+    roles: list[tuple[Axis, AxisUse]] = field(default_factory=list)
     inputs: dict[str, tuple[Axis, ...]] = field(default_factory=dict)
     passes: dict[bool, FollowedPass] = field(default_factory=dict)
 
@@ -152,7 +152,7 @@ class _Tracer(Follower):
         if not self.free and not self._training:
             self.found.costs.append(Cost(kind, self.layers[-1], times, factors))
 
-    def note(self, axis: Axis, role: Role) -> None:
+    def note(self, axis: Axis, role: AxisUse) -> None:
         self.found.roles.append((axis, role))
 
     def bind(self, attribute: str, *axes: Axis) -> None:

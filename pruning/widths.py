@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from pruning.blueprint import Allocation, GroupKind, Plan
 from pruning.errors import AllocationError
 from pruning.owners import Concat, Fixed, Grid, Owner, Units, evaluate
+from pruning.plan import Allocation, GroupKind, Plan
 
 
 def allocation_from_shapes(plan: Plan, shapes: Mapping[str, Sequence[int]]) -> Allocation:

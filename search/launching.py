@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from search.errors import ConfigError
 from search.execution.registry import executor_of
-from search.run import Outcome, Run
+from search.run import Run, RunOutcome
 from search.setup.config import RunConfig, make_config
 from search.setup.preparation import Prepared, prepare
 from tracking.events import Event, payloads_of
@@ -49,7 +49,7 @@ class Launch:
         """Let the ledger go without a run."""
         self._ledger.close()
 
-    def execute(self, listeners: Sequence[Listener] = ()) -> Outcome:
+    def execute(self, listeners: Sequence[Listener] = ()) -> RunOutcome:
         """Run to the end, or to the user's interrupt. The ledger is closed then, and this value spent.
 
         Raises:
@@ -102,7 +102,7 @@ def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] 
     return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials)
 
 
-def start(config: RunConfig, listeners: Sequence[Listener] = ()) -> Outcome:
+def start(config: RunConfig, listeners: Sequence[Listener] = ()) -> RunOutcome:
     """Run a new search to its end."""
     return begin(config).execute(listeners)
 
@@ -114,7 +114,7 @@ def resume(
     *,
     add_trials: int = 0,
     elsewhere: Mapping[str, Any] | None = None,
-) -> Outcome:
+) -> RunOutcome:
     """Go on with a run, named by its id, the beginning of one, its path, or `latest`; see `reopen`."""
     return reopen(RunDirs(runs).resolve(run), add_trials=add_trials, elsewhere=elsewhere).execute(listeners)
 

@@ -73,7 +73,7 @@ BaseProgress = Callable[[EpochReport, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """How a run ended.
 
     Attributes:
@@ -111,7 +111,7 @@ class Run:
         self._base_progress = base_progress
         self._interrupts = Interrupts()
 
-    def execute(self) -> Outcome:
+    def execute(self) -> RunOutcome:
         """Run to the end, or to the user's interrupt, and write summary and report of whatever there is.
 
         Raises:
@@ -162,7 +162,7 @@ class Run:
             )
         )
 
-    def _end(self, status: RunStatus, error: str | None) -> Outcome:
+    def _end(self, status: RunStatus, error: str | None) -> RunOutcome:
         self._ledger.record(RunEnded(status=status, error=error, wall_s=worked_seconds(self._ledger.events, utc_now())))
         state = self._tracker.flush()
         ids = (
@@ -172,7 +172,9 @@ class Run:
         )
         summary = write_outputs(self._folder, self._ledger.events, ids)
         state = self._tracker.close()
-        return Outcome(self._folder, self._prepared.config, self._ledger.events, summary, state.in_sync, state.reason)
+        return RunOutcome(
+            self._folder, self._prepared.config, self._ledger.events, summary, state.in_sync, state.reason
+        )
 
     def _work(self) -> None:
         prepared = self._prepared

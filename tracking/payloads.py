@@ -144,7 +144,7 @@ class Proposed(Payload):
     requested_allocation: tuple[Count, ...] | None = None
 
 
-class Usage(_Value):
+class UsageRecord(_Value):
     """Tokens as the vendor counted them."""
 
     input_tokens: Count
@@ -188,7 +188,7 @@ class LlmCall(Payload):
     request: JsonObject
     text: Text | None
     outcome: Text
-    usage: Usage | None
+    usage: UsageRecord | None
     latency_s: Seconds
     cost_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
     attempts: Count
@@ -197,7 +197,7 @@ class LlmCall(Payload):
     detail: Text = ""
     value: JsonValue = None
     fingerprint: Text | None = None
-    rung: Text | None = None
+    mode: Text | None = None
     form: Text | None = None
     not_sent: tuple[Text, ...] = ()
     trail: tuple[JsonObject, ...] = ()

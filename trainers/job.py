@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pruning.checkpoint import PrunedModel, load_pruned, read_architecture, save_pruned
 from pruning.models import create_model
-from pruning.plan import build_plan
+from pruning.planning import build_plan
 from trainers.base import check_fit
 from trainers.cache import content_key, file_hash
 from trainers.datasets.base import Splits
@@ -51,7 +51,7 @@ class FinetuneJob(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class WorkerOutcome:
     """How a worker's part ended.
 
     Attributes:
@@ -83,7 +83,7 @@ class FinetuneResult:
     completed: bool
 
 
-def run_job(job: FinetuneJob, place: Place, on_epoch: Callable[[EpochReport], None] | None = None) -> Outcome:
+def run_job(job: FinetuneJob, place: Place, on_epoch: Callable[[EpochReport], None] | None = None) -> WorkerOutcome:
     """Trains from the last state in `out_dir` to the end of the recipe and writes the model.
 
     The weights kept are the last epoch's, not those of the best epoch on the holdout: the holdout
@@ -110,7 +110,7 @@ def run_job(job: FinetuneJob, place: Place, on_epoch: Callable[[EpochReport], No
     completed = len(history) == job.recipe.epochs
     if place.leads and completed:
         _write_model(pruned, job)
-    return Outcome(history, completed)
+    return WorkerOutcome(history, completed)
 
 
 def _epochs(

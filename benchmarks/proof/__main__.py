@@ -1,13 +1,13 @@
 """Does the proof catch what a planner gets wrong? `python -m benchmarks.proof`
 
-Random small networks are planned. A judge that follows the names of channels through the sliced network
+Random small networks are planned. A referee that follows the names of channels through the sliced network
 (`benchmarks.proof.blocks`) says whether a plan is sound; the proof, which knows nothing of it, accepts or refuses. Each
 network's own plan is tried, and the same with a fault planted (`benchmarks.proof.faults`); a fault that turns out to be
-harmless by the judge is not counted. Prints progress and a table; the last line is one JSON object:
+harmless by the referee is not counted. Prints progress and a table; the last line is one JSON object:
 
 * `planted`, `accepted_unsound`: unsound plans, and how many of them the proof let pass. `by_kind` has both a kind.
 * `sound`, `accepted_sound`: the planner's own plans, and how many the proof accepted.
-* `planner_unsound`: plans of the planner that the judge finds unsound. `refused_by_planner`: networks of which no
+* `planner_unsound`: plans of the planner that the referee finds unsound. `refused_by_planner`: networks of which no
   channel can be cut, and which were made anew.
 * `proof_ms` on ResNet-50, and `former_proof_ms`, of the proof that it replaced: the permutation of the whole model and
   two counts.
@@ -30,13 +30,13 @@ from pruning.counter import count_macs
 from pruning.errors import UnsupportedModelError
 from pruning.models import create_model, published_spec
 from pruning.oracles import Oracles
-from pruning.plan import build_plan
+from pruning.planning import build_plan
 from pruning.proof import prove, random_selection
 from pruning.settling import probes
 from pruning.slicing import slice_model
 
 _TRIES = 20  # of one kind of fault on one network
-_JUDGED = 4  # random cuts that the judge looks at, beside the probes
+_REFEREED = 4  # random cuts that the referee looks at, beside the probes
 
 
 def main() -> None:
@@ -141,7 +141,7 @@ def _proved(network: Network, plan: Any) -> UnsupportedModelError | None:
 
 
 def _fault(network: Network, plan: Any, rng: random.Random) -> str | None:
-    cuts = (*probes(plan), *(random_selection(plan, rng) for _ in range(_JUDGED)))
+    cuts = (*probes(plan), *(random_selection(plan, rng) for _ in range(_REFEREED)))
     return fault_of(network, plan, cuts)
 
 

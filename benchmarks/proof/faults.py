@@ -12,10 +12,10 @@ from unittest import mock
 import torch
 
 from benchmarks.proof.networks import Network, spec
-from pruning.blueprint import AttributeCut, Group, Plan
 from pruning.errors import UnsupportedModelError
 from pruning.following import shadow_of
-from pruning.owners import Fixed, Owner, Terms, Units
+from pruning.owners import Fixed, Owner, Units, WidthTerms
+from pruning.plan import AttributeCut, Group, Plan
 from pruning.polynomial import Polynomial
 from pruning.rules.pointwise import same_shape
 from pruning.rules.table import RULES
@@ -35,7 +35,7 @@ class Shifted:
     def kept(self, selection: Sequence[torch.Tensor]) -> torch.Tensor:
         return ((self.owner.kept(selection) + 1) % self.size).sort().values
 
-    def width(self) -> Terms:
+    def width(self) -> WidthTerms:
         return self.owner.width()
 
     def units(self, group: int) -> torch.Tensor:

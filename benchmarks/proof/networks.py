@@ -1,4 +1,4 @@
-"""Random small networks, each with a judge that knows whether a cut of it is sound."""
+"""Random small networks, each with a referee that knows whether a cut of it is sound."""
 
 import random
 from collections.abc import Callable
@@ -29,9 +29,9 @@ from benchmarks.proof.blocks import (
     equal,
     through_conv,
 )
-from pruning.blueprint import Plan
 from pruning.models import ModelSpec
 from pruning.owners import evaluate
+from pruning.plan import Plan
 from pruning.slicing import Selection, selected
 
 CLASSES = 5
@@ -74,7 +74,7 @@ class Network(nn.Module):
             return logits, [features[0]]
         return {"logits": logits, "more": {"last": features[-1]}} if self.returns == "dict" else logits
 
-    def judge(self, cut: Cut) -> None:
+    def check_cut(self, cut: Cut) -> None:
         """Raise UnsoundError where the sliced network computes something else than the cut means."""
         x: Channels = [0, 1, 2]
         outs = []
@@ -121,7 +121,7 @@ def fault_of(network: Network, plan: Plan, selections: tuple[Selection, ...]) ->
     """What the plan gets wrong in one of these cuts of the network, None if nothing."""
     for selection in selections:
         try:
-            network.judge(cut_of(network, plan, selection))
+            network.check_cut(cut_of(network, plan, selection))
         except UnsoundError as fault:
             return str(fault)
     return None

@@ -23,7 +23,7 @@ class Result(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ArmFigures:
     """One arm or peer in one cell, over the seeds.
 
     Attributes:
@@ -45,9 +45,9 @@ class Standing:
     seconds_to_near: float | None = None
 
 
-def standings(arms: Sequence[Result], peers: Sequence[Result]) -> tuple[Standing, ...]:
+def standings(arms: Sequence[Result], peers: Sequence[Result]) -> tuple[ArmFigures, ...]:
     """By cell in the order of the results; the arms by rank, then the peers."""
-    found: list[Standing] = []
+    found: list[ArmFigures] = []
     for model, share in dict.fromkeys((result.place.model, result.place.share) for result in arms):
         own = [result for result in arms if result.place[:2] == (model, share)]
         ranks = _ranks(_by_name(own))
@@ -56,7 +56,7 @@ def standings(arms: Sequence[Result], peers: Sequence[Result]) -> tuple[Standing
         for name, results in _by_name(own).items():
             reached = [mark for result in results if (mark := _reached(result, marks[result.place])) is not None]
             rows.append(
-                Standing(
+                ArmFigures(
                     model,
                     share,
                     name,
@@ -70,7 +70,7 @@ def standings(arms: Sequence[Result], peers: Sequence[Result]) -> tuple[Standing
             )
         found += sorted(rows, key=lambda row: (row.rank or 0, row.name))
         others = [result for result in peers if result.place[:2] == (model, share)]
-        found += [Standing(model, share, name, _mean(results), None) for name, results in _by_name(others).items()]
+        found += [ArmFigures(model, share, name, _mean(results), None) for name, results in _by_name(others).items()]
     return tuple(found)
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from benchmarks.search.figures import Standing
+from benchmarks.search.figures import ArmFigures
 
 
-def show(rows: Sequence[Standing]) -> None:
+def show(rows: Sequence[ArmFigures]) -> None:
     """One block a cell: arms by rank, then the peers."""
     for (model, share), group in groupby(rows, key=lambda row: (row.model, row.share)):
         print(f"\n{model.rpartition(':')[2]} at {share} of its MACs")
@@ -15,7 +15,7 @@ def show(rows: Sequence[Standing]) -> None:
             print(_line(row))
 
 
-def _line(row: Standing) -> str:
+def _line(row: ArmFigures) -> str:
     half = row.accuracy.half_width
     accuracy = f"{row.accuracy.mean:.2%}" + ("" if half is None else f" ± {100 * half:.2f}")
     seconds = "–" if row.seconds_to_near is None else f"{row.seconds_to_near:.0f}"

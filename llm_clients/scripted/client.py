@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from llm_clients.options import ClientOptions
 from llm_clients.redaction import Redactor, Secret
 from llm_clients.remote import RemoteClient
 from llm_clients.scripted.script import Script, WireName
 from llm_clients.scripted.server import ScriptedServer
-from llm_clients.terms import Terms
 from llm_clients.vendors.anthropic import AnthropicVendor
 from llm_clients.vendors.base import Vendor
 from llm_clients.vendors.ollama import OllamaVendor
@@ -18,10 +18,10 @@ from llm_clients.vendors.openai import OpenAIVendor, OpenRouterVendor, VLLMVendo
 class ScriptedClient(RemoteClient):
     """A remote client that brings its own server, and closes it. The script's price counts, if it has one."""
 
-    def __init__(self, name: str, script: Script, terms: Terms) -> None:
+    def __init__(self, name: str, script: Script, options: ClientOptions) -> None:
         self.server = ScriptedServer(script)
         price = None if script.price is None else script.price.price()
-        super().__init__(name, scripted_vendor(script, self.server.url), replace(terms, price=price))
+        super().__init__(name, scripted_vendor(script, self.server.url), replace(options, price=price))
 
     def close(self) -> None:
         super().close()

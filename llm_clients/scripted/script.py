@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from llm_clients.errors import ScriptError
 from llm_clients.prices import Price
-from llm_clients.request import Json, Rung
+from llm_clients.request import AnswerMode, Json
 
 
 class WireName(StrEnum):
@@ -142,7 +142,7 @@ class Script(_Frozen):
     hang_s: Annotated[float, Field(gt=0)] = 30.0
     models: tuple[str, ...] = ()
     key: str | None = None
-    structured: frozenset[Rung] = frozenset(Rung)
+    structured: frozenset[AnswerMode] = frozenset(AnswerMode)
     takes_temperature: bool = True
 
     @model_validator(mode="after")

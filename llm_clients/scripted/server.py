@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from llm_clients.errors import ScriptError
-from llm_clients.request import Json, Rung, Usage
+from llm_clients.request import AnswerMode, Json, Usage
 from llm_clients.scripted.director import Director, Scene
 from llm_clients.scripted.script import FaultName, Script
 from llm_clients.scripted.spoil import spoil
@@ -119,8 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
             return 404, "model_not_found", f"model: {asked.model} has been retired"
         if asked.temperature and not script.takes_temperature:
             return 400, "unsupported_parameter", "temperature is not supported with this model"
-        if asked.rung is not Rung.PROMPT and asked.rung not in script.structured:
-            return 400, "unsupported_parameter", f"structured output by {asked.rung} is not supported with this model"
+        if asked.mode is not AnswerMode.PROMPT and asked.mode not in script.structured:
+            return 400, "unsupported_parameter", f"structured output by {asked.mode} is not supported with this model"
         return None
 
     def _key(self) -> str:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from llm_clients.request import Json, Rung, Usage
+from llm_clients.request import AnswerMode, Json, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +17,14 @@ class Asked:
 
     Attributes:
         prompt: the first user message: re-asks of the same question share it.
-        rung: how structure was asked for; PROMPT also when it was not.
+        mode: how structure was asked for; PROMPT also when it was not.
         schema: the one that the answer must satisfy, wherever it was found; None for free text.
     """
 
     model: str
     prompt: str
     characters: int
-    rung: Rung
+    mode: AnswerMode
     schema: Mapping[str, Json] | None
     temperature: bool
 
@@ -60,16 +60,16 @@ class AnthropicWire(Wire):
 
     def read(self, body: Mapping[str, Json]) -> Asked:
         system = str(body.get("system", ""))
-        rung, schema = Rung.PROMPT, None
+        mode, schema = AnswerMode.PROMPT, None
         if native := body.get("output_config", {}).get("format"):
-            rung, schema = Rung.NATIVE, native.get("schema")
+            mode, schema = AnswerMode.NATIVE, native.get("schema")
         elif tools := body.get("tools"):
-            rung, schema = Rung.TOOL, tools[0].get("input_schema")
-        return _asked(body, rung, schema, system=system, temperature="temperature" in body)
+            mode, schema = AnswerMode.TOOL, tools[0].get("input_schema")
+        return _asked(body, mode, schema, system=system, temperature="temperature" in body)
 
     def answer(self, asked: Asked, text: str, model: str, usage: Usage, stop: str) -> dict[str, Json]:
         block: Json = {"type": "text", "text": text}
-        if asked.rung is Rung.TOOL and stop == "stop" and (arguments := _object(text)) is not None:
+        if asked.mode is AnswerMode.TOOL and stop == "stop" and (arguments := _object(text)) is not None:
             block = {"type": "tool_use", "id": "toolu_scripted", "name": "give_answer", "input": arguments}
         refused = stop in ("refusal", "content_filter")
         reason = {"stop": "tool_use" if block["type"] == "tool_use" else "end_turn", "length": "max_tokens"}
@@ -101,12 +101,12 @@ class OpenAIWire(Wire):
     """https://platform.openai.com/docs/api-reference/chat; spoken by OpenRouter and vLLM too."""
 
     def read(self, body: Mapping[str, Json]) -> Asked:
-        rung, schema = Rung.PROMPT, None
+        mode, schema = AnswerMode.PROMPT, None
         if native := body.get("response_format", {}).get("json_schema"):
-            rung, schema = Rung.NATIVE, native.get("schema")
+            mode, schema = AnswerMode.NATIVE, native.get("schema")
         elif tools := body.get("tools"):
-            rung, schema = Rung.TOOL, tools[0].get("function", {}).get("parameters")
-        return _asked(body, rung, schema, temperature="temperature" in body)
+            mode, schema = AnswerMode.TOOL, tools[0].get("function", {}).get("parameters")
+        return _asked(body, mode, schema, temperature="temperature" in body)
 
     def answer(self, asked: Asked, text: str, model: str, usage: Usage, stop: str) -> dict[str, Json]:
         message: dict[str, Json] = {"role": "assistant", "content": text, "refusal": None}
@@ -114,7 +114,7 @@ class OpenAIWire(Wire):
             message = {"role": "assistant", "content": None, "refusal": "Scripted refusal."}
         elif stop == "content_filter":
             message["content"] = ""
-        elif asked.rung is Rung.TOOL and stop == "stop":
+        elif asked.mode is AnswerMode.TOOL and stop == "stop":
             function = {"name": "give_answer", "arguments": text}
             message["content"] = None
             message["tool_calls"] = [{"id": "call_scripted", "type": "function", "function": function}]
@@ -149,8 +149,8 @@ class OllamaWire(Wire):
 
     def read(self, body: Mapping[str, Json]) -> Asked:
         schema = body.get("format")
-        rung = Rung.NATIVE if schema else Rung.PROMPT
-        return _asked(body, rung, schema, temperature="temperature" in body.get("options", {}))
+        mode = AnswerMode.NATIVE if schema else AnswerMode.PROMPT
+        return _asked(body, mode, schema, temperature="temperature" in body.get("options", {}))
 
     def answer(self, asked: Asked, text: str, model: str, usage: Usage, stop: str) -> dict[str, Json]:
         refused = stop in ("refusal", "content_filter")
@@ -197,17 +197,22 @@ _PATHS: Mapping[str, Wire] = {
 
 
 def _asked(
-    body: Mapping[str, Json], rung: Rung, schema: Mapping[str, Json] | None, *, temperature: bool, system: str = ""
+    body: Mapping[str, Json],
+    mode: AnswerMode,
+    schema: Mapping[str, Json] | None,
+    *,
+    temperature: bool,
+    system: str = "",
 ) -> Asked:
     messages = body.get("messages", [])
     prompt = next((str(m.get("content")) for m in messages if m.get("role") == "user"), "")
     texts = [system, *(str(m.get("content")) for m in messages)]
     characters = sum(len(text) for text in texts)
-    return Asked(str(body.get("model")), prompt, characters, rung, _schema_in(texts) or schema, temperature)
+    return Asked(str(body.get("model")), prompt, characters, mode, _schema_in(texts) or schema, temperature)
 
 
 def _schema_in(texts: Sequence[str]) -> Mapping[str, Json] | None:
-    """The schema that the client wrote into the instructions: on the lowest rung, and in whole when it asks again."""
+    """The schema that the client wrote into the instructions: on the lowest mode, and in whole when it asks again."""
     for text in reversed(texts):
         _, mark, rest = text.rpartition("JSON schema:\n")
         if mark:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from llm_clients.fault import Fault
 from llm_clients.redaction import Redactor, Secret
-from llm_clients.request import Json, Rung, Usage
+from llm_clients.request import AnswerMode, Json, Usage
 from llm_clients.vendors.base import ANSWER_TOOL, Ask, Reply, Vendor
 from llm_clients.vendors.sdk import empty_answer, parse_wire, trip
 from llm_clients.vendors.transport import Transport
@@ -62,15 +62,15 @@ class AnthropicVendor(Vendor):
         }
         if ask.system:
             arguments["system"] = ask.system
-        return arguments if ask.schema is None else {**arguments, **_structure(ask.schema, ask.rung)}
+        return arguments if ask.schema is None else {**arguments, **_structure(ask.schema, ask.mode)}
 
 
-def _structure(schema: Mapping[str, Json], rung: Rung) -> dict[str, Json]:
+def _structure(schema: Mapping[str, Json], mode: AnswerMode) -> dict[str, Json]:
     # transform_schema moves what the grammar cannot hold (numeric bounds) into descriptions; we check those ourselves
-    if rung is Rung.NATIVE:
+    if mode is AnswerMode.NATIVE:
         wire = anthropic.transform_schema(dict(schema))
         return {"output_config": {"format": {"type": "json_schema", "schema": wire}}}
-    if rung is Rung.TOOL:
+    if mode is AnswerMode.TOOL:
         tool = {"name": ANSWER_TOOL, "description": "Give the answer.", "input_schema": dict(schema)}
         return {"tools": [tool], "tool_choice": {"type": "tool", "name": ANSWER_TOOL}}
     return {}

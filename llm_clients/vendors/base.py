@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from llm_clients.fault import Fault
-from llm_clients.request import Json, Message, Request, Rung, Usage
+from llm_clients.request import AnswerMode, Json, Message, Request, Usage
 
 ANSWER_TOOL = "give_answer"
-"""Name of the tool on the rung that asks for structure through a tool call."""
+"""Name of the tool on the mode that asks for structure through a tool call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Ask:
 
     Attributes:
         temperature: None also when the model was found not to take one.
-        rung: how `schema` is asked for; meaningless without one.
+        mode: how `schema` is asked for; meaningless without one.
     """
 
     system: str
@@ -28,17 +28,17 @@ class Ask:
     schema: Mapping[str, Json] | None
     max_tokens: int
     temperature: float | None
-    rung: Rung
+    mode: AnswerMode
 
     @classmethod
-    def of(cls, request: Request, rung: Rung, *, takes_temperature: bool) -> Ask:
+    def of(cls, request: Request, mode: AnswerMode, *, takes_temperature: bool) -> Ask:
         temperature = request.temperature if takes_temperature else None
-        return cls(request.system, request.messages, request.schema, request.max_tokens, temperature, rung)
+        return cls(request.system, request.messages, request.schema, request.max_tokens, temperature, mode)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a server said, before anyone judges it.
+    """What a server said, before it is validated.
 
     Attributes:
         stop_reason: the server's word.
@@ -61,7 +61,7 @@ class Reply:
 class Vendor(ABC):
     """One model behind one endpoint. Safe to use from several threads."""
 
-    rungs: ClassVar[tuple[Rung, ...]] = (Rung.NATIVE, Rung.TOOL, Rung.PROMPT)
+    modes: ClassVar[tuple[AnswerMode, ...]] = (AnswerMode.NATIVE, AnswerMode.TOOL, AnswerMode.PROMPT)
     """What the server may be able to do, best first; it may still refuse one with a 400."""
 
     takes_temperature: ClassVar[bool] = True

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from llm_clients.fault import Fault
 from llm_clients.redaction import Redactor, Secret
-from llm_clients.request import Json, Rung, Usage
+from llm_clients.request import AnswerMode, Json, Usage
 from llm_clients.vendors.base import Ask, Reply, Vendor
 from llm_clients.vendors.sdk import empty_answer, parse_wire, trip
 from llm_clients.vendors.transport import Transport
@@ -26,7 +26,7 @@ class OllamaVendor(Vendor):
     """`/api/chat` over the OpenAI SDK's transport (same errors, same deadline); needs no key."""
 
     # `format` is enforced locally since 0.5; its cloud accepts and ignores it, which our validation finds out
-    rungs: ClassVar[tuple[Rung, ...]] = (Rung.NATIVE, Rung.PROMPT)
+    modes: ClassVar[tuple[AnswerMode, ...]] = (AnswerMode.NATIVE, AnswerMode.PROMPT)
 
     def __init__(self, model: str, key: Secret, base_url: str, redactor: Redactor) -> None:
         super().__init__(model, base_url)
@@ -78,7 +78,7 @@ class OllamaVendor(Vendor):
             "stream": False,
             "options": options,
         }
-        if ask.schema is not None and ask.rung is Rung.NATIVE:
+        if ask.schema is not None and ask.mode is AnswerMode.NATIVE:
             body["format"] = dict(ask.schema)
         return body
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from llm_clients.fault import Fault
 from llm_clients.redaction import Redactor, Secret
-from llm_clients.request import Json, Rung, Usage
+from llm_clients.request import AnswerMode, Json, Usage
 from llm_clients.vendors.base import ANSWER_TOOL, Ask, Reply, Vendor
 from llm_clients.vendors.sdk import empty_answer, fault_in_body, parse_wire, trip
 from llm_clients.vendors.transport import Transport
@@ -68,7 +68,7 @@ class OpenAIVendor(Vendor):
             arguments["temperature"] = ask.temperature
         if self.extra_body:
             arguments["extra_body"] = dict(self.extra_body)
-        return arguments if ask.schema is None else {**arguments, **_structure(ask.schema, ask.rung)}
+        return arguments if ask.schema is None else {**arguments, **_structure(ask.schema, ask.mode)}
 
     def _reply(self, chat: _Chat) -> Reply | Fault:
         usage = None if chat.usage is None else Usage(chat.usage.prompt_tokens, chat.usage.completion_tokens)
@@ -106,11 +106,11 @@ class VLLMVendor(OpenAIVendor):
     tokens_field: ClassVar[str] = "max_tokens"
 
 
-def _structure(schema: Mapping[str, Json], rung: Rung) -> dict[str, Json]:
-    if rung is Rung.NATIVE:
+def _structure(schema: Mapping[str, Json], mode: AnswerMode) -> dict[str, Json]:
+    if mode is AnswerMode.NATIVE:
         named = {"name": "answer", "schema": dict(schema), "strict": True}
         return {"response_format": {"type": "json_schema", "json_schema": named}}
-    if rung is Rung.TOOL:
+    if mode is AnswerMode.TOOL:
         function = {"name": ANSWER_TOOL, "description": "Give the answer.", "parameters": dict(schema)}
         chosen = {"type": "function", "function": {"name": ANSWER_TOOL}}
         return {"tools": [{"type": "function", "function": function}], "tool_choice": chosen}

@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from pruning.blueprint import Plan
 from pruning.errors import CriterionError
 from pruning.masks import without_masks
+from pruning.plan import Plan
 
 # For each group one float32 score per unit, all finite and not negative; higher is more important.
 Scores = tuple[torch.Tensor, ...]

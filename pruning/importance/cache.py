@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load, save
 from torch import nn
 
-from pruning.blueprint import Plan
 from pruning.importance.base import Batches, Criterion, Scores
 from pruning.importance.registry import importance
+from pruning.plan import Plan
 
 
 def cached_scores(name: str, model: nn.Module, plan: Plan, batches: Batches | None = None, *, folder: Path) -> Scores:

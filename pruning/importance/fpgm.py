@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from pruning.blueprint import Plan
 from pruning.importance.base import Batches, Criterion, parameters_of, slices
+from pruning.plan import Plan
 
 
 class Fpgm(Criterion):

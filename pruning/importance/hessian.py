@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from pruning.blueprint import Plan
 from pruning.importance.base import Batches, Criterion, fold
 from pruning.importance.gradients import Gradients, gradients, losses, scoring_copy
+from pruning.plan import Plan
 
 _PROBES = 4
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from pruning.blueprint import Plan
 from pruning.importance.base import Batches, Criterion, fold
 from pruning.importance.gradients import gradients, losses, scoring_copy
+from pruning.plan import Plan
 
 
 class Taylor(Criterion):

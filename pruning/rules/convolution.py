@@ -1,6 +1,6 @@
 """Convolutions. MACs: `batch · prod(weight shape) · prod(output pixels)`, as fvcore; the bias is free."""
 
-from pruning.rules.registry import Call, CostKind, Role, Walk, rule
+from pruning.rules.registry import AxisUse, Call, CostKind, Walk, rule
 
 
 @rule("conv1d", "conv2d", "conv3d")
@@ -33,7 +33,7 @@ def _follow_groups(walk: Walk, groups: int, channels: int, inputs: int, outputs:
     walk.axes.unite(from_groups, to_groups)
     walk.bind("groups", from_groups)
     if size(inputs) > 1:
-        walk.note(from_groups, Role.CONV_GROUPS)
+        walk.note(from_groups, AxisUse.CONV_GROUPS)
 
 
 @rule("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")

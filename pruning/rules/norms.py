@@ -1,7 +1,7 @@
 """Normalisations, with fvcore's prices per input element: a batch norm costs 2 (1 without weight) in eval mode
 and 5 (4) when it uses the batch's own statistics; a layer, group or instance norm costs 5 (4)."""
 
-from pruning.rules.registry import Call, CannotFollowError, CostKind, Role, Walk, rule
+from pruning.rules.registry import AxisUse, Call, CannotFollowError, CostKind, Walk, rule
 
 
 @rule("batch_norm")
@@ -28,7 +28,7 @@ def layer_norm(walk: Walk, call: Call) -> None:
             for axis, own in zip(normalised, walk.dims(parameter), strict=True):
                 walk.axes.unite(axis, own)
     for axis in normalised:
-        walk.note(axis, Role.NORMALISED)
+        walk.note(axis, AxisUse.NORMALISED)
     walk.bind("normalized_shape", *normalised)
     _price(walk, call, (4, 5))
 

@@ -1,7 +1,7 @@
 """Linear layers and products of activations, with fvcore's prices: the number of multiplications."""
 
 from pruning.axes import Axis
-from pruning.rules.registry import Call, CannotFollowError, CostKind, Role, Walk, rule
+from pruning.rules.registry import AxisUse, Call, CannotFollowError, CostKind, Walk, rule
 
 
 @rule("linear")
@@ -48,9 +48,9 @@ def _batch(walk: Walk, a_batch: list[Axis], b_batch: list[Axis]) -> list[Axis]:
 
 def _note_attention(walk: Walk, batch: list[Axis], matrix: tuple[Axis, ...]) -> None:
     for axis in batch:
-        walk.note(axis, Role.PRODUCT_BATCH)
+        walk.note(axis, AxisUse.PRODUCT_BATCH)
     for axis in matrix:
-        walk.note(axis, Role.PRODUCT_INNER)
+        walk.note(axis, AxisUse.PRODUCT_INNER)
 
 
 @rule("scaled_dot_product_attention")

@@ -21,7 +21,7 @@ class CostKind(StrEnum):
     RESAMPLING = "resampling"
 
 
-class Role(StrEnum):
+class AxisUse(StrEnum):
     """What an axis was seen doing; a group's kind is told from its roles."""
 
     CONV_GROUPS = "conv groups"
@@ -65,7 +65,7 @@ class Walk(Protocol):
     def charge(self, kind: CostKind, *factors: Axis, times: int = 1) -> None:
         """Add `times · Π len(factor)` to the model's cost."""
 
-    def note(self, axis: Axis, role: Role) -> None:
+    def note(self, axis: Axis, role: AxisUse) -> None:
         """Remember what an axis was seen doing."""
 
     def bind(self, attribute: str, *axes: Axis) -> None:

@@ -17,7 +17,7 @@ class Move(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class NextMove:
     """A move and its reason, as the ledger records it."""
 
     move: Move
@@ -60,22 +60,22 @@ class Situation:
     can_switch: bool = False
 
 
-def decide(situation: Situation, limits: Limits) -> Decision:
+def decide(situation: Situation, limits: Limits) -> NextMove:
     """The next move. Trials already proposed are finished before anything new is asked for."""
     trial = len(situation.history)
     at_its_end = Move.SWITCH if situation.can_switch else Move.STOP
     if situation.interrupted:
-        return Decision(Move.STOP, "interrupted by the user")
+        return NextMove(Move.STOP, "interrupted by the user")
     if situation.unfinished:
-        return Decision(Move.RERUN, f"{situation.unfinished} trials are to run again")
+        return NextMove(Move.RERUN, f"{situation.unfinished} trials are to run again")
     if trial >= limits.trials:
-        return Decision(Move.STOP, f"the budget of {limits.trials} trials is spent")
+        return NextMove(Move.STOP, f"the budget of {limits.trials} trials is spent")
     if situation.missed >= limits.revisions:
-        return Decision(Move.STOP, f"{situation.missed} proposals missed the band, as many revisions as allowed")
+        return NextMove(Move.STOP, f"{situation.missed} proposals missed the band, as many revisions as allowed")
     if situation.repeated >= limits.duplicates:
-        return Decision(at_its_end, f"the last {situation.repeated} proposals repeated earlier trials")
+        return NextMove(at_its_end, f"the last {situation.repeated} proposals repeated earlier trials")
     if situation.problem:
-        return Decision(at_its_end, situation.problem)
+        return NextMove(at_its_end, situation.problem)
     if not situation.history.ready_for(trial):
-        return Decision(Move.WAIT, f"trial {trial} reads the results up to trial {trial - situation.history.window}")
-    return Decision(Move.PROPOSE, f"trial {trial} of {limits.trials}")
+        return NextMove(Move.WAIT, f"trial {trial} reads the results up to trial {trial - situation.history.window}")
+    return NextMove(Move.PROPOSE, f"trial {trial} of {limits.trials}")

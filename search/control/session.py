@@ -13,7 +13,7 @@ from pruning.projection import project
 from search.control.deadline import Deadline
 from search.control.halving import Halving
 from search.control.master import Limits, Move, Situation, decide
-from search.control.steering import Condition, Judgement, View, judge
+from search.control.steering import Assessment, Condition, View, assess
 from search.proposers.base import Proposer, uniform_start
 from search.space.budget import Budget
 from search.space.course import STEERED, Course
@@ -224,9 +224,9 @@ class SearchSession:
 
     def _proposed(self) -> Turn | None:
         """A new trial, or "not yet", or the end; None when the next move is to be decided anew."""
-        judgement = self._steer()
-        if judgement is not None and judgement.course is Course.STOP:
-            return self._stop(f"{judgement.condition}: {judgement.reason}")
+        assessment = self._steer()
+        if assessment is not None and assessment.course is Course.STOP:
+            return self._stop(f"{assessment.condition}: {assessment.reason}")
         proposal = self._propose()
         if proposal is None:
             return Turn(None, over=False) if self._proposer.problem() is None else None
@@ -245,8 +245,8 @@ class SearchSession:
             can_switch=self._substitute is not None,
         )
 
-    def _steer(self) -> Judgement | None:
-        """Judge how the search goes and tell the arm; what changes the course is written down first."""
+    def _steer(self) -> Assessment | None:
+        """Assess how the search goes and tell the arm; what changes the course is written down first."""
         if not self._proposer.steerable:
             return None
         view = View(
@@ -257,16 +257,16 @@ class SearchSession:
             repeated=self._repeated_in_a_row,
             can_switch=self._substitute is not None,
         )
-        judgement = judge(view)
-        if judgement.course is Course.SWITCH_ARM:
-            self._switch(f"{judgement.condition}: {judgement.reason}")
-        elif judgement.course is not Course.STOP and judgement.condition is not Condition.OPENING:
-            if judgement.course is not self._course:
-                reason = f"{judgement.condition}: {judgement.reason}"
-                self._ledger.record(Decision(decision=judgement.course.value, reason=reason))
-            self._course = judgement.course
-            self._proposer.steer(judgement.course)
-        return judgement
+        assessment = assess(view)
+        if assessment.course is Course.SWITCH_ARM:
+            self._switch(f"{assessment.condition}: {assessment.reason}")
+        elif assessment.course is not Course.STOP and assessment.condition is not Condition.OPENING:
+            if assessment.course is not self._course:
+                reason = f"{assessment.condition}: {assessment.reason}"
+                self._ledger.record(Decision(decision=assessment.course.value, reason=reason))
+            self._course = assessment.course
+            self._proposer.steer(assessment.course)
+        return assessment
 
     def _switch(self, reason: str) -> None:
         """The substitute proposes from here on. It was asked for by name, and its trials carry its own."""

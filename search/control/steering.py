@@ -1,6 +1,6 @@
 """How the search is going, and what follows from it: the master's eye, as functions of what may be read.
 
-A judgement about the next trial reads no more than its proposer may (`History.readable`), so that it is the same
+A assessment about the next trial reads no more than its proposer may (`History.readable`), so that it is the same
 however the trials were scheduled, and again after a resume.
 """
 
@@ -46,7 +46,7 @@ class Condition(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Assessment:
     """A condition, what follows, and the figures that it rests on."""
 
     condition: Condition
@@ -56,7 +56,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a judgement reads.
+    """What a assessment reads.
 
     Attributes:
         ended: the results that the next proposal may read, by number.
@@ -73,23 +73,23 @@ class View:
     can_switch: bool
 
 
-def judge(view: View) -> Judgement:
+def assess(view: View) -> Assessment:
     """The first condition that holds, the most urgent first."""
     if view.repeated >= REPEATS:
         why = f"the last {view.repeated} proposals repeated earlier trials"
-        return Judgement(Condition.DUPLICATES, Course.WIDEN, why)
+        return Assessment(Condition.DUPLICATES, Course.WIDEN, why)
     idle = since_gain(view.ended)
     if idle is None:
-        return Judgement(Condition.OPENING, Course.EXPLOIT, "no trial has been completed that could be read")
+        return Assessment(Condition.OPENING, Course.EXPLOIT, "no trial has been completed that could be read")
     left = view.trials - view.trial
     if left <= max(1, math.floor(CLOSING * view.trials)):
-        return Judgement(Condition.NEARLY_SPENT, Course.EXPLOIT, f"{left} of {view.trials} trials are left")
+        return Assessment(Condition.NEARLY_SPENT, Course.EXPLOIT, f"{left} of {view.trials} trials are left")
     if idle >= PATIENCE:
         return _stuck(view, idle)
     away = _moving_away(view)
     if away is not None:
-        return Judgement(Condition.DIVERGING, Course.EXPLOIT, away)
-    return Judgement(Condition.CONVERGING, Course.EXPLOIT, f"the last gain was {idle} results ago")
+        return Assessment(Condition.DIVERGING, Course.EXPLOIT, away)
+    return Assessment(Condition.CONVERGING, Course.EXPLOIT, f"the last gain was {idle} results ago")
 
 
 def since_gain(ended: Ended) -> int | None:
@@ -109,19 +109,19 @@ def distance(first: TrialSpec, second: TrialSpec) -> float:
     return sum(abs(math.log(a / b)) for a, b in pairs) / len(pairs)
 
 
-def _stuck(view: View, idle: int) -> Judgement:
+def _stuck(view: View, idle: int) -> Assessment:
     best = best_of(tuple(view.ended))
     assert best is not None, "a gain is a completed trial"
     why = f"no gain of {GAIN:.1%} in {idle} results"
     if idle >= 4 * PATIENCE:
-        return Judgement(Condition.STALLED, Course.STOP, why)
+        return Assessment(Condition.STALLED, Course.STOP, why)
     if idle >= 2 * PATIENCE and view.can_switch:
-        return Judgement(Condition.STALLED, Course.SWITCH_ARM, why)
+        return Assessment(Condition.STALLED, Course.SWITCH_ARM, why)
     near = sum(distance(spec, best[0]) for spec, _ in view.ended[-PATIENCE:]) / PATIENCE
     if near < NEAR:
         why += f", and the last {PATIENCE} strategies lie {near:.2f} from trial {best[0].trial}"
-        return Judgement(Condition.TRAPPED, Course.EXPLORE, why)
-    return Judgement(Condition.STALLED, Course.WIDEN, why)
+        return Assessment(Condition.TRAPPED, Course.EXPLORE, why)
+    return Assessment(Condition.STALLED, Course.WIDEN, why)
 
 
 def _moving_away(view: View) -> str | None:

@@ -6,8 +6,8 @@ from itertools import product
 import torch
 
 from pruning.allocation import allocate
-from pruning.blueprint import Allocation
 from pruning.importance.base import Scores
+from pruning.plan import Allocation
 from search.proposers.listed import ListedProposer
 from search.space.strategy import Proposal, Ranking, Strategy, clip_ratios
 

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from pruning.blueprint import Allocation, Plan
+from pruning.plan import Allocation, Plan
 from search.proposers.listed import ListedProposer
 from search.space.search_space import SearchSpace
 from search.space.strategy import Proposal, Strategy, clip_ratios

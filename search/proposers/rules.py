@@ -6,8 +6,8 @@ from functools import partial
 from itertools import product
 
 from pruning.allocation import allocate
-from pruning.blueprint import Allocation
 from pruning.importance.registry import importance
+from pruning.plan import Allocation
 from pruning.projection import project
 from search.proposers.base import Proposer
 from search.proposers.knapsack import Worth, greedy, shares_by_set

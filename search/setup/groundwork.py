@@ -12,7 +12,7 @@ from search.control.halving import Halving
 from search.control.master import Limits
 from search.control.session import Rules
 from search.setup.preparation import Prepared
-from search.setup.sensitivity import Probe, measured
+from search.setup.sensitivity import SensitivityInputs, measured
 from tracking.payloads import Profiled
 from trainers.cache import cache_folder
 from trainers.datasets.memory import row_major
@@ -31,8 +31,10 @@ def unit_scores(prepared: Prepared, base: nn.Module, data: ProxyData) -> dict[st
 def sensitivity(prepared: Prepared, base: nn.Module, scores: Mapping[str, Scores], data: ProxyData) -> Profiled:
     """What each isomorphic set hurts when it alone is cut, by the first criterion; cached on disk."""
     first = prepared.config.criteria[0]
-    probe = Probe(base, prepared.plan, scores[first], first, data, prepared.proxy_recipe, prepared.config.seed)
-    return measured(probe, cache_folder() / "sensitivity")
+    inputs = SensitivityInputs(
+        base, prepared.plan, scores[first], first, data, prepared.proxy_recipe, prepared.config.seed
+    )
+    return measured(inputs, cache_folder() / "sensitivity")
 
 
 def session_rules(prepared: Prepared) -> Rules:

@@ -6,17 +6,18 @@ from os import environ
 
 from torch import nn
 
-from llm_clients.budget import Budget as LLMBudget
 from llm_clients.client import LLMClient
+from llm_clients.options import ClientOptions
 from llm_clients.prices import load_prices
 from llm_clients.registry import connect
-from llm_clients.terms import Terms
+from llm_clients.spend_limit import SpendLimit
 from pruning.errors import InfeasibleTargetError, OutputError
 from pruning.importance.base import Scores
 from pruning.importance.registry import importance
 from pruning.models import ModelSpec, create_model
 from pruning.outputs import check_logits
-from pruning.plan import Plan, build_plan
+from pruning.plan import Plan
+from pruning.planning import build_plan
 from pruning.projection import project
 from search.errors import ConfigError
 from search.proposers.registry import check_proposer
@@ -182,16 +183,16 @@ def _client(config: RunConfig, environment: Mapping[str, str], earlier: Sequence
         config.llm,
         base_url=config.llm_base_url,
         env=environment,
-        terms=Terms(budget=_llm_budget(config, earlier)),
+        options=ClientOptions(budget=_llm_budget(config, earlier)),
         prices=load_prices(config.prices),
         recorded=recorded_calls(config.llm, config.runs, earlier),
     )
 
 
-def _llm_budget(config: RunConfig, earlier: Sequence[LlmCall]) -> LLMBudget:
+def _llm_budget(config: RunConfig, earlier: Sequence[LlmCall]) -> SpendLimit:
     """The limits on money and tokens; what the ledger of a resumed run holds as spent counts against them."""
     usages = [call.usage for call in earlier if call.usage is not None]
-    return LLMBudget(
+    return SpendLimit(
         max_cost_usd=config.max_cost,
         max_tokens=config.max_tokens_total,
         spent_usd=sum(call.cost_usd or 0.0 for call in earlier),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from llm_clients.request import Outcome
+from llm_clients.request import CallOutcome
 from search.errors import ConfigError
 from tracking.events import Event, payloads_of
 from tracking.payloads import LlmCall, RunStarted
@@ -61,10 +61,10 @@ def recorded_calls(llm: str, runs: Path, earlier: Sequence[LlmCall]) -> list[dic
     """
     if not llm.startswith(PREFIX):
         return None
-    given = Counter(call.fingerprint for call in earlier if call.outcome != Outcome.CANCELLED)
+    given = Counter(call.fingerprint for call in earlier if call.outcome != CallOutcome.CANCELLED)
     left = []
     for call in payloads_of(_recorded(llm, runs)[1], LlmCall):
-        if call.outcome == Outcome.CANCELLED:
+        if call.outcome == CallOutcome.CANCELLED:
             continue  # cut off by an interrupt, and asked again when that run was resumed
         if given[call.fingerprint]:
             given[call.fingerprint] -= 1

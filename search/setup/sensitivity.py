@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pruning.blueprint import Allocation, Plan
 from pruning.importance.base import Scores
 from pruning.importance.cache import content_key
+from pruning.plan import Allocation, Plan
 from pruning.selection import select
 from pruning.slicing import slice_model
 from tracking.payloads import Profiled
@@ -30,7 +30,7 @@ quarter-width ResNet on one core; 27,000 images for ResNet-50, some minutes on a
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class SensitivityInputs:
     """What is measured on. Nothing is trained, so the scores depend on no optimiser and no order of trials."""
 
     base: nn.Module
@@ -42,9 +42,9 @@ class Probe:
     seed: int
 
 
-def measured(probe: Probe, folder: Path) -> Profiled:
+def measured(inputs: SensitivityInputs, folder: Path) -> Profiled:
     """The profile, read from `folder` when the same was measured before."""
-    small = _small(probe)
+    small = _small(inputs)
     data = small.data
     batches = [(data.train_images, data.train_labels), (data.holdout_images, data.holdout_labels)]
     kind = f"sensitivity {KEPT} by {small.criterion}, seed {small.seed}, {small.recipe.recalibration_batches} batches"
@@ -59,30 +59,30 @@ def measured(probe: Probe, folder: Path) -> Profiled:
         return found
 
 
-def _measure(probe: Probe) -> Profiled:
+def _measure(inputs: SensitivityInputs) -> Profiled:
     begun = time.monotonic()
-    score = _scorer(probe)
-    whole = score(probe.plan.full())
+    score = _scorer(inputs)
+    whole = score(inputs.plan.full())
     return Profiled(
-        criterion=probe.criterion,
+        criterion=inputs.criterion,
         kept=KEPT,
-        images=len(probe.data.holdout_labels),
+        images=len(inputs.data.holdout_labels),
         accuracy=whole,
         accuracies=tuple(
-            tuple(score(_alone(probe.plan, index, share)) for share in KEPT) for index in range(len(probe.plan.sets))
+            tuple(score(_alone(inputs.plan, index, share)) for share in KEPT) for index in range(len(inputs.plan.sets))
         ),
         cached=False,
         wall_s=time.monotonic() - begun,
     )
 
 
-def _scorer(probe: Probe) -> Callable[[Allocation], float]:
-    untrained = probe.recipe.model_copy(update={"rungs": (0,)})
+def _scorer(inputs: SensitivityInputs) -> Callable[[Allocation], float]:
+    untrained = inputs.recipe.model_copy(update={"rungs": (0,)})
 
     def score(allocation: Allocation) -> float:
-        model = slice_model(probe.base, probe.plan, select(probe.scores, allocation))
-        output = probe.plan.spec.output
-        return next(proxy_rungs(model, probe.data, untrained, seed=probe.seed, output=output)).accuracy
+        model = slice_model(inputs.base, inputs.plan, select(inputs.scores, allocation))
+        output = inputs.plan.spec.output
+        return next(proxy_rungs(model, inputs.data, untrained, seed=inputs.seed, output=output)).accuracy
 
     return score
 
@@ -93,13 +93,13 @@ def _alone(plan: Plan, index: int, share: float) -> Allocation:
     return tuple(max(1, round(share * group.units)) if group.index in cut else group.units for group in plan.groups)
 
 
-def _small(probe: Probe) -> Probe:
+def _small(inputs: SensitivityInputs) -> SensitivityInputs:
     """At most IMAGES of either kind of image."""
-    data, batch = probe.data, probe.recipe.batch_size
+    data, batch = inputs.data, inputs.recipe.batch_size
     train, holdout = _spread(len(data.train_labels)), _spread(len(data.holdout_labels))
-    batches = min(probe.recipe.recalibration_batches, max(1, len(train) // batch))
+    batches = min(inputs.recipe.recalibration_batches, max(1, len(train) // batch))
     return dataclasses.replace(
-        probe,
+        inputs,
         data=dataclasses.replace(
             data,
             train_images=data.train_images[train],
@@ -107,7 +107,7 @@ def _small(probe: Probe) -> Probe:
             holdout_images=data.holdout_images[holdout],
             holdout_labels=data.holdout_labels[holdout],
         ),
-        recipe=probe.recipe.model_copy(update={"recalibration_batches": batches}),
+        recipe=inputs.recipe.model_copy(update={"recalibration_batches": batches}),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.proof.__main__ import Tally
 from benchmarks.proof.faults import FAULTS
 from benchmarks.proof.networks import fault_of, random_network, spec
-from pruning.plan import build_plan
+from pruning.planning import build_plan
 from pruning.settling import probes
 
 

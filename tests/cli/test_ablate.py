@@ -9,7 +9,7 @@ from llm_clients.scripted.script import Script
 from search.execution.on_ray import RayExecutor
 from tests.cli.alone import run_alone
 from tests.cli.launched import Launched, launch
-from tracking.mirror.reading import read_runs
+from tracking.mirror.query import read_runs
 
 QUICK = ("--trials", "3", "--workers", "1", "--epochs", "1")
 IDEAS = tuple({"keep": [keep] * 9, "importance": "l2", "ranking": "local", "rationale": "alike"} for keep in (0.4, 0.6))

@@ -11,7 +11,7 @@ import cli.doctor
 from cli.checks import Check, State, check_disk, check_machine, check_mlflow, check_ray, worst
 from cli.doctor import check_llm
 from cli.main import main
-from llm_clients.request import Rung
+from llm_clients.request import AnswerMode
 from llm_clients.scripted.script import FaultName, Script
 from llm_clients.scripted.server import ScriptedServer
 from tests.llm_clients.support import failing
@@ -46,7 +46,7 @@ def test_a_model_that_can_be_used() -> None:
 
 
 def test_how_structure_has_to_be_asked_for() -> None:
-    check = asked(Script(answers=(NUMBER,), structured=frozenset({Rung.PROMPT}), takes_temperature=False))
+    check = asked(Script(answers=(NUMBER,), structured=frozenset({AnswerMode.PROMPT}), takes_temperature=False))
     assert "structure by prompt; takes no temperature" in check.found
 
 

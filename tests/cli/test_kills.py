@@ -10,7 +10,7 @@ import pytest
 from cli.main import main
 from search.errors import ConfigError
 from search.launching import Launch
-from search.run import Outcome
+from search.run import RunOutcome
 from search.setup.config import RunConfig
 from tests.cli.alone import run_alone
 from tests.cli.launched import QUICK, Launched, launch, says
@@ -90,7 +90,7 @@ def test_it_can_go_on_with_another_cluster(
 ) -> None:
     seen: list[RunConfig] = []
 
-    def execute(launch: Launch, _: object) -> Outcome:
+    def execute(launch: Launch, _: object) -> RunOutcome:
         seen.append(launch.config)
         launch.close()
         raise ConfigError("this is far enough")

@@ -14,7 +14,7 @@ from pruning.counter import count_macs
 from tests.cli.launched import Launched
 from tracking.events import payloads_of
 from tracking.kinds import RunStatus
-from tracking.mirror.reading import read_runs
+from tracking.mirror.query import read_runs
 from tracking.payloads import Rung, TrialEnded
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

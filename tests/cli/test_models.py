@@ -11,7 +11,7 @@ from cli.main import main
 from pruning.card import CARD
 from pruning.checkpoint import load_pruned, save_pruned
 from pruning.models import ModelSpec, create_model
-from pruning.plan import build_plan
+from pruning.planning import build_plan
 from pruning.proof import random_selection
 from pruning.slicing import slice_model
 from tests.trainers.structured import twins

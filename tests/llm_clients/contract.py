@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from llm_clients.client import LLMClient
-from llm_clients.request import Completion, Outcome, Request, call_record
+from llm_clients.request import CallOutcome, Completion, Request, call_record
 from tests.llm_clients.support import ANSWER, REQUEST
 
 FREE = Request.ask("Say something.")
@@ -30,7 +30,7 @@ class LLMClientContract(ABC):
 
     def test_an_answer_is_parsed_and_accounted_for(self, client: LLMClient) -> None:
         completion = client.complete(REQUEST)
-        assert completion.outcome is Outcome.ANSWERED
+        assert completion.outcome is CallOutcome.ANSWERED
         assert completion.value == ANSWER
         assert json.loads(completion.text) == ANSWER
         assert completion.usage.input_tokens > 0
@@ -42,7 +42,7 @@ class LLMClientContract(ABC):
 
     def test_without_a_schema_the_text_is_the_value(self, client: LLMClient) -> None:
         completion = client.complete(FREE)
-        assert completion.outcome is Outcome.ANSWERED
+        assert completion.outcome is CallOutcome.ANSWERED
         assert completion.value == completion.text == json.dumps(ANSWER)
 
     def test_threads_may_share_it(self, client: LLMClient) -> None:

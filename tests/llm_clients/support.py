@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from llm_clients.options import ClientOptions
 from llm_clients.remote import RemoteClient
 from llm_clients.request import Request
 from llm_clients.retry import RetryPolicy
 from llm_clients.scripted.client import scripted_vendor
 from llm_clients.scripted.script import FaultName, Script, Step, WireName
 from llm_clients.scripted.server import ScriptedServer
-from llm_clients.terms import Terms
 
 SCHEMA = {
     "type": "object",
@@ -64,14 +64,14 @@ class LeapingClock:
 
 
 @contextmanager
-def rehearsal(script: Script, wire: WireName, **terms: Any) -> Iterator[tuple[RemoteClient, ScriptedServer]]:
+def rehearsal(script: Script, wire: WireName, **options: Any) -> Iterator[tuple[RemoteClient, ScriptedServer]]:
     """A client of the given shape and the scripted server that it talks to over a socket."""
     hangs = any(step.fault in (FaultName.HANG, FaultName.TRICKLE) for step in script.calls)
     policy = RetryPolicy(attempt_s=ATTEMPT_S if hangs else PATIENT_S)
-    given = Terms(policy=policy, clock=LeapingClock, sample_server=False)
+    given = ClientOptions(policy=policy, clock=LeapingClock, sample_server=False)
     with (
         ScriptedServer(script) as server,
-        RemoteClient("rehearsal", scripted_vendor(script, server.url, wire), replace(given, **terms)) as client,
+        RemoteClient("rehearsal", scripted_vendor(script, server.url, wire), replace(given, **options)) as client,
     ):
         yield client, server
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from llm_clients.client import LLMClient
+from llm_clients.options import ClientOptions
 from llm_clients.registry import connect
 from llm_clients.remote import RemoteClient
 from llm_clients.replay import ReplayClient
-from llm_clients.request import Outcome, call_record
+from llm_clients.request import CallOutcome, call_record
 from llm_clients.scripted.client import ScriptedClient, scripted_vendor
 from llm_clients.scripted.script import FaultName, Script, Step, WireName
 from llm_clients.scripted.server import ScriptedServer
-from llm_clients.terms import Terms
 from tests.llm_clients.contract import FREE, LLMClientContract
 from tests.llm_clients.support import ANSWER, REQUEST, rehearsal
 
-QUIET = Terms(sample_server=False)
+QUIET = ClientOptions(sample_server=False)
 
 
 class _Scripted(LLMClientContract):
@@ -70,7 +70,7 @@ class TestReplay(LLMClientContract):
 @pytest.mark.parametrize("wire", WireName)
 def test_closing_ends_a_call_that_hangs(wire: WireName) -> None:
     script = Script(calls=(Step(fault=FaultName.HANG),), hang_s=60.0)
-    outcomes: list[Outcome] = []
+    outcomes: list[CallOutcome] = []
     with ScriptedServer(script) as server:
         client = RemoteClient("hanging", scripted_vendor(script, server.url, wire), QUIET)
         caller = threading.Thread(target=lambda: outcomes.append(client.complete(REQUEST).outcome))
@@ -79,12 +79,12 @@ def test_closing_ends_a_call_that_hangs(wire: WireName) -> None:
             caller.join(0.01)
         client.close()
         caller.join()
-        assert outcomes == [Outcome.CANCELLED]  # while the server still hangs
+        assert outcomes == [CallOutcome.CANCELLED]  # while the server still hangs
 
 
 def test_a_closed_client_asks_nothing() -> None:
     with rehearsal(Script(answers=(ANSWER,)), WireName.OPENAI) as (client, server):
         client.close()
         completion = client.complete(REQUEST)
-        assert completion.outcome is Outcome.CANCELLED
+        assert completion.outcome is CallOutcome.CANCELLED
         assert server.totals()["requests"] == 0

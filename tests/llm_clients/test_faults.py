@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from llm_clients.request import Outcome
+from llm_clients.request import CallOutcome
 from llm_clients.scripted.script import FaultName, WireName
 from tests.llm_clients.support import ANSWER, REQUEST, failing, rehearsal
 
@@ -18,7 +18,7 @@ class Expected:
     """After one fault: the first trip's result, the outcome of the call, and whether it was tried again."""
 
     first: str
-    outcome: Outcome = Outcome.ANSWERED
+    outcome: CallOutcome = CallOutcome.ANSWERED
     trips: int = 2
 
 
@@ -33,19 +33,19 @@ TABLE = {
     F.ERROR_200: Expected("server_error"),
     F.EMPTY_CHOICES: Expected("malformed"),
     F.NULL_CHOICES: Expected("malformed"),
-    F.UNAUTHORISED: Expected("unauthorised", Outcome.UNAUTHORISED, 1),
-    F.NO_CREDIT: Expected("out_of_quota", Outcome.OUT_OF_QUOTA, 1),
-    F.INSUFFICIENT_QUOTA: Expected("out_of_quota", Outcome.OUT_OF_QUOTA, 1),
-    F.UNKNOWN_MODEL: Expected("unknown_model", Outcome.UNKNOWN_MODEL, 1),
+    F.UNAUTHORISED: Expected("unauthorised", CallOutcome.UNAUTHORISED, 1),
+    F.NO_CREDIT: Expected("out_of_quota", CallOutcome.OUT_OF_QUOTA, 1),
+    F.INSUFFICIENT_QUOTA: Expected("out_of_quota", CallOutcome.OUT_OF_QUOTA, 1),
+    F.UNKNOWN_MODEL: Expected("unknown_model", CallOutcome.UNKNOWN_MODEL, 1),
     F.BAD_REQUEST: Expected("rejected"),
-    F.DIE: Expected("connection", Outcome.UNREACHABLE, 6),
+    F.DIE: Expected("connection", CallOutcome.UNREACHABLE, 6),
     F.CUT_JSON: Expected("invalid"),
-    F.TRUNCATED: Expected("truncated", Outcome.TRUNCATED, 1),
+    F.TRUNCATED: Expected("truncated", CallOutcome.TRUNCATED, 1),
     F.PROSE: Expected("answered", trips=1),
     F.WRONG_SCHEMA: Expected("invalid"),
     F.OUT_OF_RANGE: Expected("invalid"),
-    F.REFUSAL: Expected("refused", Outcome.REFUSED, 1),
-    F.CONTENT_FILTER: Expected("refused", Outcome.REFUSED, 1),
+    F.REFUSAL: Expected("refused", CallOutcome.REFUSED, 1),
+    F.CONTENT_FILTER: Expected("refused", CallOutcome.REFUSED, 1),
 }
 
 # Ollama is a bare model: its format has no word for these
@@ -68,7 +68,7 @@ def test_one_fault(wire: WireName, fault: FaultName) -> None:
         completion = client.complete(REQUEST)
     assert completion.trail[0].result == expected.first
     assert completion.outcome is expected.outcome
-    assert completion.value == (ANSWER if expected.outcome is Outcome.ANSWERED else None)
+    assert completion.value == (ANSWER if expected.outcome is CallOutcome.ANSWERED else None)
     assert completion.answered or completion.detail or completion.validation_error
     if fault in (F.HANG, F.TRICKLE):
         # on a starved machine the answer after it may come too late as well, which is the same fault again

@@ -6,38 +6,44 @@ from dataclasses import replace
 
 import pytest
 
-from llm_clients.request import Outcome, Rung
+from llm_clients.request import AnswerMode, CallOutcome
 from llm_clients.scripted.script import FaultName, Script, Step, WireName
 from tests.llm_clients.support import ANSWER, REQUEST, failing, rehearsal
 
-ALL = frozenset(Rung)
+ALL = frozenset(AnswerMode)
 WITH_TOOLS = [wire for wire in WireName if wire is not WireName.OLLAMA]
 
 
 @pytest.mark.parametrize("wire", WireName)
 @pytest.mark.parametrize(
-    ("taken", "rung", "trips"),
-    [(ALL, Rung.NATIVE, 1), (ALL - {Rung.NATIVE}, Rung.TOOL, 2), (frozenset({Rung.PROMPT}), Rung.PROMPT, 3)],
+    ("taken", "mode", "trips"),
+    [
+        (ALL, AnswerMode.NATIVE, 1),
+        (ALL - {AnswerMode.NATIVE}, AnswerMode.TOOL, 2),
+        (frozenset({AnswerMode.PROMPT}), AnswerMode.PROMPT, 3),
+    ],
 )
-def test_the_best_rung_that_the_server_takes(wire: WireName, taken: frozenset[Rung], rung: Rung, trips: int) -> None:
-    if wire is WireName.OLLAMA and rung is not Rung.NATIVE:
-        rung, trips = Rung.PROMPT, 2  # it has no tool rung
+def test_the_best_rung_that_the_server_takes(
+    wire: WireName, taken: frozenset[AnswerMode], mode: AnswerMode, trips: int
+) -> None:
+    if wire is WireName.OLLAMA and mode is not AnswerMode.NATIVE:
+        mode, trips = AnswerMode.PROMPT, 2  # it has no tool mode
     with rehearsal(Script(answers=(ANSWER,), structured=taken), wire) as (client, _):
         first, second = client.complete(REQUEST), client.complete(REQUEST)
-    assert (first.value, first.rung, first.attempts) == (ANSWER, rung, trips)
+    assert (first.value, first.mode, first.attempts) == (ANSWER, mode, trips)
     # learned: the second call starts where the first one ended
-    assert (second.value, second.rung, second.attempts) == (ANSWER, rung, 1)
+    assert (second.value, second.mode, second.attempts) == (ANSWER, mode, 1)
 
 
 @pytest.mark.parametrize("wire", WireName)
 def test_a_request_that_is_wrong_on_every_rung_is_rejected_and_teaches_nothing(wire: WireName) -> None:
-    rungs = 2 if wire is WireName.OLLAMA else 3
-    with rehearsal(failing(*[FaultName.BAD_REQUEST] * rungs), wire) as (client, _):
+    modes = 2 if wire is WireName.OLLAMA else 3
+    with rehearsal(failing(*[FaultName.BAD_REQUEST] * modes), wire) as (client, _):
         rejected, answered = client.complete(REQUEST), client.complete(REQUEST)
-    assert rejected.outcome is Outcome.REJECTED
+    assert rejected.outcome is CallOutcome.REJECTED
     assert "prompt is too long" in rejected.detail
-    assert rejected.attempts == rungs
-    assert (answered.rung, answered.attempts) == (Rung.NATIVE, 1)
+    assert rejected.attempts == modes
+    assert (answered.mode, answered.attempts) == (AnswerMode.NATIVE, 1)
 
 
 @pytest.mark.parametrize("wire", [wire for wire in WireName if wire is not WireName.ANTHROPIC])
@@ -60,7 +66,7 @@ def test_claude_is_never_sent_a_temperature() -> None:
 
 @pytest.mark.parametrize("wire", WITH_TOOLS)
 def test_a_tool_call_that_is_invalid_is_sent_back(wire: WireName) -> None:
-    script = failing(FaultName.WRONG_SCHEMA, structured=frozenset({Rung.TOOL, Rung.PROMPT}))
+    script = failing(FaultName.WRONG_SCHEMA, structured=frozenset({AnswerMode.TOOL, AnswerMode.PROMPT}))
     with rehearsal(script, wire) as (client, _):
         completion = client.complete(REQUEST)
     assert completion.value == ANSWER
@@ -74,7 +80,7 @@ def test_an_answer_that_stays_invalid_is_told_as_such(wire: WireName, reasks: in
     with rehearsal(failing(*[FaultName.OUT_OF_RANGE] * 5), wire, reasks=reasks) as (client, server):
         completion = client.complete(REQUEST)
         totals = server.totals()
-    assert completion.outcome is Outcome.INVALID
+    assert completion.outcome is CallOutcome.INVALID
     assert completion.value is None
     assert completion.attempts == reasks + 1
     assert completion.validation_error is not None
@@ -92,7 +98,7 @@ def test_a_refusal_is_reworded_once_if_the_caller_has_words_for_it(wire: WireNam
         assert [attempt.result for attempt in client.complete(polite).trail] == ["refused", "answered"]
     with rehearsal(failing(FaultName.REFUSAL, FaultName.REFUSAL), wire) as (client, _):
         completion = client.complete(polite)
-        assert (completion.outcome, completion.attempts) == (Outcome.REFUSED, 2)
+        assert (completion.outcome, completion.attempts) == (CallOutcome.REFUSED, 2)
         assert completion.detail
 
 
@@ -110,6 +116,6 @@ def test_a_model_that_is_gone_gives_the_vendors_words_and_names_that_would_work(
         with rehearsal(script, wire) as (client, _):
             client.vendor.model = "scripted-sonnet-3"
             completion = client.complete(REQUEST)
-        assert completion.outcome is Outcome.UNKNOWN_MODEL
+        assert completion.outcome is CallOutcome.UNKNOWN_MODEL
         assert "scripted-sonnet-3 has been retired" in completion.detail
         assert "Names that would work: scripted-sonnet-5" in completion.detail

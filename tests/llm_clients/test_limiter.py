@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import pytest
 
 from llm_clients.limiter import START_RATE, AdaptiveLimiter
+from llm_clients.options import ClientOptions
 from llm_clients.remote import RemoteClient
-from llm_clients.request import Outcome
+from llm_clients.request import CallOutcome
 from llm_clients.retry import WallClock
 from llm_clients.scripted.client import scripted_vendor
 from llm_clients.scripted.director import Bucket
 from llm_clients.scripted.script import RateLimit, Script, WireName
 from llm_clients.scripted.server import ScriptedServer
-from llm_clients.terms import Terms
 from tests.llm_clients.support import ANSWER, REQUEST
 
 
@@ -172,22 +172,22 @@ def test_patience_ends() -> None:
     assert clock.asked == 0.0  # not even waited for
 
 
-def _burst_of_calls(per_second: float, callers: int) -> tuple[list[Outcome], list[float], list[float]]:
+def _burst_of_calls(per_second: float, callers: int) -> tuple[list[CallOutcome], list[float], list[float]]:
     """Outcomes, arrivals and accepted arrivals of that many calls at once.
 
     How fast they are through is shown in virtual time, above: in real time a busy machine would be measured.
     """
     script = Script(answers=(ANSWER,), rate_limit=RateLimit(per_second=per_second, burst=5))
     with ScriptedServer(script) as server:
-        terms = Terms(clock=WallClock, sample_server=False)
+        options = ClientOptions(clock=WallClock, sample_server=False)
         barrier = threading.Barrier(callers)
 
-        def call(client: RemoteClient) -> Outcome:
+        def call(client: RemoteClient) -> CallOutcome:
             barrier.wait()
             return client.complete(REQUEST).outcome
 
         with (
-            RemoteClient("burst", scripted_vendor(script, server.url, WireName.OPENAI), terms) as client,
+            RemoteClient("burst", scripted_vendor(script, server.url, WireName.OPENAI), options) as client,
             ThreadPoolExecutor(callers) as pool,
         ):
             outcomes = list(pool.map(call, [client] * callers))
@@ -198,12 +198,12 @@ def _burst_of_calls(per_second: float, callers: int) -> tuple[list[Outcome], lis
 @pytest.mark.slow
 def test_32_calls_at_once_against_five_a_second() -> None:
     outcomes, arrivals, accepted = _burst_of_calls(5.0, 32)
-    assert outcomes == [Outcome.ANSWERED] * 32
+    assert outcomes == [CallOutcome.ANSWERED] * 32
     assert len(accepted) == 32
     assert len(arrivals) <= 64
 
 
 def test_32_calls_at_once_against_a_faster_server() -> None:
     outcomes, arrivals, _ = _burst_of_calls(40.0, 32)
-    assert outcomes == [Outcome.ANSWERED] * 32
+    assert outcomes == [CallOutcome.ANSWERED] * 32
     assert len(arrivals) <= 64

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from llm_clients.options import ClientOptions
 from llm_clients.probe import probe
 from llm_clients.quality import quality_of
 from llm_clients.registry import connect
-from llm_clients.request import Completion, Outcome, Request, Rung
+from llm_clients.request import AnswerMode, CallOutcome, Completion, Request
 from llm_clients.retry import RetryPolicy
-from llm_clients.terms import Terms
 from tests.llm_clients.support import SCHEMA
 from tests.search.rehearsed import rehearse
 
@@ -75,8 +75,8 @@ def completion(completions: list[Completion]) -> Completion:
 
 
 def test_nonsense_is_classified_and_never_replaced(completions: list[Completion]) -> None:
-    assert {each.outcome for each in completions} <= {Outcome.INVALID, Outcome.TRUNCATED}
-    assert Outcome.INVALID in {each.outcome for each in completions}
+    assert {each.outcome for each in completions} <= {CallOutcome.INVALID, CallOutcome.TRUNCATED}
+    assert CallOutcome.INVALID in {each.outcome for each in completions}
     for each in completions:
         assert each.value is None
         assert each.text
@@ -112,31 +112,31 @@ def test_time_and_the_server_s_own_processes_are_measured(completion: Completion
 def test_free_text_is_an_answer(served: Served) -> None:
     with connect(served.name, env={}) as client:
         got = client.complete(Request.ask("Hello.", max_tokens=16))
-    assert got.outcome in (Outcome.ANSWERED, Outcome.TRUNCATED)
+    assert got.outcome in (CallOutcome.ANSWERED, CallOutcome.TRUNCATED)
     assert got.usage.output_tokens <= 16
 
 
 def test_a_probe_says_that_it_cannot_be_used(served: Served) -> None:
-    with connect(served.name, env={}, terms=Terms(reasks=0)) as client:
+    with connect(served.name, env={}, options=ClientOptions(reasks=0)) as client:
         found = probe(client)
     assert not found.usable
-    assert found.rung is Rung.NATIVE
+    assert found.mode is AnswerMode.NATIVE
 
 
 def test_another_model_than_the_server_s_is_refused_with_its_words(served: Served) -> None:
     _, at, url = served.name.partition("@")
-    with connect(f"vllm:other-model{at}{url}", env={}, terms=Terms(policy=RetryPolicy(total_s=30))) as client:
+    with connect(f"vllm:other-model{at}{url}", env={}, options=ClientOptions(policy=RetryPolicy(total_s=30))) as client:
         got = client.complete(Request.ask("Hello.", max_tokens=4))
-    assert got.outcome in (Outcome.REJECTED, Outcome.UNKNOWN_MODEL)
+    assert got.outcome in (CallOutcome.REJECTED, CallOutcome.UNKNOWN_MODEL)
     assert "pinned to" in got.detail
 
 
 def test_a_search_with_it_ends_with_what_there_is(served: Served, tmp_path: Path) -> None:
     """The arm gives up, labelled; the common start was tried all the same; the server is alive."""
-    client = connect(served.name, env={}, terms=Terms(reasks=1))
+    client = connect(served.name, env={}, options=ClientOptions(reasks=1))
     search = rehearse(tmp_path, client, trials=4, max_tokens=64)
     assert "gave no usable strategy in 3 calls" in (search.stop_reason or "")
-    assert {call.outcome for call in search.calls} <= {Outcome.INVALID, Outcome.TRUNCATED}
+    assert {call.outcome for call in search.calls} <= {CallOutcome.INVALID, CallOutcome.TRUNCATED}
     assert search.winner is not None
     assert search.winner.proposal.proposer == "start"
     assert served.process.poll() is None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from llm_clients.errors import LLMConfigurationError
 from llm_clients.fault import Fault, FaultKind
-from llm_clients.request import Outcome
+from llm_clients.request import CallOutcome
 from llm_clients.retry import GiveUp, Retry, RetryPolicy, WallClock
 from llm_clients.scripted.script import FaultName, Script, Step, WireName
 from llm_clients.vendors.sdk import _retry_after
@@ -96,7 +96,7 @@ def test_an_hour_is_not_waited_for(wire: WireName) -> None:
     clock = LeapingClock()
     with rehearsal(script, wire, clock=lambda: clock) as (client, _):
         completion = client.complete(REQUEST)
-    assert completion.outcome is Outcome.RATE_LIMITED
+    assert completion.outcome is CallOutcome.RATE_LIMITED
     assert completion.attempts == 1
     assert "3600 s, more than the cap of 60 s" in completion.detail
     assert sum(clock.waits) < 60.0
@@ -108,7 +108,7 @@ def test_a_server_that_limits_for_ever_is_left_at_the_deadline(wire: WireName) -
     with rehearsal(failing(*[FaultName.RATE_LIMIT] * 100), wire, clock=lambda: clock) as (client, server):
         completion = client.complete(REQUEST)
         tried = server.totals()["requests"]
-    assert completion.outcome is Outcome.RATE_LIMITED
+    assert completion.outcome is CallOutcome.RATE_LIMITED
     assert "deadline of 600 s" in completion.detail
     assert sum(clock.waits) <= 600.0
     assert 8 <= tried <= 30  # every minute at the end: neither a hammer nor asleep
@@ -120,7 +120,7 @@ def test_a_server_that_fails_for_ever_is_left_after_some_attempts(wire: WireName
     clock = LeapingClock()
     with rehearsal(failing(*[kind] * 100), wire, clock=lambda: clock) as (client, _):
         completion = client.complete(REQUEST)
-    assert completion.outcome in (Outcome.UNREACHABLE, Outcome.MALFORMED)
+    assert completion.outcome in (CallOutcome.UNREACHABLE, CallOutcome.MALFORMED)
     assert completion.attempts == RetryPolicy().attempts
     assert "6 attempts in a row failed" in completion.detail
     assert 15 <= sum(clock.waits) <= 31  # 1 + 2 + 4 + 8 + 16 at most, half of it at least
@@ -131,7 +131,7 @@ def test_the_deadline_holds_for_trips_sleeps_and_reasks_together() -> None:
     script = failing(*[FaultName.SERVER_ERROR] * 100)
     with rehearsal(script, WireName.OPENAI, policy=policy, clock=lambda: clock) as (client, _):
         completion = client.complete(REQUEST)
-    assert completion.outcome is Outcome.UNREACHABLE
+    assert completion.outcome is CallOutcome.UNREACHABLE
     assert "deadline of 20 s" in completion.detail
     assert sum(clock.waits) <= 20.0
 
@@ -140,7 +140,7 @@ def test_a_trip_never_outlasts_the_deadline() -> None:
     policy = RetryPolicy(attempts=3, attempt_s=60.0, total_s=0.4)
     with rehearsal(failing(FaultName.HANG, hang_s=30.0), WireName.OPENAI, policy=policy) as (client, _):
         completion = client.complete(REQUEST)
-    assert completion.outcome is Outcome.UNREACHABLE
+    assert completion.outcome is CallOutcome.UNREACHABLE
     assert [attempt.result for attempt in completion.trail] == ["timeout"], "not the answer that comes after the hang"
 
 
@@ -172,5 +172,5 @@ def test_a_call_that_waits_is_cancelled_by_closing() -> None:
 
     with rehearsal(failing(FaultName.SERVER_ERROR), WireName.OPENAI, clock=ClosingClock) as (client, _):
         completion = client.complete(REQUEST)
-    assert completion.outcome is Outcome.CANCELLED
+    assert completion.outcome is CallOutcome.CANCELLED
     assert "Internal server error" in completion.detail

@@ -18,12 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_clients.judge import validate_text
 from llm_clients.registry import connect
-from llm_clients.request import Completion, Json, Request, Rung
+from llm_clients.request import AnswerMode, Completion, Json, Request
 from llm_clients.scripted.improvise import improvise
 from llm_clients.scripted.script import FaultName, Order, PerMillion, RandomFaults, Script, WireName
 from llm_clients.scripted.server import ScriptedServer
+from llm_clients.validation import validate_text
 from tests.llm_clients.support import ANSWER, REQUEST, SCHEMA, rehearsal
 
 ANSWERS = tuple({"ratios": [round(0.01 * n, 2), 0.5], "importance": f"idea {n}"} for n in range(40))
@@ -65,9 +65,9 @@ def test_answers_cycle_and_faults_use_none_up() -> None:
     assert [text for text in texts if text in ("a", "b")] == ["a", "b", "a", "b", "a"]
 
 
-@pytest.mark.parametrize("taken", [frozenset(Rung), frozenset({Rung.TOOL}), frozenset({Rung.PROMPT})])
+@pytest.mark.parametrize("taken", [frozenset(AnswerMode), frozenset({AnswerMode.TOOL}), frozenset({AnswerMode.PROMPT})])
 @pytest.mark.parametrize("wire", WireName)
-def test_an_improvised_answer_fits_what_was_asked(wire: WireName, taken: frozenset[Rung]) -> None:
+def test_an_improvised_answer_fits_what_was_asked(wire: WireName, taken: frozenset[AnswerMode]) -> None:
     with rehearsal(Script(improvise=7, structured=taken), wire) as (client, _):
         first, again, other = [client.complete(question) for question in (QUESTIONS[0], QUESTIONS[0], QUESTIONS[1])]
     # Claude's grammar holds no bounds: there a first answer may be out of range, as a real one may, and is sent back

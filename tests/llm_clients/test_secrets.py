@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_clients.errors import LLMConfigurationError, MissingKeyError, ScriptError
+from llm_clients.options import ClientOptions
 from llm_clients.redaction import REDACTED, Redactor, Secret, redact, redact_json
 from llm_clients.registry import connect
 from llm_clients.remote import RemoteClient
@@ -23,7 +24,6 @@ from llm_clients.request import Request, call_record
 from llm_clients.retry import RetryPolicy
 from llm_clients.scripted.script import FaultName, Script, WireName
 from llm_clients.scripted.server import ScriptedServer
-from llm_clients.terms import Terms
 from tests.llm_clients.support import ATTEMPT_S, REQUEST, LeapingClock, failing
 
 # not of any vendor's shape: found only because it is known, as a company's own gateway key would be
@@ -40,8 +40,8 @@ NAMES = {
 @contextmanager
 def canary_client(wire: WireName, url: str) -> Iterator[RemoteClient]:
     name, variable, suffix = NAMES[wire]
-    terms = Terms(policy=RetryPolicy(attempt_s=ATTEMPT_S), clock=LeapingClock, sample_server=False)
-    with connect(name, base_url=url + suffix, env={variable: CANARY}, terms=terms) as client:
+    options = ClientOptions(policy=RetryPolicy(attempt_s=ATTEMPT_S), clock=LeapingClock, sample_server=False)
+    with connect(name, base_url=url + suffix, env={variable: CANARY}, options=options) as client:
         assert isinstance(client, RemoteClient)
         yield client
 

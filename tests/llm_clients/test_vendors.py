@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from llm_clients.fault import Fault, FaultKind, fault_of_status
 from llm_clients.redaction import Redactor, Secret
-from llm_clients.request import Message, Role, Rung, Usage
+from llm_clients.request import AnswerMode, Message, Role, Usage
 from llm_clients.scripted.script import Script, WireName
 from llm_clients.vendors import anthropic, ollama, openai, sdk
 from llm_clients.vendors.anthropic import AnthropicVendor
@@ -24,7 +24,7 @@ FIELDS = st.sampled_from(
     ["error", "choices", "message", "content", "model", "usage", "type", "text", "code", "finish_reason", "stop_reason"]
 )
 KEY, REDACTOR = Secret("k"), Redactor()
-ASK = Ask("Be short.", (Message(Role.USER, "Hi"),), SCHEMA, 100, 0.5, Rung.NATIVE)
+ASK = Ask("Be short.", (Message(Role.USER, "Hi"),), SCHEMA, 100, 0.5, AnswerMode.NATIVE)
 
 
 def _claude(**fields: Any) -> Reply | Fault:

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from pruning.models import ModelSpec, create_model
-from pruning.plan import Plan, build_plan
+from pruning.plan import Plan
+from pruning.planning import build_plan
 
 torch.set_num_threads(1)
 

@@ -12,7 +12,7 @@ from pruning.cloning import clone_structure
 from pruning.importance.registry import importance
 from pruning.masks import without_masks
 from pruning.models import ModelSpec, create_model
-from pruning.plan import build_plan
+from pruning.planning import build_plan
 from pruning.slicing import slice_model
 from tests.pruning import field
 from trainers.latency import measure_latency

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from pruning.counter import count_macs
 from pruning.errors import PruningError
 from pruning.models import ModelSpec
-from pruning.plan import build_plan
+from pruning.planning import build_plan
 from tests.pruning.toys import Branches, Chain, Grouped, Residual
 from tests.trainers.structured import Multi, Told
 

@@ -15,7 +15,8 @@ from pruning.importance.gradients import losses
 from pruning.importance.hessian import _probe
 from pruning.importance.registry import CRITERIA, importance
 from pruning.models import ModelSpec
-from pruning.plan import Plan, build_plan
+from pruning.plan import Plan
+from pruning.planning import build_plan
 from tests.pruning.toys import Chain
 
 # What a unit of the chain's first convolution owns.

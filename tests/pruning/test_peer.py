@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pruning.models import ModelSpec, create_model
-from pruning.plan import build_plan
+from pruning.planning import build_plan
 from pruning.proof import randomised
 from pruning.slicing import slice_model
 

@@ -10,7 +10,8 @@ from torch import nn
 from pruning.counter import count_macs
 from pruning.errors import AllocationError
 from pruning.models import ModelSpec
-from pruning.plan import GroupKind, Plan, build_plan
+from pruning.plan import GroupKind, Plan
+from pruning.planning import build_plan
 from pruning.proof import random_selection
 from pruning.slicing import slice_model
 

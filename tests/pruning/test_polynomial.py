@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruning.owners import Terms, add, evaluate, multiply
+from pruning.owners import WidthTerms, add, evaluate, multiply
 from pruning.polynomial import Polynomial
 
 monomials = st.lists(st.integers(0, 3), max_size=4).map(lambda m: tuple(sorted(m)))
@@ -15,14 +15,14 @@ counts = st.lists(st.integers(1, 100), min_size=4, max_size=4)
 
 
 @given(polynomials, counts)
-def test_equals_integer_arithmetic(terms: Terms, kept: list[int]) -> None:
+def test_equals_integer_arithmetic(terms: WidthTerms, kept: list[int]) -> None:
     polynomial = Polynomial(terms, [100] * 4)
     assert polynomial(kept) == evaluate(terms, kept)
     assert polynomial.many([kept, [1] * 4]).tolist() == [evaluate(terms, kept), evaluate(terms, [1] * 4)]
 
 
 @given(polynomials, polynomials, counts)
-def test_sums_and_products_of_terms(a: Terms, b: Terms, kept: list[int]) -> None:
+def test_sums_and_products_of_terms(a: WidthTerms, b: WidthTerms, kept: list[int]) -> None:
     assert evaluate(add(a, b), kept) == evaluate(a, kept) + evaluate(b, kept)
     assert evaluate(multiply(a, b), kept) == evaluate(a, kept) * evaluate(b, kept)
 

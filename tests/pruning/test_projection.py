@@ -13,7 +13,8 @@ from torch import nn
 
 from pruning.errors import AllocationError, InfeasibleTargetError
 from pruning.models import ModelSpec
-from pruning.plan import Group, GroupKind, Plan, build_plan
+from pruning.plan import Group, GroupKind, Plan
+from pruning.planning import build_plan
 from pruning.polynomial import Polynomial
 from pruning.projection import MOST_UNSPENT, REACH, Projection, project
 

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from pruning.errors import UnsupportedModelError
 from pruning.models import ModelSpec
-from pruning.plan import Plan, build_plan
+from pruning.plan import Plan
+from pruning.planning import build_plan
 from pruning.proof import permutation_error, prove
 from pruning.rules.pointwise import same_shape
 from pruning.rules.table import RULES
@@ -72,10 +73,10 @@ def test_a_proof_is_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("ESPALIER_CACHE_DIR", str(tmp_path))
     spec = ModelSpec("toy", 2, (3, 8, 8))
     first = build_plan(Residual(), spec)
-    monkeypatch.setattr("pruning.plan.prove", lambda *_: pytest.fail("proved again"))
+    monkeypatch.setattr("pruning.planning.prove", lambda *_: pytest.fail("proved again"))
     assert build_plan(Residual(), spec).proof == f"{first.proof} (proved before on this machine)"
     next((tmp_path / "proofs").iterdir()).write_text("{torn")
-    monkeypatch.setattr("pruning.plan.prove", lambda *_: "anew")
+    monkeypatch.setattr("pruning.planning.prove", lambda *_: "anew")
     assert build_plan(Residual(), spec).proof == "anew"
 
 

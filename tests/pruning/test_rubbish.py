@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from pruning.blueprint import AttributeCut
 from pruning.errors import UnsupportedModelError
 from pruning.following import shadow_of
 from pruning.models import ModelSpec
 from pruning.oracles import Oracles
-from pruning.plan import Plan, build_plan
+from pruning.plan import AttributeCut, Plan
+from pruning.planning import build_plan
 from pruning.proof import prove, rounds
 from pruning.rules.pointwise import same_shape
 from pruning.rules.table import RULES

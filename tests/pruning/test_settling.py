@@ -12,7 +12,8 @@ from pruning.errors import UnsupportedModelError
 from pruning.models import ModelSpec
 from pruning.oracles import randomised
 from pruning.outputs import named_tensors
-from pruning.plan import GroupKind, Plan, build_plan
+from pruning.plan import GroupKind, Plan
+from pruning.planning import build_plan
 from pruning.proof import random_selection
 from pruning.settling import probes
 from pruning.slicing import slice_model

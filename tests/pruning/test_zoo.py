@@ -7,7 +7,8 @@ import pytest
 from benchmarks.zoo import MUST
 from pruning.counter import count_macs
 from pruning.models import ModelSpec, create_model, published_spec
-from pruning.plan import GroupKind, build_plan
+from pruning.plan import GroupKind
+from pruning.planning import build_plan
 from pruning.proof import random_selection
 from pruning.slicing import slice_model
 

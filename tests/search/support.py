@@ -11,7 +11,8 @@ from torch import nn
 from pruning.importance.base import Scores
 from pruning.importance.registry import importance
 from pruning.models import ModelSpec, create_model
-from pruning.plan import Plan, build_plan
+from pruning.plan import Plan
+from pruning.planning import build_plan
 from search.control.deadline import Deadline
 from search.control.halving import Halving
 from search.control.master import Limits

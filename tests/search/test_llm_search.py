@@ -7,13 +7,13 @@ from typing import Any, NoReturn
 
 import pytest
 
-from llm_clients.budget import Budget
+from llm_clients.options import ClientOptions
 from llm_clients.registry import connect
 from llm_clients.replay import ReplayMismatchError
-from llm_clients.request import Outcome
+from llm_clients.request import CallOutcome
 from llm_clients.scripted.client import ScriptedClient
 from llm_clients.scripted.script import load_script
-from llm_clients.terms import Terms
+from llm_clients.spend_limit import SpendLimit
 from search.proposers.registry import ASKING
 from search.setup.config import RunConfig
 from search.setup.preparation import prepare
@@ -40,12 +40,12 @@ KEPT = {
 PRICE = {"input_per_million": 3.0, "output_per_million": 15.0}
 
 
-def scripted(folder: Path, *, budget: Budget | None = None, **changes: Any) -> ScriptedClient:
+def scripted(folder: Path, *, budget: SpendLimit | None = None, **changes: Any) -> ScriptedClient:
     """The rehearsal that the documentation ships, one strategy a call; its clock leaps over every wait."""
     path = folder / "script.json"
     path.write_text(json.dumps({**json.loads(FAULTY.read_text()), "price": PRICE, "answers": ANSWERS, **changes}))
-    terms = Terms(clock=LeapingClock, sample_server=False, budget=budget)
-    return ScriptedClient("scripted:rehearsal", load_script(path), terms)
+    options = ClientOptions(clock=LeapingClock, sample_server=False, budget=budget)
+    return ScriptedClient("scripted:rehearsal", load_script(path), options)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_faults_lose_no_result(clean: Rehearsed, faulty: tuple[Rehearsed, dict[s
     search, _ = faulty
     assert sorted(ended.trial for ended in search.results) == list(range(TRIALS))
     assert not [ended for ended in search.results if ended.state is TrialState.FAILED]
-    assert [call.outcome for call in search.calls] == [Outcome.ANSWERED] * len(clean.calls)
+    assert [call.outcome for call in search.calls] == [CallOutcome.ANSWERED] * len(clean.calls)
 
 
 def test_every_token_and_dollar_is_counted_as_the_server_counts(faulty: tuple[Rehearsed, dict[str, Any]]) -> None:
@@ -160,11 +160,11 @@ def test_another_question_ends_the_replay_as_failed(
 def test_an_interrupted_search_goes_on_where_it_was(clean: Rehearsed, tmp_path: Path) -> None:
     """The second session starts with the next answer of the same script: nothing is asked for twice."""
     first = rehearse(tmp_path, scripted(tmp_path, random_faults=None), stop_at=5)
-    answered = [call for call in first.calls if call.outcome == Outcome.ANSWERED]
+    answered = [call for call in first.calls if call.outcome == CallOutcome.ANSWERED]
     left = ANSWERS[len(answered) :]
     again = rehearse(tmp_path, scripted(tmp_path, random_faults=None, answers=left))
     assert again.proposals == clean.proposals
-    fingerprints = [call.fingerprint for call in again.calls if call.outcome == Outcome.ANSWERED]
+    fingerprints = [call.fingerprint for call in again.calls if call.outcome == CallOutcome.ANSWERED]
     assert fingerprints == [call.fingerprint for call in clean.calls]
 
 
@@ -199,9 +199,9 @@ def _asked(search: Rehearsed) -> list[tuple[int, str | None]]:
 
 def test_a_budget_ends_the_arm_and_says_so(tmp_path: Path) -> None:
     cost = 0.08  # a call may use up to 0.07, and uses a tenth of that
-    budget = Budget(max_cost_usd=cost)
+    budget = SpendLimit(max_cost_usd=cost)
     search = rehearse(tmp_path, scripted(tmp_path, budget=budget, random_faults=None))
-    assert search.calls[-1].outcome == Outcome.OVER_BUDGET
+    assert search.calls[-1].outcome == CallOutcome.OVER_BUDGET
     assert sum(call.cost_usd or 0.0 for call in search.calls) <= cost
     assert "--max-cost" in (search.stop_reason or "")
     assert "over_budget" in payloads_of(search.events, Decision)[-1].reason
@@ -214,7 +214,7 @@ def test_what_a_resumed_run_has_spent_counts(faulty: tuple[Rehearsed, dict[str, 
     config = RunConfig(llm=f"scripted:{_priced(tmp_path)}", max_cost=9.0, max_tokens_total=10**6)
     client = prepare(config, {}, search.calls).client
     assert isinstance(client, ScriptedClient)
-    budget = client._line.terms.budget
+    budget = client._line.options.budget
     client.close()
     assert budget is not None
     spent = budget.spent()

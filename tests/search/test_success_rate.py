@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from llm_clients.options import ClientOptions
 from llm_clients.scripted.client import ScriptedClient
 from llm_clients.scripted.script import Script
-from llm_clients.terms import Terms
 from pruning.importance.base import Scores
 from pruning.importance.registry import importance
 from pruning.models import ModelSpec, create_model
-from pruning.plan import Plan, build_plan
+from pruning.plan import Plan
+from pruning.planning import build_plan
 from search.control.session import SearchSession
 from search.outcome.summary import count_revisions, summarise
 from search.proposers.asking.calls import CallBook
@@ -84,7 +85,7 @@ def _arm(arm: str, space: SearchSpace, ledger: Ledger) -> Proposer:
 
 
 def _asking(arm: str, script: Script, space: SearchSpace, ledger: Ledger) -> LLMProposer:
-    client = ScriptedClient("scripted:test", script, Terms(sample_server=False))
+    client = ScriptedClient("scripted:test", script, ClientOptions(sample_server=False))
     book = CallBook(ledger, space, partial(ASKING[arm].read, space=space))
     return ASKING[arm](space, client, book.record, CallSettings(per_call=1))
 

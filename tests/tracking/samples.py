@@ -28,7 +28,7 @@ from tracking.payloads import (
     StrategyRecord,
     TrialEnded,
     TrialStarted,
-    Usage,
+    UsageRecord,
     Winner,
 )
 from tracking.runs import RunDir, RunDirs
@@ -113,14 +113,14 @@ def llm_call(call: int = 0, *, cost_usd: float | None = 0.01, text: str | None =
         request={"messages": ["propose"]},
         text=text,
         outcome="answered",
-        usage=Usage(input_tokens=100, output_tokens=20),
+        usage=UsageRecord(input_tokens=100, output_tokens=20),
         latency_s=0.5,
         cost_usd=cost_usd,
         attempts=2,
         stop_reason="end",
         trail=(
-            {"result": "overloaded", "rung": "native", "detail": "later", "latency_s": 0.1, "slept_s": 0.2},
-            {"result": "answered", "rung": "native", "text": "{}", "latency_s": 0.2, "slept_s": 0.0},
+            {"result": "overloaded", "mode": "native", "detail": "later", "latency_s": 0.1, "slept_s": 0.2},
+            {"result": "answered", "mode": "native", "text": "{}", "latency_s": 0.2, "slept_s": 0.0},
         ),
         quality=AnswerQuality.model_validate(dict.fromkeys(QUALITY, 1)),
     )

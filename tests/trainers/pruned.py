@@ -7,7 +7,7 @@ import torch
 from pruning.checkpoint import save_pruned
 from pruning.importance.registry import importance
 from pruning.models import ModelSpec
-from pruning.plan import build_plan
+from pruning.planning import build_plan
 from pruning.projection import project
 from pruning.selection import select
 from pruning.slicing import slice_model

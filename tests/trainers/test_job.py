@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pruning.checkpoint import load_pruned, save_pruned
-from pruning.plan import build_plan
+from pruning.planning import build_plan
 from tests.trainers.pruned import pruned_checkpoint, same_bits, weights
 from trainers.datasets.digits import Digits
 from trainers.errors import DataPathError, StateError

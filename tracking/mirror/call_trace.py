@@ -17,7 +17,7 @@ def trace_of(call: LlmCall, ended: datetime, run_id: str) -> Trace:
     told = {
         "espalier.outcome": call.outcome,
         "espalier.attempts": call.attempts,
-        "espalier.rung": call.rung,
+        "espalier.mode": call.mode,
         "espalier.stop_reason": call.stop_reason,
         "espalier.scripted": call.scripted,
         "espalier.quality": None if call.quality is None else call.quality.model_dump(mode="json"),
@@ -60,7 +60,7 @@ def _trips(call: LlmCall, start_ns: int, end_ns: int) -> Iterator[Span]:
 
 def _trip_attributes(trip: Mapping[str, Any]) -> dict[str, Any]:
     """Tokens stay out of MLflow's own attribute: it would count them twice, here and at the call."""
-    return {f"espalier.{name}": trip.get(name) for name in ("rung", "usage", "problem", "slept_s")}
+    return {f"espalier.{name}": trip.get(name) for name in ("mode", "usage", "problem", "slept_s")}
 
 
 def _ns(seconds: float) -> int:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from llm_clients.client import LLMClient
 from llm_clients.errors import LLMError
-from llm_clients.request import Completion, Outcome, Request
+from llm_clients.request import CallOutcome, Completion, Request
 from search.proposers.asking.prompt import ADVICE, AnswerError, build_request, read_answer
 from search.proposers.base import Proposer
 from search.space.course import STEERED, Course
@@ -20,10 +20,16 @@ from tracking.payloads import Decision, LlmCall, Proposed
 from tracking.totals import COMMON_START, TURNED_BACK
 
 FINAL = frozenset(
-    {Outcome.UNAUTHORISED, Outcome.OUT_OF_QUOTA, Outcome.OVER_BUDGET, Outcome.UNKNOWN_MODEL, Outcome.REJECTED}
+    {
+        CallOutcome.UNAUTHORISED,
+        CallOutcome.OUT_OF_QUOTA,
+        CallOutcome.OVER_BUDGET,
+        CallOutcome.UNKNOWN_MODEL,
+        CallOutcome.REJECTED,
+    }
 )
 """Outcomes that asking again cannot change."""
-ANSWERS = frozenset({Outcome.INVALID, Outcome.TRUNCATED, Outcome.REFUSED})
+ANSWERS = frozenset({CallOutcome.INVALID, CallOutcome.TRUNCATED, CallOutcome.REFUSED})
 """Outcomes in which the model has said something, and none of it could be used."""
 PATIENCE = 3
 """Calls in a row without one usable strategy after which the arm gives up. It is never replaced by another."""
@@ -153,7 +159,7 @@ class LLMProposer(Proposer):
     def _hear(self, call: LlmCall) -> None:
         self._calls = max(self._calls, call.call + 1)
         completion = Completion.from_json(call.model_dump(mode="json"))
-        if completion.outcome is not Outcome.CANCELLED:  # that was the interrupt's doing, not the model's
+        if completion.outcome is not CallOutcome.CANCELLED:  # that was the interrupt's doing, not the model's
             place = self._place()
             self._asked = (self._received if place is None else place, Request.from_json(call.request))
             self._take(completion)

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llm_clients.request import Request
-from pruning.blueprint import GroupKind
+from pruning.plan import GroupKind
 from search.space.course import Course
 from search.space.history import History, TrialSpec
 from search.space.profile import SetProfile

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from search.control.steering import GAIN, PATIENCE, Condition, Ended, Judgement, View, judge, since_gain
+from search.control.steering import GAIN, PATIENCE, Assessment, Condition, Ended, View, assess, since_gain
 from search.space.budget import Budget
 from search.space.course import Course
 from search.space.history import TrialSpec
@@ -37,8 +37,8 @@ def flat(count: int, *, ratios: Sequence[float] = (0.1, 0.3, 0.6)) -> list[tuple
     return [trial(0, 0.5), *later]
 
 
-def judged(ended: Ended, *, trials: int = 100, repeated: int = 0, can_switch: bool = False) -> Judgement:
-    return judge(View(ended, Budget(TARGET), len(ended) + 2, trials, repeated, can_switch))
+def judged(ended: Ended, *, trials: int = 100, repeated: int = 0, can_switch: bool = False) -> Assessment:
+    return assess(View(ended, Budget(TARGET), len(ended) + 2, trials, repeated, can_switch))
 
 
 def test_nothing_is_said_before_a_trial_was_completed() -> None:

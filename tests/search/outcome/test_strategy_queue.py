@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
+from llm_clients.options import ClientOptions
 from llm_clients.scripted.client import ScriptedClient
 from llm_clients.scripted.script import load_script
-from llm_clients.terms import Terms
 from search.outcome.strategy_queue import StrategyQueue
 from search.space.course import Course
 from tests.llm_clients.support import LeapingClock
@@ -31,8 +31,8 @@ def queue_of(*payloads: LlmCall | Proposed | Decision) -> StrategyQueue:
 
 
 def test_every_trial_of_a_search_is_found_in_the_answer_of_its_call(tmp_path: Path) -> None:
-    terms = Terms(clock=LeapingClock, sample_server=False)
-    client = ScriptedClient("scripted:rehearsal", load_script(REHEARSAL), terms)
+    options = ClientOptions(clock=LeapingClock, sample_server=False)
+    client = ScriptedClient("scripted:rehearsal", load_script(REHEARSAL), options)
     search = rehearse(tmp_path, client, trials=10, per_call=4)
     queue, calls = StrategyQueue(), {call.call: call for call in search.calls}
     for event in search.events:

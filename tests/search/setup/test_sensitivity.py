@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from pruning.blueprint import GroupKind
 from pruning.models import ModelSpec, create_model
-from pruning.plan import build_plan
+from pruning.plan import GroupKind
+from pruning.planning import build_plan
 from pruning.selection import select
 from pruning.slicing import slice_model
 from search.proposers.asking.prompt import build_request
 from search.proposers.grid import GridProposer
 from search.proposers.registry import ASKING, CLASSICAL
 from search.proposers.rules import RulesProposer
-from search.setup.sensitivity import IMAGES, KEPT, Probe, measured
+from search.setup.sensitivity import IMAGES, KEPT, SensitivityInputs, measured
 from search.space.history import History
 from search.space.profile import profile_plan
 from tests.search import support
@@ -24,7 +24,7 @@ from trainers.proxy import ProxyData, proxy_rungs
 from trainers.recipe import ProxyRecipe
 
 
-def probe(images: int = 40) -> Probe:
+def inputs(images: int = 40) -> SensitivityInputs:
     generator = torch.Generator().manual_seed(0)
 
     def drawn(count: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -32,7 +32,7 @@ def probe(images: int = 40) -> Probe:
 
     data = ProxyData(*drawn(images), *drawn(images), shift=0, flip=False)
     recipe = ProxyRecipe(batch_size=16, recalibration_batches=2)
-    return Probe(support.base(), support.plan(), support.scores()["l2"], "l2", data, recipe, seed=0)
+    return SensitivityInputs(support.base(), support.plan(), support.scores()["l2"], "l2", data, recipe, seed=0)
 
 
 def found(*, hurts: int) -> Profiled:
@@ -49,12 +49,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def profiled(folder: Path) -> Profiled:
-    return measured(probe(), folder)
+    return measured(inputs(), folder)
 
 
 def test_a_set_alone_is_cut_recalibrated_and_scored(profiled: Profiled) -> None:
     """Worked by hand for the last set at its lower share."""
-    asked, plan = probe(), support.plan()
+    asked, plan = inputs(), support.plan()
     allocation = list(plan.full())
     for group in plan.sets[-1].groups:
         allocation[group] = plan.groups[group].units // 4
@@ -66,14 +66,14 @@ def test_a_set_alone_is_cut_recalibrated_and_scored(profiled: Profiled) -> None:
 
 
 def test_the_same_is_measured_once(profiled: Profiled, folder: Path) -> None:
-    again = measured(probe(), folder)
+    again = measured(inputs(), folder)
     assert again.cached
     assert (again.accuracy, again.accuracies) == (profiled.accuracy, profiled.accuracies)
 
 
 def test_other_images_are_another_measurement(profiled: Profiled, folder: Path) -> None:
     assert not profiled.cached
-    assert not measured(probe(41), folder).cached
+    assert not measured(inputs(41), folder).cached
 
 
 def test_the_images_are_bounded_and_of_all_classes() -> None:

@@ -16,7 +16,7 @@ import pytest
 from tracking.errors import MlflowUnreachableError
 from tracking.mirror.mlflow_store import Store, connect
 from tracking.mirror.mlflow_view import MlflowMirror
-from tracking.mirror.reading import read_runs
+from tracking.mirror.query import read_runs
 from tracking.mirror.sync import sync
 from tracking.reader import read_ledger
 from tracking.runs import RunDir

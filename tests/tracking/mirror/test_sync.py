@@ -21,7 +21,7 @@ from tracking.ledger import Ledger
 from tracking.mirror.mlflow_store import Store, connect
 from tracking.mirror.mlflow_view import MlflowMirror
 from tracking.mirror.mlflow_writer import MlflowWriter, mirror_lock
-from tracking.mirror.reading import read_runs
+from tracking.mirror.query import read_runs
 from tracking.mirror.sync import sync
 from tracking.payloads import Resumed, RunEnded, RunStarted
 from tracking.reader import read_ledger

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llm_clients.request import Attempt, Completion, Outcome, Request, Rung, Usage
+from llm_clients.request import AnswerMode, Attempt, CallOutcome, Completion, Request, Usage
 from search.outcome.summary import summarise
 from search.proposers.asking.calls import CallBook
 from tests.search import support
@@ -30,8 +30,8 @@ def answer(*ratios: float, rationale: str = "because") -> Completion:
     strategies = [
         {"keep": [ratio] * sets, "importance": "l2", "ranking": "local", "rationale": rationale} for ratio in ratios
     ]
-    trail = (Attempt("answered", Rung.NATIVE, usage=Usage(1, 1)),)
-    return Completion(Outcome.ANSWERED, "m", text="…", value={"strategies": strategies}, trail=trail, attempts=1)
+    trail = (Attempt("answered", AnswerMode.NATIVE, usage=Usage(1, 1)),)
+    return Completion(CallOutcome.ANSWERED, "m", text="…", value={"strategies": strategies}, trail=trail, attempts=1)
 
 
 def recorded(ledger: Ledger, *completions: Completion) -> list[AnswerQuality]:
@@ -69,7 +69,7 @@ def test_a_rationale_against_its_numbers_is_told(ledger: Ledger) -> None:
 
 def test_an_arm_may_read_its_answers_in_its_own_way(ledger: Ledger) -> None:
     book = CallBook(ledger, support.space(), lambda value, request: [(support.strategy(value["ratio"]), "mine")])
-    book.record(0, REQUEST, Completion(Outcome.ANSWERED, "m", value={"ratio": 0.3}))
+    book.record(0, REQUEST, Completion(CallOutcome.ANSWERED, "m", value={"ratio": 0.3}))
     (call,) = payloads_of(ledger.events, LlmCall)
     assert call.quality is not None
     assert (call.quality.strategies, call.quality.repeated) == (1, 0)
@@ -77,12 +77,12 @@ def test_an_arm_may_read_its_answers_in_its_own_way(ledger: Ledger) -> None:
 
 def test_what_a_model_got_wrong_and_what_the_server_did(ledger: Ledger) -> None:
     trail = (
-        Attempt("timeout", Rung.NATIVE),
-        Attempt("invalid", Rung.NATIVE, problem="parse_error"),
-        Attempt("invalid", Rung.NATIVE, problem="schema_error"),
-        Attempt("invalid", Rung.NATIVE, problem="out_of_range"),
+        Attempt("timeout", AnswerMode.NATIVE),
+        Attempt("invalid", AnswerMode.NATIVE, problem="parse_error"),
+        Attempt("invalid", AnswerMode.NATIVE, problem="schema_error"),
+        Attempt("invalid", AnswerMode.NATIVE, problem="out_of_range"),
     )
-    (quality,) = recorded(ledger, Completion(Outcome.INVALID, "m", text="no", trail=trail, attempts=4))
+    (quality,) = recorded(ledger, Completion(CallOutcome.INVALID, "m", text="no", trail=trail, attempts=4))
     names = ("answers", "valid", "parse_errors", "schema_errors", "out_of_range", "faults", "strategies")
     assert counts(quality, *names) == (3, 0, 1, 1, 1, 1, 0)
 

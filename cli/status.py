@@ -18,7 +18,7 @@ from tracking.payloads import (
 from tracking.totals import COMMON_START, Totals
 
 
-class Standing:
+class SearchStatus:
     """The best so far, who runs, what waits and what was spent, of a search that is to have so many trials."""
 
     def __init__(self, trials: int) -> None:

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_clients.budget import Budget, Busy, Hold, Refused, most_usage
 from llm_clients.errors import LLMConfigurationError
+from llm_clients.options import ClientOptions
 from llm_clients.prices import Price, load_prices
 from llm_clients.registry import connect
 from llm_clients.remote import RemoteClient
-from llm_clients.request import Outcome, Usage
+from llm_clients.request import CallOutcome, Usage
 from llm_clients.retry import WallClock
 from llm_clients.scripted.script import FaultName, PerMillion, Script, WireName
-from llm_clients.terms import Terms
+from llm_clients.spend_limit import Busy, Hold, Refused, SpendLimit, most_usage
 from tests.llm_clients.support import ANSWER, REQUEST, failing, rehearsal
 
 PRICE = Price(1.0, 2.0)
@@ -28,7 +28,7 @@ SMALL = replace(REQUEST, max_tokens=200)
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50), st.booleans()), max_size=40))
 def test_spending_never_passes_the_limit_whatever_the_order(calls: list[tuple[int, int, bool]]) -> None:
-    budget = Budget(max_tokens=100, max_cost_usd=1e-4)
+    budget = SpendLimit(max_tokens=100, max_cost_usd=1e-4)
     holds: list[tuple[Hold, int]] = []
     for most, really, settle_one in calls:
         hold = budget.reserve(Usage(most, 0), PRICE)
@@ -44,7 +44,7 @@ def test_spending_never_passes_the_limit_whatever_the_order(calls: list[tuple[in
 
 
 def test_a_call_that_cannot_fit_is_refused_and_one_that_may_fit_waits() -> None:
-    budget = Budget(max_tokens=100)
+    budget = SpendLimit(max_tokens=100)
     assert isinstance(budget.reserve(Usage(101, 0), None), Refused)
     hold = budget.reserve(Usage(60, 0), None)
     assert isinstance(hold, Hold)
@@ -54,7 +54,7 @@ def test_a_call_that_cannot_fit_is_refused_and_one_that_may_fit_waits() -> None:
 
 
 def test_what_was_spent_before_counts() -> None:
-    budget = Budget(max_cost_usd=1.0, max_tokens=1000, spent_usd=0.9, spent_tokens=100)
+    budget = SpendLimit(max_cost_usd=1.0, max_tokens=1000, spent_usd=0.9, spent_tokens=100)
     assert isinstance(budget.reserve(Usage(100, 100), Price(0.0, 500.0)), Hold)
     refused = budget.reserve(Usage(100, 900), Price(0.0, 500.0))
     assert isinstance(refused, Refused)
@@ -63,7 +63,7 @@ def test_what_was_spent_before_counts() -> None:
 
 
 def test_what_nobody_knows_stays_reserved() -> None:
-    budget = Budget(max_tokens=100)
+    budget = SpendLimit(max_tokens=100)
     hold = budget.reserve(Usage(60, 0), None)
     assert isinstance(hold, Hold)
     budget.settle(hold, None, None, uncertain=True)
@@ -82,18 +82,18 @@ def test_the_reservation_is_an_upper_bound(text: str, max_tokens: int) -> None:
 @pytest.mark.parametrize("limits", [{"max_cost_usd": 0.0}, {"max_tokens": -1}, {"max_cost_usd": float("nan")}])
 def test_limits_are_positive(limits: dict[str, float]) -> None:
     with pytest.raises(LLMConfigurationError, match="must be positive"):
-        Budget(**limits)  # type: ignore[arg-type]
+        SpendLimit(**limits)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("wire", WireName)
 def test_a_client_stops_before_the_limit_and_says_what_is_left(wire: WireName) -> None:
-    budget = Budget(max_tokens=1000)
+    budget = SpendLimit(max_tokens=1000)
     with rehearsal(Script(answers=(ANSWER,)), wire, budget=budget) as (client, server):
         completions = [client.complete(SMALL) for _ in range(20)]
         totals = server.totals()
     outcomes = [completion.outcome for completion in completions]
-    asked = outcomes.index(Outcome.OVER_BUDGET)
-    assert outcomes == [Outcome.ANSWERED] * asked + [Outcome.OVER_BUDGET] * (20 - asked)
+    asked = outcomes.index(CallOutcome.OVER_BUDGET)
+    assert outcomes == [CallOutcome.ANSWERED] * asked + [CallOutcome.OVER_BUDGET] * (20 - asked)
     assert 3 <= asked < 20
     assert totals["requests"] == asked
     assert budget.spent().tokens == totals["input_tokens"] + totals["output_tokens"] <= 1000
@@ -103,9 +103,9 @@ def test_a_client_stops_before_the_limit_and_says_what_is_left(wire: WireName) -
 def test_money_is_counted_as_the_server_counts_it() -> None:
     price = PerMillion(input_per_million=3.0, output_per_million=15.0)
     script = failing(FaultName.SERVER_ERROR, FaultName.CUT_JSON, FaultName.WRONG_SCHEMA, price=price)
-    budget = Budget(max_cost_usd=1.0)
-    terms = {"budget": budget, "price": price.price()}
-    with rehearsal(script, WireName.ANTHROPIC, **terms) as (client, server), ThreadPoolExecutor(4) as pool:
+    budget = SpendLimit(max_cost_usd=1.0)
+    options = {"budget": budget, "price": price.price()}
+    with rehearsal(script, WireName.ANTHROPIC, **options) as (client, server), ThreadPoolExecutor(4) as pool:
         completions = list(pool.map(lambda _: client.complete(SMALL), range(8)))
         charged = server.totals()["cost_usd"]
     assert all(completion.answered for completion in completions)
@@ -114,16 +114,16 @@ def test_money_is_counted_as_the_server_counts_it() -> None:
 
 
 def test_concurrent_calls_wait_for_each_other_instead_of_failing() -> None:
-    budget = Budget(max_tokens=1500)
+    budget = SpendLimit(max_tokens=1500)
     script = Script(answers=(ANSWER,))
-    terms = {"budget": budget, "clock": WallClock}  # a leaping clock would leap over the answers of the others
-    with rehearsal(script, WireName.OPENAI, **terms) as (client, _), ThreadPoolExecutor(6) as pool:
+    options = {"budget": budget, "clock": WallClock}  # a leaping clock would leap over the answers of the others
+    with rehearsal(script, WireName.OPENAI, **options) as (client, _), ThreadPoolExecutor(6) as pool:
         outcomes = list(pool.map(lambda _: client.complete(SMALL).outcome, range(6)))
-    assert outcomes == [Outcome.ANSWERED] * 6
+    assert outcomes == [CallOutcome.ANSWERED] * 6
 
 
 def test_a_timeout_leaves_its_reservation() -> None:
-    budget = Budget(max_tokens=10_000)
+    budget = SpendLimit(max_tokens=10_000)
     with rehearsal(failing(FaultName.HANG), WireName.OPENAI, budget=budget) as (client, _):
         assert client.complete(SMALL).answered
     spent = budget.spent()
@@ -132,14 +132,14 @@ def test_a_timeout_leaves_its_reservation() -> None:
 
 
 def test_a_cost_limit_needs_a_price() -> None:
-    terms = Terms(budget=Budget(max_cost_usd=5.0))
+    options = ClientOptions(budget=SpendLimit(max_cost_usd=5.0))
     env = {"OPENROUTER_API_KEY": "k", "OPENAI_API_KEY": "k"}
     with pytest.raises(LLMConfigurationError) as caught:
-        connect("openrouter:meta-llama/llama-3-70b-instruct", env=env, terms=terms)
+        connect("openrouter:meta-llama/llama-3-70b-instruct", env=env, options=options)
     assert "price of 'openrouter:meta-llama/llama-3-70b-instruct' is not known" in str(caught.value)
     assert "--max-tokens-total" in str(caught.value)
-    connect("gpt-4", env=env, terms=terms).close()
-    connect("ollama:tiny", env=env, terms=terms).close()  # on this machine: no bill
+    connect("gpt-4", env=env, options=options).close()
+    connect("ollama:tiny", env=env, options=options).close()  # on this machine: no bill
 
 
 def test_shipped_prices_are_dated_and_cover_snapshots() -> None:
@@ -158,8 +158,8 @@ def test_users_lay_their_own_prices_on_top(tmp_path: Path) -> None:
     path.write_text(json.dumps({"as_of": "2026-11-20", "models": {"meta-llama/llama-3-70b-instruct": own}}))
     book = load_prices(path)
     assert book.price("gpt-4") == load_prices().price("gpt-4")
-    terms = Terms(budget=Budget(max_cost_usd=5.0))
-    with connect("llama-3-70b", env={"OPENROUTER_API_KEY": "k"}, terms=terms, prices=book) as client:
+    options = ClientOptions(budget=SpendLimit(max_cost_usd=5.0))
+    with connect("llama-3-70b", env={"OPENROUTER_API_KEY": "k"}, options=options, prices=book) as client:
         assert isinstance(client, RemoteClient)
 
 

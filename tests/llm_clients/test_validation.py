@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_clients.errors import LLMConfigurationError
-from llm_clients.judge import Form, Problem, check_schema, find_json, judge, validate_text
-from llm_clients.request import Outcome
+from llm_clients.request import CallOutcome
+from llm_clients.validation import Form, Problem, check_schema, find_json, validate_reply, validate_text
 from llm_clients.vendors.base import Reply
 from tests.llm_clients.support import ANSWER, SCHEMA
 
@@ -48,8 +48,8 @@ def test_a_piece_of_a_cut_answer_is_no_answer(cut: int, before: str) -> None:
 
 
 def test_half_a_surrogate_pair_is_not_text() -> None:
-    verdict = validate_text('{"ratios": [0.1, 0.2], "importance": "\\ud800"}', SCHEMA)
-    assert (verdict.outcome, verdict.problem) == (Outcome.INVALID, Problem.PARSE)
+    validation = validate_text('{"ratios": [0.1, 0.2], "importance": "\\ud800"}', SCHEMA)
+    assert (validation.outcome, validation.problem) == (CallOutcome.INVALID, Problem.PARSE)
 
 
 def test_brackets_in_prose_do_not_hide_the_answer() -> None:
@@ -59,9 +59,9 @@ def test_brackets_in_prose_do_not_hide_the_answer() -> None:
 
 @given(st.text())
 def test_no_text_is_too_strange(text: str) -> None:
-    verdict = validate_text(text, SCHEMA)
-    assert verdict.outcome is Outcome.INVALID
-    assert verdict.error
+    validation = validate_text(text, SCHEMA)
+    assert validation.outcome is CallOutcome.INVALID
+    assert validation.error
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 50_000, "9" * 10_000, '{"ratios": NaN}', "\x00", ""])
@@ -81,17 +81,17 @@ def test_loops_of_a_broken_model_are_parse_errors(text: str) -> None:
     ],
 )
 def test_the_validators_words(value: Any, problem: Problem, words: str) -> None:
-    verdict = validate_text(json.dumps(value), SCHEMA)
-    assert (verdict.outcome, verdict.problem, verdict.value) == (Outcome.INVALID, problem, None)
-    assert words in (verdict.error or "")
+    validation = validate_text(json.dumps(value), SCHEMA)
+    assert (validation.outcome, validation.problem, validation.value) == (CallOutcome.INVALID, problem, None)
+    assert words in (validation.error or "")
 
 
 def test_many_errors_are_told_in_short() -> None:
     schema = {"type": "array", "items": {"type": "number"}}
-    verdict = validate_text(json.dumps(["x" * 1000] * 50), schema)
-    assert verdict.error is not None
-    assert verdict.error.endswith("; and 45 more")
-    assert len(verdict.error) < 2000
+    validation = validate_text(json.dumps(["x" * 1000] * 50), schema)
+    assert validation.error is not None
+    assert validation.error.endswith("; and 45 more")
+    assert len(validation.error) < 2000
 
 
 def _reply(text: str, **options: Any) -> Reply:
@@ -100,15 +100,15 @@ def _reply(text: str, **options: Any) -> Reply:
 
 def test_a_cut_answer_counts_only_when_it_is_whole_all_the_same() -> None:
     whole, half = json.dumps(ANSWER), json.dumps(ANSWER)[:20]
-    assert judge(_reply(whole, truncated=True), SCHEMA).outcome is Outcome.ANSWERED
-    assert judge(_reply(half, truncated=True), SCHEMA).outcome is Outcome.TRUNCATED
-    assert judge(_reply(half), SCHEMA).outcome is Outcome.INVALID
-    assert judge(_reply("free", truncated=True), None).outcome is Outcome.TRUNCATED
+    assert validate_reply(_reply(whole, truncated=True), SCHEMA).outcome is CallOutcome.ANSWERED
+    assert validate_reply(_reply(half, truncated=True), SCHEMA).outcome is CallOutcome.TRUNCATED
+    assert validate_reply(_reply(half), SCHEMA).outcome is CallOutcome.INVALID
+    assert validate_reply(_reply("free", truncated=True), None).outcome is CallOutcome.TRUNCATED
 
 
 def test_the_text_of_a_refusal_is_no_answer() -> None:
-    verdict = judge(_reply(json.dumps(ANSWER), refusal="no"), SCHEMA)
-    assert (verdict.outcome, verdict.value, verdict.detail) == (Outcome.REFUSED, None, "no")
+    validation = validate_reply(_reply(json.dumps(ANSWER), refusal="no"), SCHEMA)
+    assert (validation.outcome, validation.value, validation.detail) == (CallOutcome.REFUSED, None, "no")
 
 
 def test_a_schema_that_is_none_is_the_callers_fault() -> None:

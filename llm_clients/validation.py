@@ -1,4 +1,4 @@
-"""From a reply to a verdict: find the JSON, check it against the schema, say in words what is wrong."""
+"""From a reply to what it is worth: find the JSON, check it against the schema, say in words what is wrong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
 
 from llm_clients.errors import LLMConfigurationError
-from llm_clients.request import Json, Outcome
+from llm_clients.request import CallOutcome, Json
 from llm_clients.vendors.base import Reply
 
 
@@ -33,10 +33,10 @@ class Form(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Validation:
     """What a reply is worth. `error` holds the validator's words, fit to be sent back to the model."""
 
-    outcome: Outcome
+    outcome: CallOutcome
     value: Json = None
     form: Form | None = None
     problem: Problem | None = None
@@ -44,33 +44,35 @@ class Verdict:
     detail: str = ""
 
 
-def judge(reply: Reply, schema: Mapping[str, Json] | None) -> Verdict:
+def validate_reply(reply: Reply, schema: Mapping[str, Json] | None) -> Validation:
     """Refusals and truncation first: the text of either is not an answer, unless it is whole and valid all the same."""
     if reply.refusal is not None:
-        return Verdict(Outcome.REFUSED, detail=reply.refusal)
+        return Validation(CallOutcome.REFUSED, detail=reply.refusal)
     if schema is None:
         if reply.truncated:
-            return Verdict(Outcome.TRUNCATED, detail="the answer ran into max_tokens")
-        return Verdict(Outcome.ANSWERED, value=reply.text)
-    verdict = validate_text(reply.text, schema)
-    if reply.truncated and verdict.outcome is Outcome.INVALID:
-        return Verdict(Outcome.TRUNCATED, error=verdict.error, detail="the answer ran into max_tokens")
-    return verdict
+            return Validation(CallOutcome.TRUNCATED, detail="the answer ran into max_tokens")
+        return Validation(CallOutcome.ANSWERED, value=reply.text)
+    validation = validate_text(reply.text, schema)
+    if reply.truncated and validation.outcome is CallOutcome.INVALID:
+        return Validation(CallOutcome.TRUNCATED, error=validation.error, detail="the answer ran into max_tokens")
+    return validation
 
 
-def validate_text(text: str, schema: Mapping[str, Json]) -> Verdict:
+def validate_text(text: str, schema: Mapping[str, Json]) -> Validation:
     """Parse and validate an answer. JSON inside a code fence or inside prose counts, and the form says so."""
     found = find_json(text)
     if found is None:
-        return Verdict(Outcome.INVALID, problem=Problem.PARSE, error=_parse_words(text))
+        return Validation(CallOutcome.INVALID, problem=Problem.PARSE, error=_parse_words(text))
     value, form = found
     if not _is_unicode(value):
-        return Verdict(Outcome.INVALID, form=form, problem=Problem.PARSE, error="a string holds half a surrogate pair")
+        return Validation(
+            CallOutcome.INVALID, form=form, problem=Problem.PARSE, error="a string holds half a surrogate pair"
+        )
     errors = sorted(Draft202012Validator(dict(schema)).iter_errors(value), key=lambda error: list(map(str, error.path)))
     if not errors:
-        return Verdict(Outcome.ANSWERED, value=value, form=form)
+        return Validation(CallOutcome.ANSWERED, value=value, form=form)
     problem = Problem.RANGE if all(error.validator in _RANGE_WORDS for error in errors) else Problem.SCHEMA
-    return Verdict(Outcome.INVALID, form=form, problem=problem, error=_schema_words(errors))
+    return Validation(CallOutcome.INVALID, form=form, problem=problem, error=_schema_words(errors))
 
 
 def find_json(text: str) -> tuple[Json, Form] | None:

@@ -16,10 +16,10 @@ import timm
 import torch
 from torch import nn
 
-from pruning.blueprint import Plan
 from pruning.cloning import is_activation
 from pruning.following import content_hash
 from pruning.oracles import is_drawn
+from pruning.plan import Plan
 
 _FORMAT = 2  # raise when the proof itself, or what slicing does, changes
 

@@ -47,7 +47,7 @@ class Spent:
     unsettled_usd: float
 
 
-class Budget:
+class SpendLimit:
     """Shared by any number of clients and threads.
 
     A reservation is an upper bound: one token for each byte of the prompt (tokenizers of these vendors work on bytes),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from llm_clients.budget import Budget
 from llm_clients.limiter import AdaptiveLimiter
 from llm_clients.prices import Price
 from llm_clients.retry import Clock, RetryPolicy, WallClock
+from llm_clients.spend_limit import SpendLimit
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ClientOptions:
     """What holds for every call of a client.
 
     Attributes:
@@ -27,7 +27,7 @@ class Terms:
 
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     reasks: int = 2
-    budget: Budget | None = None
+    budget: SpendLimit | None = None
     price: Price | None = None
     limiter: AdaptiveLimiter | None = None
     sample_server: bool = True

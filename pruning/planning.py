@@ -1,0 +1,60 @@
+"""Make a plan: trace the model, group its channels, price it, and let it prove itself."""
+
+import dataclasses
+
+from torch import nn
+
+from pruning.following import shadow_of
+from pruning.masks import without_masks
+from pruning.models import ModelSpec
+from pruning.plan import (
+    Allocation,
+    AttributeCut,
+    Group,
+    GroupKind,
+    Held,
+    IsomorphicSet,
+    LayerCost,
+    Plan,
+)
+from pruning.proof import prove
+from pruning.proof_cache import known_proof, proofs_folder, remember_proof, structural_key
+from pruning.settling import settled
+from pruning.trace import trace
+
+__all__ = [
+    "Allocation",
+    "AttributeCut",
+    "Group",
+    "GroupKind",
+    "Held",
+    "IsomorphicSet",
+    "LayerCost",
+    "Plan",
+    "build_plan",
+]
+
+
+def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Plan:
+    """The plan of `model` at the input size of `spec`. The model is neither run nor changed.
+
+    Args:
+        verify: prove the plan on random weights (see `pruning.proof`) before handing it out, unless an equal plan
+            proved itself on this machine before.
+
+    Raises:
+        UnsupportedModelError: an operation could not be followed, nothing can be cut, or the proof failed.
+    """
+    model = without_masks(model)
+    shadow = shadow_of(model)
+    plan = settled(trace(shadow, spec.input_size), shadow, spec)
+    return _proven(plan, model) if verify else plan
+
+
+def _proven(plan: Plan, model: nn.Module) -> Plan:
+    folder, key = proofs_folder(), structural_key(plan, model)
+    words = known_proof(folder, key)
+    if words is None:
+        words = prove(plan, model)
+        remember_proof(folder, key, words)
+    return dataclasses.replace(plan, proof=words)
