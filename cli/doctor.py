@@ -9,11 +9,11 @@ from cli.checks import Check, State, check_disk, check_machine, check_mlflow, ch
 from cli.console import say, say_json, show_table
 from cli.errors import BAD_INPUT
 from llm_clients.errors import LLMError, MissingKeyError
+from llm_clients.kinds import CallOutcome
 from llm_clients.options import ClientOptions
 from llm_clients.probe import Probe, probe
 from llm_clients.redaction import redact
 from llm_clients.registry import KEY_VARIABLES, connect
-from llm_clients.request import CallOutcome
 from llm_clients.retry import RetryPolicy
 from search.setup.replaying import PREFIX, recorded_calls
 from tracking.errors import TrackingError

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from llm_clients.kinds import CallOutcome
 from llm_clients.redaction import redact
-from llm_clients.request import CallOutcome, Completion, Json, Message, Request, Role, Usage
+from llm_clients.request import Completion, Json, Message, Request, Role, Usage
 from llm_clients.trips import Ended, Line, Trips, in_words
 from llm_clients.validation import Validation, validate_reply
 from llm_clients.vendors.base import Reply

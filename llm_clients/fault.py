@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from llm_clients.request import CallOutcome, Usage
+from llm_clients.kinds import CallOutcome
+from llm_clients.request import Usage
 
 
 class FaultKind(StrEnum):

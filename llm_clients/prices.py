@@ -13,6 +13,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ground.problems import describe_problems
 from llm_clients.errors import LLMConfigurationError
 from llm_clients.request import Usage
 
@@ -86,9 +87,8 @@ def _read(path: Path) -> PriceBook:
     except OSError as error:
         raise LLMConfigurationError(f"cannot read the price file {str(path)!r}: {error.strerror}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
+        wrong = describe_problems(error, "the file", most=1)
         example = '{"as_of": "2026-11-06", "models": {"NAME": {"input_per_million": 1, "output_per_million": 5}}}'
         raise LLMConfigurationError(
-            f"{str(path)!r} is not a price file: {where}: {first['msg']}. It would look like {example}"
+            f"{str(path)!r} is not a price file: {wrong}. It would look like {example}"
         ) from None

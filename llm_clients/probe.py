@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llm_clients.client import LLMClient
-from llm_clients.request import AnswerMode, CallOutcome, Json, Request
+from llm_clients.kinds import AnswerMode, CallOutcome
+from llm_clients.request import Json, Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import json
 import threading
 from dataclasses import asdict, dataclass, fields
 
-from llm_clients.request import CallOutcome, Completion, Json
+from llm_clients.kinds import CallOutcome
+from llm_clients.request import Completion, Json
 from llm_clients.validation import Form, Problem
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ground.names import near_misses
 from llm_clients.fault import Fault, FaultKind
+from llm_clients.kinds import AnswerMode, CallOutcome
 from llm_clients.limiter import AdaptiveLimiter
 from llm_clients.options import ClientOptions
 from llm_clients.prices import Price
 from llm_clients.redaction import redact
-from llm_clients.request import AnswerMode, Attempt, CallOutcome, Json, Message, Request, Usage
+from llm_clients.request import Attempt, Json, Message, Request, Usage
 from llm_clients.retry import Clock, GiveUp
 from llm_clients.spend_limit import Busy, Hold, Refused, most_usage
 from llm_clients.vendors.base import Ask, Reply, Vendor
@@ -198,7 +199,7 @@ class Trips:
         names = self._line.vendor.models(self._timeout())
         if isinstance(names, Fault) or not names:
             return f"{why} (the server lists no models)"
-        near = difflib.get_close_matches(self._line.vendor.model, names, n=5, cutoff=0.3) or sorted(names)[:8]
+        near = near_misses(self._line.vendor.model, names, most=5, likeness=0.3) or sorted(names)[:8]
         return f"{why} Names that would work: {', '.join(near)}"
 
     def _out_of_time(self) -> Ended:

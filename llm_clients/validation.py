@@ -12,7 +12,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
 
 from llm_clients.errors import LLMConfigurationError
-from llm_clients.request import CallOutcome, Json
+from llm_clients.kinds import CallOutcome
+from llm_clients.request import Json
 from llm_clients.vendors.base import Reply
 
 

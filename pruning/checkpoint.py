@@ -17,6 +17,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
+from ground.files import file_hash
+from ground.problems import describe_problems
 from pruning.errors import CheckpointError, PruningError
 from pruning.models import ModelSpec, create_model
 from pruning.plan import Plan
@@ -121,7 +123,7 @@ def save_pruned(
         "baseline_macs": plan.baseline_macs,
         "baseline_params": plan.baseline_params,
         "recipe": dict(recipe or {}),
-        "weights_sha256": _sha256(folder / WEIGHTS),
+        "weights_sha256": file_hash(folder / WEIGHTS),
     }
     document["sha256"] = _document_hash(document)
     (folder / ARCHITECTURE).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -137,7 +139,7 @@ def load_pruned(directory: Path | str) -> PrunedModel:
     """
     folder = Path(directory)
     document = read_architecture(folder)
-    if _sha256(folder / WEIGHTS) != document.weights_sha256:
+    if file_hash(folder / WEIGHTS) != document.weights_sha256:
         raise CheckpointError(f"{folder / WEIGHTS} is not the file that {ARCHITECTURE} describes: its hash differs")
     try:
         weights = load_file(folder / WEIGHTS)
@@ -168,11 +170,8 @@ def read_architecture(directory: Path | str) -> Architecture:
     except (UnicodeDecodeError, json.JSONDecodeError) as problem:
         raise CheckpointError(f"{path} is not JSON: {problem}") from problem
     except ValidationError as problem:
-        first = problem.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise CheckpointError(
-            f"{path} is not an architecture of schema {_SCHEMA}: {where}: {first['msg']}"
-        ) from problem
+        wrong = describe_problems(problem, "the document", most=1)
+        raise CheckpointError(f"{path} is not an architecture of schema {_SCHEMA}: {wrong}") from problem
     if document.sha256 != _document_hash(raw):
         raise CheckpointError(f"{path} was changed after it was written: its own hash differs")
     return document
@@ -211,11 +210,6 @@ def _state(module: nn.Module) -> dict[str, torch.Tensor]:
             state[name] = tensor
             seen.add(id(tensor))
     return state
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _document_hash(document: Mapping[str, Any]) -> str:

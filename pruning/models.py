@@ -1,6 +1,5 @@
 """From a model's name to the module: timm, torchvision, or the user's own factory."""
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from timm.models import get_pretrained_cfg
 from torch import nn
 
 import pruning.zoo  # noqa: F401  registers our own models with timm
+from ground.names import near_misses
 from pruning.errors import ModelCreationError, UnknownModelError
 from pruning.masks import without_masks
 
@@ -95,7 +95,7 @@ def _maker(spec: ModelSpec):  # type: ignore[no-untyped-def]
     prefix, _, rest = spec.name.rpartition(":")
     if prefix == "torchvision":
         if rest not in torchvision.models.list_models():
-            raise UnknownModelError(spec.name, near_misses(rest))
+            raise UnknownModelError(spec.name, near_models(rest))
         return _from_torchvision
     if prefix:
         return _from_factory
@@ -103,13 +103,13 @@ def _maker(spec: ModelSpec):  # type: ignore[no-untyped-def]
         return _from_timm
     if spec.name in torchvision.models.list_models():
         return _from_torchvision
-    raise UnknownModelError(spec.name, near_misses(spec.name))
+    raise UnknownModelError(spec.name, near_models(spec.name))
 
 
-def near_misses(name: str) -> tuple[str, ...]:
+def near_models(name: str) -> tuple[str, ...]:
     """Up to five known names that are spelt alike."""
     known = {*timm.list_models(), *torchvision.models.list_models(), *_OWN}
-    return tuple(difflib.get_close_matches(name, sorted(known), n=5, cutoff=0.6))
+    return near_misses(name, sorted(known), most=5)
 
 
 def _from_timm(spec: ModelSpec, pretrained: bool) -> nn.Module:

@@ -6,16 +6,17 @@ and whatever of the model is not a weight: its tables, masks and loose tensors w
 as they play none in the proof.
 """
 
+import contextlib
 import hashlib
 import json
-import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import timm
 import torch
 from torch import nn
 
+from ground.cache import cache_folder
+from ground.files import write_whole
 from pruning.cloning import is_activation
 from pruning.following import content_hash
 from pruning.oracles import is_drawn
@@ -55,12 +56,9 @@ def _unweighted(model: nn.Module) -> list[tuple[str, str]]:
     return [(name, content_hash(tensor)) for name, tensor in kept]
 
 
-def proofs_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """`proofs/` under $ESPALIER_CACHE_DIR, or under espalier/ in $XDG_CACHE_HOME or ~/.cache."""
-    if own := environment.get("ESPALIER_CACHE_DIR"):
-        return Path(own) / "proofs"
-    shared = environment.get("XDG_CACHE_HOME")
-    return (Path(shared) if shared else Path.home() / ".cache") / "espalier" / "proofs"
+def proofs_folder() -> Path:
+    """Where proofs are kept: `proofs/` in the user's cache folder."""
+    return cache_folder() / "proofs"
 
 
 def known_proof(folder: Path, key: str) -> str | None:
@@ -76,11 +74,5 @@ def known_proof(folder: Path, key: str) -> str | None:
 def remember_proof(folder: Path, key: str, words: str) -> None:
     """Keep the words of a proof. Appears whole or not at all; a folder that cannot be written costs the next start
     another proof and nothing else, so it is not an error."""
-    path = folder / f"{key}.json"
-    temporary = path.with_suffix(f".{os.getpid()}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps({"proof": words}), encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        return
+    with contextlib.suppress(OSError):
+        write_whole(folder / f"{key}.json", json.dumps({"proof": words}))

@@ -17,6 +17,7 @@ BESIDE_THE_ROOMS = frozenset({"tests", "benchmarks", "docs"})
 # may all the same.
 _VENDORS = ("anthropic", "openai")
 BANNED: Mapping[str, tuple[str, ...]] = {
+    "ground": ("ray", "mlflow", "torch", "torchvision", "timm", "optuna", "fvcore", "torch_pruning", *_VENDORS),
     "pruning": ("ray", "mlflow", "optuna", "torch_pruning", "fvcore: pruning/counter.py", *_VENDORS),
     "llm_clients": (
         *("ray", "mlflow", "torch", "torchvision", "timm", "optuna", "fvcore", "torch_pruning"),

@@ -16,6 +16,7 @@ from typing import Self
 
 from pydantic import ValidationError
 
+from ground.problems import describe_problems
 from tracking.clock import time_text, utc_now
 from tracking.errors import LedgerExistsError, LedgerMissingError, LedgerWriteError, PayloadError
 from tracking.events import Event
@@ -103,7 +104,7 @@ class Ledger:
         try:
             value = PAYLOADS[kind].model_validate(payload)
         except ValidationError as error:
-            raise PayloadError(kind.value, _problems(error)) from error
+            raise PayloadError(kind.value, describe_problems(error, "the event", received=True)) from error
         return self.record(value)
 
     def record(self, payload: Payload) -> Event:
@@ -180,15 +181,3 @@ def fsync_folder(folder: Path) -> None:
 def lock_path(path: Path) -> Path:
     """The file that a ledger's writer holds locked."""
     return path.with_name(path.name + ".lock")
-
-
-def _problems(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'the event'}: {problem['msg']} (received {_short(problem['input'])})"
-        for problem in error.errors()
-    )
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ground.problems import describe_problems
 from tracking.clock import moment
 from tracking.errors import CorruptLedgerError, HalfWrittenLedgerError, LedgerMissingError
 from tracking.events import Event
@@ -56,8 +57,8 @@ def decode(line: bytes, seq: int) -> Event:
     try:
         return Event(seq, time, PAYLOADS[kind].model_validate(fields))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"its {kind.value} payload does not read ({_place(first['loc'])}: {first['msg']})") from error
+        wrong = describe_problems(error, "the event", most=1)
+        raise ValueError(f"its {kind.value} payload does not read ({wrong})") from error
 
 
 def _event(path: Path, number: int, line: bytes) -> Event:
@@ -77,7 +78,3 @@ def _json_object(line: bytes) -> dict[str, Any]:
             return fields
         case _:
             raise ValueError(f"it is a JSON {type(fields).__name__} and not an object")
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    return ".".join(map(str, location)) or "the event"

@@ -1,6 +1,5 @@
 """Run folders: ``runs/<run id>/``, and ``runs/latest`` that points to the newest."""
 
-import difflib
 import os
 import re
 import secrets
@@ -10,6 +9,7 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
+from ground.names import near_misses
 from tracking.clock import utc_now
 from tracking.errors import RunsFolderError, UnknownRunError
 
@@ -154,8 +154,8 @@ def _why(error: OSError) -> str:
 def _near(asked: str, names: list[str]) -> str:
     if not names:
         return "there are no runs yet; start one with `search`"
-    near = difflib.get_close_matches(asked, names, n=3, cutoff=0.4)
-    return f"did you mean {_listed(near)}?" if near else f"the newest are {_listed(names[-3:])}"
+    near = near_misses(asked, names, likeness=0.4)
+    return f"did you mean {_listed(list(near))}?" if near else f"the newest are {_listed(names[-3:])}"
 
 
 def _listed(names: list[str]) -> str:

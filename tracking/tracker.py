@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ground.files import write_whole
 from tracking.events import Event
 
 STATE_FILE = "mlflow.json"
@@ -32,9 +33,7 @@ class TrackingState:
 
     def save(self, folder: Path) -> None:
         """Write it to ``folder``, in one step."""
-        part = folder / f".{STATE_FILE}.part"
-        part.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-        part.replace(folder / STATE_FILE)
+        write_whole(folder / STATE_FILE, json.dumps(asdict(self), indent=2) + "\n")
 
 
 class Tracker(ABC):

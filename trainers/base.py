@@ -13,8 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from ground.cache import cache_folder, content_key, locked, published
+from ground.files import file_hash
 from pruning.models import ModelSpec, create_model
-from trainers.cache import cache_folder, content_key, file_hash, locked, published
 from trainers.datasets.base import DataInfo, Dataset, Splits
 from trainers.errors import DataPathError
 from trainers.evaluate import evaluate

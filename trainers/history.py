@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ground.files import write_whole
 from trainers.evaluate import Evaluation
 from trainers.loop import EpochTrained
 
@@ -67,6 +68,4 @@ def append_epoch(path: Path, report: EpochReport) -> None:
 
 def keep_epochs(path: Path, history: History) -> None:
     """Makes the file hold exactly `history`: a worker may have died before or within its last line."""
-    draft = path.with_name(f"{path.name}.draft")
-    draft.write_text("".join(json.dumps(asdict(report)) + "\n" for report in history), encoding="utf-8")
-    draft.replace(path)
+    write_whole(path, "".join(json.dumps(asdict(report)) + "\n" for report in history))

@@ -7,11 +7,12 @@ from pathlib import Path
 import torch
 from pydantic import BaseModel, ConfigDict
 
+from ground.cache import content_key
+from ground.files import file_hash
 from pruning.checkpoint import PrunedModel, load_pruned, read_architecture, save_pruned
 from pruning.models import create_model
 from pruning.planning import build_plan
 from trainers.base import check_fit
-from trainers.cache import content_key, file_hash
 from trainers.datasets.base import Splits
 from trainers.datasets.registry import dataset
 from trainers.evaluate import evaluate

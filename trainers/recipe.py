@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ground.problems import describe_problems
 from trainers.errors import RecipeError
 
 
@@ -64,10 +65,7 @@ class _Fields(BaseModel):
         try:
             return cls.model_validate(fields)
         except ValidationError as error:
-            wrong = "; ".join(
-                f"{'.'.join(map(str, fault['loc'])) or 'recipe'} = {fault['input']!r}: {fault['msg']}"
-                for fault in error.errors()
-            )
+            wrong = describe_problems(error, "recipe", received=True)
             raise RecipeError(f"this recipe cannot be used: {wrong}") from error
 
 

@@ -6,7 +6,6 @@ state is kept here, where a restarted worker group finds it whatever Ray remembe
 
 import json
 import logging
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ground.files import replaced
 from trainers.errors import StateError
 from trainers.history import EpochReport, History
 from trainers.loop import Training
@@ -35,11 +35,8 @@ def save_state(path: Path, training: Training, history: History, identity: str) 
         "world": str(training.world),
         "history": json.dumps([asdict(report) for report in history]),
     }
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
-    save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, draft, metadata)
-    with draft.open("rb") as stream:
-        os.fsync(stream.fileno())
-    draft.replace(path)
+    with replaced(path, durable=True) as draft:
+        save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, draft, metadata)
 
 
 def load_state(path: Path, training: Training, identity: str) -> History:

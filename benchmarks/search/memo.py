@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from trainers.cache import content_key, locked
+from ground.cache import content_key, locked
+from ground.files import write_whole
 
 
 class Memo:
@@ -19,9 +20,7 @@ class Memo:
         path = self._path(of)
         with locked(path):
             if not path.exists():
-                draft = path.with_suffix(".draft")
-                draft.write_text(json.dumps({"of": dict(of), "result": dict(make())}))
-                draft.replace(path)
+                write_whole(path, json.dumps({"of": dict(of), "result": dict(make())}))
         found: dict[str, Any] = json.loads(path.read_text())["result"]
         return found
 

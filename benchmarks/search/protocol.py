@@ -6,8 +6,8 @@ from enum import StrEnum
 from itertools import product
 from typing import NamedTuple
 
+from ground.cache import content_key
 from search.setup.config import CLASSICAL_ARMS, RunConfig, make_config
-from trainers.cache import content_key
 from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
 
 DATASET = "shapes"

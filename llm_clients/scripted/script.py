@@ -9,9 +9,11 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ground.problems import describe_problems
 from llm_clients.errors import ScriptError
+from llm_clients.kinds import AnswerMode
 from llm_clients.prices import Price
-from llm_clients.request import AnswerMode, Json
+from llm_clients.request import Json
 
 
 class WireName(StrEnum):
@@ -159,14 +161,9 @@ def load_script(path: Path) -> Script:
     except OSError as error:
         raise ScriptError(f"cannot read the script {str(path)!r}: {error.strerror}") from None
     except ValidationError as error:
-        raise ScriptError(f"{str(path)!r} is not a script: {_first_words(error)}") from None
+        raise ScriptError(f"{str(path)!r} is not a script: {describe_problems(error, 'the file', most=3)}") from None
 
 
 def as_text(answer: Json) -> str:
     """What a model would have written."""
     return answer if isinstance(answer, str) else json.dumps(answer)
-
-
-def _first_words(error: ValidationError) -> str:
-    told = [f"{'.'.join(map(str, item['loc'])) or 'the file'}: {item['msg']}" for item in error.errors()[:3]]
-    return "; ".join(told)

@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from llm_clients.errors import ScriptError
-from llm_clients.request import AnswerMode, Json, Usage
+from llm_clients.kinds import AnswerMode
+from llm_clients.request import Json, Usage
 from llm_clients.scripted.director import Director, Scene
 from llm_clients.scripted.script import FaultName, Script
 from llm_clients.scripted.spoil import spoil

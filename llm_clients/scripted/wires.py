@@ -8,7 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from llm_clients.request import AnswerMode, Json, Usage
+from llm_clients.kinds import AnswerMode
+from llm_clients.request import Json, Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from llm_clients.fault import Fault
-from llm_clients.request import AnswerMode, Json, Message, Request, Usage
+from llm_clients.kinds import AnswerMode
+from llm_clients.request import Json, Message, Request, Usage
 
 ANSWER_TOOL = "give_answer"
 """Name of the tool on the mode that asks for structure through a tool call."""

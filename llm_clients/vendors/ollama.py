@@ -13,8 +13,9 @@ import openai
 from pydantic import BaseModel
 
 from llm_clients.fault import Fault
+from llm_clients.kinds import AnswerMode
 from llm_clients.redaction import Redactor, Secret
-from llm_clients.request import AnswerMode, Json, Usage
+from llm_clients.request import Json, Usage
 from llm_clients.vendors.base import Ask, Reply, Vendor
 from llm_clients.vendors.sdk import empty_answer, parse_wire, trip
 from llm_clients.vendors.transport import Transport

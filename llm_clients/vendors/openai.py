@@ -12,8 +12,9 @@ import openai
 from pydantic import BaseModel
 
 from llm_clients.fault import Fault
+from llm_clients.kinds import AnswerMode
 from llm_clients.redaction import Redactor, Secret
-from llm_clients.request import AnswerMode, Json, Usage
+from llm_clients.request import Json, Usage
 from llm_clients.vendors.base import ANSWER_TOOL, Ask, Reply, Vendor
 from llm_clients.vendors.sdk import empty_answer, fault_in_body, parse_wire, trip
 from llm_clients.vendors.transport import Transport

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import httpx2
 from pydantic import BaseModel, ValidationError
 
+from ground.problems import describe_problems
 from llm_clients.fault import Fault, FaultKind, fault_of_status
 from llm_clients.redaction import Redactor
 from llm_clients.request import Json, Usage
@@ -50,9 +51,8 @@ def parse_wire(shape: type[_Wire], payload: Mapping[str, Json]) -> _Wire | Fault
     try:
         return shape.model_validate(payload)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return Fault(FaultKind.MALFORMED, f"status 200, but {where}: {first['msg']}", status=200)
+        wrong = describe_problems(error, "the body", most=1)
+        return Fault(FaultKind.MALFORMED, f"status 200, but {wrong}", status=200)
 
 
 def empty_answer(stop_reason: str | None, usage: Usage | None) -> Fault:

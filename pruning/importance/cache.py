@@ -3,15 +3,14 @@
 import hashlib
 import inspect
 import json
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 import torch
 from safetensors.torch import load, save
 from torch import nn
 
+from ground.files import replaced
 from pruning.importance.base import Batches, Criterion, Scores
 from pruning.importance.registry import importance
 from pruning.plan import Plan
@@ -32,7 +31,8 @@ def cached_scores(name: str, model: nn.Module, plan: Plan, batches: Batches | No
         stored = load(path.read_bytes())
         return tuple(stored[str(group.index)] for group in plan.groups)
     scores = criterion.scores(model, plan, batches)
-    _write(path, save({str(index): score.contiguous() for index, score in enumerate(scores)}))
+    with replaced(path) as draft:
+        draft.write_bytes(save({str(index): score.contiguous() for index, score in enumerate(scores)}))
     return scores
 
 
@@ -59,11 +59,3 @@ def content_key(name: str, model: nn.Module, plan: Plan, batches: Batches | None
 
 def _bytes(tensor: torch.Tensor) -> bytes:
     return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    Path(temporary).replace(path)

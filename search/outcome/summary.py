@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import Field
 
+from ground.files import write_whole
 from search.outcome.explanation import Explanation, explain
 from search.outcome.part import Part
 from tracking.events import Event, payloads_of
@@ -108,9 +109,7 @@ class Summary(Part):
 
     def write(self, path: Path) -> None:
         """Write it as JSON, replacing an earlier one whole."""
-        beside = path.with_suffix(".json.new")
-        beside.write_text(self.model_dump_json(by_alias=True, indent=2) + "\n", encoding="utf-8")
-        beside.replace(path)
+        write_whole(path, self.model_dump_json(by_alias=True, indent=2) + "\n")
 
 
 def read_summary(path: Path) -> Summary:

@@ -1,7 +1,6 @@
 """The arms by name. A new arm is a file and a line here."""
 
-from difflib import get_close_matches
-
+from ground.names import did_you_mean, near_misses
 from search.errors import ConfigError
 from search.proposers.asking.hybrid import HybridProposer
 from search.proposers.asking.llm import LLMProposer
@@ -39,6 +38,5 @@ def check_proposer(name: str) -> None:
     """Raise ConfigError for a name that is no arm."""
     known = [*CLASSICAL, *ASKING]
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
+        hint = did_you_mean(near_misses(name, known, most=1))
         raise ConfigError(f"There is no proposer {name!r}: {hint}known are {', '.join(known)}.")

@@ -1,7 +1,6 @@
 """Everything a run can be told, from the command line or a YAML file."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -9,6 +8,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ground.names import did_you_mean, near_misses
 from llm_clients.redaction import redact
 from search.errors import ConfigError
 from search.setup.replaying import repeated_fields
@@ -216,9 +216,8 @@ def make_config(fields: Mapping[str, Any]) -> RunConfig:
 
 def _explain(name: str, message: str, received: object, kind: str) -> str:
     if kind == "extra_forbidden":
-        near = get_close_matches(name, RunConfig.model_fields, n=2)
-        hint = f"did you mean {' or '.join(near)}?" if near else "see `launch.py search --help` for all fields."
-        return f"There is no field {name!r}: {hint}"
+        hint = did_you_mean(near_misses(name, RunConfig.model_fields, most=2)).rstrip()
+        return f"There is no field {name!r}: {hint or 'see `launch.py search --help` for all fields.'}"
     if not name:
         return message.removeprefix("Value error, ")
     return f"{name} = {received!r} cannot be used: {message.removeprefix('Value error, ')}."

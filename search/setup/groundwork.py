@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from ground.cache import cache_folder
 from pruning.importance.base import Scores
 from pruning.importance.cache import cached_scores
 from search.control.deadline import Deadline
@@ -14,7 +15,6 @@ from search.control.session import Rules
 from search.setup.preparation import Prepared
 from search.setup.sensitivity import SensitivityInputs, measured
 from tracking.payloads import Profiled
-from trainers.cache import cache_folder
 from trainers.datasets.memory import row_major
 from trainers.proxy import ProxyData
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from llm_clients.request import CallOutcome
+from llm_clients.kinds import CallOutcome
 from search.errors import ConfigError
 from tracking.events import Event, payloads_of
 from tracking.payloads import LlmCall, RunStarted

@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ground.cache import locked, published
 from pruning.importance.base import Scores
 from pruning.importance.cache import content_key
 from pruning.plan import Allocation, Plan
 from pruning.selection import select
 from pruning.slicing import slice_model
 from tracking.payloads import Profiled
-from trainers.cache import locked, published
 from trainers.proxy import ProxyData, proxy_rungs
 from trainers.recipe import ProxyRecipe
 

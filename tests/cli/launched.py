@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ground.cache import locked
 from search.outcome.summary import Summary, read_summary
 from tracking.events import Event, payloads_of
 from tracking.payloads import TrialEnded
 from tracking.reader import read_ledger
 from tracking.runs import RunDir, RunDirs
-from trainers.cache import locked
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ("--trials", "6", "--window", "4", "--epochs", "3", "--runs", "runs")

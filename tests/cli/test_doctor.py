@@ -11,7 +11,7 @@ import cli.doctor
 from cli.checks import Check, State, check_disk, check_machine, check_mlflow, check_ray, worst
 from cli.doctor import check_llm
 from cli.main import main
-from llm_clients.request import AnswerMode
+from llm_clients.kinds import AnswerMode
 from llm_clients.scripted.script import FaultName, Script
 from llm_clients.scripted.server import ScriptedServer
 from tests.llm_clients.support import failing

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from llm_clients.client import LLMClient
-from llm_clients.request import CallOutcome, Completion, Request, call_record
+from llm_clients.kinds import CallOutcome
+from llm_clients.request import Completion, Request, call_record
 from tests.llm_clients.support import ANSWER, REQUEST
 
 FREE = Request.ask("Say something.")

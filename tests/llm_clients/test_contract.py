@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from llm_clients.client import LLMClient
+from llm_clients.kinds import CallOutcome
 from llm_clients.options import ClientOptions
 from llm_clients.registry import connect
 from llm_clients.remote import RemoteClient
 from llm_clients.replay import ReplayClient
-from llm_clients.request import CallOutcome, call_record
+from llm_clients.request import call_record
 from llm_clients.scripted.client import ScriptedClient, scripted_vendor
 from llm_clients.scripted.script import FaultName, Script, Step, WireName
 from llm_clients.scripted.server import ScriptedServer

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from llm_clients.request import CallOutcome
+from llm_clients.kinds import CallOutcome
 from llm_clients.scripted.script import FaultName, WireName
 from tests.llm_clients.support import ANSWER, REQUEST, failing, rehearsal
 

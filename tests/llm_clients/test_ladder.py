@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from llm_clients.request import AnswerMode, CallOutcome
+from llm_clients.kinds import AnswerMode, CallOutcome
 from llm_clients.scripted.script import FaultName, Script, Step, WireName
 from tests.llm_clients.support import ANSWER, REQUEST, failing, rehearsal
 

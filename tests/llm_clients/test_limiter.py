@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from llm_clients.kinds import CallOutcome
 from llm_clients.limiter import START_RATE, AdaptiveLimiter
 from llm_clients.options import ClientOptions
 from llm_clients.remote import RemoteClient
-from llm_clients.request import CallOutcome
 from llm_clients.retry import WallClock
 from llm_clients.scripted.client import scripted_vendor
 from llm_clients.scripted.director import Bucket

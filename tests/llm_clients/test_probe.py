@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from llm_clients.kinds import AnswerMode, CallOutcome
 from llm_clients.probe import probe
-from llm_clients.request import AnswerMode, CallOutcome
 from llm_clients.scripted.script import FaultName, Script, WireName
 from tests.llm_clients.support import failing, rehearsal
 

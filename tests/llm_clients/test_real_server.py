@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from llm_clients.kinds import AnswerMode, CallOutcome
 from llm_clients.options import ClientOptions
 from llm_clients.probe import probe
 from llm_clients.quality import quality_of
 from llm_clients.registry import connect
-from llm_clients.request import AnswerMode, CallOutcome, Completion, Request
+from llm_clients.request import Completion, Request
 from llm_clients.retry import RetryPolicy
 from tests.llm_clients.support import SCHEMA
 from tests.search.rehearsed import rehearse

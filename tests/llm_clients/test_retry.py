@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from llm_clients.errors import LLMConfigurationError
 from llm_clients.fault import Fault, FaultKind
-from llm_clients.request import CallOutcome
+from llm_clients.kinds import CallOutcome
 from llm_clients.retry import GiveUp, Retry, RetryPolicy, WallClock
 from llm_clients.scripted.script import FaultName, Script, Step, WireName
 from llm_clients.vendors.sdk import _retry_after

@@ -18,8 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_clients.kinds import AnswerMode
 from llm_clients.registry import connect
-from llm_clients.request import AnswerMode, Completion, Json, Request
+from llm_clients.request import Completion, Json, Request
 from llm_clients.scripted.improvise import improvise
 from llm_clients.scripted.script import FaultName, Order, PerMillion, RandomFaults, Script, WireName
 from llm_clients.scripted.server import ScriptedServer

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_clients.errors import LLMConfigurationError
+from llm_clients.kinds import CallOutcome
 from llm_clients.options import ClientOptions
 from llm_clients.prices import Price, load_prices
 from llm_clients.registry import connect
 from llm_clients.remote import RemoteClient
-from llm_clients.request import CallOutcome, Usage
+from llm_clients.request import Usage
 from llm_clients.retry import WallClock
 from llm_clients.scripted.script import FaultName, PerMillion, Script, WireName
 from llm_clients.spend_limit import Busy, Hold, Refused, SpendLimit, most_usage

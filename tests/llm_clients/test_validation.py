@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_clients.errors import LLMConfigurationError
-from llm_clients.request import CallOutcome
+from llm_clients.kinds import CallOutcome
 from llm_clients.validation import Form, Problem, check_schema, find_json, validate_reply, validate_text
 from llm_clients.vendors.base import Reply
 from tests.llm_clients.support import ANSWER, SCHEMA

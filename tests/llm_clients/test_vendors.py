@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from llm_clients.fault import Fault, FaultKind, fault_of_status
+from llm_clients.kinds import AnswerMode
 from llm_clients.redaction import Redactor, Secret
-from llm_clients.request import AnswerMode, Message, Role, Usage
+from llm_clients.request import Message, Role, Usage
 from llm_clients.scripted.script import Script, WireName
 from llm_clients.vendors import anthropic, ollama, openai, sdk
 from llm_clients.vendors.anthropic import AnthropicVendor

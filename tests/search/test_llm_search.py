@@ -7,10 +7,10 @@ from typing import Any, NoReturn
 
 import pytest
 
+from llm_clients.kinds import CallOutcome
 from llm_clients.options import ClientOptions
 from llm_clients.registry import connect
 from llm_clients.replay import ReplayMismatchError
-from llm_clients.request import CallOutcome
 from llm_clients.scripted.client import ScriptedClient
 from llm_clients.scripted.script import load_script
 from llm_clients.spend_limit import SpendLimit

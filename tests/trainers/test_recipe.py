@@ -22,12 +22,12 @@ def test_override_leaves_out_what_was_not_given() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"lr": 0}, "lr = 0: .*greater than 0"),
-        ({"lr": float("nan")}, "lr = nan"),
-        ({"epochs": 0}, "epochs = 0"),
-        ({"momentum": 1.0}, "momentum = 1.0"),
-        ({"optimizer": "lion"}, "optimizer = 'lion': .*'sgd' or 'adamw'"),
-        ({"learning_rate": 0.1}, "learning_rate = 0.1: Extra inputs"),
+        ({"lr": 0}, r"lr: .*greater than 0 \(received 0\)"),
+        ({"lr": float("nan")}, r"lr: .*\(received nan\)"),
+        ({"epochs": 0}, r"epochs: .*\(received 0\)"),
+        ({"momentum": 1.0}, r"momentum: .*\(received 1.0\)"),
+        ({"optimizer": "lion"}, r"optimizer: .*'sgd' or 'adamw' \(received 'lion'\)"),
+        ({"learning_rate": 0.1}, r"learning_rate: Extra inputs are not permitted \(received 0.1\)"),
         ({"epochs": 3, "warmup_epochs": 3}, "warm-up of 3.* does not end before epoch 3"),
     ],
 )

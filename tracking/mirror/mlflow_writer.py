@@ -1,6 +1,5 @@
 """Carries operations out in MLflow. The mirror of a run that goes on and the later sync are both this writer."""
 
-import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ground.files import file_hash
 from tracking.errors import EmptyLedgerError
 from tracking.events import Event
 from tracking.locks import ExclusiveLock
@@ -78,7 +78,7 @@ class MlflowWriter:
         with unreachable(self._store.uri):
             client, run = self._store.client, self.mlflow_run_id
             known = json.loads(client.get_run(run).data.tags.get(_FILES_TAG, "{}"))
-            now = {path.name: _digest(path) for path in _shown_files(folder)}
+            now = {path.name: file_hash(path)[:16] for path in _shown_files(folder)}
             for name in now.keys() - {name for name, digest in now.items() if known.get(name) == digest}:
                 client.log_artifact(run, str(folder / name))
             if now != known:
@@ -204,7 +204,3 @@ def _shown_files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if path.suffix in _SHOWN_SUFFIXES and path.is_file() and path.name != STATE_FILE and path.name[0] != ".":
             yield path
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -1,10 +1,10 @@
 """Reads runs back from MLflow, as values."""
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ground.names import near_misses
 from tracking.errors import UnknownExperimentError, UnknownRunError
 from tracking.kinds import RunStatus, TrialState
 from tracking.mirror.mlflow_store import Store, connect, unreachable
@@ -39,7 +39,7 @@ def _experiments(store: Store, asked: Sequence[str]) -> Mapping[str, str]:
     known = {experiment.name: experiment.experiment_id for experiment in store.client.search_experiments()}
     for name in asked:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)[:5]
+            near = near_misses(name, known, likeness=0.4) or sorted(known)[:5]
             raise UnknownExperimentError(name, store.shown_uri, ", ".join(near))
     return {known[name]: name for name in (asked or known)}
 
@@ -51,7 +51,7 @@ def _chosen(parents: list[Any], asked: Sequence[str], uri: str) -> list[Any]:
     known = names | {run.info.run_id for run in parents}
     for name in asked:
         if name not in known:
-            near = ", ".join(difflib.get_close_matches(name, names, n=3, cutoff=0.4))
+            near = ", ".join(near_misses(name, names, likeness=0.4))
             raise UnknownRunError(name, uri, f"did you mean {near}?" if near else f"it holds {len(parents)} runs")
     return [run for run in parents if run.data.tags[RUN_ID_TAG] in asked or run.info.run_id in asked]
 

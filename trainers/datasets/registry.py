@@ -1,7 +1,6 @@
 """Datasets by name. A new one is a file beside this and a line here."""
 
-from difflib import get_close_matches
-
+from ground.names import did_you_mean, near_misses
 from trainers.datasets.base import Dataset
 from trainers.datasets.digits import Digits
 from trainers.datasets.imagefolder import ImageFolder, ImageNet
@@ -15,7 +14,6 @@ def dataset(name: str) -> Dataset:
     """The dataset of that name. Raises UnknownDatasetError, with near misses."""
     kind = DATASETS.get(name)
     if kind is None:
-        near = get_close_matches(name.lower(), DATASETS, n=2, cutoff=0.5)
-        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+        hint = did_you_mean(map(repr, near_misses(name.lower(), DATASETS, most=2, likeness=0.5)))
         raise UnknownDatasetError(f"unknown dataset {name!r}: {hint}known datasets are {', '.join(DATASETS)}")
     return kind()

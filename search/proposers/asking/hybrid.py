@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ground.problems import describe_problems
 from llm_clients.client import LLMClient
 from llm_clients.request import Request
 from search.proposers.asking.llm import CallRecorder, CallSettings, LLMProposer
@@ -117,7 +118,7 @@ def read_verdicts(
     try:
         verdicts = {verdict.point: verdict for verdict in Verdicts.model_validate(value).points}
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        problems = describe_problems(error, "the answer")
         raise AnswerError(f"the answer does not fit the schema ({problems})") from None
     if sorted(verdicts) != list(range(len(points))) or len(value["points"]) != len(points):
         answered = ", ".join(str(entry["point"]) for entry in value["points"]) or "none"

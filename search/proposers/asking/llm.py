@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from llm_clients.client import LLMClient
 from llm_clients.errors import LLMError
-from llm_clients.request import CallOutcome, Completion, Request
+from llm_clients.kinds import CallOutcome
+from llm_clients.request import Completion, Request
 from search.proposers.asking.prompt import ADVICE, AnswerError, build_request, read_answer
 from search.proposers.base import Proposer
 from search.space.course import STEERED, Course

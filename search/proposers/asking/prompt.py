@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ground.problems import describe_problems
 from llm_clients.request import Request
 from pruning.plan import GroupKind
 from search.space.course import Course
@@ -145,7 +146,7 @@ def read_answer(value: Mapping[str, Any], space: SearchSpace) -> tuple[tuple[Str
     try:
         answer = Answer.model_validate(value)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        problems = describe_problems(error, "the answer")
         raise AnswerError(f"the answer does not fit the schema ({problems})") from None
     if not answer.strategies:
         raise AnswerError("the list of strategies is empty")

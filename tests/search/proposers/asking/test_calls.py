@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from llm_clients.request import AnswerMode, Attempt, CallOutcome, Completion, Request, Usage
+from llm_clients.kinds import AnswerMode, CallOutcome
+from llm_clients.request import Attempt, Completion, Request, Usage
 from search.outcome.summary import summarise
 from search.proposers.asking.calls import CallBook
 from tests.search import support

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from trainers.cache import cache_folder, content_key, locked, published
+from ground.cache import cache_folder, content_key, locked, published
 
 
 def test_folder_asked_for_comes_first(tmp_path: Path) -> None:
