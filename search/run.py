@@ -2,7 +2,7 @@
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -11,9 +11,6 @@ import torch
 
 from pruning.checkpoint import load_pruned, save_pruned
 from pruning.counter import count_macs
-from pruning.importance.base import Scores
-from pruning.selection import select
-from pruning.slicing import slice_model
 from pruning.stages import stage_prices
 from search.control.session import SearchSession
 from search.errors import SearchFailedError
@@ -26,10 +23,10 @@ from search.proposers.asking.calls import CallBook
 from search.proposers.asking.llm import CallSettings
 from search.proposers.base import Proposer
 from search.proposers.registry import ASKING, CLASSICAL, arm_class
-from search.setup.base_model import obtain_base
 from search.setup.config import RunConfig
-from search.setup.groundwork import sensitivity, session_rules, unit_scores
 from search.setup.preparation import Prepared
+from search.setup.rules import session_rules
+from search.setup.search_ground import BaseProgress, SearchGround, load_base, make_ground
 from search.space.search_space import SearchSpace
 from tracking.clock import utc_now
 from tracking.events import Event, payloads_of
@@ -66,10 +63,8 @@ from trainers.evaluate import Evaluation, evaluate
 from trainers.history import EpochReport
 from trainers.job import FinetuneJob
 from trainers.latency import compare_latency
-from trainers.proxy import ProxyData, proxy_data
 
 _P = TypeVar("_P", bound=Payload)
-BaseProgress = Callable[[EpochReport, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +174,7 @@ class Run:
     def _work(self) -> None:
         prepared = self._prepared
         self._record_plan()
-        splits = prepared.dataset.splits(
-            prepared.config.data_path, seed=prepared.config.seed, input_size=prepared.spec.input_size
-        )
+        splits = prepared.splits()
         base = self._base(splits)
         winner = self._found(Winner, since_extension)
         if winner is None or self._found(Exported, since_winner) is None:
@@ -220,17 +213,7 @@ class Run:
 
     def _base(self, splits: Splits) -> BaseModel:
         prepared = self._prepared
-        recipe = prepared.base_recipe
-        base = obtain_base(
-            prepared.source,
-            prepared.spec,
-            prepared.dataset,
-            splits,
-            recipe,
-            seed=prepared.config.seed,
-            data_path=prepared.config.data_path,
-            progress=lambda report: self._base_progress(report, recipe.epochs),
-        )
+        base = load_base(prepared, splits, progress=self._base_progress)
         if self._found(BaseReady) is None:
             self._ledger.record(
                 BaseReady(
@@ -245,26 +228,18 @@ class Run:
 
     def _search(self, base: BaseModel, splits: Splits) -> Winner:
         prepared, config = self._prepared, self._prepared.config
-        data = proxy_data(splits, prepared.proxy_recipe, config.seed)
-        scores = unit_scores(prepared, base.module, data)
-        space = prepared.space(scores, self._sensitivity(base, scores, data))
+        ground = make_ground(prepared, splits, base)
+        profiled = self._sensitivity(ground)
+        ground = ground if profiled is None else ground.with_sensitivity(profiled)
+        space = ground.space
         proposer = self._proposer(space)
         substitute = CLASSICAL[config.switch_to](space) if config.switch_to else None
         session = SearchSession(space, proposer, session_rules(prepared), self._ledger, prepared.window, substitute)
         session.restore(self._ledger.events)
         session.begin()
-        context = TrialContext(
-            base=base.module,
-            plan=prepared.plan,
-            scores=scores,
-            data=data,
-            recipe=prepared.proxy_recipe,
-            seed=config.seed,
-            threads=max(1, int(config.cpus_per_trial)),
-        )
         try:
             with self._interrupts.flagged(session.interrupt):
-                self._executor.run_trials(session, context)
+                self._executor.run_trials(session, TrialContext.of(ground))
         finally:
             proposer.close()
         if session.interrupted:
@@ -272,9 +247,9 @@ class Run:
         failure = proposer.failure()
         if failure is not None:
             raise failure
-        return self._choose(session, context)
+        return self._choose(session, ground)
 
-    def _sensitivity(self, base: BaseModel, scores: Mapping[str, Scores], data: ProxyData) -> Profiled | None:
+    def _sensitivity(self, ground: SearchGround) -> Profiled | None:
         """What each set hurts when it alone is cut, for the arms that read it; the ledger's, where it holds it."""
         if not arm_class(self._prepared.config.arm).reads_sensitivity:
             return None
@@ -282,7 +257,7 @@ class Run:
         # A run that was begun before there were profiles goes on as it began.
         if found is not None or self._found(Proposed) is not None:
             return found
-        found = sensitivity(self._prepared, base.module, scores, data)
+        found = ground.measure_sensitivity()
         self._ledger.record(found)
         return found
 
@@ -298,7 +273,7 @@ class Run:
         )
         return arm(space, prepared.client, book.record, settings)
 
-    def _choose(self, session: SearchSession, context: TrialContext) -> Winner:
+    def _choose(self, session: SearchSession, ground: SearchGround) -> Winner:
         """Cut the winner as its trial did, and name it once its checkpoint is there."""
         best = session.history.best()
         if best is None:
@@ -311,9 +286,10 @@ class Run:
         if former is not None and former.trial != spec.trial:
             # What the former winner's fine-tune left would be taken for this one's.
             shutil.rmtree(self._folder.path / "finetune", ignore_errors=True)
-        selection = select(context.scores[spec.proposal.strategy.importance], spec.allocation)
-        module = slice_model(context.base, context.plan, selection)
-        save_pruned(module, context.plan, selection, self._folder.path / "pruned", recipe={"run": self._folder.run_id})
+        module, selection = ground.cut(spec.proposal.strategy.importance, spec.allocation)
+        save_pruned(
+            module, self._prepared.plan, selection, self._folder.path / "pruned", recipe={"run": self._folder.run_id}
+        )
         winner = Winner(
             trial=spec.trial,
             strategy=StrategyRecord.model_validate(spec.proposal.strategy.to_json()),
@@ -321,7 +297,7 @@ class Run:
             macs=spec.macs,
             params=spec.params,
             proxy_accuracy=result.accuracy,
-            holdout_images=len(context.data.holdout_labels),
+            holdout_images=len(ground.data.holdout_labels),
         )
         self._ledger.record(winner)
         return winner

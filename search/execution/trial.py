@@ -17,6 +17,7 @@ from pruning.plan import Plan
 from pruning.selection import select
 from pruning.slicing import slice_model
 from search.control.session import Report
+from search.setup.search_ground import SearchGround
 from search.space.history import TrialSpec
 from trainers.memory import with_less_memory
 from trainers.proxy import ProxyData, RungScore, proxy_rungs
@@ -42,6 +43,20 @@ class TrialContext:
     recipe: ProxyRecipe
     seed: int
     threads: int
+
+    @classmethod
+    def of(cls, ground: SearchGround) -> "TrialContext":
+        """Return the part of a search's ground that trials need: it travels to every actor."""
+        prepared = ground.prepared
+        return cls(
+            base=ground.base.module,
+            plan=prepared.plan,
+            scores=ground.space.scores,
+            data=ground.data,
+            recipe=prepared.proxy_recipe,
+            seed=prepared.config.seed,
+            threads=max(1, int(prepared.config.cpus_per_trial)),
+        )
 
 
 class TrialWorker:

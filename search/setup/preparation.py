@@ -30,7 +30,7 @@ from search.space.profile import Profile, profile_plan
 from search.space.search_space import SearchSpace
 from tracking.payloads import LlmCall, Profiled
 from tracking.uris import absolute_uri
-from trainers.datasets.base import Dataset
+from trainers.datasets.base import Dataset, Splits
 from trainers.datasets.registry import dataset
 from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
 from trainers.recalibrate import has_batch_norm
@@ -62,8 +62,17 @@ class Prepared:
     needs: Needs
     client: LLMClient | None
 
-    def space(self, scores: Mapping[str, Scores], sensitivity: Profiled | None) -> SearchSpace:
-        """What the proposers may choose from, once the units have been scored."""
+    def splits(self) -> Splits:
+        """Read the dataset, split by the configuration's seed.
+
+        Raises:
+            DataPathError: the data is not where the configuration says.
+        """
+        config = self.config
+        return self.dataset.splits(config.data_path, seed=config.seed, input_size=self.spec.input_size)
+
+    def space(self, scores: Mapping[str, Scores], sensitivity: Profiled | None = None) -> SearchSpace:
+        """Return what the proposers may choose from, once the units have been scored."""
         config = self.config
         profile = self.profile if sensitivity is None else self.profile.with_sensitivity(sensitivity)
         return SearchSpace(profile, self.budget, config.criteria, config.round_to, config.seed, self.plan, scores)

@@ -42,7 +42,7 @@ class SensitivityInputs:
     seed: int
 
 
-def measured(inputs: SensitivityInputs, folder: Path) -> Profiled:
+def measure_sensitivity(inputs: SensitivityInputs, folder: Path) -> Profiled:
     """The profile, read from `folder` when the same was measured before."""
     small = _small(inputs)
     data = small.data

@@ -15,7 +15,7 @@ from search.proposers.asking.prompt import build_request
 from search.proposers.grid import GridProposer
 from search.proposers.registry import ASKING, CLASSICAL
 from search.proposers.rules import RulesProposer
-from search.setup.sensitivity import IMAGES, KEPT, SensitivityInputs, measured
+from search.setup.sensitivity import IMAGES, KEPT, SensitivityInputs, measure_sensitivity
 from search.space.history import History
 from search.space.profile import profile_plan
 from tests.search import support
@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def profiled(folder: Path) -> Profiled:
-    return measured(inputs(), folder)
+    return measure_sensitivity(inputs(), folder)
 
 
 def test_a_set_alone_is_cut_recalibrated_and_scored(profiled: Profiled) -> None:
@@ -66,14 +66,14 @@ def test_a_set_alone_is_cut_recalibrated_and_scored(profiled: Profiled) -> None:
 
 
 def test_the_same_is_measured_once(profiled: Profiled, folder: Path) -> None:
-    again = measured(inputs(), folder)
+    again = measure_sensitivity(inputs(), folder)
     assert again.cached
     assert (again.accuracy, again.accuracies) == (profiled.accuracy, profiled.accuracies)
 
 
 def test_other_images_are_another_measurement(profiled: Profiled, folder: Path) -> None:
     assert not profiled.cached
-    assert not measured(inputs(41), folder).cached
+    assert not measure_sensitivity(inputs(41), folder).cached
 
 
 def test_the_images_are_bounded_and_of_all_classes() -> None:
