@@ -3,14 +3,12 @@
 import hashlib
 import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from llm_clients.client import LLMClient
 from search.control.session import SearchSession
-from search.proposers.asking.calls import CallBook
 from search.proposers.asking.llm import CallSettings
-from search.proposers.registry import ASKING
+from search.setup.arms import make_asking_arm
 from search.space.history import TrialSpec
 from search.space.strategy import Strategy
 from tests.search import support
@@ -68,9 +66,7 @@ def rehearse(
     path = folder / "ledger.jsonl"
     with Ledger.open(path) if path.exists() else Ledger.create(path) as ledger:
         settings = CallSettings(per_call, max_tokens, trials=trials)
-        asking = ASKING[arm]
-        book = CallBook(ledger, space, partial(asking.read, space=space))
-        proposer = asking(space, client, book.record, settings)
+        proposer = make_asking_arm(arm, space, client, ledger, settings)
         session = support.session(ledger, proposer, space, trials=trials, window=3)
         try:
             session.restore(ledger.events)

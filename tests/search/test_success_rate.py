@@ -1,6 +1,6 @@
 """How many proposals meet the budget: every one with projection; without it, as the paper counts its revisions."""
 
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ from pruning.plan import Plan
 from pruning.planning import build_plan
 from search.control.session import SearchSession
 from search.outcome.summary import count_revisions, summarise
-from search.proposers.asking.calls import CallBook
 from search.proposers.asking.llm import CallSettings, LLMProposer
 from search.proposers.base import Proposer
 from search.proposers.registry import ASKING, CLASSICAL
+from search.setup.arms import make_asking_arm
 from search.space.budget import Budget
 from search.space.profile import profile_plan
 from search.space.search_space import SearchSpace
@@ -86,8 +86,7 @@ def _arm(arm: str, space: SearchSpace, ledger: Ledger) -> Proposer:
 
 def _asking(arm: str, script: Script, space: SearchSpace, ledger: Ledger) -> LLMProposer:
     client = ScriptedClient("scripted:test", script, ClientOptions(sample_server=False))
-    book = CallBook(ledger, space, partial(ASKING[arm].read, space=space))
-    return ASKING[arm](space, client, book.record, CallSettings(per_call=1))
+    return make_asking_arm(arm, space, client, ledger, CallSettings(per_call=1))
 
 
 class TwoConvolutions(nn.Module):
