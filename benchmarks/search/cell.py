@@ -3,13 +3,14 @@
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from torch import nn
 
 from pruning.counter import count_macs
-from search.control.session import Report, SearchSession
+from search.control.report import Report
+from search.control.session import SearchSession
 from search.execution.local import serve
 from search.proposers.registry import CLASSICAL
 from search.setup.config import RunConfig
@@ -18,6 +19,7 @@ from search.setup.rules import session_rules
 from search.setup.search_ground import SearchGround, load_base, make_ground
 from search.space.history import TrialSpec
 from tracking.ledger import Ledger
+from tracking.payloads import Rung
 from trainers.evaluate import evaluate
 from trainers.loop import Training
 from trainers.place import Place, default_device
@@ -121,13 +123,9 @@ def _reports(spec: TrialSpec, scores: Iterable[Timed], served: int) -> Iterator[
     started = datetime.now(UTC)
     report = Report(spec.trial, "benchmark", 0, started, started, 0.0, served)
     for timed in scores:
-        score = timed.score
         yield replace(
             report,
             now=started + timedelta(seconds=timed.seconds),
             compute_s=timed.seconds,
-            rung=score.rung,
-            epochs=score.epochs,
-            accuracy=score.accuracy,
-            loss=score.loss,
+            rung=Rung(trial=spec.trial, **asdict(timed.score)),
         )

@@ -20,13 +20,13 @@ class Deadline:
     given_s: float | None = None
 
     def seconds(self, finished_s: Sequence[float]) -> float | None:
-        """Seconds that a running trial may take, from its start; None while nothing is known to measure it by."""
+        """Return how many seconds a running trial may take, from its start; None while there is nothing to go by."""
         if self.given_s is not None:
             return self.given_s
         return max(LEAST_S, GENEROUS * max(finished_s)) if finished_s else None
 
-    def words(self, taken_s: float) -> str:
-        """Why a trial was given up."""
+    def describe(self, taken_s: float) -> str:
+        """Say why a trial was given up."""
         if self.given_s is not None:
             rule = f"--trial-timeout {self.given_s:g}"
         else:

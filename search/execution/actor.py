@@ -1,4 +1,4 @@
-"""The trial actor: a trial worker as Ray Tune runs it, in a process of its own."""
+"""The trial actor: a trial worker as Ray Tune runs it."""
 
 from typing import Any
 
@@ -8,14 +8,23 @@ from ray import tune
 
 from search.execution.trial import TrialContext, TrialWorker
 
+REPORT = "report"
+"""Where a result of Tune's holds the report of a trial."""
+ID_DIGITS = 12
+"""As much of an actor's id as the ledger tells."""
+
 
 class TrialActor(tune.Trainable):
-    """Tune gives the same actor its next trial through `reset_config`, so that models, scores and data, which lie in
-    Ray's object store once, are loaded once an actor."""
+    """A trial worker in a process of its own.
+
+    Tune gives the same actor its next trial through `reset_config`, so that models, scores and data, which lie in Ray's
+    object store once, are loaded once per actor.
+    """
 
     def setup(self, config: dict[str, Any], context: TrialContext) -> None:
         torch.set_num_threads(context.threads)
-        self._worker = TrialWorker(context, ray.get_runtime_context().get_actor_id() or "driver")
+        actor = ray.get_runtime_context().get_actor_id() or "driver"
+        self._worker = TrialWorker(context, actor[:ID_DIGITS])
         self._worker.begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -23,7 +32,7 @@ class TrialActor(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        return self._worker.step()
+        return {REPORT: self._worker.step()}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing is saved: a trial is seconds long, and an interrupted one starts again from its proposal."""

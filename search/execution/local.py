@@ -6,9 +6,10 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from search.control.session import Report, SearchSession
+from search.control.report import Report
+from search.control.session import SearchSession
 from search.execution.executor import OnEpoch
-from search.execution.trial import TrialContext, TrialWorker, report_of, trial_config
+from search.execution.trial import TrialContext, TrialWorker, trial_config
 from search.space.history import TrialSpec
 from trainers.alone import finetune_alone
 from trainers.job import FinetuneJob, FinetuneResult
@@ -30,7 +31,7 @@ class LocalExecutor:
         def reports(spec: TrialSpec) -> Iterator[Report]:
             worker.begin(trial_config(spec))
             while True:
-                yield report_of(worker.step())
+                yield worker.step()
 
         torch.set_num_threads(context.threads)
         try:

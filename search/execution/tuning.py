@@ -13,8 +13,8 @@ from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
 from search.control.session import SearchSession
-from search.execution.actor import TrialActor
-from search.execution.trial import TrialContext, report_of, trial_config
+from search.execution.actor import REPORT, TrialActor
+from search.execution.trial import TrialContext, trial_config
 
 _LIVE: WeakValueDictionary[int, "SearchSession"] = WeakValueDictionary()
 
@@ -39,7 +39,7 @@ class SessionSearcher(Searcher):
     """Asks the session for the next trial, and tells it of trials whose process died."""
 
     def __init__(self, handle: SessionHandle) -> None:
-        super().__init__(metric="accuracy", mode="max")
+        super().__init__()
         self._handle = handle
         self._trials: dict[str, int] = {}
 
@@ -69,10 +69,10 @@ class SessionStopper(Stopper):
         self._handle = handle
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        if "trial" not in result:
+        if REPORT not in result:
             # The actor's process died: Tune repeats the last thing it knows, and on_trial_complete tells the session.
             return True
-        return self._handle.session.on_report(report_of(result))
+        return self._handle.session.on_report(result[REPORT])
 
     def stop_all(self) -> bool:
         return self._handle.session.interrupted

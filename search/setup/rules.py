@@ -3,7 +3,7 @@
 from search.control.deadline import Deadline
 from search.control.halving import Halving
 from search.control.master import Limits
-from search.control.session import Rules
+from search.control.rules import Rules
 from search.setup.preparation import Prepared
 
 

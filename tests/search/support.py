@@ -16,7 +16,9 @@ from pruning.planning import build_plan
 from search.control.deadline import Deadline
 from search.control.halving import Halving
 from search.control.master import Limits
-from search.control.session import Report, Rules, SearchSession
+from search.control.report import Report
+from search.control.rules import Rules
+from search.control.session import SearchSession
 from search.proposers.base import Proposer
 from search.space.budget import Budget
 from search.space.history import History, TrialSpec
@@ -26,6 +28,7 @@ from search.space.search_space import SearchSpace
 from search.space.strategy import Proposal, Strategy
 from tracking.kinds import TrialState
 from tracking.ledger import Ledger
+from tracking.payloads import Rung
 
 SPEC = ModelSpec("resnet18_quarter", 10, (1, 32, 32))
 UNSET = Deadline()
@@ -110,10 +113,7 @@ def report(
         now=EPOCH + timedelta(seconds=seconds),
         compute_s=seconds - trial * 10 - 0.5,
         served=trial + 1,
-        rung=rung,
-        epochs=(rung or 0) + 1,
-        accuracy=accuracy,
-        loss=1.0,
+        rung=None if rung is None else Rung(trial=trial, rung=rung, epochs=rung + 1, accuracy=accuracy, loss=1.0),
         error=error,
         note=note,
     )

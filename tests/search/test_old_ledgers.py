@@ -20,6 +20,7 @@ import torch
 
 from ablations.export import to_json
 from ablations.registry import study
+from search.control.report import Report
 from search.execution.trial import TrialContext
 from search.launching import resume, start
 from search.outcome.formats import count_text, share_text
@@ -105,16 +106,14 @@ def dictate(monkeypatch: pytest.MonkeyPatch, events: Sequence[Event]) -> None:
         """Stands for the worker that would train."""
 
         def __init__(self, context: TrialContext, name: str) -> None:
-            self.last = len(context.recipe.rungs) - 1
+            pass
 
         def begin(self, config: Mapping[str, Any]) -> None:
             self.scores = iter(rungs[config["trial"]])
 
-        def step(self) -> dict[str, Any]:
-            rung = next(self.scores)
-            now = datetime.now(UTC).isoformat()
-            worker = {"actor": "played", "actor_pid": 1, "started": now, "now": now, "compute_s": 0.0, "served": 1}
-            return {**worker, **rung.model_dump(), "done": rung.rung == self.last}
+        def step(self) -> Report:
+            rung, now = next(self.scores), datetime.now(UTC)
+            return Report(rung.trial, "played", 1, now, now, compute_s=0.0, served=1, rung=rung)
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

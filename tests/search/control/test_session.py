@@ -154,6 +154,15 @@ def test_without_a_given_deadline_the_slowest_trial_sets_it(ledger: Ledger) -> N
     assert session.overdue(1, LEAST_S + 1)
 
 
+def test_a_trial_that_failed_sets_no_deadline(ledger: Ledger) -> None:
+    """Not even where a full trial has one rung, so that it failed at its last."""
+    space = support.space()
+    session = support.session(ledger, RandomProposer(space), space, window=6, rungs=1)
+    session.next(), session.next()
+    session.on_report(support.report(0, None, error="ValueError: it broke"))
+    assert not session.overdue(1, 1e9)
+
+
 def test_a_retry_for_want_of_memory_is_written_once(ledger: Ledger) -> None:
     space = support.space()
     session = support.session(ledger, RandomProposer(space), space)

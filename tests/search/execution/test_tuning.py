@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from search.control.deadline import Deadline
-from search.control.session import Report, SearchSession
+from search.control.report import Report
+from search.control.session import SearchSession
 from search.execution.local import LocalExecutor
 from search.execution.trial import TrialContext
 from search.execution.tuning import run_trials
@@ -91,7 +92,7 @@ def struck(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
         def killing(report: Report) -> bool:
             """Kills the process of a victim when its first rung arrives, so with one to go."""
-            if report.rung == 0 and report.trial in victims:
+            if report.rung is not None and report.rung.rung == 0 and report.trial in victims:
                 victims.remove(report.trial)
                 os.kill(report.pid, signal.SIGKILL)
             return heard(report)

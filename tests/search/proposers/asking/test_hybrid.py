@@ -10,7 +10,7 @@ import pytest
 
 from llm_clients.registry import connect
 from llm_clients.request import call_record
-from search.control.session import record_of
+from search.control.records import record_of
 from search.errors import ConfigError
 from search.proposers.asking.hybrid import HybridProposer, points_of, read_verdicts
 from search.proposers.asking.llm import CallSettings

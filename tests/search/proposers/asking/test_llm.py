@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from llm_clients.registry import connect
 from llm_clients.request import Completion, Request, call_record
-from search.control.session import record_of
+from search.control.records import record_of
 from search.proposers.asking.llm import CallSettings, LLMProposer
 from search.proposers.asking.prompt import build_request, data_block
 from search.space.history import History
