@@ -1,6 +1,7 @@
 """The executor in this process: no Ray, one trial after another, and a debugger stops where one says."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
@@ -14,7 +15,8 @@ from search.space.history import TrialSpec
 from trainers.alone import finetune_alone
 from trainers.job import FinetuneJob, FinetuneResult
 
-_POLL_S = 0.02  # while a language model thinks and no trial is left to run
+_POLL_S = 0.005
+"""Seconds between two questions to the session while a language model thinks and no trial is left to run."""
 
 
 class LocalExecutor:
@@ -44,12 +46,37 @@ class LocalExecutor:
         return finetune_alone(job, on_epoch)
 
 
-def serve(session: SearchSession, reports: Callable[[TrialSpec], Iterator[Report]]) -> None:
-    """Run the session's trials to its end, or to an interrupt, each to the report after which it is to stop."""
-    while not (turn := session.next()).over:
-        if turn.spec is None:
+def serve(
+    session: SearchSession,
+    reports: Callable[[TrialSpec], Iterator[Report]],
+    *,
+    open_at_once: int = 1,
+    newest_first: bool = False,
+) -> None:
+    """Run the session's trials to its end, or to an interrupt.
+
+    Args:
+        session: decides what is run.
+        reports: yields the reports of a trial, from its first rung on.
+        open_at_once: how many trials are begun before one of them is run to its end. With more than one, the session
+            decides as it does beside several workers.
+        newest_first: which of the open trials is run next.
+    """
+    trials: deque[TrialSpec] = deque()
+    while True:
+        turn = session.next() if session.interrupted or len(trials) < open_at_once else None
+        if turn is not None and turn.over:
+            return
+        if turn is not None and turn.spec is not None:
+            trials.append(turn.spec)
+        elif trials:
+            _run(session, reports(trials.pop() if newest_first else trials.popleft()))
+        else:
             time.sleep(_POLL_S)
-            continue
-        for report in reports(turn.spec):
-            if session.on_report(report) or session.interrupted:
-                break
+
+
+def _run(session: SearchSession, reports: Iterator[Report]) -> None:
+    """Take the reports of one trial, to the one after which it is to stop."""
+    for report in reports:
+        if session.on_report(report) or session.interrupted:
+            break

@@ -1,17 +1,21 @@
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from search.control.deadline import LEAST_S, Deadline
+from search.control.report import Report
 from search.control.session import SearchSession
 from search.control.steering import PATIENCE
+from search.execution.local import serve
 from search.proposers.knapsack import KnapsackProposer
 from search.proposers.random import RandomProposer
 from search.proposers.registry import CLASSICAL
 from search.proposers.rules import RulesProposer
 from search.proposers.tpe import TPEProposer
 from search.proposers.uniform import UniformProposer
+from search.space.history import TrialSpec
 from search.space.strategy import Strategy
 from tests.search import support
 from tracking.events import Event, payloads_of
@@ -335,25 +339,12 @@ def _by_trial(events: Sequence[Event]) -> list[tuple[int, TrialState, float | No
 
 
 def _play(session: SearchSession) -> None:
-    """Run to the end with two slots, ending the newer trial of the two first."""
-    open_trials: list[int] = []
-    while True:
-        turn = session.next() if len(open_trials) < 2 else None
-        if turn is not None and turn.spec is not None:
-            open_trials.append(turn.spec.trial)
-            continue
-        if not open_trials:
-            assert turn is not None
-            assert turn.over
-            return
-        trial = open_trials.pop()
-        finish_until_stopped(session, trial)
+    """Run to the end, two trials at a time of which the newer ends first, with scores that their numbers dictate."""
 
+    def reports(spec: TrialSpec) -> Iterator[Report]:
+        return (support.report(spec.trial, rung, _score(spec.trial)) for rung in itertools.count())
 
-def finish_until_stopped(session: SearchSession, trial: int) -> None:
-    for rung in range(2):
-        if session.on_report(support.report(trial, rung, _score(trial))):
-            return
+    serve(session, reports, open_at_once=2, newest_first=True)
 
 
 def _score(trial: int) -> float:
