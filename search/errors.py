@@ -1,4 +1,4 @@
-"""What a user can get wrong in a search, each with what would work."""
+"""What a user can get wrong in a search. Each error says what would work."""
 
 
 class SearchError(ValueError):

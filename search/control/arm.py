@@ -14,7 +14,7 @@ class Arm:
     """The proposer of a search. Its tickets count the proposals that were asked of it, and start anew with another.
 
     Attributes:
-        course: what the proposer was told last; None before the first time.
+        course: the last that the proposer was given; None before the first.
     """
 
     def __init__(self, space: SearchSpace, proposer: Proposer, substitute: Proposer | None = None) -> None:
@@ -56,7 +56,7 @@ class Arm:
         return self._proposer.propose(asked - self._first_ticket, history)
 
     def steer(self, course: Course) -> None:
-        """Tell the proposer its course."""
+        """Give the proposer its course."""
         self.course = course
         self._proposer.steer(course)
 

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 GENEROUS = 10
-"""Times the slowest trial so far: trials of one search differ by their widths, and never tenfold."""
+"""Times the slowest trial so far: trials of one search differ by their widths, never tenfold."""
 LEAST_S = 120.0
 """Never less, so that a busy machine is not taken for a hung trial."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The rule.
+    """The rule by which a trial is given up.
 
     Attributes:
         given_s: seconds that the user allows; None derives them from the trials that have finished.

@@ -145,7 +145,7 @@ class SearchSession:
     def _steer(self) -> Turn | None:
         """Assess how the search goes, and carry out what follows; the end, if that follows.
 
-        The arm is told its course before each proposal. Only a change of course is written down.
+        The arm is given its course before each proposal. Only a change of course is written down.
         """
         if not self._arm.is_steerable:
             return None

@@ -22,20 +22,31 @@ class TrialActor(tune.Trainable):
     """
 
     def setup(self, config: dict[str, Any], context: TrialContext) -> None:
+        """Load what all trials share, and take up the first trial."""
         torch.set_num_threads(context.threads)
         actor = ray.get_runtime_context().get_actor_id() or "driver"
         self._worker = TrialWorker(context, actor[:ID_DIGITS])
         self._worker.begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take up the next trial.
+
+        Returns:
+            That the actor can be used again.
+        """
         self._worker.begin(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
+        """Train to the next rung.
+
+        Returns:
+            The report, under REPORT.
+        """
         return {REPORT: self._worker.step()}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing is saved: a trial is seconds long, and an interrupted one starts again from its proposal."""
+        """Save nothing: a trial is seconds long, and an interrupted one starts again from its proposal."""
 
     def load_checkpoint(self, checkpoint: str | dict[str, Any] | None) -> None:
-        """See `save_checkpoint`."""
+        """Load nothing: see `save_checkpoint`."""

@@ -1,4 +1,4 @@
-"""The executor in this process: no Ray, one trial after another, and a debugger stops where one says."""
+"""The executor in this process: no Ray, one trial after another, and breakpoints of a debugger work."""
 
 import time
 from collections import deque
@@ -20,14 +20,14 @@ _POLL_S = 0.005
 
 
 class LocalExecutor:
-    """Runs here. A trial that hangs hangs the search: no other process watches its deadline."""
+    """Runs everything here. A trial that hangs also hangs the search: no other process watches its deadline."""
 
     def ready(self) -> AbstractContextManager[None]:
-        """Nothing is needed."""
+        """Return at once: nothing is needed."""
         return nullcontext()
 
     def run_trials(self, session: SearchSession, context: TrialContext) -> None:
-        """One after another, on as many threads as a trial actor would have."""
+        """Run the trials one after another, on as many threads as a trial actor would have."""
         worker, threads = TrialWorker(context, "local"), torch.get_num_threads()
 
         def reports(spec: TrialSpec) -> Iterator[Report]:
@@ -42,7 +42,7 @@ class LocalExecutor:
             torch.set_num_threads(threads)
 
     def finetune(self, job: FinetuneJob, on_epoch: OnEpoch) -> FinetuneResult:
-        """On one worker, which is this process."""
+        """Train on one worker, which is this process."""
         return finetune_alone(job, on_epoch)
 
 

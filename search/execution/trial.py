@@ -1,4 +1,4 @@
-"""One trial after another: the base is cut along the plan and trained rung by rung. Knows nothing of who runs it."""
+"""What a trial does: the base is cut along the plan and trained rung by rung. Knows nothing of who runs it."""
 
 import dataclasses
 import logging
@@ -34,6 +34,9 @@ class TrialContext:
     Attributes:
         base: the trained, unpruned model.
         scores: importance of each unit of each group, by criterion.
+        data: the images that trials are trained and scored on.
+        recipe: of the proxy.
+        seed: one for all trials.
         threads: torch threads of one trial.
     """
 

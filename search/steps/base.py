@@ -12,6 +12,7 @@ class BaseStep(Step):
         return False
 
     def run(self) -> None:
+        """Obtain the base, and record it unless an earlier part of the run did."""
         context = self.context
         base, plan = context.base, context.prepared.plan
         if context.find(BaseReady) is None:

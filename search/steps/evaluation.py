@@ -19,9 +19,11 @@ class EvaluationStep(Step):
     """Scores base and winner on the test set. A model that has its score from an earlier part is not read again."""
 
     def is_done(self) -> bool:
+        """Return whether both models have a score that stands."""
         return self._scored() == set(Subject)
 
     def run(self) -> None:
+        """Score what has no score yet, and measure both models' latency side by side."""
         context = self.context
         scored, spec = self._scored(), context.prepared.spec
         device = torch.device("cuda" if context.prepared.needs.finetune_gpu else "cpu")

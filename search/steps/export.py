@@ -13,9 +13,11 @@ class ExportStep(Step):
     """Puts the fine-tuned model in its place, once its MACs have been counted again by the independent counter."""
 
     def is_done(self) -> bool:
+        """Return whether the present winner was exported."""
         return self.context.find(Exported, since_winner) is not None
 
     def run(self) -> None:
+        """Count, copy and record the model."""
         context = self.context
         winner = context.find(Winner, since_extension)
         assert winner is not None, "the search has named it"

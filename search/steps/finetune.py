@@ -14,9 +14,11 @@ class FinetuneStep(Step):
     needs_executor = True
 
     def is_done(self) -> bool:
+        """Return whether the present winner's fine-tune has ended."""
         return self.context.find(FinetuneEnded, since_winner) is not None
 
     def run(self) -> None:
+        """Train, and record each epoch that is not in the ledger yet."""
         context = self.context
         prepared, ledger = context.prepared, context.ledger
         ledger.record(

@@ -9,9 +9,11 @@ class PlanStep(Step):
     """Records the plan: it was made, and checked, when the run was prepared."""
 
     def is_done(self) -> bool:
+        """Return whether the plan was recorded."""
         return self.context.find(PlanReady) is not None
 
     def run(self) -> None:
+        """Record groups, budget and the price of each stage."""
         prepared = self.context.prepared
         plan, budget = prepared.plan, prepared.budget
         self.context.ledger.record(

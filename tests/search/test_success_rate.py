@@ -155,7 +155,7 @@ def test_each_proposal_comes_to_what_was_worked_out_by_hand(
     unprojected: tuple[SearchSession, tuple[Event, ...]],
 ) -> None:
     _, events = unprojected
-    told = [
+    fates = [
         payload.decision if isinstance(payload, Decision) else "trial"
         for event in events
         if isinstance(payload := event.payload, Proposed | Decision)
@@ -165,7 +165,7 @@ def test_each_proposal_comes_to_what_was_worked_out_by_hand(
             else payload.decision in (DecisionKind.MISSED, DecisionKind.REPEATED)
         )
     ]
-    assert told == [fate for _, _, fate in BY_HAND[:-1]]
+    assert fates == [fate for _, _, fate in BY_HAND[:-1]]
     trials = [(tuple(made.allocation), made.macs, made.in_band) for made in payloads_of(events, Proposed)[1:]]
     assert trials == [(kept, macs, True) for kept, macs, fate in BY_HAND if fate == "trial"]
 

@@ -25,18 +25,18 @@ def test_the_first_proposal_is_the_common_start() -> None:
 def test_tickets_begin_anew_with_the_substitute() -> None:
     """FixedProposer says its ticket: ticket 0 is the common start's, so each arm's own first ticket is 1."""
     both = Arm(support.space(), arm("first"), arm("second"))
-    told = []
+    asked_of = []
     for asked in (1, 2, 3):
         if asked == 3:
             both.take_over(asked)
         proposal = both.propose(asked, History(1))
         assert proposal is not None
-        told.append((proposal.proposer, proposal.rationale))
-    assert told == [("first", "ticket 1"), ("first", "ticket 2"), ("second", "ticket 1")]
+        asked_of.append((proposal.proposer, proposal.rationale))
+    assert asked_of == [("first", "ticket 1"), ("first", "ticket 2"), ("second", "ticket 1")]
     assert both.substitute is None
 
 
-def test_whoever_takes_over_has_been_told_no_course() -> None:
+def test_whoever_takes_over_has_no_course() -> None:
     space = support.space()
     both = Arm(space, TPEProposer(space), arm("second"))
     both.steer(Course.WIDEN)

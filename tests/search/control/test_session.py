@@ -100,8 +100,8 @@ def test_a_trial_whose_process_died_runs_again_from_its_start(ledger: Ledger) ->
     (ended,) = payloads_of(ledger.events, TrialEnded)
     assert (ended.state, ended.accuracy, ended.rungs) == (TrialState.COMPLETED, 0.6, 2)
     assert kinds(ledger).count(EventKind.TRIAL_STARTED) == 2
-    told = [record for record in payloads_of(ledger.events, Decision) if record.decision == DecisionKind.RETRIED]
-    assert [(record.trial, record.reason) for record in told] == [(0, "its process died, so once more")]
+    retries = [record for record in payloads_of(ledger.events, Decision) if record.decision == DecisionKind.RETRIED]
+    assert [(record.trial, record.reason) for record in retries] == [(0, "its process died, so once more")]
 
 
 def test_a_trial_that_loses_a_second_process_has_failed(ledger: Ledger) -> None:
@@ -111,7 +111,7 @@ def test_a_trial_that_loses_a_second_process_has_failed(ledger: Ledger) -> None:
     for _ in range(2):
         session.next()
         session.on_lost(0, "its process died")
-    session.on_lost(0, "told once more")
+    session.on_lost(0, "reported once more")
     (ended,) = payloads_of(ledger.events, TrialEnded)
     assert (ended.trial, ended.state) == (0, TrialState.FAILED)
     assert ended.error == "its process died, as it had in an earlier run of this trial"

@@ -114,7 +114,7 @@ def hung(events: Sequence[Event]) -> list[int]:
 def test_a_hung_trial_is_killed_at_its_deadline(struck: tuple[Event, ...]) -> None:
     assert hung(struck) in ([0], [1]), "the two that begin at once"
     (end,) = (end for end in payloads_of(struck, TrialEnded) if end.trial in hung(struck))
-    assert end.compute_s is None, "it never told"
+    assert end.compute_s is None, "it reported nothing"
 
 
 def test_a_killed_actor_costs_no_trial_unless_it_dies_twice(struck: tuple[Event, ...], tmp_path: Path) -> None:
