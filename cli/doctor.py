@@ -27,15 +27,15 @@ POLICY = RetryPolicy(attempts=2, cap_s=10.0, total_s=60.0, attempt_s=45.0)
 """Shorter than a search's: the user waits for the answer, and should know of a model that takes longer than this."""
 
 ADVICE: Mapping[CallOutcome, str] = {
-    CallOutcome.UNAUTHORISED: "the key is wrong or not allowed this model: make a new one",
+    CallOutcome.UNAUTHORISED: "the key is wrong, or not valid for this model: create a new one",
     CallOutcome.OUT_OF_QUOTA: "add credit to the vendor's account, or name another model",
     CallOutcome.UNKNOWN_MODEL: "name one of the models that the server has",
-    CallOutcome.UNREACHABLE: "see that the server is up and its address right (--llm-base-url)",
+    CallOutcome.UNREACHABLE: "check that the server is up and its address right (--llm-base-url)",
     CallOutcome.RATE_LIMITED: "wait, or ask the vendor for a higher limit",
-    CallOutcome.MALFORMED: "the address answers, but not as an LLM: see that it is right, often it ends in /v1",
-    CallOutcome.INVALID: "the model does not keep to a JSON schema: a search would waste its calls, name another",
-    CallOutcome.TRUNCATED: "the model talks past 1,024 tokens without an answer: name another",
-    CallOutcome.REJECTED: "the server does not take such requests: see its documentation, or name another model",
+    CallOutcome.MALFORMED: "the address answers, but not as an LLM: check it, it often ends in /v1",
+    CallOutcome.INVALID: "the model does not follow a JSON schema: a search would waste its calls, name another",
+    CallOutcome.TRUNCATED: "the model writes 1,024 tokens without an answer: name another",
+    CallOutcome.REJECTED: "the server does not accept such requests: see its documentation, or name another model",
 }
 
 
@@ -64,7 +64,14 @@ def command(
 
 
 def check_llm(llm: str, base_url: str | None, runs: Path, environment: Mapping[str, str] = environ) -> Check:
-    """Ask the model one small question: it takes the key, the address, the name and structured output."""
+    """Ask a model one small question, which tests key, address, name and structured output.
+
+    Args:
+        llm: as a search names it.
+        base_url: another server that speaks the same wire format.
+        runs: folder of the run folders, for a replay.
+        environment: holds the keys.
+    """
     name = f"LLM {redact(llm)}"  # an address in it may hold a password
     kind = llm.partition(":")[0]
     try:
@@ -87,10 +94,10 @@ def _probed(name: str, found: Probe) -> Check:
         return Check(name, State.FAILED, f"{found.outcome.value}: {found.detail}", ADVICE.get(found.outcome, ""))
     cost = "price unknown" if found.cost_usd is None else f"${found.cost_usd:.5f}"
     left_out = f"; takes no {', '.join(found.not_sent)}" if found.not_sent else ""
-    words = f"{found.model} answered in {found.latency_s:.1f} s, {cost}; structure by {found.mode}{left_out}"
+    description = f"{found.model} answered in {found.latency_s:.1f} s, {cost}; structure by {found.mode}{left_out}"
     if found.cost_usd is None:
-        return Check(name, State.WARNING, words, "--max-cost needs its price: --prices FILE")
-    return Check(name, State.OK, words)
+        return Check(name, State.WARNING, description, "--max-cost needs its price: --prices FILE")
+    return Check(name, State.OK, description)
 
 
 def _keys(environment: Mapping[str, str]) -> Check:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("contiguous", "channels_last")
 DISAPPOINTING = 0.5
-"""A speedup of less than this share of what the MACs promise is explained."""
+"""A speedup below this share of the ratio of MACs is explained."""
 
 
 def command(
@@ -81,13 +81,20 @@ def command(
         say(
             "The speedup is far less than the MACs promise: the time goes elsewhere, into memory traffic, launching "
             "small operations, or widths that fit no vector unit. A search with --round-to 8 or 16 keeps widths that "
-            "hardware likes; larger batches spread what is fixed."
+            "hardware likes; larger batches spread the fixed costs."
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What to measure: every combination of the lists."""
+    """What to measure: every combination of the three lists.
+
+    Attributes:
+        batch_sizes: images per pass.
+        threads: torch's threads, on a CPU.
+        formats: memory formats of weights and images.
+        device: where to measure.
+    """
 
     batch_sizes: tuple[int, ...]
     threads: tuple[int, ...]

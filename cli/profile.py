@@ -1,4 +1,4 @@
-"""The verb `profile`: what a model is made of, as a strategist sees it."""
+"""The verb `profile`: what a model is made of, as a proposer sees it."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -67,6 +67,12 @@ class Subject:
 
     Attributes:
         model: None takes the demo's, unless there is a checkpoint, which names its own.
+        dataset: whose classes and image size to take; None takes the published ones.
+        data_path: folder of a dataset that is read from disk.
+        input_size: side of the square input, in pixels.
+        num_classes: instead of the published number.
+        checkpoint: a pruned model to profile instead.
+        trust_pickle: whether a whole pickled module may be opened.
     """
 
     model: str | None = None

@@ -16,7 +16,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The error's text, once it has been seen to be one paragraph with code 2 and no run begun."""
+    """The error's text, after checking that it is one paragraph with code 2 and that no run was begun."""
     assert main(arguments) == 2
     captured = capsys.readouterr()
     text = captured.err.strip()
