@@ -14,12 +14,13 @@ from search.execution.cluster import ray_session
 from search.outcome.formats import share_text
 from search.setup.config import RunConfig, make_config
 from search.setup.resources import Needs, machine_resources
+from search.setup.scope import Scope, names_where
 
 if TYPE_CHECKING:
     from trainers.history import EpochReport
 
 
-@options_of(RunConfig, "optimizer", "lr", "momentum", "weight_decay", "batch_size", "epochs")
+@options_of(RunConfig, *names_where(RunConfig, lambda scope: scope is Scope.RECIPE))
 def command(
     checkpoint: CheckpointOption,
     out: Annotated[Path, typer.Option(help="Folder for the fine-tuned model.")] = Path("finetuned"),

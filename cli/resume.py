@@ -9,11 +9,12 @@ from cli.console import say
 from cli.option_types import RunArgument, RunsOption
 from cli.options import options_of
 from search.setup.config import RunConfig
+from search.setup.scope import Scope, names_where
 from tracking.repair import repair as repair_ledger
 from tracking.runs import RunDirs
 
 
-@options_of(RunConfig, "workers", "finetune_workers", "executor", "ray_address")
+@options_of(RunConfig, *names_where(RunConfig, lambda scope: scope is Scope.PLACE))
 def command(
     run: RunArgument = "latest",
     runs: RunsOption = Path("runs"),
