@@ -40,7 +40,7 @@ def run_in(folder: Path, *lines: str) -> tuple[list[int], str, set[str]]:
     """
     code = (
         "import json, sys\n"
-        "from cli.main import main\n"
+        "from launch import main\n"
         f"codes = [main(line.split()) for line in {lines!r}]\n"
         "json.dump([codes, sorted(sys.modules)], open('seen.json', 'w'))\n"
     )
