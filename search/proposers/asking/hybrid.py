@@ -27,10 +27,10 @@ from search.proposers.asking.prompt import (
     terms,
 )
 from search.proposers.cmaes import CMAESProposer
-from search.space.course import Course
 from search.space.history import History
 from search.space.search_space import SearchSpace
-from search.space.strategy import Proposal, Ranking, Strategy
+from search.space.strategy import Proposal, Strategy
+from tracking.kinds import Course, Ranking
 
 POINTS = "the optimiser's next points"
 

@@ -12,13 +12,13 @@ from llm_clients.kinds import CallOutcome
 from llm_clients.request import Completion, Request
 from search.proposers.asking.prompt import ADVICE, AnswerError, build_request, read_answer
 from search.proposers.base import Proposer
-from search.space.course import STEERED, Course
 from search.space.history import History
 from search.space.search_space import SearchSpace
 from search.space.strategy import Proposal, Strategy
 from tracking.events import Event
+from tracking.kinds import STEERED, TURNED_BACK, Course
 from tracking.payloads import Decision, LlmCall, Proposed
-from tracking.totals import COMMON_START, TURNED_BACK
+from tracking.totals import COMMON_START
 
 FINAL = frozenset(
     {

@@ -16,14 +16,14 @@ from llm_clients.request import Completion, Request, call_record
 from search.control.session import record_of
 from search.proposers.asking.llm import CallSettings, LLMProposer
 from search.proposers.asking.prompt import build_request, data_block
-from search.space.course import Course
 from search.space.history import History
 from search.space.profile import Profile, SetProfile
 from search.space.strategy import Proposal
 from tests.search import support
+from tracking.kinds import Course, DecisionKind
 from tracking.ledger import Ledger
 from tracking.payloads import Decision, LlmCall
-from tracking.totals import COMMON_START, REPEATED
+from tracking.totals import COMMON_START
 
 
 def answer(*firsts: float) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def test_what_was_paid_for_is_taken_up_again_and_not_asked_twice(arm: Any, tmp_p
         ledger.record(LlmCall.model_validate({"call": 0, **call_record(*recorder.calls[0][1:])}))
         ledger.record(record_of(history[0]))
         # A strategy that was turned back was handed out, too.
-        ledger.record(Decision(decision=REPEATED, reason="as trial 0"))
+        ledger.record(Decision(decision=DecisionKind.REPEATED, reason="as trial 0"))
         second.restore(history, ledger.events)
     assert until(lambda: second.propose(3, history), silent).strategy.ratios[0] == 0.6
     assert [call for call, *_ in silent.calls] in ([], [1]), "nothing that was answered is asked again"
