@@ -121,7 +121,7 @@ def main() -> None:
     print(f"bare processes: {bare_one:.1f} s one at a time, {bare_two:.1f} s two at a time", flush=True)
     halved = _report("two workers, halving", _run_search("random", options.trials, workers=workers, eta=3.0))
     serial, loading = _run_serial_loop(options.serial_trials)
-    print(f"the serial loop: {60 / serial:.1f} trials a minute, {loading:.1f} s of each for its loader", flush=True)
+    print(f"the serial loop: {60 / serial:.1f} trials per minute, {loading:.1f} s of each for its loader", flush=True)
     quick = _report("an LLM that answers at once", _run_search("llm", options.trials, workers=workers, latency_s=0.0))
     slow = _report("an LLM that thinks 5 s", _run_search("llm", options.trials, workers=workers, latency_s=LATENCY_S))
     found = {
@@ -281,7 +281,7 @@ def _run_serial_loop(trials: int) -> tuple[float, float]:
 
 
 def _report(what: str, ran: SearchRun) -> SearchRun:
-    trials = f"{len(ran.allocations)} trials in {ran.wall_s:.1f} s, {ran.per_minute:.1f} a minute"
+    trials = f"{len(ran.allocations)} trials in {ran.wall_s:.1f} s, {ran.per_minute:.1f} per minute"
     print(f"{what}: {trials}, {ran.overhead_ms:.0f} ms of waiting each, {ran.busy_share:.1%} busy", flush=True)
     return ran
 

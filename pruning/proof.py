@@ -42,7 +42,7 @@ def prove(plan: Plan, model: nn.Module) -> str:
         UnsupportedModelError: the plan failed a check; the message names the layer.
     """
     if {planned.training for planned in plan.passes} != {False, True}:
-        raise UnsupportedModelError("", "the whole network", "the plan does not say what a training pass does")
+        raise UnsupportedModelError("", "the whole network", "the plan does not describe a training pass")
     selections = probes(plan, _SEED)
     shadow = shadow_of(model)
     everything = tuple(tuple(range(group.units)) for group in plan.groups)

@@ -15,8 +15,6 @@ from pruning.planning import build_plan
 from tests.pruning.toys import Branches, Chain, Grouped, Residual
 from tests.trainers.structured import Multi, Told
 
-pytest.importorskip("fvcore")
-
 
 def spec(pixels: int = 8) -> ModelSpec:
     return ModelSpec("toy", 5, (3, pixels, pixels))

@@ -57,7 +57,6 @@ def test_the_failing_layer_is_named(resnet: nn.Module, resnet_plan: Plan) -> Non
 
 
 def test_a_wrong_price_is_found(resnet: nn.Module, resnet_plan: Plan) -> None:
-    pytest.importorskip("fvcore")
     broken = dataclasses.replace(resnet_plan, macs_polynomial=resnet_plan.variant_polynomial)
     with pytest.raises(UnsupportedModelError, match="counting MACs"):
         prove(broken, resnet)
