@@ -57,7 +57,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("--criteria l3", ("'l3'", "l2")),
         ("--base nowhere.pth", ("nowhere.pth",)),
         ("--output logits", ("one tensor", "--output logits")),
-        ("--model tests.trainers.structured:twins", ("features is [2, 8, 16, 16]", "fine [2, 10]", "--output")),
+        ("--model tests.trainers.structured:twins", ("features [2, 8, 16, 16]", "fine [2, 10]", "--output")),
         ("--model tests.trainers.structured:twins --output fin", ("'fin'", "coarse [2, 10]")),
         ("--config nowhere.yaml", ("nowhere.yaml",)),
         ("--llm gpt-4 --proposer rules", ("contradict",)),
