@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from search.control.active_arm import ActiveArm
 from search.control.admission import Admission
-from search.control.arm import Arm
 from search.control.master import Move, Situation, decide
 from search.control.report import Report
 from search.control.rules import Rules
@@ -52,7 +52,7 @@ class SearchSession:
         self.budget: Budget = space.budget
         self._limits = rules.limits
         self._ledger = ledger
-        self._arm = Arm(space, proposer, substitute)
+        self._arm = ActiveArm(space, proposer, substitute)
         self._admission = Admission(space, self.history, ledger, projection=rules.projection)
         self._running = RunningTrials(rules, self.history, ledger)
         self._interrupted = False

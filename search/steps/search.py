@@ -7,7 +7,7 @@ from search.control.session import SearchSession
 from search.errors import SearchFailedError
 from search.execution.trial import TrialContext
 from search.proposers.registry import CLASSICAL, arm_class
-from search.setup.arms import make_arm
+from search.setup.proposer import make_proposer
 from search.setup.rules import session_rules
 from search.setup.search_ground import SearchGround, make_ground
 from search.space.history import History
@@ -58,7 +58,7 @@ class SearchStep(Step):
     def _search(self, ground: SearchGround) -> SearchSession:
         context = self.context
         prepared, ledger, switch_to = context.prepared, context.ledger, context.prepared.config.switch_to
-        proposer = make_arm(prepared, ground.space, ledger)
+        proposer = make_proposer(prepared, ground.space, ledger)
         substitute = CLASSICAL[switch_to](ground.space) if switch_to else None
         session = SearchSession(ground.space, proposer, session_rules(prepared), ledger, prepared.window, substitute)
         session.restore(ledger.events)

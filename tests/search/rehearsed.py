@@ -11,7 +11,7 @@ from search.control.report import Report
 from search.control.session import SearchSession
 from search.execution.local import serve
 from search.proposers.asking.llm import CallSettings
-from search.setup.arms import make_asking_arm
+from search.setup.proposer import make_asking_proposer
 from search.space.history import TrialSpec
 from search.space.strategy import Strategy
 from tests.search import support
@@ -68,7 +68,7 @@ def rehearse(
     path = folder / "ledger.jsonl"
     with Ledger.open(path) if path.exists() else Ledger.create(path) as ledger:
         settings = CallSettings(per_call, max_tokens, trials=trials)
-        proposer = make_asking_arm(arm, space, client, ledger, settings)
+        proposer = make_asking_proposer(arm, space, client, ledger, settings)
         session = support.session(ledger, proposer, space, trials=trials, window=3)
         try:
             session.restore(ledger.events)

@@ -21,7 +21,7 @@ from search.outcome.summary import count_revisions, summarise
 from search.proposers.asking.llm import CallSettings, LLMProposer
 from search.proposers.base import Proposer
 from search.proposers.registry import ASKING, CLASSICAL
-from search.setup.arms import make_asking_arm
+from search.setup.proposer import make_asking_proposer
 from search.space.budget import Budget
 from search.space.profile import profile_plan
 from search.space.search_space import SearchSpace
@@ -87,7 +87,7 @@ def _arm(arm: str, space: SearchSpace, ledger: Ledger) -> Proposer:
 
 def _asking(arm: str, script: Script, space: SearchSpace, ledger: Ledger) -> LLMProposer:
     client = ScriptedClient("scripted:test", script, ClientOptions(sample_server=False))
-    return make_asking_arm(arm, space, client, ledger, CallSettings(per_call=1))
+    return make_asking_proposer(arm, space, client, ledger, CallSettings(per_call=1))
 
 
 class TwoConvolutions(nn.Module):

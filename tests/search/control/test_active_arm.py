@@ -1,6 +1,6 @@
 """Who is asked for the next proposal, and with which ticket."""
 
-from search.control.arm import Arm
+from search.control.active_arm import ActiveArm
 from search.proposers.tpe import TPEProposer
 from search.space.history import History
 from tests.search import support
@@ -17,14 +17,14 @@ def arm(name: str) -> support.FixedProposer:
 
 def test_the_first_proposal_is_the_common_start() -> None:
     proposer = arm("first")
-    start = Arm(support.space(), proposer).propose(0, History(1))
+    start = ActiveArm(support.space(), proposer).propose(0, History(1))
     assert start is not None
     assert (start.proposer, proposer.asked) == (COMMON_START, 0)
 
 
 def test_tickets_begin_anew_with_the_substitute() -> None:
     """FixedProposer says its ticket: ticket 0 is the common start's, so each arm's own first ticket is 1."""
-    both = Arm(support.space(), arm("first"), arm("second"))
+    both = ActiveArm(support.space(), arm("first"), arm("second"))
     asked_of = []
     for asked in (1, 2, 3):
         if asked == 3:
@@ -38,7 +38,7 @@ def test_tickets_begin_anew_with_the_substitute() -> None:
 
 def test_whoever_takes_over_has_no_course() -> None:
     space = support.space()
-    both = Arm(space, TPEProposer(space), arm("second"))
+    both = ActiveArm(space, TPEProposer(space), arm("second"))
     both.steer(Course.WIDEN)
     assert (both.course, both.is_steerable) == (Course.WIDEN, True)
     both.take_over(3)

@@ -12,7 +12,7 @@ from search.space.search_space import SearchSpace
 from tracking.ledger import Ledger
 
 
-def make_arm(prepared: Prepared, space: SearchSpace, ledger: Ledger) -> Proposer:
+def make_proposer(prepared: Prepared, space: SearchSpace, ledger: Ledger) -> Proposer:
     """Make the arm of a configuration; the calls of one that asks a model go into the ledger."""
     config = prepared.config
     if prepared.client is None:
@@ -20,10 +20,10 @@ def make_arm(prepared: Prepared, space: SearchSpace, ledger: Ledger) -> Proposer
     settings = CallSettings(
         config.llm_per_call, config.llm_max_tokens, config.llm_temperature, config.trials, config.llm_ahead
     )
-    return make_asking_arm(config.arm, space, prepared.client, ledger, settings)
+    return make_asking_proposer(config.arm, space, prepared.client, ledger, settings)
 
 
-def make_asking_arm(
+def make_asking_proposer(
     name: str, space: SearchSpace, client: LLMClient, ledger: Ledger, settings: CallSettings
 ) -> LLMProposer:
     """Make an arm that asks a model.

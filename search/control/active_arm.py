@@ -10,7 +10,7 @@ from tracking.events import Event
 from tracking.kinds import Course
 
 
-class Arm:
+class ActiveArm:
     """The proposer of a search. Its tickets count the proposals that were asked of it, and start anew with another.
 
     Attributes:
