@@ -1,6 +1,6 @@
 """Small real pieces for the tests of the search: a plan, a space, a session with scores that tests dictate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -52,9 +52,12 @@ def scores() -> dict[str, Scores]:
 
 
 def space(share: float = 0.1, *, seed: int = 0, round_to: int = 1) -> SearchSpace:
-    profile = profile_plan(plan())
-    budget = Budget(int(plan().baseline_macs * share))
-    return SearchSpace(profile, budget, tuple(scores()), round_to, seed, plan(), scores())
+    return space_of(plan(), scores(), int(plan().baseline_macs * share), seed=seed, round_to=round_to)
+
+
+def space_of(of: Plan, by: Mapping[str, Scores], target_macs: int, *, seed: int = 0, round_to: int = 1) -> SearchSpace:
+    """The space of a plan at a target, without images: what no test of proposing or deciding looks at."""
+    return SearchSpace(profile_plan(of), Budget(target_macs), tuple(by), round_to, seed, of, by)
 
 
 def strategy(ratio: float = 0.3, of: SearchSpace | None = None) -> Strategy:

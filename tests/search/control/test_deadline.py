@@ -1,3 +1,5 @@
+"""How long a trial may take, and what is said of one that took longer."""
+
 from search.control.deadline import GENEROUS, LEAST_S, Deadline
 
 

@@ -1,3 +1,5 @@
+"""A search without Ray: what is written down, in which order, and how it is taken up again."""
+
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -52,8 +52,10 @@ class HangingOnce(ProxyData):
 
 
 class HangClock:
-    """Stands still, so that no trial is overdue for being slow, until one hangs and no other runs; then the deadline is
-    over."""
+    """A clock that stands still until one trial hangs and no other runs. Then the deadline is over.
+
+    So no trial is overdue for being slow.
+    """
 
     def __init__(self, session: SearchSession, marker: Path) -> None:
         self._session, self._marker = session, marker
@@ -78,8 +80,10 @@ def images() -> ProxyData:
 
 @pytest.fixture(scope="module")
 def struck(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Event, ...]:
-    """A search whose first trial to train hangs, whose trial 2 loses its process twice, and whose last one loses it
-    once, when nothing is left to propose."""
+    """A search whose first trial to train hangs, and two others lose their processes.
+
+    Trial 2 loses it twice, the last one once, when nothing is left to propose.
+    """
     folder, space, victims = tmp_path_factory.mktemp("struck"), support.space(), [2, 2, TRIALS - 1]
     data, marker = images(), folder / "hung"
     hanging = HangingOnce(

@@ -1,3 +1,5 @@
+"""Targets and bands: how they are written, and what they hold."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""What a decision about a trial may read, and which trial is best."""
+
 from search.space.history import best_of
 from search.space.results import TrialResult
 from tests.search import support
