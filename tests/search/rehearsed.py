@@ -3,7 +3,6 @@
 import hashlib
 import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from llm_clients.client import LLMClient
@@ -69,8 +68,7 @@ def rehearse(
     with Ledger.open(path) if path.exists() else Ledger.create(path) as ledger:
         settings = CallSettings(per_call, max_tokens, trials=trials)
         asking = ASKING[arm]
-        book = CallBook(ledger, space, partial(asking.read, space=space))
-        proposer = asking(space, client, book.record, settings)
+        proposer = asking(space, client, CallBook(ledger, space), settings)
         session = support.session(ledger, proposer, space, trials=trials, window=3)
         try:
             session.restore(ledger.events)

@@ -168,11 +168,11 @@ def read_strategy(entry: StrategyAnswer, space: SearchSpace) -> tuple[Strategy, 
 
 
 def _task(space: SearchSpace, count: int) -> str:
-    return f"Propose {count} different strategies. {terms(space)}"
+    return f"Propose {count} different strategies. {describe_task(space)}"
 
 
-def terms(space: SearchSpace) -> str:
-    """The budget, the score, and what a strategy consists of."""
+def describe_task(space: SearchSpace) -> str:
+    """The budget, the score, and what a strategy consists of, in sentences."""
     budget, profile = space.budget, space.profile
     low, high = budget.band_macs
     return (
