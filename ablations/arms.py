@@ -13,16 +13,10 @@ from typing import NamedTuple
 
 from ablations.errors import NothingToCompareError
 from ablations.statistics import SIGNIFICANCE, Estimate, estimate, holm, p_of_mean_zero
+from search.setup.config import RunConfig
+from search.setup.scope import scope_of
 from tracking.kinds import RunStatus
 from tracking.mirror.records import RunRecord
-
-# What may differ between runs of one cell: the arm itself, what the cell already holds, and where things ran.
-_NOT_TERMS = frozenset(
-    {"model", "dataset", "data_path", "target_macs", "proposer", "llm", "seed"}
-    | {"max_cost", "max_tokens_total", "prices"}
-    | {"runs", "tracking_uri", "experiment", "mlflow", "ray_address", "executor"}
-    | {"workers", "finetune_workers", "finetune_gpu", "cpus_per_trial", "gpus_per_trial"}
-)
 
 
 class Cell(NamedTuple):
@@ -190,7 +184,9 @@ def _unequal_terms(arms: _ByArm) -> tuple[str, ...]:
 
 
 def _is_term(name: str) -> bool:
-    return name not in _NOT_TERMS and not name.startswith("llm_")
+    """What runs of one cell must have in common; a field that today's configuration does not know is taken for one."""
+    field = RunConfig.model_fields.get(name)
+    return field is None or scope_of(field).is_term
 
 
 def _notes(cell: Cell, arms: _ByArm, terms: Sequence[str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from search.arms import ArmName
 from search.errors import ConfigError
 from search.setup.config import RunConfig, make_config
 from tracking.errors import TrackingError
@@ -24,7 +25,7 @@ def schedule(
     fields = base.model_dump(exclude={"proposer", "llm", "seed"})
     who = [
         *({"llm": llm} for llm in llms),
-        *({"llm": llm, "proposer": "hybrid"} for llm in llms if hybrid),
+        *({"llm": llm, "proposer": ArmName.HYBRID.value} for llm in llms if hybrid),
         *({"proposer": arm} for arm in arms),
     ]
     return tuple(make_config({**fields, **arm, "seed": base.seed + n}) for n in range(seeds) for arm in who)

@@ -16,6 +16,7 @@ from cli.console import console
 from cli.status import SearchStatus
 from search.outcome.formats import count_text, macs_text, share_text
 from tracking.events import Event
+from tracking.kinds import DecisionKind
 from tracking.payloads import (
     BaseReady,
     Decision,
@@ -105,7 +106,7 @@ class ProgressView:
                 given = f", {call.quality.strategies} strategies" if call.quality else ""
                 self._line(f"llm call {call.call}: {call.outcome} by {call.model} in {call.latency_s:.1f} s{given}")
             case Decision() as decision:
-                self._line(f"{decision.decision.replace('_', ' ')}: {decision.reason}")
+                self._line(describe_decision(decision))
             case FinetuneStarted() as begun:
                 self._epochs = int(begun.recipe["epochs"])
                 self._line(f"fine-tune: {self._epochs} epochs on {begun.workers} DDP workers")
@@ -190,3 +191,10 @@ class ProgressView:
 
 def _row(name: str, words: str) -> Text:
     return Text.assemble((f"{name:<9}", "dim"), words, no_wrap=True, overflow="ellipsis")
+
+
+def describe_decision(decision: Decision) -> str:
+    """What was decided, and why."""
+    seen = f"{decision.condition}: " if decision.condition else ""
+    again = f"trial {decision.trial}: " if decision.decision is DecisionKind.RETRIED else ""
+    return f"{decision.decision.replace('_', ' ')}: {seen}{again}{decision.reason}"

@@ -75,7 +75,7 @@ class Exchange:
             validation_error=None if validation.error is None else redact(validation.error),
             detail=redact(validation.detail),
             mode=trips.mode,
-            form=None if validation.form is None else validation.form.value,
+            form=validation.form,
             not_sent=("temperature",) if not_sent else (),
             trail=tuple(trips.trail),
             durations_s=None if reply is None else reply.durations_s,

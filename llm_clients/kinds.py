@@ -27,3 +27,11 @@ class AnswerMode(StrEnum):
     NATIVE = "native"
     TOOL = "tool"
     PROMPT = "prompt"
+
+
+class AnswerForm(StrEnum):
+    """Where in the text the JSON was."""
+
+    JSON = "json"
+    FENCED = "fenced"
+    PROSE = "prose"

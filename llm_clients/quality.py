@@ -6,9 +6,9 @@ import json
 import threading
 from dataclasses import asdict, dataclass, fields
 
-from llm_clients.kinds import CallOutcome
+from llm_clients.kinds import AnswerForm, CallOutcome
 from llm_clients.request import Completion, Json
-from llm_clients.validation import Form, Problem
+from llm_clients.validation import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ def quality_of(completion: Completion) -> Quality:
         out_of_range=problems.count(Problem.RANGE),
         truncated=results.count(CallOutcome.TRUNCATED),
         refused=results.count(CallOutcome.REFUSED),
-        fenced=int(completion.form == Form.FENCED and completion.answered),
-        prose=int(completion.form == Form.PROSE and completion.answered),
+        fenced=int(completion.form == AnswerForm.FENCED and completion.answered),
+        prose=int(completion.form == AnswerForm.PROSE and completion.answered),
         faults=len(results) - len(answers),
     )
 

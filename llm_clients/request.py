@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self, TypeAlias
 
-from llm_clients.kinds import AnswerMode, CallOutcome
+from llm_clients.kinds import AnswerForm, AnswerMode, CallOutcome
 from llm_clients.redaction import redact, redact_json
 
 Json: TypeAlias = Any
@@ -148,7 +148,7 @@ class Completion:
     validation_error: str | None = None
     detail: str = ""
     mode: AnswerMode | None = None
-    form: str | None = None
+    form: AnswerForm | None = None
     not_sent: tuple[str, ...] = ()
     trail: tuple[Attempt, ...] = ()
     durations_s: Mapping[str, float] | None = None
@@ -174,11 +174,17 @@ class Completion:
         known = {name: payload[name] for name in cls.__dataclass_fields__ if name in payload}
         usage = Usage(**known.pop("usage", {}))
         trail = tuple(_attempt(item) for item in known.pop("trail", ()))
-        mode = known.pop("mode", None)
+        mode, form = known.pop("mode", None), known.pop("form", None)
         bare = cls(outcome=CallOutcome(known.pop("outcome")), model=known.pop("model"))
         not_sent = tuple(known.pop("not_sent", ()))
         return replace(
-            bare, **known, usage=usage, trail=trail, mode=None if mode is None else AnswerMode(mode), not_sent=not_sent
+            bare,
+            **known,
+            usage=usage,
+            trail=trail,
+            mode=mode and AnswerMode(mode),
+            form=form and AnswerForm(form),
+            not_sent=not_sent,
         )
 
 

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
 
 from llm_clients.errors import LLMConfigurationError
-from llm_clients.kinds import CallOutcome
+from llm_clients.kinds import AnswerForm, CallOutcome
 from llm_clients.request import Json
 from llm_clients.vendors.base import Reply
 
@@ -25,21 +25,13 @@ class Problem(StrEnum):
     RANGE = "out_of_range"
 
 
-class Form(StrEnum):
-    """Where in the text the JSON was."""
-
-    JSON = "json"
-    FENCED = "fenced"
-    PROSE = "prose"
-
-
 @dataclass(frozen=True, slots=True)
 class Validation:
     """What a reply is worth. `error` holds the validator's words, fit to be sent back to the model."""
 
     outcome: CallOutcome
     value: Json = None
-    form: Form | None = None
+    form: AnswerForm | None = None
     problem: Problem | None = None
     error: str | None = None
     detail: str = ""
@@ -76,15 +68,15 @@ def validate_text(text: str, schema: Mapping[str, Json]) -> Validation:
     return Validation(CallOutcome.INVALID, form=form, problem=problem, error=_schema_words(errors))
 
 
-def find_json(text: str) -> tuple[Json, Form] | None:
+def find_json(text: str) -> tuple[Json, AnswerForm] | None:
     """The whole text as JSON; else the last code fence that parses; else the longest JSON object or array in it."""
     try:
-        return _strict(text), Form.JSON
+        return _strict(text), AnswerForm.JSON
     except ValueError:
         pass  # not an error yet: it may stand in a fence or in prose
     for block in reversed(_FENCE.findall(text)):
         try:
-            return _strict(block), Form.FENCED
+            return _strict(block), AnswerForm.FENCED
         except ValueError:
             continue
     return _in_prose(text)
@@ -129,7 +121,7 @@ def _strict(text: str) -> Json:
         raise ValueError("nested too deeply") from None
 
 
-def _in_prose(text: str) -> tuple[Json, Form] | None:
+def _in_prose(text: str) -> tuple[Json, AnswerForm] | None:
     """The longest JSON object or array that stands free in the text.
 
     Brackets that hold no JSON are skipped as a whole; what follows one that never closes is not looked at: a piece of
@@ -150,7 +142,7 @@ def _in_prose(text: str) -> tuple[Json, Form] | None:
             continue
         if best is None or position - start > best[0]:
             best = (position - start, value)
-    return None if best is None else (best[1], Form.PROSE)
+    return None if best is None else (best[1], AnswerForm.PROSE)
 
 
 def _closing(text: str, start: int) -> int | None:

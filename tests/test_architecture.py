@@ -2,7 +2,7 @@
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -139,35 +139,37 @@ def _names(node: ast.AST) -> Iterator[str]:
 def faults(root: Path, picture: Picture) -> list[str]:
     """Everything in which the code is not as the picture shows it."""
     modules = [module for top in sorted(tops_of(root) - BESIDE_THE_ROOMS) for module in modules_of(root, top)]
-    missing = dict.fromkeys(path for module in modules if (path := _undrawn(module, picture)))
+    folders = [room for room in picture if not (root / f"{room}.py").is_file()]
+    missing = dict.fromkeys(path for module in modules if (path := _undrawn(module, picture, folders)))
     found = [f"{path} is not in ARCHITECTURE.md" for path in missing]
     found += [f"ARCHITECTURE.md shows {room}, which is not there" for room in picture if not _is_there(root, room)]
     for module in modules:
-        if _undrawn(module, picture) is None:
+        if _undrawn(module, picture, folders) is None:
             room = room_of(module.name, picture)
             told = ((seen, _fault(room, seen, picture)) for seen in imports_of(root, module.file))
             found += dict.fromkeys(f"{seen.file}:{seen.line}: {fault}" for seen, fault in told if fault)
     return found
 
 
-def _undrawn(module: Module, picture: Picture) -> str | None:
+def _undrawn(module: Module, picture: Picture, folders: Sequence[str]) -> str | None:
     """The outermost folder or file on the way to a module that should have a line, and has none.
 
-    In a room that is divided into others every folder has its line. A file needs one only where the room has none.
+    In a room that is divided into other folders every folder has its line. A file needs one only where the room has
+    none.
     """
     parts = module.name.split(".")
     for depth in range(len(parts)):
         outer, path = "/".join(parts[:depth]), "/".join(parts[: depth + 1])
-        if depth and not _divided(outer, picture):
+        if depth and not _divided(outer, folders):
             return None
         is_file = f"{path}.py" == module.file
-        if not (path in picture or _divided(path, picture) or (is_file and outer in picture)):
+        if not (path in picture or _divided(path, folders) or (is_file and outer in picture)):
             return path
     return None
 
 
-def _divided(name: str, picture: Picture) -> bool:
-    return any(_lies_in(room, name) for room in picture)
+def _divided(name: str, folders: Sequence[str]) -> bool:
+    return any(_lies_in(room, name) for room in folders)
 
 
 def _is_there(root: Path, room: str) -> bool:

@@ -15,11 +15,21 @@ from pydantic import (
     model_validator,
 )
 
+from llm_clients.kinds import AnswerForm, AnswerMode, CallOutcome
 from tracking.fields import Count, Fraction, JsonObject, JsonValue, Macs, Moment, Real, Seconds, Text
-from tracking.kinds import EventKind, RunStatus, SplitName, Subject, TrialState
+from tracking.kinds import (
+    Condition,
+    DecisionKind,
+    EventKind,
+    Ranking,
+    RunStatus,
+    SplitName,
+    Subject,
+    TrialState,
+)
 
-SCHEMA = 1
-"""The version of this format, carried by ``run_started``."""
+SCHEMA = 2
+"""The version of this format, carried by `run_started`, and by `resumed` for the lines that follow it."""
 
 
 class _Value(BaseModel):
@@ -120,7 +130,7 @@ class StrategyRecord(_Value):
     ratios: tuple[Annotated[float, Field(gt=0, le=1)], ...]
     importance: Text
     round_to: Annotated[int, Field(ge=1, strict=True)]
-    ranking: Text
+    ranking: Ranking
 
 
 class Proposed(Payload):
@@ -187,7 +197,7 @@ class LlmCall(Payload):
     model: Text
     request: JsonObject
     text: Text | None
-    outcome: Text
+    outcome: CallOutcome
     usage: UsageRecord | None
     latency_s: Seconds
     cost_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
@@ -197,8 +207,8 @@ class LlmCall(Payload):
     detail: Text = ""
     value: JsonValue = None
     fingerprint: Text | None = None
-    mode: Text | None = None
-    form: Text | None = None
+    mode: AnswerMode | None = None
+    form: AnswerForm | None = None
     not_sent: tuple[Text, ...] = ()
     trail: tuple[JsonObject, ...] = ()
     durations_s: JsonObject | None = None
@@ -209,11 +219,18 @@ class LlmCall(Payload):
 
 
 class Decision(Payload):
-    """What the master decided, and why."""
+    """What the master decided, and why.
+
+    Attributes:
+        condition: how the search was going, where that was the cause.
+        trial: the one that runs again, or that a proposal repeated.
+    """
 
     kind = EventKind.DECISION
-    decision: Text
+    decision: DecisionKind
     reason: Text
+    condition: Condition | None = None
+    trial: Count | None = None
 
 
 class TrialStarted(Payload):
@@ -354,10 +371,11 @@ class Interrupted(Payload):
 
 
 class Resumed(Payload):
-    """The run goes on after its event ``from_seq``."""
+    """The run goes on after its event `from_seq`, in the format `schema`, whatever that of the lines before is."""
 
     kind = EventKind.RESUMED
     from_seq: Count
+    schema_version: int = Field(default=SCHEMA, alias="schema", ge=1, le=SCHEMA)
 
 
 class Extended(Payload):

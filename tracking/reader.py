@@ -11,7 +11,8 @@ from tracking.clock import moment
 from tracking.errors import CorruptLedgerError, HalfWrittenLedgerError, LedgerMissingError
 from tracking.events import Event
 from tracking.kinds import EventKind
-from tracking.payloads import PAYLOADS
+from tracking.payloads import PAYLOADS, SCHEMA, Resumed, RunStarted
+from tracking.upgrade import upgrade
 
 
 def read_ledger(path: Path) -> tuple[Event, ...]:
@@ -40,12 +41,43 @@ def split_ledger(path: Path) -> tuple[list[bytes], bytes]:
 
 
 def decode_lines(path: Path, lines: list[bytes]) -> tuple[Event, ...]:
-    """The events of complete lines; raises CorruptLedgerError at the first that is not one."""
-    return tuple(_event(path, number, line) for number, line in enumerate(lines, start=1))
+    """The events of complete lines, those of older formats as today's would be.
+
+    Raises:
+        CorruptLedgerError: a line is no event.
+    """
+    events: list[Event] = []
+    schema = SCHEMA
+    for number, line in enumerate(lines, start=1):
+        try:
+            event = decode(line, number, schema)
+        except ValueError as error:
+            raise CorruptLedgerError(str(path), number, str(error)) from error
+        events.append(event)
+        schema = schema_after(event, schema)
+    return tuple(events)
 
 
-def decode(line: bytes, seq: int) -> Event:
-    """The event of one line; raises ValueError, with the reason, when it is not event number ``seq``."""
+def schema_after(event: Event, schema: int) -> int:
+    """The format of the line that follows an event: that of its own line, unless it says another."""
+    match event.payload:
+        case RunStarted(schema_version=stated) | Resumed(schema_version=stated):
+            return stated
+        case _:
+            return schema
+
+
+def decode(line: bytes, seq: int, schema: int = SCHEMA) -> Event:
+    """The event of one line.
+
+    Args:
+        line: without its end.
+        seq: the number that it must have.
+        schema: the format that it is written in.
+
+    Raises:
+        ValueError: it is not event number `seq`; the message says why.
+    """
     fields = _json_object(line)
     if fields.get("seq") != seq:
         raise ValueError(f"it is numbered {fields.get('seq')!r} where {seq} belongs, so lines are missing or moved")
@@ -55,17 +87,10 @@ def decode(line: bytes, seq: int) -> Event:
     except ValueError as error:
         raise ValueError(f"its envelope does not read ({error})") from error
     try:
-        return Event(seq, time, PAYLOADS[kind].model_validate(fields))
+        return Event(seq, time, PAYLOADS[kind].model_validate(fields if schema == SCHEMA else upgrade(kind, fields)))
     except ValidationError as error:
         wrong = describe_problems(error, "the event", most=1)
         raise ValueError(f"its {kind.value} payload does not read ({wrong})") from error
-
-
-def _event(path: Path, number: int, line: bytes) -> Event:
-    try:
-        return decode(line, number)
-    except ValueError as error:
-        raise CorruptLedgerError(str(path), number, str(error)) from error
 
 
 def _json_object(line: bytes) -> dict[str, Any]:

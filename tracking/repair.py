@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from tracking.errors import LedgerMissingError
+from tracking.errors import CorruptLedgerError, LedgerMissingError
 from tracking.ledger import fsync_folder, lock_path
 from tracking.locks import ExclusiveLock
-from tracking.reader import decode, decode_lines, split_ledger
+from tracking.reader import decode_lines, split_ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def repair(path: Path) -> Repair:
         decode_lines(path, whole)
         if not torn:
             return Repair(len(whole), 0, False, None)
-        if _is_event(torn, len(whole) + 1):
+        if _is_whole(path, [*whole, torn]):
             _write(path, b"\n", os.O_APPEND)
             return Repair(len(whole) + 1, 0, True, None)
         copy = _keep(path, len(whole) + 1, torn)
@@ -50,11 +50,11 @@ def repair(path: Path) -> Repair:
         return Repair(len(whole), len(torn), False, copy)
 
 
-def _is_event(torn: bytes, seq: int) -> bool:
+def _is_whole(path: Path, lines: list[bytes]) -> bool:
     """A crash between the last byte and the line end leaves a true event: to cut it would be a loss."""
     try:
-        decode(torn, seq)
-    except ValueError:
+        decode_lines(path, lines)
+    except CorruptLedgerError:
         return False
     return True
 

@@ -2,24 +2,18 @@
 
 from collections import Counter
 
-from tracking.kinds import TrialState
-from tracking.payloads import Decision, LlmCall, Payload, Proposed, TrialEnded
+from tracking.kinds import DecisionKind, TrialState
+from tracking.payloads import AnswerQuality, Decision, LlmCall, Payload, Proposed, TrialEnded
 
 COMMON_START = "start"
 """The proposer of the first strategy, which all arms share."""
-MISSED = "turned_back_missed"
-"""The decision that sends a strategy back unmeasured, for its MACs: only without projection."""
 
-REPEATED = "turned_back_repeated"
-"""The decision that sends a strategy back because an earlier trial was the same."""
-
-TURNED_BACK = frozenset({MISSED, REPEATED})
-
-QUALITIES = (
-    *("answers", "valid", "parse_errors", "schema_errors", "out_of_range", "truncated", "refused", "duplicates"),
-    *("faults", "strategies", "repeated", "incoherent"),
+QUALITIES = tuple(
+    name
+    for name, field in AnswerQuality.model_fields.items()
+    if field.annotation is int and name not in ("fenced", "prose")
 )
-"""The counts of an answer's quality that are added up over a run."""
+"""The counts of an answer's quality that are added up over a run; in what form its JSON came is not among them."""
 
 _BY_STATE = tuple(f"trials_{state.value}" for state in TrialState)
 
@@ -30,7 +24,7 @@ def is_revision(payload: Payload) -> bool:
         case Proposed():
             return not payload.in_band and payload.proposer != COMMON_START
         case Decision():
-            return payload.decision == MISSED
+            return payload.decision is DecisionKind.MISSED
         case _:
             return False
 

@@ -7,7 +7,8 @@ from itertools import product
 from typing import NamedTuple
 
 from ground.cache import content_key
-from search.setup.config import CLASSICAL_ARMS, RunConfig, make_config
+from search.arms import CLASSICAL_ARMS
+from search.setup.config import RunConfig, make_config
 from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
 
 DATASET = "shapes"

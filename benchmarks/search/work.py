@@ -19,8 +19,8 @@ from search.control.session import SearchSession
 from search.proposers.random import RandomProposer
 from search.setup.groundwork import session_rules
 from search.space.history import History, TrialSpec
-from search.space.strategy import Ranking
 from tracking.events import payloads_of
+from tracking.kinds import Ranking
 from tracking.ledger import Ledger
 from tracking.payloads import TrialEnded
 from trainers.proxy import RungScore

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import NamedTuple
 
 from pruning.allocation import allocate
@@ -13,30 +12,18 @@ from pruning.projection import project
 from search.control.deadline import Deadline
 from search.control.halving import Halving
 from search.control.master import Limits, Move, Situation, decide
-from search.control.steering import Assessment, Condition, View, assess
+from search.control.steering import Assessment, View, assess
 from search.proposers.base import Proposer, uniform_start
 from search.space.budget import Budget
-from search.space.course import STEERED, Course
 from search.space.history import History, TrialSpec
 from search.space.results import TrialResult
 from search.space.search_space import SearchSpace
-from search.space.strategy import Proposal, Ranking, Strategy
+from search.space.strategy import Proposal, Strategy
 from tracking.events import Event
-from tracking.kinds import TrialState
+from tracking.kinds import STEERED, TURNED_BACK, Condition, Course, DecisionKind, Ranking, TrialState
 from tracking.ledger import Ledger
 from tracking.payloads import Decision, Proposed, Rung, StrategyRecord, TrialEnded, TrialStarted
-from tracking.totals import COMMON_START, MISSED, REPEATED
-
-
-class TurnedBack(StrEnum):
-    """Why a proposal became no trial; the `decision` of its ledger event."""
-
-    REPEATED = REPEATED
-    MISSED = MISSED
-
-
-RETRIED = "retried"
-"""The decision to run a trial again: with a smaller batch where its memory ran out, or because its process died."""
+from tracking.totals import COMMON_START
 
 
 class Turn(NamedTuple):
@@ -106,7 +93,7 @@ class SearchSession:
         self._rules = rules
         self._ledger = ledger
         self._interrupted = False
-        self._turned_back = dict.fromkeys(TurnedBack, 0)
+        self._turned_back = dict.fromkeys(TURNED_BACK, 0)
         self._repeated_in_a_row = 0
         self._unfinished: deque[TrialSpec] = deque()
         self._lost: set[int] = set()
@@ -182,7 +169,7 @@ class SearchSession:
         elif trial in self._lost:
             self._end(trial, TrialState.FAILED, f"{error}, as it had in an earlier run of this trial")
         else:
-            self._ledger.record(Decision(decision=RETRIED, reason=f"trial {trial}: {error}, so once more"))
+            self._ledger.record(Decision(decision=DecisionKind.RETRIED, trial=trial, reason=f"{error}, so once more"))
             self._lost.add(trial)
             self._accuracies.pop(trial, None)
             self._reports.pop(trial, None)
@@ -212,13 +199,13 @@ class SearchSession:
                 case TrialEnded() as ended:
                     accuracies = tuple(rungs.get(ended.trial, ()))
                     self.history.end(TrialResult(ended.trial, ended.state, accuracies, ended.error))
-                case Decision() as decision if decision.decision in set(TurnedBack):
-                    self._turned_back[TurnedBack(decision.decision)] += 1
-                    self._repeated_in_a_row += decision.decision == TurnedBack.REPEATED
-                case Decision() as decision if decision.decision == Course.SWITCH_ARM:
+                case Decision(decision=kind) if kind in TURNED_BACK:
+                    self._turned_back[kind] += 1
+                    self._repeated_in_a_row += kind is DecisionKind.REPEATED
+                case Decision(decision=DecisionKind.SWITCH_ARM):
                     self._take_over()
-                case Decision() as decision if decision.decision in STEERED:
-                    self._course = Course(decision.decision)
+                case Decision(decision=kind) if kind in STEERED:
+                    self._course = Course(kind)
         self._unfinished = deque(self.history.running)
         self._proposer.restore(self.history, events)
 
@@ -226,7 +213,7 @@ class SearchSession:
         """A new trial, or "not yet", or the end; None when the next move is to be decided anew."""
         assessment = self._steer()
         if assessment is not None and assessment.course is Course.STOP:
-            return self._stop(f"{assessment.condition}: {assessment.reason}")
+            return self._stop(assessment.reason, assessment.condition)
         proposal = self._propose()
         if proposal is None:
             return Turn(None, over=False) if self._proposer.problem() is None else None
@@ -237,7 +224,7 @@ class SearchSession:
         return Situation(
             history=self.history,
             unfinished=len(self._unfinished),
-            missed=self._turned_back[TurnedBack.MISSED],
+            missed=self._turned_back[DecisionKind.MISSED],
             repeated=self._repeated_in_a_row,
             interrupted=self._interrupted,
             # The common start is nobody's proposal: it is tried whatever has befallen the proposer.
@@ -259,20 +246,19 @@ class SearchSession:
         )
         assessment = assess(view)
         if assessment.course is Course.SWITCH_ARM:
-            self._switch(f"{assessment.condition}: {assessment.reason}")
+            self._switch(assessment.reason, assessment.condition)
         elif assessment.course is not Course.STOP and assessment.condition is not Condition.OPENING:
             if assessment.course is not self._course:
-                reason = f"{assessment.condition}: {assessment.reason}"
-                self._ledger.record(Decision(decision=assessment.course.value, reason=reason))
+                self._decide(DecisionKind(assessment.course), assessment.reason, assessment.condition)
             self._course = assessment.course
             self._proposer.steer(assessment.course)
         return assessment
 
-    def _switch(self, reason: str) -> None:
+    def _switch(self, reason: str, condition: Condition | None = None) -> None:
         """The substitute proposes from here on. It was asked for by name, and its trials carry its own."""
         assert self._substitute is not None
-        told = f"{reason}; {self._substitute.name} proposes from here on"
-        self._ledger.record(Decision(decision=Course.SWITCH_ARM.value, reason=told))
+        why = f"{reason}; {self._substitute.name} proposes from here on"
+        self._decide(DecisionKind.SWITCH_ARM, why, condition)
         self._take_over()
 
     def _take_over(self) -> None:
@@ -285,11 +271,14 @@ class SearchSession:
         """Proposals asked for so far."""
         return len(self.history) + sum(self._turned_back.values())
 
-    def _stop(self, reason: str) -> Turn:
+    def _decide(self, kind: DecisionKind, reason: str, condition: Condition | None = None) -> None:
+        self._ledger.record(Decision(decision=kind, reason=reason, condition=condition))
+
+    def _stop(self, reason: str, condition: Condition | None = None) -> Turn:
         """Nothing new is begun. It is over once nothing runs either: until then a trial may be lost and run again."""
         if self.stop_reason is None:
-            self._ledger.record(Decision(decision=Move.STOP.value, reason=reason))
-            self.stop_reason = reason
+            self._decide(DecisionKind.STOP, reason, condition)
+            self.stop_reason = reason if condition is None else f"{condition}: {reason}"
         return Turn(None, over=self._interrupted or not self.history.running)
 
     def _propose(self) -> Proposal | None:
@@ -303,20 +292,20 @@ class SearchSession:
         twin = next((old for old in self.history if _same_model(old, spec)), None)
         if twin is not None:
             self._repeated_in_a_row += 1
-            self._turn_back(TurnedBack.REPEATED, f"{proposal.proposer} repeated trial {twin.trial}")
+            self._turn_back(DecisionKind.REPEATED, f"{proposal.proposer} repeated trial {twin.trial}", twin.trial)
             return None
         if not self._rules.projection and not spec.in_band and proposal.proposer != COMMON_START:
             why = f"{proposal.proposer} asked for {spec.requested_macs:,} MACs, outside {self.budget.band_macs}"
-            self._turn_back(TurnedBack.MISSED, why)
+            self._turn_back(DecisionKind.MISSED, why)
             return None
         self._repeated_in_a_row = 0
         self._ledger.record(record_of(spec))
         self.history.add(spec)
         return spec
 
-    def _turn_back(self, why: TurnedBack, reason: str) -> None:
-        self._ledger.record(Decision(decision=why.value, reason=reason))
-        self._turned_back[why] += 1
+    def _turn_back(self, kind: DecisionKind, reason: str, twin: int | None = None) -> None:
+        self._ledger.record(Decision(decision=kind, reason=reason, trial=twin))
+        self._turned_back[kind] += 1
 
     def _concretise(self, proposal: Proposal) -> TrialSpec:
         strategy = proposal.strategy
@@ -353,7 +342,7 @@ class SearchSession:
             )
         before = self._reports.get(report.trial)
         if report.note is not None and (before is None or before.note is None):
-            self._ledger.record(Decision(decision=RETRIED, reason=f"trial {report.trial}: {report.note}"))
+            self._ledger.record(Decision(decision=DecisionKind.RETRIED, trial=report.trial, reason=report.note))
         self._reports[report.trial] = report
 
     def _end(self, trial: int, state: TrialState, error: str | None = None) -> None:

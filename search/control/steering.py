@@ -7,13 +7,11 @@ however the trials were scheduled, and again after a resume.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from search.space.budget import Budget
-from search.space.course import Course
 from search.space.history import TrialSpec, best_of
 from search.space.results import TrialResult
-from tracking.kinds import TrialState
+from tracking.kinds import Condition, Course, TrialState
 
 PATIENCE = 8
 """Results without a gain that make a search stalled; twice as many change the arm, four times as many end it."""
@@ -31,18 +29,6 @@ REPEATS = 3
 """Proposals in a row that repeat earlier trials: more than chance."""
 
 Ended = Sequence[tuple[TrialSpec, TrialResult]]
-
-
-class Condition(StrEnum):
-    """How a search is going."""
-
-    OPENING = "opening"
-    CONVERGING = "converging"
-    STALLED = "stalled"
-    DIVERGING = "diverging"
-    TRAPPED = "trapped in a local optimum"
-    DUPLICATES = "repeating itself"
-    NEARLY_SPENT = "budget nearly spent"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from collections import deque
 
-from search.space.course import Course
+from tracking.kinds import TURNED_BACK, DecisionKind
 from tracking.payloads import Decision, LlmCall, Payload, Proposed
-from tracking.totals import COMMON_START, TURNED_BACK
+from tracking.totals import COMMON_START
 
 
 class StrategyQueue:
@@ -37,7 +37,7 @@ class StrategyQueue:
                 self._handed_out(payload.trial)
             case Decision() if payload.decision in TURNED_BACK:
                 self._handed_out(None)
-            case Decision() if payload.decision == Course.SWITCH_ARM:
+            case Decision(decision=DecisionKind.SWITCH_ARM):
                 # The arm that takes over proposes from here on; what the LLM still has is never tried.
                 self._calls.clear()
                 self._is_open = False

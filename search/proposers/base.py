@@ -4,11 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
-from search.space.course import Course
 from search.space.history import History
 from search.space.search_space import SearchSpace
 from search.space.strategy import Proposal, Strategy
 from tracking.events import Event
+from tracking.kinds import Course
 from tracking.totals import COMMON_START
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.proposers.base import Proposer, uniform_start
-from search.space.course import Course
 from search.space.history import History
 from search.space.search_space import SearchSpace
 from search.space.strategy import Proposal, Strategy, clip_ratios
+from tracking.kinds import Course
 
 LOWEST = 0.05
 SIGMA = 0.35

@@ -9,7 +9,8 @@ from pruning.allocation import allocate
 from pruning.importance.base import Scores
 from pruning.plan import Allocation
 from search.proposers.listed import ListedProposer
-from search.space.strategy import Proposal, Ranking, Strategy, clip_ratios
+from search.space.strategy import Proposal, Strategy, clip_ratios
+from tracking.kinds import Ranking
 
 _HALVINGS = 40
 _TINY = torch.finfo(torch.float64).tiny

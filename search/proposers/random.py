@@ -4,7 +4,8 @@ import numpy as np
 
 from search.proposers.base import Proposer
 from search.space.history import History
-from search.space.strategy import Proposal, Ranking, Strategy, clip_ratios
+from search.space.strategy import Proposal, Strategy, clip_ratios
+from tracking.kinds import Ranking
 
 
 class RandomProposer(Proposer):

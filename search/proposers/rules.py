@@ -11,10 +11,10 @@ from pruning.plan import Allocation
 from pruning.projection import project
 from search.proposers.base import Proposer
 from search.proposers.knapsack import Worth, greedy, shares_by_set
-from search.space.course import Course
 from search.space.history import History, TrialSpec, best_of
 from search.space.search_space import SearchSpace
 from search.space.strategy import Proposal, Strategy, clip_ratios
+from tracking.kinds import Course
 
 TILT = 0.5
 """First tilt, in log keep ratio at the end of a feature: exp(0.5) keeps 1.65 times the uniform share there."""

@@ -8,11 +8,11 @@ from optuna.trial import Trial as OptunaTrial
 from optuna.trial import TrialState as OptunaState
 
 from search.proposers.base import Proposer
-from search.space.course import Course
 from search.space.history import History, TrialSpec, best_of
 from search.space.results import TrialResult
 from search.space.search_space import SearchSpace
-from search.space.strategy import Proposal, Ranking, Strategy, clip_ratios
+from search.space.strategy import Proposal, Strategy, clip_ratios
+from tracking.kinds import Course, Ranking
 
 START_UP = 6
 """Random trials before the estimator is used: a budget of tens of trials cannot pay for Optuna's default of 10."""

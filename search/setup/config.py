@@ -7,18 +7,16 @@ from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.config import JsonDict
 
 from ground.names import did_you_mean, near_misses
 from llm_clients.redaction import redact
+from search.arms import ASKING_ARMS, CLASSICAL_ARMS, ArmName
 from search.errors import ConfigError
 from search.setup.replaying import repeated_fields
+from search.setup.scope import Scope, names_where
 from search.space.budget import parse_band
 from tracking.uris import without_password
-
-CLASSICAL_ARMS = ("rules", "uniform", "isomorphic", "knapsack", "random", "grid", "tpe", "cmaes")
-ASKING_ARMS = ("llm", "hybrid")
-ARMS = (*CLASSICAL_ARMS, *ASKING_ARMS)
-"""The arms by name, without importing them: `search.proposers.registry` holds them, and a test holds both together."""
 
 
 class ExecutorName(StrEnum):
@@ -28,9 +26,10 @@ class ExecutorName(StrEnum):
     LOCAL = "local"
 
 
-def _option(panel: str, text: str, default: Any = None, **constraints: Any) -> Any:
-    """A field with its help text and the help panel that it stands in."""
-    return Field(default=default, description=text, json_schema_extra={"panel": panel}, **constraints)
+def _option(panel: str, text: str, default: Any = None, *, scope: Scope = Scope.TERM, **constraints: Any) -> Any:
+    """A field with its help text, the help panel that it stands in, and its scope."""
+    extra: JsonDict = {"panel": panel, "scope": scope.value}
+    return Field(default=default, description=text, json_schema_extra=extra, **constraints)
 
 
 class RunConfig(BaseModel):
@@ -38,9 +37,11 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True)
 
-    model: str = _option("Model and data", "timm or torchvision name, or module:factory", "resnet18_quarter")
-    dataset: str = _option("Model and data", "digits, shapes, imagefolder or imagenet", "digits")
-    data_path: Path | None = _option("Model and data", "folder of a dataset that is read from disk")
+    model: str = _option(
+        "Model and data", "timm or torchvision name, or module:factory", "resnet18_quarter", scope=Scope.CELL
+    )
+    dataset: str = _option("Model and data", "digits, shapes, imagefolder or imagenet", "digits", scope=Scope.CELL)
+    data_path: Path | None = _option("Model and data", "folder of a dataset that is read from disk", scope=Scope.CELL)
     input_size: int | None = _option("Model and data", "side of the square input; default: the dataset's", ge=8)
     output: str | None = _option(
         "Model and data", "tensor of the output that holds the logits, as features.0; default: logits, out, the first"
@@ -49,32 +50,51 @@ class RunConfig(BaseModel):
         "Model and data", "base weights: train (here, cached), pretrained (by timm), or a .safetensors or .pth file"
     )
 
-    target_macs: str = _option("Budget", "the budget: giga-MACs (2.06), 230M, 900k, or a share of the baseline", "10%")
+    target_macs: str = _option(
+        "Budget", "the budget: giga-MACs (2.06), 230M, 900k, or a share of the baseline", "10%", scope=Scope.CELL
+    )
     band: tuple[float, float] = _option("Budget", "edges around the target that a proposal should meet", (-0.05, 0.01))
     round_to: int = _option("Budget", "kept units of a group are multiples of this", 1, ge=1, le=64)
     projection: bool = _option("Budget", "put each proposal on the budget, or turn back those that miss the band", True)
 
-    proposer: str | None = _option("Proposer", ", ".join(ARMS) + "; default: rules, or llm if a model is named")
+    proposer: str | None = _option(
+        "Proposer", ", ".join(ArmName) + "; default: rules, or llm if a model is named", scope=Scope.ARM
+    )
     llm: str | None = _option(
-        "Proposer", "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, vllm:…, scripted:FILE, replay:RUN"
+        "Proposer",
+        "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, vllm:…, scripted:FILE, replay:RUN",
+        scope=Scope.MODEL_ASKED,
     )
-    llm_temperature: float | None = _option("Proposer", "sent where the model takes one", ge=0, le=2)
-    llm_max_tokens: int = _option("Proposer", "most output tokens of a call", 4000, ge=64)
-    llm_base_url: str | None = _option("Proposer", "another server that speaks the same wire format")
-    llm_per_call: int = _option("Proposer", "strategies asked for in a call", 4, ge=1, le=32)
+    llm_temperature: float | None = _option("Proposer", "sent where the model takes one", ge=0, le=2, scope=Scope.ARM)
+    llm_max_tokens: int = _option("Proposer", "most output tokens of a call", 4000, ge=64, scope=Scope.ARM)
+    llm_base_url: str | None = _option(
+        "Proposer", "another server that speaks the same wire format", scope=Scope.MODEL_ASKED
+    )
+    llm_per_call: int = _option("Proposer", "strategies asked for in a call", 4, ge=1, le=32, scope=Scope.ARM)
     llm_ahead: int | None = _option(
-        "Proposer", "strategies still waiting when the next are asked for; default: all of a call's but one", ge=0
+        "Proposer",
+        "strategies still waiting when the next are asked for; default: all of a call's but one",
+        ge=0,
+        scope=Scope.ARM,
     )
-    max_cost: float | None = _option("Proposer", "US dollars that the LLM may cost in all; needs its price", gt=0)
-    max_tokens_total: int | None = _option("Proposer", "tokens that the LLM may read and write in all", ge=1)
-    prices: Path | None = _option("Proposer", "price file laid over the one that ships with Espalier")
+    max_cost: float | None = _option(
+        "Proposer", "US dollars that the LLM may cost in all; needs its price", gt=0, scope=Scope.MONEY
+    )
+    max_tokens_total: int | None = _option(
+        "Proposer", "tokens that the LLM may read and write in all", ge=1, scope=Scope.MONEY
+    )
+    prices: Path | None = _option(
+        "Proposer", "price file laid over the one that ships with Espalier", scope=Scope.MONEY
+    )
     switch_to: str | None = _option(
         "Proposer", "classical arm that takes over when the first is stalled or at its end; default: none does"
     )
     max_revisions: int = _option("Proposer", "misses of the band before giving up, without projection", 100, ge=1)
 
     trials: int = _option("Search", "trials in all", 16, ge=1)
-    workers: int | None = _option("Search", "trials that run at once; default: as many as the machine takes", ge=1)
+    workers: int | None = _option(
+        "Search", "trials that run at once; default: as many as the machine takes", ge=1, scope=Scope.PLACE
+    )
     window: int | None = _option("Search", "a proposal reads results at least this many trials back", ge=1)
     eta: float = _option("Search", "successive halving keeps 1/eta at each rung; 1 stops nothing early", 3.0, ge=1)
     criteria: tuple[str, ...] = _option(
@@ -83,29 +103,42 @@ class RunConfig(BaseModel):
     trial_timeout: float | None = _option(
         "Search", "seconds before a trial is given up; default: ten times the slowest so far, at least 120", gt=0
     )
-    cpus_per_trial: float = _option("Search", "CPUs of a trial", 1.0, gt=0)
-    gpus_per_trial: float = _option("Search", "GPUs of a trial; a fraction packs several on one", 0.0, ge=0)
-    seed: int = _option("Search", "of data splits, training and proposals", 42, ge=0, lt=2**31)
+    cpus_per_trial: float = _option("Search", "CPUs of a trial", 1.0, gt=0, scope=Scope.RESOURCES)
+    gpus_per_trial: float = _option(
+        "Search", "GPUs of a trial; a fraction packs several on one", 0.0, ge=0, scope=Scope.RESOURCES
+    )
+    seed: int = _option("Search", "of data splits, training and proposals", 42, ge=0, lt=2**31, scope=Scope.SEED)
 
-    optimizer: Literal["sgd", "adamw"] | None = _option("Fine-tune", "sgd or adamw; default: the dataset's recipe")
-    lr: float | None = _option("Fine-tune", "peak learning rate", gt=0)
-    momentum: float | None = _option("Fine-tune", "of SGD; AdamW's first beta", ge=0, lt=1)
-    weight_decay: float | None = _option("Fine-tune", "weight decay", ge=0)
-    batch_size: int | None = _option("Fine-tune", "images of a step, all workers together", ge=1)
-    epochs: int | None = _option("Fine-tune", "passes over the training set", ge=1)
-    finetune_workers: int | None = _option("Fine-tune", "DDP workers; default: one a GPU, or at most two CPUs", ge=1)
-    finetune_gpu: bool | None = _option("Fine-tune", "a GPU for each worker; default: where there are any")
+    optimizer: Literal["sgd", "adamw"] | None = _option(
+        "Fine-tune", "sgd or adamw; default: the dataset's recipe", scope=Scope.RECIPE
+    )
+    lr: float | None = _option("Fine-tune", "peak learning rate", gt=0, scope=Scope.RECIPE)
+    momentum: float | None = _option("Fine-tune", "of SGD; AdamW's first beta", ge=0, lt=1, scope=Scope.RECIPE)
+    weight_decay: float | None = _option("Fine-tune", "weight decay", ge=0, scope=Scope.RECIPE)
+    batch_size: int | None = _option("Fine-tune", "images of a step, all workers together", ge=1, scope=Scope.RECIPE)
+    epochs: int | None = _option("Fine-tune", "passes over the training set", ge=1, scope=Scope.RECIPE)
+    finetune_workers: int | None = _option(
+        "Fine-tune", "DDP workers; default: one a GPU, or at most two CPUs", ge=1, scope=Scope.PLACE
+    )
+    finetune_gpu: bool | None = _option(
+        "Fine-tune", "a GPU for each worker; default: where there are any", scope=Scope.RESOURCES
+    )
 
-    runs: Path = _option("Record", "folder of the run folders", Path("runs"))
-    tracking_uri: str | None = _option("Record", "MLflow's store; default: sqlite mlflow.db beside the runs folder")
-    experiment: str = _option("Record", "MLflow experiment", "espalier")
-    mlflow: bool = _option("Record", "mirror the run in MLflow", True)
+    runs: Path = _option("Record", "folder of the run folders", Path("runs"), scope=Scope.RECORD)
+    tracking_uri: str | None = _option(
+        "Record", "MLflow's store; default: sqlite mlflow.db beside the runs folder", scope=Scope.RECORD
+    )
+    experiment: str = _option("Record", "MLflow experiment", "espalier", scope=Scope.RECORD)
+    mlflow: bool = _option("Record", "mirror the run in MLflow", True, scope=Scope.RECORD)
     executor: ExecutorName = _option(
         "Record",
         "ray: concurrent trials and DDP; local: in this process without Ray, one after another",
         ExecutorName.RAY,
+        scope=Scope.PLACE,
     )
-    ray_address: str | None = _option("Record", "a running Ray cluster (auto finds it); default: a private session")
+    ray_address: str | None = _option(
+        "Record", "a running Ray cluster (auto finds it); default: a private session", scope=Scope.PLACE
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -181,11 +214,11 @@ class RunConfig(BaseModel):
     @property
     def arm(self) -> str:
         """The proposer's name in the registry."""
-        return self.proposer or ("llm" if self.llm else "rules")
+        return self.proposer or (ArmName.LLM if self.llm else ArmName.RULES).value
 
     def finetune_changes(self) -> dict[str, Any]:
         """The fields of the fine-tune's recipe that were set here."""
-        names = ("optimizer", "lr", "momentum", "weight_decay", "batch_size", "epochs")
+        names = names_where(RunConfig, lambda scope: scope is Scope.RECIPE)
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
@@ -199,7 +232,12 @@ def load_config(path: Path | None, given: Mapping[str, Any]) -> RunConfig:
     """
     fields = dict(_read_yaml(path)) if path is not None else {}
     fields |= {name: value for name, value in given.items() if value is not None}
-    return make_config(repeated_fields(fields))
+    return make_config(repeated_fields(fields, names_where(RunConfig, _is_a_replays_own)))
+
+
+def _is_a_replays_own(scope: Scope) -> bool:
+    """What a replay does not take over: who is asked and for how much, what the machine has, where it is recorded."""
+    return scope in (Scope.MODEL_ASKED, Scope.MONEY, Scope.PLACE, Scope.RESOURCES, Scope.RECORD)
 
 
 def make_config(fields: Mapping[str, Any]) -> RunConfig:

@@ -1,7 +1,7 @@
 """`--llm replay:RUN`: what a recorded run gives to the one that repeats it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,18 @@ from tracking.runs import RunDir, RunDirs
 
 PREFIX = "replay:"
 
-_OWN = frozenset(
-    {
-        *("llm", "llm_base_url", "max_cost", "max_tokens_total", "prices"),
-        *("workers", "cpus_per_trial", "gpus_per_trial", "finetune_workers", "finetune_gpu", "ray_address", "executor"),
-        *("runs", "tracking_uri", "experiment", "mlflow"),
-    }
-)
-"""Fields that a replay does not take over: who is asked, what the machine has, and where the new run is kept."""
 
-
-def repeated_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+def repeated_fields(fields: Mapping[str, Any], own: Collection[str]) -> dict[str, Any]:
     """The fields of a configuration; those that a replay leaves open are as in the run that it repeats.
 
     RUN becomes that run's own id, so that `latest` still means the same run when the replay itself is resumed.
+
+    Args:
+        fields: as given.
+        own: names of the fields that a replay does not take over from that run.
+
+    Returns:
+        All fields of the replay's configuration that are not at their defaults.
 
     Raises:
         ConfigError: that run was proposed without an LLM.
@@ -48,7 +46,7 @@ def repeated_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     known = folder.path == (RunDirs(runs).root / folder.run_id).resolve()
     name = folder.run_id if known else str(folder.path)
     return {
-        **{field: value for field, value in config.items() if field not in _OWN and value is not None},
+        **{field: value for field, value in config.items() if field not in own and value is not None},
         **fields,
         "llm": PREFIX + name,
     }

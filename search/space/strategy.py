@@ -2,22 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
+
+from tracking.kinds import Ranking
 
 MIN_RATIO = 0.01
 """No proposer asks for less than 1 % of a set; projection may still go down to a group's last unit."""
-
-
-class Ranking(StrEnum):
-    """How the units of an isomorphic set are compared.
-
-    `LOCAL` gives every group of the set the set's ratio. `JOINT` ranks the units of all its groups together by
-    importance, so that one group may lose more than another (isomorphic pruning, arXiv:2407.04616).
-    """
-
-    LOCAL = "local"
-    JOINT = "joint"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,9 @@ from typing import IO
 import psutil
 import pytest
 
-from search.control.session import RETRIED
 from tests.cli.launched import QUICK, ROOT, Launched, launch
 from tracking.events import payloads_of
-from tracking.kinds import RunStatus
+from tracking.kinds import DecisionKind, RunStatus
 from tracking.payloads import Decision, Proposed, TrialStarted, Winner
 from tracking.reader import read_ledger
 from tracking.runs import RunDirs
@@ -103,8 +102,9 @@ def test_the_run_goes_on_to_its_end(bereft: Launched) -> None:
 def test_the_trial_that_ran_there_runs_again(bereft: Launched) -> None:
     begun = Counter(record.trial for record in payloads_of(bereft.events, TrialStarted))
     assert begun[VICTIM] == 2, bereft.output
-    reasons = [record.reason for record in payloads_of(bereft.events, Decision) if record.decision == RETRIED]
-    assert reasons == [f"trial {VICTIM}: the process of its trial actor died, so once more"]
+    decisions = payloads_of(bereft.events, Decision)
+    again = [(record.trial, record.reason) for record in decisions if record.decision is DecisionKind.RETRIED]
+    assert again == [(VICTIM, "the process of its trial actor died, so once more")]
 
 
 def test_no_trial_is_lost_or_repeated_and_the_winner_is_that_of_an_undisturbed_run(

@@ -8,10 +8,9 @@ import pytest
 from rich.console import Console
 
 from cli.progress import ProgressView
-from search.space.course import Course
 from tests.tracking.samples import llm_call, numbered, preparation, proposed, trial_ended, trial_started
 from tracking.events import Event
-from tracking.kinds import TrialState
+from tracking.kinds import DecisionKind, TrialState
 from tracking.payloads import Decision, Extended, LlmCall, Payload, Proposed, Resumed, Rung, Winner
 from tracking.totals import COMMON_START
 
@@ -138,7 +137,7 @@ def test_what_a_vendor_did_not_tell_is_not_made_up(terminal: Seen, second: dict[
 
 
 def test_an_arm_that_takes_over_leaves_no_proposal_waiting(terminal: Seen) -> None:
-    switch = Decision(decision=Course.SWITCH_ARM.value, reason="stalled; tpe proposes from here on")
+    switch = Decision(decision=DecisionKind.SWITCH_ARM, reason="stalled; tpe proposes from here on")
     assert terminal.feed((*SEARCHING, switch)).board()["waiting"] == "none"
 
 

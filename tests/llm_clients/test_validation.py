@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_clients.errors import LLMConfigurationError
-from llm_clients.kinds import CallOutcome
-from llm_clients.validation import Form, Problem, check_schema, find_json, validate_reply, validate_text
+from llm_clients.kinds import AnswerForm, CallOutcome
+from llm_clients.validation import Problem, check_schema, find_json, validate_reply, validate_text
 from llm_clients.vendors.base import Reply
 from tests.llm_clients.support import ANSWER, SCHEMA
 
@@ -25,18 +25,18 @@ PROSE = st.text(alphabet=st.characters(exclude_characters="{}[]`"), max_size=40)
 
 @given(VALUES)
 def test_whole_json_is_found(value: Any) -> None:
-    assert find_json(json.dumps(value)) == (value, Form.JSON)
+    assert find_json(json.dumps(value)) == (value, AnswerForm.JSON)
 
 
 @given(st.dictionaries(st.text(), VALUES, min_size=1), PROSE, PROSE)
 def test_json_in_prose_is_found_and_named_so(value: dict[str, Any], before: str, after: str) -> None:
     found = find_json(f"Sure: {before} {json.dumps(value)} {after}.")
-    assert found == (value, Form.PROSE)
+    assert found == (value, AnswerForm.PROSE)
 
 
 @given(st.dictionaries(st.text(), VALUES), PROSE)
 def test_json_in_a_fence_is_found_and_named_so(value: dict[str, Any], before: str) -> None:
-    assert find_json(f"{before}\n```json\n{json.dumps(value)}\n```\n") == (value, Form.FENCED)
+    assert find_json(f"{before}\n```json\n{json.dumps(value)}\n```\n") == (value, AnswerForm.FENCED)
 
 
 @given(st.integers(1, 10_000), st.sampled_from(["", "Here: "]))
@@ -54,7 +54,7 @@ def test_half_a_surrogate_pair_is_not_text() -> None:
 
 def test_brackets_in_prose_do_not_hide_the_answer() -> None:
     text = f"For sets [a, b] and {{x: y}} I take {json.dumps(ANSWER)} (see [1])."
-    assert find_json(text) == (ANSWER, Form.PROSE)
+    assert find_json(text) == (ANSWER, AnswerForm.PROSE)
 
 
 @given(st.text())

@@ -29,9 +29,10 @@ from tests.search import support
 from tests.search.rehearsed import play
 from tests.tracking.samples import run_started
 from tracking.events import Event, payloads_of
+from tracking.kinds import DecisionKind
 from tracking.ledger import Ledger
 from tracking.payloads import Decision, Proposed
-from tracking.totals import COMMON_START, MISSED, REPEATED
+from tracking.totals import COMMON_START
 
 PROPOSALS = 16
 SHARES = (0.08, 0.25, 0.6)
@@ -105,17 +106,17 @@ class TwoConvolutions(nn.Module):
 # What the model asks for, by a and b, and what becomes of it at a target of 5,000, so a band of 4,750 to 5,050.
 # The common start asks for 10·√(5,000 / 11,100) = 6.7 of each, so (7, 7): 5,670, and is put on (7, 6).
 BY_HAND = (
-    ((10, 10), 11_100, MISSED),  # 1,000 + 10,000 + 100: the whole model
-    ((9, 7), 7_270, MISSED),  # 900 + 6,300 + 70: over
-    ((5, 8), 4_580, MISSED),  # 500 + 4,000 + 80: under, by 8.4 %
-    ((7, 6), 4_960, REPEATED),  # 700 + 4,200 + 60: on target, and what the start was put on
+    ((10, 10), 11_100, DecisionKind.MISSED),  # 1,000 + 10,000 + 100: the whole model
+    ((9, 7), 7_270, DecisionKind.MISSED),  # 900 + 6,300 + 70: over
+    ((5, 8), 4_580, DecisionKind.MISSED),  # 500 + 4,000 + 80: under, by 8.4 %
+    ((7, 6), 4_960, DecisionKind.REPEATED),  # 700 + 4,200 + 60: on target, and what the start was put on
     ((6, 7), 4_870, "trial"),  # 600 + 4,200 + 70: 2.6 % under
     ((10, 4), 5_040, "trial"),  # 1,000 + 4,000 + 40: 0.8 % over
-    ((5, 9), 5_090, MISSED),  # 500 + 4,500 + 90: over, by 1.8 %
-    ((6, 7), 4_870, REPEATED),  # trial 1 once more
+    ((5, 9), 5_090, DecisionKind.MISSED),  # 500 + 4,500 + 90: over, by 1.8 %
+    ((6, 7), 4_870, DecisionKind.REPEATED),  # trial 1 once more
     ((8, 5), 4_850, "trial"),  # 800 + 4,000 + 50: 3 % under
-    ((5, 9), 5_090, MISSED),  # missed once more: no trial that it could repeat, so counted again
-    ((3, 3), 1_230, MISSED),  # 300 + 900 + 30: far under
+    ((5, 9), 5_090, DecisionKind.MISSED),  # missed once more: no trial that it could repeat, so counted again
+    ((3, 3), 1_230, DecisionKind.MISSED),  # 300 + 900 + 30: far under
     ((8, 5), 4_850, "never asked"),
 )
 REVISIONS = 6
@@ -161,7 +162,7 @@ def test_each_proposal_comes_to_what_was_worked_out_by_hand(
         and (
             payload.proposer != COMMON_START
             if isinstance(payload, Proposed)
-            else payload.decision in (MISSED, REPEATED)
+            else payload.decision in (DecisionKind.MISSED, DecisionKind.REPEATED)
         )
     ]
     assert told == [fate for _, _, fate in BY_HAND[:-1]]
@@ -174,9 +175,10 @@ def test_revisions_are_counted_as_the_paper_counts_them(
 ) -> None:
     """One for each proposal outside +1 % / -5 % of the target: neither for the start nor for a repetition in it."""
     session, events = unprojected
-    assert [fate for _, _, fate in BY_HAND].count(MISSED) == REVISIONS
+    assert [fate for _, _, fate in BY_HAND].count(DecisionKind.MISSED) == REVISIONS
     assert count_revisions(events) == summarise(events).revisions == REVISIONS
-    quoted = [record.reason for record in payloads_of(events, Decision) if record.decision == MISSED]
-    expected = [f"asked for {macs:,} MACs, outside (4750, 5050)" for _, macs, fate in BY_HAND if fate == MISSED]
+    quoted = [record.reason for record in payloads_of(events, Decision) if record.decision == DecisionKind.MISSED]
+    missed = [macs for _, macs, fate in BY_HAND if fate == DecisionKind.MISSED]
+    expected = [f"asked for {macs:,} MACs, outside (4750, 5050)" for macs in missed]
     assert [reason.partition(" ")[2] for reason in quoted] == expected
     assert session.stop_reason == "6 proposals missed the band, as many revisions as allowed"

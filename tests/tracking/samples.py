@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from llm_clients.kinds import CallOutcome
 from tracking.events import Event
-from tracking.kinds import RunStatus, SplitName, Subject, TrialState
+from tracking.kinds import DecisionKind, Ranking, RunStatus, SplitName, Subject, TrialState
 from tracking.ledger import Ledger
 from tracking.payloads import (
     AnswerQuality,
@@ -35,7 +36,7 @@ from tracking.runs import RunDir, RunDirs
 
 START = datetime(2026, 11, 21, 10, 42, 33, 125000, tzinfo=UTC)
 QUALITY = tuple(name for name in AnswerQuality.model_fields if name != "contradictions")
-STRATEGY = StrategyRecord(ratios=(0.25, 0.5), importance="magnitude", round_to=1, ranking="joint")
+STRATEGY = StrategyRecord(ratios=(0.25, 0.5), importance="magnitude", round_to=1, ranking=Ranking.JOINT)
 
 
 def run_started(
@@ -112,7 +113,7 @@ def llm_call(call: int = 0, *, cost_usd: float | None = 0.01, text: str | None =
         model="scripted",
         request={"messages": ["propose"]},
         text=text,
-        outcome="answered",
+        outcome=CallOutcome.ANSWERED,
         usage=UsageRecord(input_tokens=100, output_tokens=20),
         latency_s=0.5,
         cost_usd=cost_usd,
@@ -146,7 +147,7 @@ def trials() -> tuple[Payload, ...]:
 def ending(*, accuracy: float = 0.95, wall_s: float = 12.5) -> tuple[Payload, ...]:
     correct = round(accuracy * 1000)
     return (
-        Decision(decision="stop", reason="all trials are in"),
+        Decision(decision=DecisionKind.STOP, reason="all trials are in"),
         Winner(trial=0, strategy=STRATEGY, allocation=(4, 16), macs=998, params=50, proxy_accuracy=0.9),
         FinetuneStarted(workers=2, recipe={"lr": 0.05}),
         FinetuneEpoch(epoch=1, train_loss=0.4, holdout_accuracy=0.93, lr=0.05, wall_s=1.0),

@@ -14,7 +14,7 @@ from tracking.errors import HalfWrittenLedgerError, LockedError
 from tracking.events import payloads_of
 from tracking.kinds import EventKind
 from tracking.ledger import Ledger
-from tracking.payloads import Decision
+from tracking.payloads import Interrupted
 from tracking.reader import read_ledger
 from tracking.repair import repair
 from tracking.runs import RunDirs
@@ -30,7 +30,7 @@ from tracking.ledger import Ledger
 path = Path(sys.argv[1])
 ledger = Ledger.open(path) if path.exists() else Ledger.create(path)
 while True:
-    event = ledger.append(EventKind.DECISION, decision="x" * 3000, reason="y")
+    event = ledger.append(EventKind.INTERRUPTED, reason="x" * 3000)
     print(event.seq, flush=True)
 """
 
@@ -126,7 +126,7 @@ def test_kill_9_loses_nothing_that_was_acknowledged(processes: Processes, tmp_pa
         # At most one event may be on the disk whose acknowledgement was cut off.
         assert acknowledged <= len(events) <= acknowledged + 1
         acknowledged = len(events)
-        assert {len(payload.decision) for payload in payloads_of(events, Decision)} == {3000}
+        assert {len(payload.reason) for payload in payloads_of(events, Interrupted)} == {3000}
 
 
 def test_the_dead_hold_no_lock(processes: Processes, tmp_path: Path) -> None:

@@ -25,9 +25,9 @@ from tracking.errors import (
     PayloadError,
 )
 from tracking.events import Event, payloads_of
-from tracking.kinds import EventKind
+from tracking.kinds import DecisionKind, EventKind
 from tracking.ledger import Ledger, encode
-from tracking.payloads import Decision, Rung, RunStarted
+from tracking.payloads import Decision, Interrupted, Rung, RunStarted
 from tracking.reader import decode, read_ledger
 from tracking.repair import repair
 
@@ -39,12 +39,12 @@ def path(tmp_path: Path) -> Path:
     return folder / "ledger.jsonl"
 
 
-def decide(ledger: Ledger, word: str) -> Event:
-    return ledger.append(EventKind.DECISION, decision=word, reason="because")
+def note(ledger: Ledger, word: str) -> Event:
+    return ledger.append(EventKind.INTERRUPTED, reason=word)
 
 
 def words(path: Path) -> list[str]:
-    return [decision.decision for decision in payloads_of(read_ledger(path), Decision)]
+    return [interrupted.reason for interrupted in payloads_of(read_ledger(path), Interrupted)]
 
 
 def test_a_whole_run_reads_back_as_written(path: Path) -> None:
@@ -75,7 +75,7 @@ def test_an_event_is_fsynced_before_it_is_acknowledged(path: Path, monkeypatch: 
 
     with Ledger.create(path) as ledger:
         monkeypatch.setattr(os, "fsync", spy)
-        event = decide(ledger, "go")
+        event = note(ledger, "go")
         assert synced == [encode(event)]
 
 
@@ -94,10 +94,10 @@ def test_creation_syncs_the_folder(path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_opening_goes_on_where_it_ended(path: Path) -> None:
     with Ledger.create(path) as ledger:
-        decide(ledger, "one")
+        note(ledger, "one")
     with Ledger.open(path) as ledger:
         assert [event.seq for event in ledger.events] == [1]
-        assert decide(ledger, "two").seq == 2
+        assert note(ledger, "two").seq == 2
     assert words(path) == ["one", "two"]
 
 
@@ -125,7 +125,7 @@ def test_a_second_writer_is_refused_by_name(path: Path) -> None:
 
 def test_reading_does_not_free_the_lock(path: Path) -> None:
     with Ledger.create(path) as ledger:
-        decide(ledger, "one")
+        note(ledger, "one")
         read_ledger(path)
         with pytest.raises(LockedError):
             Ledger.open(path)
@@ -143,7 +143,7 @@ def test_closed_takes_no_more(path: Path) -> None:
     ledger.close()
     ledger.close()
     with pytest.raises(LedgerWriteError, match="is closed"):
-        decide(ledger, "late")
+        note(ledger, "late")
 
 
 def test_threads_append_whole_lines_in_order(path: Path) -> None:
@@ -155,7 +155,7 @@ def test_threads_append_whole_lines_in_order(path: Path) -> None:
         def work(name: int) -> None:
             start.wait()
             for index in range(20):
-                decide(ledger, f"{name}.{index}")
+                note(ledger, f"{name}.{index}")
 
         list(pool.map(work, range(8)))
     assert sorted(words(path)) == sorted(f"{name}.{index}" for name in range(8) for index in range(20))
@@ -166,8 +166,8 @@ def test_listeners_hear_only_what_is_on_the_disk(path: Path) -> None:
     seen: list[list[str]] = []
     with Ledger.create(path) as ledger:
         ledger.subscribe(lambda event: seen.append(words(path)))
-        decide(ledger, "one")
-        decide(ledger, "two")
+        note(ledger, "one")
+        note(ledger, "two")
     assert seen == [["one"], ["one", "two"]]
 
 
@@ -182,24 +182,24 @@ def test_a_full_disk_keeps_what_was_acknowledged(path: Path, monkeypatch: pytest
         return real_write(descriptor, line[:10])
 
     with Ledger.create(path) as ledger:
-        decide(ledger, "one")
+        note(ledger, "one")
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync" if broken == "fsync" else "write", short if broken == "short" else refuse)
             with pytest.raises(LedgerWriteError, match="Event 2 could not be written"):
-                decide(ledger, "two")
+                note(ledger, "two")
         with pytest.raises(LedgerWriteError, match="an earlier write failed"):
-            decide(ledger, "three")
+            note(ledger, "three")
         assert len(ledger.events) == 1
     assert words(path) == ["one"]
     with Ledger.open(path) as ledger:
-        assert decide(ledger, "two again").seq == 2
+        assert note(ledger, "two again").seq == 2
 
 
 @pytest.fixture
 def three(path: Path) -> Path:
     with Ledger.create(path) as ledger:
         for word in ("one", "two", "three"):
-            decide(ledger, word)
+            note(ledger, word)
     return path
 
 
@@ -255,8 +255,8 @@ def test_a_whole_ledger_needs_no_repair(three: Path) -> None:
         (lambda lines: [lines[0], b"", lines[1], lines[2]], 2, "not JSON"),
         (lambda lines: [lines[0], b"[1]", lines[2]], 2, "a JSON list"),
         (lambda lines: [b"\xff" + lines[0], lines[1], lines[2]], 1, "not JSON"),
-        (lambda lines: [lines[0].replace(b"decision", b"whim", 1), lines[1], lines[2]], 1, "'whim'"),
-        (lambda lines: [lines[0].replace(b'"because"', b"7"), lines[1], lines[2]], 1, "reason"),
+        (lambda lines: [lines[0].replace(b"interrupted", b"whim", 1), lines[1], lines[2]], 1, "'whim'"),
+        (lambda lines: [lines[0].replace(b'"one"', b"7"), lines[1], lines[2]], 1, "reason"),
         (lambda lines: [lines[0].replace(b'Z","kind"', b'","kind"'), lines[1], lines[2]], 1, "no zone"),
         (lambda lines: [lines[0].replace(b"time", b"tide"), lines[1], lines[2]], 1, "envelope"),
         (lambda lines: [lines[0], lines[1], b"\0\0\0"], 3, "not JSON"),
@@ -288,8 +288,8 @@ json_values = st.recursive(
 )
 
 
-@given(words=st.lists(st.tuples(text, text), max_size=5))
-def test_any_text_comes_back(words: list[tuple[str, str]]) -> None:
+@given(words=st.lists(st.tuples(st.sampled_from(DecisionKind), text), max_size=5))
+def test_any_text_comes_back(words: list[tuple[DecisionKind, str]]) -> None:
     events = numbered(Decision(decision=decision, reason=reason) for decision, reason in words)
     lines = [encode(event) for event in events]
     assert all(line.isascii() and line.count(b"\n") == 1 for line in lines)

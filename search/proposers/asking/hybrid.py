@@ -29,10 +29,10 @@ from search.proposers.asking.prompt import (
     strategy_fields,
 )
 from search.proposers.cmaes import CMAESProposer
-from search.space.course import Course
 from search.space.history import History
 from search.space.search_space import SearchSpace
-from search.space.strategy import Proposal, Ranking, Strategy
+from search.space.strategy import Proposal, Strategy
+from tracking.kinds import Course, Ranking
 from tracking.payloads import LlmCall
 
 POINTS = "the optimiser's next points"

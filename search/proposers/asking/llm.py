@@ -14,13 +14,13 @@ from search.proposers.asking.calls import CallRecorder, CallResult, Question, Ra
 from search.proposers.asking.prompt import ADVICE, AnswerError, build_request, read_answer
 from search.proposers.asking.schedule import Moment, Schedule
 from search.proposers.base import Proposer
-from search.space.course import STEERED, Course
 from search.space.history import History
 from search.space.search_space import SearchSpace
 from search.space.strategy import Proposal
 from tracking.events import Event
+from tracking.kinds import STEERED, TURNED_BACK, Course
 from tracking.payloads import Decision, LlmCall, Proposed
-from tracking.totals import COMMON_START, TURNED_BACK
+from tracking.totals import COMMON_START
 
 FINAL = frozenset(
     {
@@ -116,9 +116,9 @@ class LLMProposer(Proposer):
             match event.payload:
                 case LlmCall() as call:
                     self._take_up(call)
-                case Decision(decision=name) if name in STEERED:
-                    course = Course(name)
-                case Decision(decision=name) if name in TURNED_BACK:
+                case Decision(decision=decision) if decision in STEERED:
+                    course = Course(decision)
+                case Decision(decision=decision) if decision in TURNED_BACK:
                     self._hand_out(Moment(trials, course))
                 case Proposed(proposer=proposer):
                     if proposer != COMMON_START:

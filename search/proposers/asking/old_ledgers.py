@@ -3,7 +3,8 @@
 import json
 
 from llm_clients.request import Request
-from search.space.strategy import Ranking, Strategy
+from search.space.strategy import Strategy
+from tracking.kinds import Ranking
 
 
 def points_from_prompt(request: Request, round_to: int) -> tuple[Strategy, ...]:

@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ground.problems import describe_problems
 from llm_clients.request import Request
 from pruning.plan import GroupKind
-from search.space.course import Course
 from search.space.history import History, TrialSpec
 from search.space.profile import SetProfile
 from search.space.results import TrialResult
 from search.space.search_space import SearchSpace
-from search.space.strategy import MIN_RATIO, Ranking, Strategy
+from search.space.strategy import MIN_RATIO, Strategy
+from tracking.kinds import Course, Ranking
 
 SHOWN_TRIALS = 24
 """How many ended trials the prompt shows: the best half of them, and the newest."""

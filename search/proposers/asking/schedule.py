@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from search.space.course import Course
+from tracking.kinds import Course
 
 PATIENCE = 3
 """Calls in a row without one usable strategy after which the arm gives up. It is never replaced by another."""

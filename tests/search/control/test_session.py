@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from search.control.deadline import LEAST_S, Deadline
-from search.control.session import RETRIED, SearchSession, TurnedBack
+from search.control.session import SearchSession
 from search.control.steering import PATIENCE
 from search.proposers.knapsack import KnapsackProposer
 from search.proposers.random import RandomProposer
@@ -12,11 +12,10 @@ from search.proposers.registry import CLASSICAL
 from search.proposers.rules import RulesProposer
 from search.proposers.tpe import TPEProposer
 from search.proposers.uniform import UniformProposer
-from search.space.course import Course
-from search.space.strategy import Ranking, Strategy
+from search.space.strategy import Strategy
 from tests.search import support
 from tracking.events import Event, payloads_of
-from tracking.kinds import EventKind, TrialState
+from tracking.kinds import Condition, Course, DecisionKind, EventKind, Ranking, TrialState
 from tracking.ledger import Ledger
 from tracking.payloads import Decision, Proposed, TrialEnded
 
@@ -97,8 +96,8 @@ def test_a_trial_whose_process_died_runs_again_from_its_start(ledger: Ledger) ->
     (ended,) = payloads_of(ledger.events, TrialEnded)
     assert (ended.state, ended.accuracy, ended.rungs) == (TrialState.COMPLETED, 0.6, 2)
     assert kinds(ledger).count(EventKind.TRIAL_STARTED) == 2
-    told = [record for record in payloads_of(ledger.events, Decision) if record.decision == RETRIED]
-    assert [record.reason for record in told] == ["trial 0: its process died, so once more"]
+    told = [record for record in payloads_of(ledger.events, Decision) if record.decision == DecisionKind.RETRIED]
+    assert [(record.trial, record.reason) for record in told] == [(0, "its process died, so once more")]
 
 
 def test_a_trial_that_loses_a_second_process_has_failed(ledger: Ledger) -> None:
@@ -128,7 +127,7 @@ def test_the_search_is_not_over_while_a_trial_may_still_be_lost(ledger: Ledger) 
     assert session.next() == (None, False)
     finish(session, 1, 0.5, 0.5)
     assert session.next() == (None, True)
-    assert [record.decision for record in payloads_of(ledger.events, Decision)].count("stop") == 1
+    assert [record.decision for record in payloads_of(ledger.events, Decision)].count(DecisionKind.STOP) == 1
 
 
 def test_a_trial_over_its_deadline_is_given_up_with_the_reason(ledger: Ledger) -> None:
@@ -162,8 +161,9 @@ def test_a_retry_for_want_of_memory_is_written_once(ledger: Ledger) -> None:
     note = "out of memory at batch size 64, so once more at 32: no memory"
     for rung in (0, 1):
         session.on_report(support.report(0, rung, note=note))
-    reasons = [record.reason for record in payloads_of(ledger.events, Decision) if record.decision == RETRIED]
-    assert reasons == [f"trial 0: {note}"]
+    decisions = payloads_of(ledger.events, Decision)
+    again = [(record.trial, record.reason) for record in decisions if record.decision is DecisionKind.RETRIED]
+    assert again == [(0, note)]
 
 
 def test_a_course_is_written_when_it_changes_and_told_to_the_arm(ledger: Ledger) -> None:
@@ -177,7 +177,8 @@ def test_a_course_is_written_when_it_changes_and_told_to_the_arm(ledger: Ledger)
     courses = [record.decision for record in payloads_of(ledger.events, Decision)]
     assert courses == ["exploit", "widen"]
     assert proposer.course is Course.WIDEN
-    assert "stalled: no gain" in payloads_of(ledger.events, Decision)[1].reason
+    widened = payloads_of(ledger.events, Decision)[1]
+    assert (widened.condition, widened.reason[:7]) == (Condition.STALLED, "no gain")
 
 
 def test_the_substitute_takes_over_under_its_own_name_and_a_resume_keeps_it(ledger: Ledger) -> None:
@@ -232,7 +233,7 @@ def test_an_arm_without_another_idea_ends_the_search_and_says_so(ledger: Ledger)
     assert [session.next().spec is not None for _ in range(2)] == [True, True]
     assert session.next().spec is None
     assert "uniform has nothing new to propose" in (session.stop_reason or "")
-    assert TurnedBack.REPEATED not in {record.decision for record in payloads_of(ledger.events, Decision)}
+    assert DecisionKind.REPEATED not in {record.decision for record in payloads_of(ledger.events, Decision)}
 
 
 def test_an_allocation_by_group_is_written_and_taken_up_again(ledger: Ledger) -> None:

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from search.control.steering import GAIN, PATIENCE, Assessment, Condition, Ended, View, assess, since_gain
+from search.control.steering import GAIN, PATIENCE, Assessment, Ended, View, assess, since_gain
 from search.space.budget import Budget
-from search.space.course import Course
 from search.space.history import TrialSpec
 from search.space.results import TrialResult
 from search.space.strategy import Proposal
 from tests.search import support
-from tracking.kinds import TrialState
+from tracking.kinds import Condition, Course, TrialState
 
 TARGET = 1000
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from search.control.deadline import Deadline
-from search.control.session import RETRIED, Report, SearchSession
+from search.control.session import Report, SearchSession
 from search.execution.local import LocalExecutor
 from search.execution.trial import TrialContext
 from search.execution.tuning import run_trials
@@ -21,7 +21,7 @@ from search.proposers.random import RandomProposer
 from tests.cli.launched import endings
 from tests.search import support
 from tracking.events import Event, payloads_of
-from tracking.kinds import TrialState
+from tracking.kinds import DecisionKind, TrialState
 from tracking.payloads import Decision, TrialEnded, TrialStarted
 from trainers.datasets.memory import TensorSplit
 from trainers.proxy import ProxyData
@@ -129,8 +129,11 @@ def test_a_killed_actor_costs_no_trial_unless_it_dies_twice(struck: tuple[Event,
     assert [end for end in endings(struck) if end[0] not in failed] == [
         end for end in undisturbed if end[0] not in failed
     ]
-    reasons = [record.reason for record in payloads_of(struck, Decision) if record.decision == RETRIED]
-    assert sorted(reasons) == [f"trial {trial}: the process of its trial actor died, so once more" for trial in (2, 5)]
+    again = [record for record in payloads_of(struck, Decision) if record.decision is DecisionKind.RETRIED]
+    assert {(record.trial, record.reason) for record in again} == {
+        (trial, "the process of its trial actor died, so once more") for trial in (2, 5)
+    }
+    assert len(again) == 2
     begun = Counter(record.trial for record in payloads_of(struck, TrialStarted) if record.trial not in hung(struck))
     assert begun == Counter([*(trial for trial in range(TRIALS) if trial not in hung(struck)), 2, 5])
 

@@ -12,7 +12,7 @@ from tests.search import support
 from tests.search.explained import STOPPED, UNIFORM, Tried, searched
 from tracking.clock import utc_now
 from tracking.events import Event
-from tracking.kinds import RunStatus, TrialState
+from tracking.kinds import Ranking, RunStatus, TrialState
 from tracking.ledger import Ledger
 from tracking.payloads import (
     BaseReady,
@@ -30,7 +30,7 @@ from tracking.payloads import (
 from tracking.phases import worked_seconds
 from tracking.runs import RunDir
 
-STRATEGY = StrategyRecord(ratios=(0.5,), importance="l2", round_to=1, ranking="local")
+STRATEGY = StrategyRecord(ratios=(0.5,), importance="l2", round_to=1, ranking=Ranking.LOCAL)
 
 
 def record_all(ledger: Ledger) -> None:

@@ -7,12 +7,12 @@ from llm_clients.options import ClientOptions
 from llm_clients.scripted.client import ScriptedClient
 from llm_clients.scripted.script import load_script
 from search.outcome.strategy_queue import StrategyQueue
-from search.space.course import Course
 from tests.llm_clients.support import LeapingClock
 from tests.search.rehearsed import rehearse
 from tests.tracking.samples import llm_call, proposed
+from tracking.events import payloads_of
+from tracking.kinds import DecisionKind
 from tracking.payloads import Decision, LlmCall, Proposed
-from tracking.totals import REPEATED
 
 REHEARSAL = Path(__file__).resolve().parents[3] / "docs" / "rehearsal.json"
 
@@ -44,14 +44,15 @@ def test_every_trial_of_a_search_is_found_in_the_answer_of_its_call(tmp_path: Pa
         call = origins[trial]
         assert call is not None
         assert rationale in json.dumps(calls[call].value, ensure_ascii=False)
-    turned_back = sum(isinstance(e.payload, Decision) and e.payload.decision == REPEATED for e in search.events)
+    decisions = payloads_of(search.events, Decision)
+    turned_back = sum(record.decision is DecisionKind.REPEATED for record in decisions)
     said = sum(call.quality.strategies for call in search.calls if call.quality)
     assert queue.waiting == said - 9 - turned_back
 
 
 def test_first_answered_first_tried() -> None:
     start = proposed(0).model_copy(update={"proposer": "start"})
-    back = Decision(decision=REPEATED, reason="as trial 1")
+    back = Decision(decision=DecisionKind.REPEATED, reason="as trial 1")
     queue = queue_of(answered(0, 2), start, proposed(1), answered(1, 3), back, proposed(2))
     assert [queue.origin(trial) for trial in range(4)] == [None, 0, 1, None]
     assert queue.waiting == 2
@@ -63,7 +64,7 @@ def test_a_classical_arm_has_none_waiting() -> None:
 
 
 def test_an_arm_that_takes_over_leaves_none_waiting() -> None:
-    switch = Decision(decision=Course.SWITCH_ARM.value, reason="stalled")
+    switch = Decision(decision=DecisionKind.SWITCH_ARM, reason="stalled")
     queue = queue_of(answered(0, 3), proposed(1), switch, answered(1, 4), proposed(2))
     assert queue.waiting == 0
     assert [queue.origin(1), queue.origin(2)] == [0, None]

@@ -7,13 +7,12 @@ import pytest
 from pruning.allocation import allocate
 from pruning.projection import project
 from search.proposers.base import Proposer
-from search.space.course import Course
 from search.space.history import History
 from search.space.results import TrialResult
 from search.space.search_space import SearchSpace
 from search.space.strategy import MIN_RATIO, Proposal
 from tests.search import support
-from tracking.kinds import TrialState
+from tracking.kinds import Course, TrialState
 
 
 class ProposerContract:

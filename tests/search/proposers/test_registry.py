@@ -1,8 +1,8 @@
 import pytest
 
+from search.arms import ASKING_ARMS, CLASSICAL_ARMS
 from search.errors import ConfigError
 from search.proposers.registry import ASKING, CLASSICAL, check_proposer
-from search.setup.config import ASKING_ARMS, CLASSICAL_ARMS
 
 
 def test_the_configuration_knows_every_arm() -> None:

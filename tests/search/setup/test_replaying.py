@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from llm_clients.kinds import CallOutcome
 from search.errors import ConfigError
 from search.setup.config import load_config
 from search.setup.replaying import recorded_calls
@@ -21,7 +22,7 @@ def recorded(tmp_path: Path) -> RunDir:
     folder = RunDirs(tmp_path / "runs").create("tiny", "llm", "s7")
     started = run_started(folder.run_id, proposer="llm", llm="claude-x")
     config = {"model": "resnet18", "trials": 5, "seed": 7, "window": 6, "llm": "claude-x", "workers": 1, "lr": None}
-    calls = [llm_call(0), llm_call(1).model_copy(update={"outcome": "cancelled"}), llm_call(2)]
+    calls = [llm_call(0), llm_call(1).model_copy(update={"outcome": CallOutcome.CANCELLED}), llm_call(2)]
     with Ledger.create(folder.ledger) as ledger:
         ledger.record(started.model_copy(update={"config": {**config, "runs": "elsewhere", "max_cost": 2.0}}))
         for call in calls:

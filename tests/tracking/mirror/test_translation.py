@@ -18,7 +18,7 @@ from tests.tracking.samples import (
     trials,
     whole_run,
 )
-from tracking.kinds import RunStatus, TrialState
+from tracking.kinds import DecisionKind, RunStatus, TrialState
 from tracking.mirror.operations import FINETUNE, RUN, Attach, Begin, Finish, Log, Operation, Status, Trace, trial_part
 from tracking.mirror.params import LONGEST, flatten
 from tracking.mirror.translation import Translation
@@ -158,13 +158,13 @@ def test_a_classical_run_has_no_llm() -> None:
 
 
 def test_decisions_stay_in_the_ledger() -> None:
-    assert operations([Decision(decision="widen", reason="stalled")]) == []
+    assert operations([Decision(decision=DecisionKind.WIDEN, reason="no gain")]) == []
 
 
 def test_revisions_are_the_proposers_own_misses() -> None:
     start = proposed(0, in_band=False).model_copy(update={"proposer": "start"})
-    sent_back = Decision(decision="turned_back_missed", reason="2,000 MACs")
-    repeated = Decision(decision="turned_back_repeated", reason="as trial 1")
+    sent_back = Decision(decision=DecisionKind.MISSED, reason="2,000 MACs")
+    repeated = Decision(decision=DecisionKind.REPEATED, reason="as trial 1")
     figures = last_figures([run_started(), start, proposed(1, in_band=False), sent_back, repeated, proposed(2)])
     assert (figures["trials_proposed"], figures["revisions"]) == (3, 2)
 

@@ -19,15 +19,15 @@ from search.proposers.asking import llm
 from search.proposers.asking.calls import CallBook, CallResult, Question
 from search.proposers.asking.llm import CallSettings, LLMProposer
 from search.proposers.asking.prompt import build_request, data_block, read_answer
-from search.space.course import Course
 from search.space.history import History
 from search.space.profile import Profile, SetProfile
 from search.space.strategy import Proposal
 from tests.search import support
 from tracking.events import payloads_of
+from tracking.kinds import Course, DecisionKind
 from tracking.ledger import Ledger
 from tracking.payloads import Decision, LlmCall
-from tracking.totals import COMMON_START, REPEATED
+from tracking.totals import COMMON_START
 
 
 def answer(*firsts: float) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def test_what_was_paid_for_is_taken_up_again_and_not_asked_twice(arm: Any, tmp_p
         CallBook(ledger, support.space()).record(*recorder.recorded[0])
         ledger.record(record_of(history[0]))
         # A strategy that was turned back was handed out, too.
-        ledger.record(Decision(decision=REPEATED, reason="as trial 0"))
+        ledger.record(Decision(decision=DecisionKind.REPEATED, reason="as trial 0"))
         second.restore(history, ledger.events)
     assert until(lambda: second.propose(3, history), silent).strategy.ratios[0] == 0.6
     assert [call for call, *_ in silent.calls] in ([], [1]), "nothing that was answered is asked again"

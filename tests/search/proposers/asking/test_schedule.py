@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.proposers.asking.schedule import BEGINNING, PATIENCE, Moment, Schedule
-from search.space.course import Course
+from tracking.kinds import Course
 
 MOST_STEPS = 150
 
