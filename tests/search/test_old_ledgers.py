@@ -176,9 +176,13 @@ def finished(events: Sequence[Event]) -> list[list[dict[str, Any]]]:
 
 
 def asked(events: Sequence[Event]) -> list[dict[str, Any]]:
-    """What the model was asked and what was made of its answers, without who it was and how long it took."""
+    """What the model was asked and what was made of its answers, without who it was and how long it took.
+
+    An optimiser's points are left out: format 1 holds them in the text of the request only, and by its fingerprint
+    they are the same.
+    """
     calls = sorted(payloads_of(events, LlmCall), key=lambda call: call.call)
-    return values(calls, "model", "latency_s", "durations_s", "resources", "trail", "request")
+    return values(calls, "model", "latency_s", "durations_s", "resources", "trail", "request", "points")
 
 
 def numbers(value: Any) -> Iterator[float]:
