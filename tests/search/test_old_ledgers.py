@@ -159,7 +159,10 @@ def searched(events: Sequence[Event]) -> Search:
     winners = payloads_of(events, Winner)
     model = payloads_of(events, RunStarted)[0].llm or "no model"
     return Search(
-        proposals=values(payloads_of(events, Proposed), "proposer"),
+        proposals=[
+            made | {"rationale": made["rationale"].replace(" a MAC", " per MAC")}  # as it is put today
+            for made in values(payloads_of(events, Proposed), "proposer")
+        ],
         scores={trial: values(rungs) for trial, rungs in sorted(rungs_by_trial(events).items())},
         ends=sorted((end.trial, end.state, end.accuracy, end.rungs) for end in payloads_of(events, TrialEnded)),
         decisions=Counter(made.model_dump_json().replace(model, "the model") for made in payloads_of(events, Decision)),
