@@ -1,4 +1,4 @@
-"""An optimiser proposes and an LLM disposes: it sees the optimiser's next points and may override any of them."""
+"""CMA-ES with an LLM on top: the LLM sees the optimiser's next points and may override any of them."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -44,9 +44,9 @@ class CallSettings:
         per_call: strategies asked for in one call.
         max_tokens: most output tokens of one call.
         temperature: sent where the model takes one; None leaves it to the vendor.
-        trials: how many trials there will be: nothing is asked for that none would try. None: no end is known.
-        ahead: how many strategies still wait for a trial when the next are asked for. More hide a slow model, fewer
-            let it see newer results. None: all of a call's but one.
+        trials: how many trials there will be: no strategy is asked for that no trial would try. None: not known.
+        ahead: how many strategies still wait for a trial when the next ones are asked for. More hide a slow model's
+            latency, fewer let it see newer results. None: all of a call's but one.
     """
 
     per_call: int = 4
@@ -57,7 +57,7 @@ class CallSettings:
 
     @property
     def waiting(self) -> int:
-        """`ahead`, its default filled in."""
+        """`ahead` with its default."""
         return self.per_call - 1 if self.ahead is None else self.ahead
 
 
@@ -83,34 +83,39 @@ class LLMProposer(Proposer):
         self._schedule = Schedule(settings.waiting, settings.trials)
         self._ready: deque[Proposal] = deque()
         self._pending: Future[CallResult] | None = None
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="analysis-agent")
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="llm-calls")
         self._next_call = 0
         self._complaint = ""
         self._failure: LLMError | None = None
 
     def begin(self) -> None:
+        """Make the first call, unless an earlier session has made it."""
         if self._next_call == 0:
             self._ask_if_due(History(1), starved=True)
 
     def awaited(self) -> bool:
+        """Whether a call is pending."""
         self._collect()
         return self._pending is not None
 
     def propose(self, ticket: int, history: History) -> Proposal | None:
+        """The strategy that has waited longest, if any, and the next call if it is due."""
         self._collect()
         proposal = self._hand_out(Moment(len(history), self.course))
         self._ask_if_due(history, starved=proposal is None)
         return proposal
 
     def problem(self) -> str | None:
+        """Why the model cannot be asked any more, once no strategy waits."""
         stuck = self._schedule.stuck
         return None if self._ready or stuck is None else f"{self._client.model} {stuck}"
 
     def failure(self) -> Exception | None:
+        """What the client raised: no call can be made, or a replay does not fit its run."""
         return self._failure
 
     def restore(self, history: History, events: Sequence[Event]) -> None:
-        """Answers that were paid for and not yet tried are taken up again; none is asked for twice."""
+        """Take up answers that were paid for and not yet tried, so that none is asked for twice."""
         trials, course = 0, Course.EXPLOIT
         for event in events:
             match event.payload:
@@ -127,10 +132,11 @@ class LLMProposer(Proposer):
         self._schedule.forgive()
 
     def close(self) -> None:
+        """Cancel a pending call, and release the client and the thread."""
         self._client.close()
         self._executor.shutdown(wait=True, cancel_futures=True)
 
-    # what an arm that asks otherwise overrides -------------------------------------------------------------------
+    # for an arm that asks something else to override --------------------------------------------------------------
 
     def _question(self, history: History, course: Course, count: int, **options: Any) -> Question:
         """What to ask next: `count` strategies, given what `history` shows."""
@@ -188,7 +194,7 @@ class LLMProposer(Proposer):
         try:
             result = pending.result()
         except LLMError as error:
-            # Raised for what no further call can mend; here, in Tune's loop, it must not end the loop: see `failure`.
+            # No further call can succeed. It must not end Tune's loop, in which this runs: see `failure`.
             self._failure = error
             self._schedule.give_up(str(error))
             return

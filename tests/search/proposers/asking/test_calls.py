@@ -1,4 +1,4 @@
-"""What is written down of a call: how well the model kept to what it was asked for."""
+"""What is recorded about a call: how well the model kept to what it was asked for, and the points it saw."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def answer(*ratios: float, rationale: str = "because") -> Completion:
-    """Strategies that keep so much of every set."""
+    """An answer with one strategy per ratio, which keeps that share of every set."""
     sets = len(support.space().profile.sets)
     strategies = [
         {"keep": [ratio] * sets, "importance": "l2", "ranking": "local", "rationale": rationale} for ratio in ratios
@@ -59,8 +59,8 @@ def counts(quality: AnswerQuality, *names: str) -> tuple[Any, ...]:
 
 def test_repetitions_are_counted_by_answer_and_by_strategy(ledger: Ledger) -> None:
     qualities = recorded(ledger, answer(0.2, 0.3), answer(0.3, 0.4), answer(0.2, 0.3), answer(0.5, 0.5))
-    told = [counts(quality, "strategies", "repeated", "duplicates") for quality in qualities]
-    assert told == [(2, 0, 0), (2, 1, 0), (2, 2, 1), (2, 1, 0)]
+    found = [counts(quality, "strategies", "repeated", "duplicates") for quality in qualities]
+    assert found == [(2, 0, 0), (2, 1, 0), (2, 2, 1), (2, 1, 0)]
 
 
 def test_a_resumed_run_remembers_what_was_said(ledger: Ledger, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_resumed_run_remembers_what_was_said(ledger: Ledger, tmp_path: Path) -
     assert counts(quality, "repeated", "duplicates") == (1, 1)
 
 
-def test_a_rationale_against_its_numbers_is_told(ledger: Ledger) -> None:
+def test_a_rationale_that_contradicts_its_numbers_is_recorded(ledger: Ledger) -> None:
     (quality,) = recorded(ledger, answer(0.2, rationale="Set 0 at 0.9, the others lower."))
     assert quality.incoherent == 1
     assert quality.contradictions == ("it says 0.9 for set 0, and the ratio is 0.2",)

@@ -126,7 +126,7 @@ def test_recorded_points_count_and_not_the_prompt(arm: Any, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("answers", "words"),
+    ("answers", "message"),
     [
         ([point_answer(0)], "each point from 0 to 1 wants one answer, and answered were 0"),
         ([point_answer(0), point_answer(0)], "answered were 0, 0"),
@@ -135,9 +135,9 @@ def test_recorded_points_count_and_not_the_prompt(arm: Any, tmp_path: Path) -> N
         ([point_answer(0), point_answer(1, "perhaps")], "does not fit the schema"),
     ],
 )
-def test_an_answer_that_settles_no_point_is_refused(answers: list[dict[str, Any]], words: str) -> None:
+def test_an_answer_that_settles_no_point_is_refused(answers: list[dict[str, Any]], message: str) -> None:
     points = [support.strategy(0.3), support.strategy(0.4)]
-    with pytest.raises(AnswerError, match=words):
+    with pytest.raises(AnswerError, match=message):
         read_point_answers({"points": answers}, points, support.space())
 
 

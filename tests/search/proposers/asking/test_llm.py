@@ -89,7 +89,7 @@ def arm(tmp_path: Path) -> Any:
 
 
 def until(ask: Callable[[], Proposal | None], recorder: Recorder) -> Proposal:
-    """Poll as Tune does, waiting for the thinking thread in between."""
+    """Poll as Tune does, waiting for the calling thread in between."""
     for attempt in range(1, 8):
         proposal = ask()
         if proposal is not None:
@@ -229,7 +229,7 @@ def test_it_shows_what_was_tried_and_what_still_runs(arm: Any) -> None:
     assert '"trial": 1' not in ended.split("ended trials:")[1]
 
 
-def test_it_is_told_the_masters_course(arm: Any) -> None:
+def test_its_prompt_follows_the_masters_course(arm: Any) -> None:
     proposer, recorder = arm([answer(0.2)])
     proposer.steer(Course.EXPLORE)
     until(lambda: proposer.propose(1, History(1)), recorder)
