@@ -215,6 +215,7 @@ class LlmCall(Payload):
     resources: JsonObject | None = None
     scripted: bool = False
     quality: AnswerQuality | None = None
+    points: tuple[StrategyRecord, ...] | None = None
 
 
 class Decision(Payload):

@@ -1,7 +1,5 @@
 """Making the arm that a configuration names: a classical one, or one that asks a language model."""
 
-from functools import partial
-
 from llm_clients.client import LLMClient
 from search.proposers.asking.calls import CallBook
 from search.proposers.asking.llm import CallSettings, LLMProposer
@@ -35,6 +33,4 @@ def make_asking_proposer(
         ledger: where its calls are recorded before anything is made of them.
         settings: how it asks.
     """
-    arm = ASKING[name]
-    book = CallBook(ledger, space, partial(arm.read, space=space))
-    return arm(space, client, book.record, settings)
+    return ASKING[name](space, client, CallBook(ledger, space), settings)

@@ -1,4 +1,4 @@
-"""A whole search by an LLM arm without Ray: real session, client and sockets, and scores that a rule dictates."""
+"""A whole search by an LLM arm without Ray: real session, client and sockets, and scores that follow from a rule."""
 
 import hashlib
 import itertools
@@ -24,10 +24,10 @@ TRIALS = 16
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """What a search came to.
+    """The result of a search.
 
     Attributes:
-        failure: what made it void.
+        failure: what made the search invalid, if anything did.
     """
 
     events: tuple[Event, ...]
@@ -82,7 +82,7 @@ def rehearse(
 
 
 def score(spec: TrialSpec) -> float:
-    """Of a trial: anything, as long as it is always the same."""
+    """A trial's score: an arbitrary one that is always the same."""
     return int.from_bytes(hashlib.sha256(repr(spec.allocation).encode()).digest()[:2], "big") / 65536
 
 

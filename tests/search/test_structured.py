@@ -84,10 +84,10 @@ def shapes(module: torch.nn.Module) -> list[torch.Size]:
 @pytest.mark.parametrize(
     ("model", "output", "words"),
     [
-        ("twins", None, ["features is [2, 8, 16, 16]", "coarse [2, 10]", "fine [2, 10]", "--output", ":twins"]),
+        ("twins", None, ["features [2, 8, 16, 16]", "coarse [2, 10]", "fine [2, 10]", "--output", ":twins"]),
         ("twins", "fin", ["'fin'", "fine [2, 10]", "--output"]),
-        ("nested", "1.0", ["1.0 is [2, 8, 16, 16]", "0 [2, 10]"]),
-        ("wide", None, ["[2, 10]", "is [2, 12]"]),
+        ("nested", "1.0", ["1.0 [2, 8, 16, 16]", "0 [2, 10]"]),
+        ("wide", None, ["[2, 10]", "has [2, 12]"]),
     ],
 )
 def test_without_logits_it_is_refused_before_anything_is_paid(model: str, output: str | None, words: list[str]) -> None:
