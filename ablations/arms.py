@@ -20,7 +20,7 @@ from tracking.mirror.records import RunRecord
 
 
 class Cell(NamedTuple):
-    """What arms have in common where they may be compared. ``counter`` says how the MACs were counted."""
+    """What arms have in common where they may be compared. `counter` says how the MACs were counted."""
 
     model: str
     dataset: str
@@ -117,7 +117,7 @@ class Arms:
 
 
 def compare(runs: Sequence[RunRecord]) -> Arms:
-    """Sort, rank and pair; the order of ``runs`` does not matter.
+    """Sort, rank and pair; the order of `runs` does not matter.
 
     Raises:
         NothingToCompareError: no run has what a comparison needs.

@@ -29,7 +29,7 @@ _FIGURES = (
 
 
 class Comparison(Study):
-    """``launch.py compare``: whoever proposed, on the same model, data and budget."""
+    """`launch.py compare`: whoever proposed, on the same model, data and budget."""
 
     name: ClassVar[str] = "comparison"
     question: ClassVar[str] = "Which proposer gives the best model at the same budget?"

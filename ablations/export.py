@@ -29,7 +29,7 @@ _LATEX = str.maketrans(
 
 
 def to_csv(table: Table) -> str:
-    """One line a row, in base units. An estimate takes four fields: its mean, ``_low``, ``_high``, ``_n``; a value that
+    """One line a row, in base units. An estimate takes four fields: its mean, `_low`, `_high`, `_n`; a value that
     is missing is an empty field. Notes are left out: a CSV has no place for them."""
     spread = [any(isinstance(row[index], Estimate) for row in table.rows) for index in range(len(table.columns))]
     text = io.StringIO()
@@ -54,7 +54,7 @@ def to_json(tables: Sequence[Table]) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A ``table`` environment for the booktabs package, notes below."""
+    """A `table` environment for the booktabs package, notes below."""
     align = "".join("l" if _is_text(table, index) else "r" for index in range(len(table.columns)))
     lines = [
         r"\begin{table}",

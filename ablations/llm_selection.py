@@ -18,7 +18,7 @@ from tracking.mirror.records import RunRecord
 
 
 class LlmSelection(Study):
-    """``launch.py ablate llm``."""
+    """`launch.py ablate llm`."""
 
     name: ClassVar[str] = "llm"
     question: ClassVar[str] = "Which LLM proposes the best strategies, and is any better than classical search?"

@@ -12,9 +12,9 @@ SIGNIFICANCE = 1 - CONFIDENCE
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean of ``n`` values and the interval [low, high] that holds the true mean with 95 % confidence.
+    """A mean of `n` values and the interval [low, high] that holds the true mean with 95 % confidence.
 
-    The interval is Student's (mean ± t₀.₉₇₅,ₙ₋₁ · s/√n); one value has none, and then ``low`` and ``high`` are None.
+    The interval is Student's (mean ± t₀.₉₇₅,ₙ₋₁ · s/√n); one value has none, and then `low` and `high` are None.
     """
 
     mean: float

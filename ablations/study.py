@@ -1,4 +1,4 @@
-"""What a study is: it makes tables of runs. One study a file; ``ablations.registry`` names them."""
+"""What a study is: it makes tables of runs. One study a file; `ablations.registry` names them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

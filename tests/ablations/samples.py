@@ -31,7 +31,7 @@ BASE = RunRecord(
 
 
 def run(arm: str = "rules", seed: int = 0, accuracy: float | None = 0.9, **changes: object) -> RunRecord:
-    """A finished run of ``arm``; ``llm:x`` is the LLM arm of model x."""
+    """A finished run of `arm`; `llm:x` is the LLM arm of model x."""
     proposer, _, llm = arm.partition(":")
     name = str(changes.pop("run_id", f"{arm}-{seed}"))
     base = replace(BASE, run_id=name, proposer=proposer, llm=llm or None, seed=seed, accuracy=accuracy)

@@ -1,3 +1,5 @@
+"""Targets and bands as users write them, and what is on target."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
