@@ -5,8 +5,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from ablations.llm_selection import LlmSelection
-from ablations.outputs import write_outputs
 from ablations.schedule import earlier_run, schedule
+from ablations.study_files import write_study
 from cli.compare import show_tables
 from cli.console import say
 from cli.search import INTERRUPTED, arm_words, begun, resumed
@@ -39,7 +39,7 @@ def run_llm_ablation(config: RunConfig, llms: str, arms: str, seeds: int, out: P
     uri = config.tracking_uri or default_uri(config.runs)
     records = read_runs(uri, run_ids=done)
     show_tables(study.tables(records))
-    say(f"page     {write_outputs(study, records, out)}")
+    say(f"page     {write_study(study, records, out)}")
     return 0
 
 

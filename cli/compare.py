@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ablations.export import to_csv, to_json, to_latex
-from ablations.outputs import write_outputs
 from ablations.published import llm_selection
 from ablations.registry import study
+from ablations.study_files import write_study
 from ablations.table import Table
 from cli.console import say, show_table
 from search.errors import ConfigError
@@ -46,7 +46,7 @@ def show_comparison(
     for path, render in ((csv, to_csv), (latex, to_latex)):
         if path is not None:
             _write(path, render(tables[0]))
-    page = None if out is None else write_outputs(asked, runs, out)
+    page = None if out is None else write_study(asked, runs, out)
     if as_json:
         say(to_json(tables).rstrip())
         return 0

@@ -1,4 +1,4 @@
-"""What every study keeps to. A subclass gives a `study` and `runs` that it can use."""
+"""The contract of all studies; a subclass provides a `study` and `runs` that it can use."""
 
 import csv
 import io
