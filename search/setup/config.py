@@ -92,7 +92,7 @@ class RunConfig(BaseModel):
         "Proposer", "total limit of input and output tokens of the LLM", ge=1, scope=Scope.MONEY
     )
     prices: Path | None = _option(
-        "Proposer", "price file that overrides the one that ships with Espalier", scope=Scope.MONEY
+        "Proposer", "price file whose entries override those that ship with Espalier", scope=Scope.MONEY
     )
     switch_to: str | None = _option(
         "Proposer", "classical arm that takes over when the first is stalled or exhausted; default: none"
