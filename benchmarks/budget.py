@@ -1,13 +1,15 @@
-"""Is every budget met, never exceeded, and how long does it take? `python -m benchmarks.budget`
+"""Check that every budget is met and never exceeded, and time the projection.
 
-Random proposals are projected to 70, 50, 30 and 15 % of each model's MACs. In the same run two peers try: a
-rejection sampler that draws random proposals until one lands in the band (with our fast prices, or it would take
-hours), and torch-pruning's own loop that prunes step by step until it is under (few runs: each step counts a
-model). Prints progress and a table; the last line is one JSON object. The band is [target − 0.5 %, target].
+`python -m benchmarks.budget`
 
-Then come coarse models, whose single units are worth so much that a budget is hard to use up. There is no band for
-them: each shot is held against the best allocation under the same target that `benchmarks.reachable` finds.
-`coarse_worst_used` is the least ratio, over all shots, of the MACs that projection used to the MACs of that best.
+Random proposals are projected to 70, 50, 30 and 15 % of each model's MACs. In the same run two peers try the same: a
+rejection sampler that draws random proposals until one is in the band (with the plan's fast costs, or it would take
+hours), and torch-pruning's own loop that prunes step by step until it is under the target (few runs, because each step
+counts a model). Prints progress; the last line is one JSON object. The band is [target − 0.5 %, target].
+
+Then come coarse models, whose single units are so expensive that a budget is hard to use up. There is no band for
+them: each shot is compared with the best allocation under the same target that `benchmarks.reachable` finds.
+`coarse_worst_used` is the smallest ratio, over all shots, of the MACs that projection used to the MACs of that best.
 """
 
 import argparse
@@ -45,7 +47,9 @@ class CoarseShot:
     """One proposal for a coarse model, projected.
 
     Attributes:
-        reachable: the most MACs, not over the target, that the search for comparison found.
+        macs: of the projected allocation.
+        target: in MACs.
+        reachable: the most MACs not over the target that `benchmarks.reachable` found.
     """
 
     macs: int
@@ -54,7 +58,7 @@ class CoarseShot:
 
     @property
     def used(self) -> float:
-        """Share of what could have been used."""
+        """The MACs used as a share of those that could have been used."""
         return self.macs / self.reachable
 
 
@@ -63,7 +67,8 @@ class Shot:
     """One attempt at a budget.
 
     Attributes:
-        residual: share of the target left unspent; negative is over budget, None is no allocation found.
+        residual: share of the target left unspent; negative is over budget, None means that no allocation was found.
+        ms: milliseconds that it took.
     """
 
     residual: float | None
@@ -71,7 +76,7 @@ class Shot:
 
     @property
     def hit(self) -> bool:
-        """Whether it ended in the band."""
+        """Whether the result is in the band."""
         return self.residual is not None and 0 <= self.residual <= BAND
 
 
@@ -80,7 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", help="comma-separated names; all required ones by default")
     parser.add_argument("--proposals", type=int, default=100)
-    parser.add_argument("--coarse", type=int, help="how many of the coarse models; all by default")
+    parser.add_argument("--coarse", type=int, help="number of coarse models; all by default")
     parser.add_argument("--draws", type=int, default=1000, help="most draws of the rejection sampler per budget")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -93,9 +98,9 @@ def main() -> None:
         rng = random.Random(name)
         proposals = [_proposal(plan, rng) for _ in range(options.proposals)]
         for rounding, shots in ours.items():
-            shots.extend(_progress(name, rounding, _projected(plan, proposals, rounding)))
-        rejected += _drawn(plan, rng, options.draws)
-    stepped = [_stepped(name, share) for name in names if name in _STEPPED for share in TARGETS]
+            shots.extend(_progress(name, rounding, _project_all(plan, proposals, rounding)))
+        rejected += _sample_until_hit(plan, rng, options.draws)
+    stepped = [_step_down(name, share) for name in names if name in _STEPPED for share in TARGETS]
     summary = _summary(ours, rejected, stepped, len(names)) | coarse_summary(islice(coarse_plans(), options.coarse))
     print(json.dumps(summary))
 
@@ -104,8 +109,8 @@ def _proposal(plan: Plan, rng: random.Random) -> tuple[int, ...]:
     return allocate(plan, [rng.uniform(0.1, 1) for _ in plan.sets])
 
 
-def _projected(plan: Plan, proposals: Sequence[tuple[int, ...]], rounding: int) -> list[Shot]:
-    """One shot for each proposal and target that the model can reach with this rounding."""
+def _project_all(plan: Plan, proposals: Sequence[tuple[int, ...]], rounding: int) -> list[Shot]:
+    """One shot per proposal and per target that the model can reach with this rounding."""
     shots = []
     for share in TARGETS:
         target = int(share * plan.baseline_macs)
@@ -118,7 +123,7 @@ def _projected(plan: Plan, proposals: Sequence[tuple[int, ...]], rounding: int) 
     return shots
 
 
-def _drawn(plan: Plan, rng: random.Random, draws: int) -> list[Shot]:
+def _sample_until_hit(plan: Plan, rng: random.Random, draws: int) -> list[Shot]:
     shots = []
     for share in TARGETS:
         target, start, found = int(share * plan.baseline_macs), time.perf_counter(), None
@@ -131,7 +136,7 @@ def _drawn(plan: Plan, rng: random.Random, draws: int) -> list[Shot]:
     return shots
 
 
-def _stepped(name: str, share: float) -> Shot:
+def _step_down(name: str, share: float) -> Shot:
     spec = published_spec(name)
     model = create_model(spec)
     target = int(share * build_plan(model, spec, verify=False).baseline_macs)
@@ -155,7 +160,7 @@ def coarse_summary(plans: Iterable[Plan]) -> dict[str, Any]:
 
 
 def _coarse_shots(plan: Plan) -> Iterator[CoarseShot]:
-    """One shot for each rounding, target that can be reached with it, and proposal."""
+    """One shot per rounding, per target that can be reached with it, and per proposal."""
     rng = random.Random(plan.spec.name)
     proposals = [plan.full(), plan.floor(), _lopsided(plan), *(_proposal(plan, rng) for _ in range(2))]
     for rounding in ROUNDINGS:
@@ -172,7 +177,7 @@ def _coarse_shots(plan: Plan) -> Iterator[CoarseShot]:
 
 
 def _lopsided(plan: Plan) -> tuple[int, ...]:
-    """Every other group whole, the others at one unit."""
+    """An allocation with every other group whole and the others at one unit."""
     return tuple(group.units if group.index % 2 else 1 for group in plan.groups)
 
 

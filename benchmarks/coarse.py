@@ -1,7 +1,7 @@
-"""Small networks in which single units are worth much: few groups, or groups of very unequal size.
+"""Small networks in which single units are expensive: few groups, or groups of very unequal size.
 
-A budget is hard to use up here. One head of four costs a fifth of the network, and beside a bottleneck of two
-channels stands a layer of 512.
+A budget is hard to use up here: one head of four costs a fifth of the network, and a bottleneck of two channels is next
+to a layer of 512.
 """
 
 import warnings
@@ -32,7 +32,7 @@ _CHAINS = (
     (2,), (3, 5), (2, 3, 512), (512, 2), (3, 512, 512), (1, 256, 4), (4, 4, 4, 4), (2,) * 7, (16, 48, 128),
     (2, 300, 2, 300), (64, 64, 64), (1, 2, 4, 8, 16, 32),
 )  # fmt: skip
-# widths of the layers, and the units of the gate behind each
+# widths of the layers, and the units of the gate after each
 _GATED = (
     ((64,), 1), ((64, 64), 2), ((16, 128), 1), ((8, 8, 8), 2), ((256, 4), 4), ((32, 64, 128), 2), ((2, 96, 2), 1),
     ((512, 512), 1),
@@ -42,7 +42,7 @@ _BLOCKS = ((2, (256,)), (64, (1,)), (16, (16, 16)), (300, (3, 3)), (8, (2, 64, 2
 
 
 def coarse_plans() -> Iterator[Plan]:
-    """The plan of each network, always the same ones."""
+    """The plans of all networks, in a fixed order."""
     for name, make in _makers():
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="enable_nested_tensor")
@@ -58,7 +58,7 @@ def _makers() -> Iterator[tuple[str, Callable[[], nn.Module]]]:
 
 
 class _Encoder(nn.Module):
-    """Patches of four by four pixels, `nn.TransformerEncoder`, the first token."""
+    """`nn.TransformerEncoder` on patches of 4×4 pixels, classified by the first token."""
 
     def __init__(self, heads: int, dim: int, mlp: int, layers: int) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class _Gated(nn.Module):
 
 
 class _Blocks(nn.Module):
-    """A trunk with blocks of two convolutions that are added back."""
+    """A trunk with residual blocks of two convolutions."""
 
     def __init__(self, trunk: int, inside: tuple[int, ...]) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""The demo as a whole: seconds, peak memory of all its processes, and whether a second run repeats the first.
+"""Measure the demo: seconds, peak memory of all its processes, and whether a second run repeats the first.
 
-`python -m benchmarks.demo` runs `launch.py` twice in an empty folder with an empty cache of its own. Memory is the
+`python -m benchmarks.demo` runs `launch.py` twice in an empty folder with an empty cache. Memory is the
 proportional set size (PSS) of the whole process tree, Ray's processes included, sampled twice a second: shared pages
 count once, which resident set sizes would count in every process.
 """
@@ -76,7 +76,7 @@ def _demo(folder: Path) -> dict[str, Any]:
 
 
 def _tree_pss(pid: int) -> int:
-    """Bytes of the process and all its descendants; those that end while being looked at count nothing."""
+    """PSS in bytes of the process and all its descendants; processes that end during the measurement count nothing."""
     total = 0
     with contextlib.suppress(psutil.NoSuchProcess):
         parent = psutil.Process(pid)

@@ -1,16 +1,18 @@
-"""What becomes of networks that other people bring? `python -m benchmarks.field FOLDER`
+"""Plan and check networks from a folder of other people's code.
 
-Every Python file of the folder is imported, and every function in it that can be called without arguments, and returns
-a module, is a network. Each is planned and proved; of what is accepted, prunings that the proof has not seen are
-recounted by fvcore, held against the plan operation by operation, and trained for one step if the whole network can be.
-A network is
+`python -m benchmarks.field FOLDER`
 
-* `exact`: all of it agrees;
-* `refused`: in words, before anything was cut;
-* `wrong`: accepted, and one of the checks fails;
-* `crashed`: an error that is not one of ours.
+Every Python file of the folder is imported, and every function in it that can be called without arguments and returns
+a module is a network. Each network is planned and proved. If it is accepted, prunings that the proof has not seen are
+counted by fvcore, compared with the plan operation by operation, and trained for one step if the whole network can be.
+The outcome of a network is
 
-Prints a table; the last line is one JSON object with the counts and each network's end.
+* `exact`: all checks agree;
+* `refused`: with an error message, before anything was cut;
+* `wrong`: accepted, but one of the checks fails;
+* `crashed`: an error that is none of this project's.
+
+Prints a table; the last line is one JSON object with the counts and each network's outcome.
 """
 
 import argparse
@@ -46,31 +48,31 @@ from pruning.slicing import slice_model
 CLASSES = 10
 SIZES = ((3, 32, 32), (3, 64, 64), (1, 32, 32), (1, 28, 28), (1, 64, 101), (1, 64, 64))
 _CHECKS = 3
-_SEED = 7  # not one that plans or proofs use
+_SEED = 7  # differs from the seeds of plans and proofs
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """What became of one network."""
+class Outcome:
+    """The outcome of one network and its description."""
 
     network: str
     status: str
-    words: str
+    text: str
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", help="names that begin so")
+    parser.add_argument("--only", help="only networks whose names begin with this")
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     ends = []
     for name, make in networks(options.folder):
         if options.only is None or name.startswith(options.only):
-            ends.append(tried(name, make))
-            print(f"{ends[-1].network:28}{ends[-1].status:9}{ends[-1].words}", flush=True)
+            ends.append(try_network(name, make))
+            print(f"{ends[-1].network:28}{ends[-1].status:9}{ends[-1].text}", flush=True)
     counts = Counter(end.status for end in ends)
     print(json.dumps({"networks": len(ends), **counts, "ends": {end.network: end.status for end in ends}}))
 
@@ -78,7 +80,7 @@ def main() -> None:
 def networks(folder: Path) -> Iterator[tuple[str, Callable[[], nn.Module]]]:
     """Every network of the folder, by file and function."""
     for path in sorted(folder.glob("*.py")):
-        module = _imported(path)
+        module = _import_file(path)
         for name, value in list(vars(module).items()):
             if (
                 inspect.isfunction(value)
@@ -89,28 +91,28 @@ def networks(folder: Path) -> Iterator[tuple[str, Callable[[], nn.Module]]]:
                 yield f"{path.stem}:{name}", value
 
 
-def tried(name: str, make: Callable[..., nn.Module]) -> End:
+def try_network(name: str, make: Callable[..., nn.Module]) -> Outcome:
     """Plan, prove and check one network."""
     torch.manual_seed(0)
     try:
-        model, size = _made(make)
+        model, size = _make_network(make)
         spec = ModelSpec(name, CLASSES, size)
         plan = build_plan(model, spec)
-    except PruningError as refusal:
-        return End(name, "refused", str(refusal).removeprefix("This model cannot be pruned exactly: "))
-    except Exception as problem:  # noqa: BLE001 - a stranger's model may raise anything, and the table says what
-        return End(name, "crashed", f"{type(problem).__name__}: {problem}"[:300])
+    except PruningError as error:
+        return Outcome(name, "refused", str(error).removeprefix("This model cannot be pruned exactly: "))
+    except Exception as error:  # noqa: BLE001 - foreign code may raise anything, and the table shows it
+        return Outcome(name, "crashed", f"{type(error).__name__}: {error}"[:300])
     try:
-        wrong = _wrong(without_masks(model), plan)
-    except Exception as problem:  # noqa: BLE001 - as above
-        wrong = f"{type(problem).__name__}: {problem}"
+        wrong = _find_mismatch(without_masks(model), plan)
+    except Exception as error:  # noqa: BLE001 - as above
+        wrong = f"{type(error).__name__}: {error}"
     if wrong is not None:
-        return End(name, "wrong", wrong)
+        return Outcome(name, "wrong", wrong)
     held = f"; held whole: {', '.join(f'{h.name} ({h.units})' for h in plan.held)}" if plan.held else ""
-    return End(name, "exact", f"{len(plan.groups)} groups of {_units(plan)}, {plan.baseline_macs:,} MACs{held}")
+    return Outcome(name, "exact", f"{len(plan.groups)} groups of {_units(plan)}, {plan.baseline_macs:,} MACs{held}")
 
 
-def _wrong(model: nn.Module, plan: Plan) -> str | None:
+def _find_mismatch(model: nn.Module, plan: Plan) -> str | None:
     rng = random.Random(_SEED)
     trainable = _trains(model, plan.spec.input_size) is None
     for _ in range(_CHECKS):
@@ -120,39 +122,41 @@ def _wrong(model: nn.Module, plan: Plan) -> str | None:
         if plan.macs(kept) != count_macs(pruned, plan.spec.input_size):
             return f"fvcore counts {count_macs(pruned, plan.spec.input_size):,} where the plan says {plan.macs(kept):,}"
         if plan.params(kept) != sum(p.numel() for p in pruned.parameters()):
-            return "another number of parameters than planned"
+            return "the number of parameters is not the planned one"
         if trainable and (failure := _trains(pruned, plan.spec.input_size)) is not None:
             return f"it no longer trains: {failure}"
     for training in (False, True):
         oracles = Oracles(plan, model, probes(plan, _SEED)[0], training=training, seed=_SEED)
-        errors = (oracles.permuted(), oracles.permuted_after_a_cut(), oracles.rubbish())
+        errors = (oracles.permutation_error(), oracles.permutation_error_after_cut(), oracles.rubbish_error())
         if not max(errors) <= TOLERANCE:
             return f"errors {errors}"
     return None
 
 
 def _trains(model: nn.Module, size: tuple[int, int, int]) -> str | None:
-    """Why one step in training mode fails, None if it does not."""
+    """A description of why one step in training mode fails, None if it does not."""
     subject = clone_structure(model, {}).train()
     first = next(subject.parameters())
     try:
         outputs = tensors_of(subject(torch.randn(2, *size, dtype=first.dtype)))
         torch.stack([out.float().sum() for out in outputs if out.requires_grad]).sum().backward()
-    except Exception as problem:  # noqa: BLE001 - a stranger's model may raise anything
-        return f"{type(problem).__name__}: {problem}"
+    except Exception as error:  # noqa: BLE001 - foreign code may raise anything
+        return f"{type(error).__name__}: {error}"
     return None
 
 
-def _made(make: Callable[..., nn.Module]) -> tuple[nn.Module, tuple[int, int, int]]:
-    """The network, and the first of the usual input sizes that it runs at (the first of all if at none)."""
+def _make_network(make: Callable[..., nn.Module]) -> tuple[nn.Module, tuple[int, int, int]]:
+    """The network, and the first of the usual input sizes at which it runs (or the very first if there is none)."""
     for size in SIZES:
-        model = make(**{n: v for n, v in _offered(size).items() if n in inspect.signature(make).parameters})
+        model = make(**{n: v for n, v in _factory_arguments(size).items() if n in inspect.signature(make).parameters})
         if _runs(model, size):
-            return make(**{n: v for n, v in _offered(size).items() if n in inspect.signature(make).parameters}), size
+            return make(
+                **{n: v for n, v in _factory_arguments(size).items() if n in inspect.signature(make).parameters}
+            ), size
     return make(), SIZES[0]
 
 
-def _offered(size: tuple[int, int, int]) -> dict[str, int]:
+def _factory_arguments(size: tuple[int, int, int]) -> dict[str, int]:
     return {"num_classes": CLASSES, "in_chans": size[0]}
 
 
@@ -161,13 +165,13 @@ def _runs(model: nn.Module, size: tuple[int, int, int]) -> bool:
     try:
         with torch.no_grad():
             model.eval()(torch.zeros(1, *size, dtype=dtype))
-    except Exception:  # noqa: BLE001 - whatever it raises: it does not run at this size
+    except Exception:  # noqa: BLE001 - any exception means that it does not run at this size
         return False
     return True
 
 
 def _callable(function: Callable[..., object]) -> bool:
-    """Whether it takes no arguments, or only such as have a default, and returns a module."""
+    """Whether it can be called without arguments and returns a module."""
     parameters = inspect.signature(function).parameters.values()
     if any(p.default is inspect.Parameter.empty and p.kind is not p.VAR_KEYWORD for p in parameters):
         return False
@@ -177,7 +181,7 @@ def _callable(function: Callable[..., object]) -> bool:
         return True  # a factory that fails is a network that fails: it shows in the table
 
 
-def _imported(path: Path) -> ModuleType:
+def _import_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None  # noqa: PT018
     module = importlib.util.module_from_spec(spec)

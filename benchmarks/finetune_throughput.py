@@ -1,4 +1,4 @@
-"""Training images a second on a GPU: plain float32, then with each option of a recipe that should help.
+"""Measure training images per second on a GPU: plain float32, then each option of a recipe that should help.
 
     python -m benchmarks.finetune_throughput [--model resnet50] [--batch 256] [--steps 30]
 
@@ -30,14 +30,14 @@ _OPTIONS: dict[str, dict[str, object]] = {
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """One setting's figures: images a second over the second epoch (the first warms up), and peak memory."""
+    """One setting's figures: images per second over the second epoch (the first warms up), and peak memory."""
 
     images_per_s: float
     peak_gib: float
 
 
 def main() -> None:
-    """Measures every option and prints a table and a JSON line."""
+    """Run the benchmark and print a table and a JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="resnet50")
     parser.add_argument("--batch", type=int, default=256)
@@ -47,7 +47,7 @@ def main() -> None:
     if not torch.cuda.is_available():
         print(json.dumps({"skipped": "no GPU", "model": given.model}))
         return
-    results = dict(_measured(given.model, given.batch, given.steps, given.side))
+    results = dict(_measure(given.model, given.batch, given.steps, given.side))
     print(f"{'option':28} {'images/s':>10} {'peak GiB':>9}")
     for name, result in results.items():
         print(f"{name:28} {result.images_per_s:10.0f} {result.peak_gib:9.1f}")
@@ -61,7 +61,7 @@ def main() -> None:
     print(json.dumps(report))
 
 
-def _measured(model: str, batch: int, steps: int, side: int) -> Iterator[tuple[str, Throughput]]:
+def _measure(model: str, batch: int, steps: int, side: int) -> Iterator[tuple[str, Throughput]]:
     place = Place(torch.device("cuda", torch.cuda.current_device()))
     spec = ModelSpec(model, 1000, (3, side, side))
     split = _OneBatch(torch.randn((batch, 3, side, side), device=place.device), batch * steps)
@@ -73,7 +73,7 @@ def _measured(model: str, batch: int, steps: int, side: int) -> Iterator[tuple[s
 
 
 class _OneBatch(Split):
-    """One batch of images that stands for every batch of an epoch."""
+    """A dataset split that returns one batch of images as every batch of an epoch."""
 
     def __init__(self, pixels: Tensor, length: int) -> None:
         self._pixels, self._length = pixels, length

@@ -1,8 +1,10 @@
-"""Are the analytic MACs exact, and how fast are scoring and slicing? `python -m benchmarks.macs`
+"""Check that the analytic MACs are exact, and time scoring and slicing.
 
-Every model is planned, pruned at random, and recounted by fvcore; MACs and parameters must be equal to the digit.
-Prints progress and a table; the last line is one JSON object. Beside our times stand those of the usual way in
-the same run: deep copy, prune with torch-pruning, count with fvcore.
+`python -m benchmarks.macs`
+
+Every model is planned, pruned at random, and counted again by fvcore; MACs and parameters must be equal to the digit.
+Prints progress and a table; the last line is one JSON object. The same run times the usual way for comparison: deep
+copy, prune with torch-pruning, count with fvcore.
 """
 
 import argparse
@@ -29,7 +31,18 @@ from pruning.slicing import slice_model
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One model's result; `mismatches` of `checked` prunings differed from fvcore."""
+    """One model's result.
+
+    Attributes:
+        model: its name.
+        groups: number of groups.
+        sets: number of isomorphic sets.
+        macs: of the unpruned model.
+        params: of the unpruned model.
+        plan_s: seconds to build the plan without proof.
+        checked: number of random prunings.
+        mismatches: how many of them, and of the unpruned model, differ from fvcore's count.
+    """
 
     model: str
     groups: int
@@ -46,16 +59,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", help="comma-separated names; all by default")
     parser.add_argument("--checks", type=int, default=20, help="random prunings per model")
-    parser.add_argument("--threads", type=int, default=1, help="of torch, for ours and for the peers alike")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads, for Espalier and for the peers alike")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     names = options.models.split(",") if options.models else [*MUST, *STRETCH]
-    rows = [_progress(_checked(name, options.checks)) for name in names]
+    rows = [_progress(_check_model(name, options.checks)) for name in names]
     _print_table(rows)
     print(json.dumps(_summary(rows) | _times()))
 
 
-def _checked(name: str, checks: int) -> Row:
+def _check_model(name: str, checks: int) -> Row:
     spec = published_spec(name)
     model = create_model(spec)
     start = time.perf_counter()

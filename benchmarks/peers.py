@@ -1,4 +1,4 @@
-"""torch-pruning as its users use it: the peer of the pruning benchmarks."""
+"""The peer of the pruning benchmarks: torch-pruning, called as its examples do."""
 
 import contextlib
 import copy
@@ -22,8 +22,18 @@ def pruner(
     classes: int = 1000,
     isomorphic: bool = False,
 ) -> Any:
-    """torch-pruning's magnitude pruner over the whole model, with the classifier and (for transformers) the heads
-    set up as its examples do; `isomorphic` ranks alike layers together (arXiv:2407.04616)."""
+    """Create torch-pruning's magnitude pruner for the whole model.
+
+    The classifier and (for transformers) the heads are set up as in its examples.
+
+    Args:
+        model: the model, which the pruner changes in place.
+        input_size: channels, height and width of the image.
+        steps: number of steps in which the ratio is reached.
+        ratio: share of channels to remove.
+        classes: number of classes, by which the classifier is recognised.
+        isomorphic: rank isomorphic layers together (arXiv:2407.04616).
+    """
     heads = {}
     for module in model.modules():
         if hasattr(module, "num_heads") and hasattr(module, "qkv"):
@@ -46,22 +56,28 @@ def pruner(
 
 
 def deepcopy_and_prune(model: nn.Module, input_size: tuple[int, int, int], ratio: float = 0.5) -> nn.Module:
-    """A pruned copy of `model`, the way that leaves the base whole."""
+    """Prune a copy of `model`, which leaves the base unchanged."""
     subject = copy.deepcopy(model)
     pruner(subject, input_size, ratio=ratio).step()
     return subject
 
 
 def prune_and_count(model: nn.Module, input_size: tuple[int, int, int], ratio: float = 0.5) -> int:
-    """What one strategy costs, found by making the model and counting it."""
+    """The MACs at one ratio, found by creating the pruned model and counting it."""
     return count_macs(deepcopy_and_prune(model, input_size, ratio), input_size)
 
 
 def step_until_under(model: nn.Module, input_size: tuple[int, int, int], target: int, *, steps: int = 200) -> int:
-    """torch-pruning's own way to a budget: prune in `steps` small steps and stop at the first that is not over.
+    """Reach a budget as torch-pruning does: prune in small steps and stop at the first model that is not over.
+
+    Args:
+        model: the unpruned model; a copy of it is pruned.
+        input_size: channels, height and width of the image.
+        target: the most MACs allowed.
+        steps: number of steps from the whole model to nearly nothing.
 
     Returns:
-        The MACs of the model it stops at.
+        The MACs of the model at which it stops.
     """
     subject = copy.deepcopy(model)
     stepper = pruner(subject, input_size, steps=steps, ratio=0.99)
@@ -74,26 +90,46 @@ def step_until_under(model: nn.Module, input_size: tuple[int, int, int], target:
     return macs
 
 
-def pruned_to(
+def prune_to(
     model: nn.Module, input_size: tuple[int, int, int], target: int, *, classes: int, isomorphic: bool
 ) -> nn.Module:
-    """A copy pruned by the least of torch-pruning's ratios that puts it at or under `target` MACs."""
+    """Prune a copy by the smallest of torch-pruning's ratios that brings it to `target` MACs or fewer.
+
+    Args:
+        model: the unpruned model.
+        input_size: channels, height and width of the image.
+        target: the most MACs allowed.
+        classes: number of classes.
+        isomorphic: rank isomorphic layers together.
+
+    Raises:
+        ValueError: no ratio reaches the target.
+    """
 
     def cut(ratio: float) -> nn.Module:
         subject = copy.deepcopy(model)
         with repaired_layer_norm():
             pruner(subject, input_size, ratio=ratio, classes=classes, isomorphic=isomorphic).step()
-        _tell_attention(subject)
+        _update_attention_sizes(subject)
         return subject
 
     return cut(least_ratio(lambda ratio: count_macs(cut(ratio), input_size), target))
 
 
 def least_ratio(macs_at: Callable[[float], int], target: int, tries: int = 16) -> float:
-    """The least ratio at which `macs_at` is at or under `target`: by bisection, or the first of ninety-nine.
+    """The smallest ratio at which `macs_at` is at most `target`.
 
-    The latter because a layer that would lose all its channels keeps them all: with a joint ranking a larger ratio can
-    leave a larger model, and bisection then misses the ratios that fit.
+    It is found by bisection, or as the first of 99 evenly spaced ratios if bisection finds none: a layer that would
+    lose all its channels keeps them all, so with a joint ranking a larger ratio can leave a larger model, and bisection
+    misses the ratios that fit.
+
+    Args:
+        macs_at: the MACs at a ratio.
+        target: the most MACs allowed.
+        tries: number of bisections.
+
+    Raises:
+        ValueError: no ratio reaches the target.
     """
     low, high = 0.0, 1.0
     for _ in range(tries):
@@ -109,8 +145,11 @@ def least_ratio(macs_at: Callable[[float], int], target: int, tries: int = 16) -
 
 @contextlib.contextmanager
 def repaired_layer_norm() -> Iterator[None]:
-    """torch-pruning 1.6.1 collects the channels that a LayerNorm keeps in a set and sorts a copy of them, so that small
-    sets come out shuffled against the other layers' (tests/pruning/test_peer.py). Here they stay in order."""
+    """Repair the order of a LayerNorm's channels in torch-pruning during the block.
+
+    torch-pruning 1.6.1 collects the channels that a LayerNorm keeps in a set and sorts a copy of them, so that small
+    sets are shuffled relative to the other layers (see `tests/pruning/test_peer.py`).
+    """
     cutter = tp.pruner.function.PrunerBox[tp.ops.OPTYPE.LN]
     cut = cutter._prune_parameter_and_grad
     vars(cutter)["_prune_parameter_and_grad"] = lambda weight, kept, dim: cut(weight, kept.sort().values, dim)
@@ -120,8 +159,8 @@ def repaired_layer_norm() -> Iterator[None]:
         del vars(cutter)["_prune_parameter_and_grad"]
 
 
-def _tell_attention(model: nn.Module) -> None:
-    """timm's attention keeps its sizes as numbers, which torch-pruning leaves to its user to correct."""
+def _update_attention_sizes(model: nn.Module) -> None:
+    """Correct the sizes that timm's attention stores as attributes, which torch-pruning leaves to its user."""
     for module in model.modules():
         if hasattr(module, "num_heads") and isinstance(qkv := getattr(module, "qkv", None), nn.Linear):
             width = qkv.out_features // 3

@@ -1,8 +1,10 @@
-"""The four models of the published system at its targets: `python -m benchmarks.seeds`
+"""Prune the four models of the published system to its targets.
 
-Each is made by name, planned, projected onto the target, sliced by l2 importance, run forward and backward, saved,
-read back by a process of its own with equal outputs, and written to ONNX and compared. Weights are random: accuracy is
-not this benchmark's business. Prints a table; the last line is one JSON object.
+`python -m benchmarks.seeds`
+
+Each model is created by name, planned, projected onto the target, sliced by l2 importance, run forward and backward,
+saved, read back by a separate process with equal outputs, exported to ONNX and compared. Weights are random, because
+accuracy is not measured here. Prints a table; the last line is one JSON object.
 """
 
 import argparse
@@ -44,11 +46,18 @@ class Row:
     """One model.
 
     Attributes:
-        macs: of the pruned model by the plan; `counted` by fvcore on the module itself.
-        plan_s: from the name to a plan that proved itself; `slice_s` from there to the pruned module.
+        model: its name.
+        target: in MACs.
+        baseline_macs: of the unpruned model.
+        macs: of the pruned model by the plan.
+        counted: of the pruned module by fvcore.
+        baseline_params: of the unpruned model.
+        params: of the pruned model.
+        plan_s: seconds from the name to a proved plan.
+        slice_s: seconds from the plan to the pruned module.
         train_ms: one forward and backward pass at batch 2.
-        reloaded_difference: largest absolute difference of the outputs in a fresh process.
-        onnx_error: largest difference of ONNX Runtime's output, as a share of the largest output.
+        reloaded_difference: largest absolute difference of the outputs in a new process.
+        onnx_error: largest difference of ONNX Runtime's output, relative to the largest output.
     """
 
     model: str
@@ -71,7 +80,7 @@ def main() -> None:
     parser.add_argument("--models", help="comma-separated names; all four by default")
     options = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)  # on a busy machine, threads that wait for each other measure the others
+    torch.set_num_threads(1)  # on a busy machine, several threads would measure how long they wait for each other
     rows = [_progress(_row(name)) for name in (options.models.split(",") if options.models else SEEDS)]
     print(f"\n{'model':24}{'target':>15}{'base MACs':>16}{'pruned MACs':>15}{'used':>10}{'params':>13}{'pruned':>13}")
     for row in rows:

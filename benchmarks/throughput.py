@@ -1,18 +1,20 @@
-"""Do trials fill the machine? `python -m benchmarks.throughput`
+"""Measure how well trials use the machine.
 
-Trials of the procedural set (quarter-width ResNet-18 at 15 % of its MACs, the default proxy) are run by the real
-session, Tune and actors with one worker and with two. Beside them, in the same run:
+`python -m benchmarks.throughput`
 
-* the very same trials in bare processes, one and two at a time: what the cores can do;
-* the serial loop of the published code, which makes model, graph, importance, pruned model and data anew each time;
-* an LLM that thinks for five seconds a call against one that answers at once.
+Trials on the procedural dataset (quarter-width ResNet-18 at 15 % of its MACs, the default proxy) are run by the real
+session, Tune and actors with one worker and with two. For comparison, in the same run:
 
-A trial's overhead is the time in which its worker waits: from the start of a worker's first trial to the end of its
-last, all that the ledger does not call compute. What a slow LLM costs is the share of a search's first to last second
-in which workers do not compute, against the same with a quick one. Both are measured within a search, because a
-machine's speed moves more between two of them; the raw ratios of seconds stand beside, and the driver's own CPU.
+* the same trials in bare processes, one and two at a time, which shows what the cores can do;
+* the serial loop of the published code, which creates model, graph, importance, pruned model and data for each trial;
+* an LLM that takes five seconds per call against one that answers at once.
 
-Weights are random: nothing here depends on accuracy. The last line is one JSON object.
+A trial's overhead is the time in which its worker waits: all time from the start of a worker's first trial to the end
+of its last that the ledger does not record as compute. The cost of a slow LLM is the share of a search's duration in
+which workers do not compute, compared with a fast LLM. Both are measured within one search, because the machine's speed
+varies more between two of them; the raw ratios of seconds are reported too, and the driver's own CPU time.
+
+Weights are random, because nothing here depends on accuracy. The last line is one JSON object.
 """
 
 import argparse
@@ -62,14 +64,16 @@ _CONFIG = {"model": "resnet18_quarter", "dataset": "shapes", "target_macs": f"{T
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """One search: seconds from its first trial's start to its last one's end, and what was tried.
+class SearchRun:
+    """The measurements of one search.
 
     Attributes:
-        compute_s: seconds in which the workers computed, all of them together.
-        waited_s: seconds in which a worker waited between its first trial's start and its last one's end.
-        late_s: seconds from the first trial's start to each other worker's first.
-        driver_cpu_s: seconds of CPU of the driver.
+        wall_s: seconds from the start of the first trial to the end of the last.
+        compute_s: seconds in which workers computed, summed over workers.
+        waited_s: seconds in which workers waited between their first trial's start and their last one's end, summed.
+        late_s: seconds from the search's first trial to each worker's first trial, summed.
+        driver_cpu_s: CPU seconds of the driver.
+        allocations: the trials' allocations.
     """
 
     wall_s: float
@@ -81,21 +85,22 @@ class Ran:
 
     @property
     def per_minute(self) -> float:
+        """Trials per minute."""
         return 60 * len(self.allocations) / self.wall_s
 
     @property
     def overhead_ms(self) -> float:
-        """Of one trial."""
+        """Waiting time per trial, in milliseconds."""
         return 1e3 * self.waited_s / len(self.allocations)
 
     @property
     def overhead_share(self) -> float:
-        """Beside the compute."""
+        """Waiting time as a share of the compute time."""
         return self.waited_s / self.compute_s
 
     @property
     def busy_share(self) -> float:
-        """Of the workers' time, from the first trial's start until each has nothing left to do."""
+        """Compute as a share of the workers' time, from the first trial's start to each worker's last end."""
         return self.compute_s / (self.compute_s + self.waited_s + self.late_s)
 
 
@@ -108,17 +113,17 @@ def main() -> None:
     torch.set_num_threads(1)
     prepare_environment(local=True)  # Ray reads its environment on import
     workers = 2
-    # What is compared is run one after the other: a minute later the machine may be another.
-    one = _told("one worker", _searched("random", options.trials, workers=1))
-    bare_one = _bare(one.allocations, 1)
-    two = _told("two workers", _searched("random", options.trials, workers=workers))
-    bare_two = _bare(one.allocations, workers)
+    # Runs that are compared follow each other directly, because the machine's speed changes within minutes.
+    one = _report("one worker", _run_search("random", options.trials, workers=1))
+    bare_one = _run_bare(one.allocations, 1)
+    two = _report("two workers", _run_search("random", options.trials, workers=workers))
+    bare_two = _run_bare(one.allocations, workers)
     print(f"bare processes: {bare_one:.1f} s one at a time, {bare_two:.1f} s two at a time", flush=True)
-    halved = _told("two workers, halving", _searched("random", options.trials, workers=workers, eta=3.0))
-    serial, loading = _serial(options.serial_trials)
-    print(f"the serial loop: {60 / serial:.1f} trials a minute, {loading:.1f} s of each for its loader", flush=True)
-    quick = _told("an LLM that answers at once", _searched("llm", options.trials, workers=workers, latency_s=0.0))
-    slow = _told("an LLM that thinks 5 s", _searched("llm", options.trials, workers=workers, latency_s=LATENCY_S))
+    halved = _report("two workers, halving", _run_search("random", options.trials, workers=workers, eta=3.0))
+    serial, loading = _run_serial_loop(options.serial_trials)
+    print(f"the serial loop: {60 / serial:.1f} trials per minute, {loading:.1f} s of each for its loader", flush=True)
+    quick = _report("an LLM that answers at once", _run_search("llm", options.trials, workers=workers, latency_s=0.0))
+    slow = _report("an LLM that thinks 5 s", _run_search("llm", options.trials, workers=workers, latency_s=LATENCY_S))
     found = {
         "trials_per_minute": {"1": one.per_minute, "2": two.per_minute, "2_halving": halved.per_minute},
         "parallel_efficiency": (one.wall_s / two.wall_s) / (bare_one / bare_two),
@@ -133,11 +138,11 @@ def main() -> None:
         "slow_proposer_loss": 1 - slow.busy_share / quick.busy_share,
         "slow_proposer_loss_by_seconds": 1 - slow.per_minute / quick.per_minute,
     }
-    print(json.dumps({"cpus": os.cpu_count(), "trials": options.trials} | _rounded(found)))
+    print(json.dumps({"cpus": os.cpu_count(), "trials": options.trials} | _round_values(found)))
 
 
-def _searched(arm: str, trials: int, *, workers: int, eta: float = 1.0, latency_s: float | None = None) -> Ran:
-    """A search by the real session, Tune and actors; eta 1 trains every trial to its end."""
+def _run_search(arm: str, trials: int, *, workers: int, eta: float = 1.0, latency_s: float | None = None) -> SearchRun:
+    """Run a search by the real session, Tune and actors; eta 1 trains every trial to its end."""
     with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:
         folder = Path(scratch)
         fields = {**_CONFIG, "trials": trials, "workers": workers, "eta": eta, "runs": folder / "runs"}
@@ -169,17 +174,17 @@ def _searched(arm: str, trials: int, *, workers: int, eta: float = 1.0, latency_
     wall_s = (max(end for _, end in spans) - first).total_seconds()
     served_s = sum((end - start).total_seconds() for start, end in spans)
     late_s = sum((start - first).total_seconds() for start, _ in spans)
-    compute_s = sum(_told_seconds(record) for record in ended)
-    return Ran(wall_s, compute_s, served_s - compute_s, late_s, driver_cpu_s, allocations)
+    compute_s = sum(_compute_seconds(record) for record in ended)
+    return SearchRun(wall_s, compute_s, served_s - compute_s, late_s, driver_cpu_s, allocations)
 
 
-def _told_seconds(record: TrialEnded) -> float:
-    assert record.compute_s is not None, f"trial {record.trial} never told of its compute"
+def _compute_seconds(record: TrialEnded) -> float:
+    assert record.compute_s is not None, f"trial {record.trial} reported no compute time"
     return record.compute_s
 
 
 def _spans(ended: Sequence[TrialEnded]) -> list[tuple[datetime, datetime]]:
-    """Of each actor, its first trial's start and its last one's end."""
+    """For each actor, its first trial's start and its last one's end."""
     spans: dict[str, tuple[datetime, datetime]] = {}
     for record in ended:
         if record.actor is None or record.started is None or record.ended is None:
@@ -190,7 +195,7 @@ def _spans(ended: Sequence[TrialEnded]) -> list[tuple[datetime, datetime]]:
 
 
 def _answers(trials: int) -> tuple[Any, ...]:
-    """As many different strategies as there are trials, four to an answer, as they are asked for."""
+    """Answers with as many different strategies as there are trials, four per answer, as the prompt requests."""
     sets = len(prepare(make_config(_CONFIG)).profile.sets)
     rng = random.Random(0)
     fixed = {"importance": "l2", "ranking": "local", "rationale": "drawn at random"}
@@ -221,8 +226,8 @@ def _context(prepared: Prepared) -> "TrialContext":
     )
 
 
-def _bare(allocations: Sequence[tuple[int, ...]], processes: int) -> float:
-    """Seconds for the same trials in processes that do nothing else, dealt out in turn."""
+def _run_bare(allocations: Sequence[tuple[int, ...]], processes: int) -> float:
+    """Seconds for the same trials in processes that do nothing else, with the trials distributed in turn."""
     spawn = multiprocessing.get_context("spawn")
     barrier = spawn.Barrier(processes + 1)
     shares = [list(allocations[start::processes]) for start in range(processes)]
@@ -245,13 +250,17 @@ def _bare_worker(allocations: Sequence[tuple[int, ...]], barrier: Any) -> None:
         model = slice_model(context.base, context.plan, select(context.scores["l2"], allocation))
         for _ in proxy_rungs(model, context.data, context.recipe, seed=context.seed):
             pass
-    # The interpreter's own end is not a trial's business.
+    # Skip the interpreter's shutdown, which is no part of a trial.
     os._exit(0)
 
 
-def _serial(trials: int) -> tuple[float, float]:
-    """Seconds a trial of the loop that makes everything anew, as the published code does, with the same proxy; and
-    how many of them go into its loader. The procedural set's loader draws the images, where another reads files."""
+def _run_serial_loop(trials: int) -> tuple[float, float]:
+    """Time the loop that creates everything for each trial, as the published code does, with the same proxy.
+
+    Returns:
+        Seconds per trial, and how many of them its data loader takes. The loader of the procedural dataset draws its
+        images, where another one reads files.
+    """
     prepared = prepare(make_config({**_CONFIG, "proposer": "random"}))
     weights = create_model(prepared.spec).state_dict()
     start, loading = time.perf_counter(), 0.0
@@ -271,15 +280,15 @@ def _serial(trials: int) -> tuple[float, float]:
     return (time.perf_counter() - start) / trials, loading / trials
 
 
-def _told(what: str, ran: Ran) -> Ran:
-    trials = f"{len(ran.allocations)} trials in {ran.wall_s:.1f} s, {ran.per_minute:.1f} a minute"
+def _report(what: str, ran: SearchRun) -> SearchRun:
+    trials = f"{len(ran.allocations)} trials in {ran.wall_s:.1f} s, {ran.per_minute:.1f} per minute"
     print(f"{what}: {trials}, {ran.overhead_ms:.0f} ms of waiting each, {ran.busy_share:.1%} busy", flush=True)
     return ran
 
 
-def _rounded(value: Any) -> Any:
+def _round_values(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _rounded(part) for name, part in value.items()}
+        return {name: _round_values(part) for name, part in value.items()}
     return round(value, 4)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 def median_ms(function: Callable[[], object], *, repeats: int, calls: int = 1) -> float:
-    """Median over `repeats` of the mean time of `calls` calls, in milliseconds; one call before warms up."""
+    """Median over `repeats` of the mean time of `calls` calls, in milliseconds, after one warm-up call."""
     function()
     times = []
     for _ in range(repeats):

@@ -1,4 +1,4 @@
-"""The models that the pruning benchmarks run over, each at its published input size."""
+"""The models of the pruning benchmarks, each at its published input size."""
 
 MUST = (
     "resnet18", "resnet50", "resnet101", "wide_resnet50_2", "resnext50_32x4d", "seresnet50", "mobilenetv2_100",

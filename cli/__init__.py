@@ -1,1 +1,1 @@
-"""The command line: the verbs, the console, the words of an error."""
+"""The command line: the verbs, the console and the wording of errors."""

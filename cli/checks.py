@@ -1,4 +1,4 @@
-"""What a search needs of its surroundings, looked at one by one. A check never raises: it says what it found."""
+"""What a search needs from its environment, checked one by one. A check never raises: it reports what it found."""
 
 import os
 import platform
@@ -24,6 +24,8 @@ RAY_ANSWERS_S = 60.0
 
 
 class State(StrEnum):
+    """How a check ended; a later state is worse."""
+
     OK = "ok"
     WARNING = "warning"
     FAILED = "failed"
@@ -34,8 +36,10 @@ class Check:
     """One line of the table.
 
     Attributes:
+        name: what was checked.
+        state: how it ended.
         found: what is there.
-        advice: what to do about it; empty when there is nothing to do.
+        advice: what to do about it; empty if there is nothing to do.
     """
 
     name: str
@@ -45,7 +49,7 @@ class Check:
 
 
 def check_machine() -> tuple[Check, ...]:
-    """Cores, memory, GPUs: they decide how much runs at once, and only too little memory is worth a word."""
+    """Check cores, memory and GPUs. They decide how much runs at once; only too little memory is a warning."""
     cpus, gpus = machine_resources()
     memory = psutil.virtual_memory()
     little = memory.available < LITTLE_MEMORY
@@ -58,18 +62,18 @@ def check_machine() -> tuple[Check, ...]:
             found,
             "each trial and each fine-tune worker takes about half a GiB: lower --workers" if little else "",
         ),
-        Check("GPU", State.OK, _gpus(gpus)),
+        Check("GPU", State.OK, _describe_gpus(gpus)),
     )
 
 
 def check_disk(runs: Path) -> tuple[Check, ...]:
-    """Room where runs are kept and where Ray keeps its session."""
-    places = {"disk for runs": _existing(runs.absolute()), "disk for Ray": Path(tempfile.gettempdir())}
-    return tuple(_room(name, place) for name, place in places.items())
+    """Check the free space where runs are kept, and where Ray keeps its session."""
+    places = {"disk for runs": _nearest_folder(runs.absolute()), "disk for Ray": Path(tempfile.gettempdir())}
+    return tuple(_check_space(name, place) for name, place in places.items())
 
 
 def check_ray(address: str | None) -> Check:
-    """Start a private session, or connect to the cluster at `address`, and let one task run."""
+    """Start a private session, or connect to the cluster at `address`, and run one task."""
     try:
         with ray_session(address, Needs(1, 1.0, 0.0, 1, finetune_gpu=False)):
             import ray
@@ -86,18 +90,20 @@ def check_ray(address: str | None) -> Check:
             )
     except ResourceError as error:
         return Check("Ray", State.FAILED, str(error), "wait for nodes to join, or run without --ray-address")
-    except Exception as error:  # noqa: BLE001 - the border to Ray, which raises anything; the table tells it
-        advice = "see that the address is right and its cluster up" if address else "see that nothing blocks loopback"
+    except Exception as error:  # noqa: BLE001 - the boundary to Ray, which raises anything; the table shows it
+        advice = (
+            "check that the address is right and its cluster up" if address else "check that nothing blocks loopback"
+        )
         return Check("Ray", State.FAILED, f"{type(error).__name__}: {_first_line(error)}", advice)
 
 
 def check_mlflow(uri: str) -> Check:
-    """Reach the store; a SQLite file that is not there yet is made by the first run."""
+    """Connect to the store. A SQLite file that is not there yet is created by the first run."""
     try:
         absolute = absolute_uri(uri)
         file = sqlite_path(absolute)
         if file is not None and not file.exists():
-            return _unmade(file)
+            return _check_new_file(file)
         store = connect(absolute, create=False)
         with unreachable(store.uri):
             experiments = store.client.search_experiments()
@@ -107,12 +113,12 @@ def check_mlflow(uri: str) -> Check:
 
 
 def worst(checks: Sequence[Check]) -> State:
-    """The state of all of them together."""
+    """The worst state of all checks; ok if there are none."""
     order = list(State)
     return max((check.state for check in checks), key=order.index, default=State.OK)
 
 
-def _gpus(count: int) -> str:
+def _describe_gpus(count: int) -> str:
     if not count:
         return "none: trials and fine-tune run on the CPU"
     import torch
@@ -121,23 +127,23 @@ def _gpus(count: int) -> str:
     return ", ".join(f"{device.name} ({device.total_memory / GIB:.0f} GiB)" for device in each)
 
 
-def _existing(path: Path) -> Path:
+def _nearest_folder(path: Path) -> Path:
     return next(folder for folder in (path, *path.parents) if folder.exists())
 
 
-def _room(name: str, place: Path) -> Check:
+def _check_space(name: str, place: Path) -> Check:
     if not os.access(place, os.W_OK):
         return Check(name, State.FAILED, f"{place} cannot be written", "choose a folder with --runs, or TMPDIR for Ray")
     free = shutil.disk_usage(place).free
     found = f"{free / GIB:.1f} GiB free at {place}"
     if free < NO_DISK:
-        return Check(name, State.FAILED, found, "make room: a run needs half a GiB at least")
+        return Check(name, State.FAILED, found, "free some space: a run needs at least half a GiB")
     if free < LITTLE_DISK:
         return Check(name, State.WARNING, found, "large models and Ray's session may fill it")
     return Check(name, State.OK, found)
 
 
-def _unmade(file: Path) -> Check:
+def _check_new_file(file: Path) -> Check:
     if not os.access(file.parent, os.W_OK):
         return Check("MLflow", State.FAILED, f"{file.parent} cannot be written", "name another store: --tracking-uri")
     return Check("MLflow", State.OK, f"{file} is not there yet; the first run makes it")

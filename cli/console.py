@@ -14,32 +14,39 @@ from rich.table import Table
 
 @cache
 def console() -> Console:
-    """Where results go."""
+    """The console for results."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
 
 
 @cache
 def error_console() -> Console:
-    """Where errors go."""
+    """The console for errors."""
     return Console(stderr=True, highlight=False)
 
 
 def say(text: str, *, style: str | None = None) -> None:
-    """One line, as it is: nothing in it is read as markup."""
+    """Print one line as it is: nothing in it is read as markup."""
     console().print(escape(text), style=style, soft_wrap=True)
 
 
 def say_json(value: Any) -> None:
-    """One JSON value on one line, for programs; never coloured or wrapped."""
+    """Print one JSON value on one line, for programs; it is never coloured or wrapped."""
     sys.stdout.write(json.dumps(value) + "\n")
 
 
 def show_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, text: Collection[str] = (), winner: int = -1
 ) -> None:
-    """A table. Columns hold numbers, right-aligned and never broken, unless named in `text`; one row may stand out.
+    """Print a table.
 
-    A table that is too wide is shown on its side, a column for each row, in as many pieces as it takes.
+    A table that is too wide is turned on its side, one column per row, in as many pieces as needed.
+
+    Args:
+        title: above the table.
+        columns: their headings.
+        rows: a cell per column.
+        text: the columns that hold text. All others hold numbers, right-aligned and never broken.
+        winner: index of the row that is highlighted; -1 for none.
     """
     widths = [_least_width(index, column, rows, column in text) for index, column in enumerate(columns)]
     if sum(width + 3 for width in widths) > console().width and rows:
@@ -90,10 +97,10 @@ def _table(title: str) -> Table:
 
 
 LOG_WIDTH = 120
-"""Columns where there is no terminal: a log can be scrolled."""
+"""Width without a terminal: a log can be scrolled."""
 SIDEWAYS = 28
-"""Width of a value in a table on its side."""
+"""Width of a value in a table that is turned on its side."""
 WORDY = 12
-"""Columns of text keep at least this width; the rest of the line is theirs to share."""
+"""Columns of text have at least this width, and share the rest of the line."""
 WHOLE = 26
-"""Words up to this length are not broken: layers' names are read whole."""
+"""Words up to this length are not broken: names of layers stay whole."""

@@ -1,13 +1,17 @@
-"""The verb `doctor`: is everything there that a search would need, before any of it costs something?"""
+"""The verb `doctor`: is everything there that a search needs, before any of it costs something?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from os import environ
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from cli.checks import Check, State, check_disk, check_machine, check_mlflow, check_ray, worst
 from cli.console import say, say_json, show_table
 from cli.errors import BAD_INPUT
+from cli.option_types import JsonOption, RunsOption, TrackingUriOption
 from llm_clients.errors import LLMError, MissingKeyError
 from llm_clients.kinds import CallOutcome
 from llm_clients.options import ClientOptions
@@ -20,47 +24,54 @@ from tracking.errors import TrackingError
 from tracking.runs import default_uri
 
 POLICY = RetryPolicy(attempts=2, cap_s=10.0, total_s=60.0, attempt_s=45.0)
-"""Who asks the doctor waits for the answer: a model that needs longer than this is better known beforehand."""
+"""Shorter than a search's: the user waits for the answer, and should know of a model that takes longer than this."""
 
 ADVICE: Mapping[CallOutcome, str] = {
-    CallOutcome.UNAUTHORISED: "the key is wrong or not allowed this model: make a new one",
+    CallOutcome.UNAUTHORISED: "the key is wrong, or not valid for this model: create a new one",
     CallOutcome.OUT_OF_QUOTA: "add credit to the vendor's account, or name another model",
     CallOutcome.UNKNOWN_MODEL: "name one of the models that the server has",
-    CallOutcome.UNREACHABLE: "see that the server is up and its address right (--llm-base-url)",
+    CallOutcome.UNREACHABLE: "check that the server is up and its address right (--llm-base-url)",
     CallOutcome.RATE_LIMITED: "wait, or ask the vendor for a higher limit",
-    CallOutcome.MALFORMED: "the address answers, but not as an LLM: see that it is right, often it ends in /v1",
-    CallOutcome.INVALID: "the model does not keep to a JSON schema: a search would waste its calls, name another",
-    CallOutcome.TRUNCATED: "the model talks past 1,024 tokens without an answer: name another",
-    CallOutcome.REJECTED: "the server does not take such requests: see its documentation, or name another model",
+    CallOutcome.MALFORMED: "the address answers, but not as an LLM: check it, it often ends in /v1",
+    CallOutcome.INVALID: "the model does not follow a JSON schema: a search would waste its calls, name another",
+    CallOutcome.TRUNCATED: "the model writes 1,024 tokens without an answer: name another",
+    CallOutcome.REJECTED: "the server does not accept such requests: see its documentation, or name another model",
 }
 
 
-def run_doctor(
-    llms: Sequence[str],
-    base_url: str | None,
-    runs: Path,
-    tracking_uri: str | None,
-    ray_address: str | None,
-    *,
-    as_json: bool,
-) -> int:
-    """Look at everything, print what was found, and return the exit code: 2 when something failed."""
+def command(
+    llm: Annotated[list[str] | None, typer.Option(help="Model to ask one small question; may be repeated.")] = None,
+    llm_base_url: Annotated[str | None, typer.Option(help="Another server that speaks the same wire format.")] = None,
+    runs: RunsOption = Path("runs"),
+    tracking_uri: TrackingUriOption = None,
+    ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: a private session.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check before anything is spent, and say what to do. Exit code 2 when something failed."""
     checks = (
         *check_machine(),
         *check_disk(runs),
         check_ray(ray_address),
         check_mlflow(tracking_uri or default_uri(runs)),
-        *([check_llm(llm, base_url, runs) for llm in llms] or [_keys(environ)]),
+        *([check_llm(name, llm_base_url, runs) for name in llm or ()] or [_keys(environ)]),
     )
     if as_json:
         say_json({"state": worst(checks).value, "checks": [asdict(check) for check in checks]})
     else:
         _show(checks)
-    return BAD_INPUT if worst(checks) is State.FAILED else 0
+    if worst(checks) is State.FAILED:
+        raise typer.Exit(BAD_INPUT)
 
 
 def check_llm(llm: str, base_url: str | None, runs: Path, environment: Mapping[str, str] = environ) -> Check:
-    """One small question to the model: key, address, name and structured output."""
+    """Ask a model one small question, which tests key, address, name and structured output.
+
+    Args:
+        llm: as a search names it.
+        base_url: another server that speaks the same wire format.
+        runs: folder of the run folders, for a replay.
+        environment: holds the keys.
+    """
     name = f"LLM {redact(llm)}"  # an address in it may hold a password
     kind = llm.partition(":")[0]
     try:
@@ -71,26 +82,26 @@ def check_llm(llm: str, base_url: str | None, runs: Path, environment: Mapping[s
                 return Check(name, State.OK, f"{len(recorded or ())} recorded calls; nothing is asked")
             if kind == "scripted":
                 return Check(name, State.OK, "the script can be played; a scripted server answers, no model")
-            return _told(name, probe(client))
+            return _probed(name, probe(client))
     except MissingKeyError as error:
         return Check(name, State.FAILED, str(error), f"export {error.variable}=…")
     except (LLMError, TrackingError) as error:
         return Check(name, State.FAILED, str(error), "name a model as `search --help` shows")
 
 
-def _told(name: str, found: Probe) -> Check:
+def _probed(name: str, found: Probe) -> Check:
     if not found.usable:
         return Check(name, State.FAILED, f"{found.outcome.value}: {found.detail}", ADVICE.get(found.outcome, ""))
-    cost = "price not known" if found.cost_usd is None else f"${found.cost_usd:.5f}"
+    cost = "price unknown" if found.cost_usd is None else f"${found.cost_usd:.5f}"
     left_out = f"; takes no {', '.join(found.not_sent)}" if found.not_sent else ""
-    words = f"{found.model} answered in {found.latency_s:.1f} s, {cost}; structure by {found.mode}{left_out}"
+    description = f"{found.model} answered in {found.latency_s:.1f} s, {cost}; structure by {found.mode}{left_out}"
     if found.cost_usd is None:
-        return Check(name, State.WARNING, words, "--max-cost needs its price: --prices FILE")
-    return Check(name, State.OK, words)
+        return Check(name, State.WARNING, description, "--max-cost needs its price: --prices FILE")
+    return Check(name, State.OK, description)
 
 
 def _keys(environment: Mapping[str, str]) -> Check:
-    """Which keys are set; none is asked for anything, and no value is shown."""
+    """Which keys are set. No vendor is asked, and no value is shown."""
     present = [variable for variable in KEY_VARIABLES if environment.get(variable)]
     found = f"set: {', '.join(present)}" if present else "none set"
     return Check("LLM keys", State.OK, found, "name a model with --llm to have it asked")

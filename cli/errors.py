@@ -1,4 +1,4 @@
-"""From exception to what the user reads: one paragraph and exit code 2, or a traceback with --debug."""
+"""From an exception to what the user reads: one paragraph and an exit code, or a traceback with --debug."""
 
 import sys
 import traceback
@@ -18,36 +18,44 @@ USER_ERRORS = (PruningError, LLMError, TrackingError, TrainerError, SearchError,
 
 
 def run_guarded(command: Callable[[], int], *, debug: bool) -> int:
-    """Run a command and return its exit code. A user's mistake is told; anything else is a bug and says so."""
+    """Run a command, and explain an error in a paragraph.
+
+    Args:
+        command: returns its exit code.
+        debug: whether to show the traceback instead.
+
+    Returns:
+        The command's own exit code, 2 for a mistake of the user, 1 for a bug.
+    """
     try:
         return command()
     except USER_ERRORS as error:
         if debug:
             traceback.print_exc()
         else:
-            error_console().print(f"[bold red]Error:[/] {_plain(error)}", soft_wrap=True, highlight=False)
-            _tell_notes(error)
+            error_console().print(f"[bold red]Error:[/] {_one_line(error)}", soft_wrap=True, highlight=False)
+            _show_notes(error)
         return BAD_INPUT
-    except Exception as error:  # noqa: BLE001  the process's border: the bug is shown, not hidden
+    except Exception as error:  # noqa: BLE001  the process's boundary: the bug is shown, not hidden
         if debug:
             traceback.print_exc()
         else:
             error_console().print(
-                f"[bold red]Internal error:[/] {type(error).__name__}: {_plain(error)}\n"
+                f"[bold red]Internal error:[/] {type(error).__name__}: {_one_line(error)}\n"
                 "This is a fault of Espalier. Run the same command with --debug for the traceback.",
                 soft_wrap=True,
                 highlight=False,
             )
-            _tell_notes(error)
+            _show_notes(error)
         return BUG
     finally:
         sys.stdout.flush()
 
 
-def _tell_notes(error: BaseException) -> None:
+def _show_notes(error: BaseException) -> None:
     for note in getattr(error, "__notes__", ()):
         error_console().print(note, soft_wrap=True, highlight=False, markup=False)
 
 
-def _plain(error: BaseException) -> str:
+def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()).replace("[", "\\[")

@@ -1,25 +1,50 @@
 """The verb `evaluate`."""
 
-from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from cli.console import say_json, show_table
-from cli.opening import Asked, open_model
-from pruning.counter import count_macs
-from pruning.models import ModelSpec
-from pruning.outputs import check_logits
+from cli.option_types import (
+    ArchitectureOption,
+    DataPathOption,
+    DatasetOption,
+    JsonOption,
+    OutputOption,
+    SourceOption,
+    TrustOption,
+)
 from search.outcome.formats import share_text
-from trainers.base import check_fit
-from trainers.datasets.base import Dataset
-from trainers.datasets.registry import dataset as find_dataset
-from trainers.evaluate import evaluate
-from trainers.latency import measure_latency
 
 
-def run_evaluation(asked: Asked, dataset: str, data_path: Path | None, batch_size: int, *, as_json: bool) -> int:
-    """Score a checkpoint on the test set; returns the exit code."""
+def command(
+    checkpoint: SourceOption,
+    dataset: DatasetOption = "digits",
+    data_path: DataPathOption = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images of a forward pass.")] = 256,
+    model: ArchitectureOption = None,
+    output: OutputOption = None,
+    trust_pickle: TrustOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Read the test set with a checkpoint, and count its MACs with the independent counter."""
+    from cli.opening import ModelSource, open_model
+    from pruning.counter import count_macs
+    from pruning.models import ModelSpec
+    from pruning.outputs import check_logits
+    from trainers.base import check_fit
+    from trainers.datasets.registry import dataset as find_dataset
+    from trainers.evaluate import evaluate
+    from trainers.latency import measure_latency
+
     data = find_dataset(dataset)
-    pruned = open_model(asked, _as_in(data, asked, data_path))
-    # The seed decides the holdout only; the test set never moves with it.
+    # A published file must fit the dataset; a checkpoint folder says itself what it is.
+    spec = None
+    if model is not None and checkpoint.is_file():
+        info = data.info(data_path)
+        spec = ModelSpec(model, info.num_classes, info.input_size, output)
+    pruned = open_model(ModelSource(checkpoint, model, trust_pickle=trust_pickle, output=output), spec)
+    # The seed decides the holdout only: the test set is the same for every seed.
     splits = data.splits(data_path, seed=0, input_size=pruned.spec.input_size)
     check_fit(pruned.spec, splits.info, dataset)
     check_logits(pruned.module.eval(), pruned.spec)
@@ -39,9 +64,9 @@ def run_evaluation(asked: Asked, dataset: str, data_path: Path | None, batch_siz
     }
     if as_json:
         say_json(found)
-        return 0
+        return
     show_table(
-        f"{asked.checkpoint} on the test set of {dataset}",
+        f"{checkpoint} on the test set of {dataset}",
         ("model", "MACs (counted)", "MACs (plan)", "params", "accuracy", "latency"),
         [
             (
@@ -55,12 +80,3 @@ def run_evaluation(asked: Asked, dataset: str, data_path: Path | None, batch_siz
         ],
         text=("model",),
     )
-    return 0
-
-
-def _as_in(data: Dataset, asked: Asked, data_path: Path | None) -> ModelSpec | None:
-    """What a published file must be to fit the dataset; one of our own says itself what it is."""
-    if asked.model is None or not asked.checkpoint.is_file():
-        return None
-    info = data.info(data_path)
-    return ModelSpec(asked.model, info.num_classes, info.input_size, asked.output)

@@ -1,43 +1,51 @@
 """The verb `finetune`."""
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from cli.console import say
-from cli.opening import Asked, open_model
+from cli.option_types import CheckpointOption, DataPathOption, DatasetOption, SeedOption
+from cli.options import options_of
 from search.errors import ConfigError
 from search.execution.cluster import ray_session
 from search.outcome.formats import share_text
-from search.setup.config import make_config
+from search.setup.config import RunConfig, make_config
 from search.setup.resources import Needs, machine_resources
-from trainers.base import check_fit
-from trainers.datasets.registry import dataset as find_dataset
-from trainers.defaults import finetune_recipe
-from trainers.history import EpochReport
-from trainers.recalibrate import has_batch_norm
+from search.setup.scope import Scope, names_where
+
+if TYPE_CHECKING:
+    from trainers.history import EpochReport
 
 
-def run_finetune(
-    checkpoint: Path,
-    out: Path,
-    dataset: str,
-    data_path: Path | None,
-    seed: int,
-    workers: int | None,
-    model: str | None,
-    ray_address: str | None,
-    given: Mapping[str, Any],
-) -> int:
-    """Fine-tune a checkpoint into `out`; returns the exit code."""
+@options_of(RunConfig, *names_where(RunConfig, lambda scope: scope is Scope.RECIPE))
+def command(
+    checkpoint: CheckpointOption,
+    out: Annotated[Path, typer.Option(help="Folder for the fine-tuned model.")] = Path("finetuned"),
+    dataset: DatasetOption = "digits",
+    data_path: DataPathOption = None,
+    seed: SeedOption = 42,
+    workers: Annotated[int | None, typer.Option(min=1, help="DDP workers.")] = None,
+    model: Annotated[str | None, typer.Option(help="If given, must be the checkpoint's model.")] = None,
+    ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
+    **given: Any,
+) -> None:
+    """Fine-tune a pruned checkpoint on as many workers as there are."""
+    from cli.opening import ModelSource, open_model
+    from trainers.base import check_fit
+    from trainers.datasets.registry import dataset as find_dataset
+    from trainers.defaults import finetune_recipe
+    from trainers.recalibrate import has_batch_norm
+
     changes = make_config({name: value for name, value in given.items() if value is not None}).finetune_changes()
     if checkpoint.is_file():
         raise ConfigError(
             f"--checkpoint {checkpoint} is a file: make a checkpoint folder of it first, with `python launch.py export "
             f"--checkpoint {checkpoint} --model {model or 'NAME'} --format espalier --out FOLDER`."
         )
-    pruned = open_model(Asked(checkpoint, model))
+    pruned = open_model(ModelSource(checkpoint, model))
     recipe = finetune_recipe(dataset, batch_norm=has_batch_norm(pruned.module)).override(**changes)
     check_fit(pruned.spec, find_dataset(dataset).info(data_path, input_size=pruned.spec.input_size), dataset)
     cpus, gpus = machine_resources()
@@ -57,14 +65,13 @@ def run_finetune(
             use_gpu=use_gpu,
             out_dir=out,
             storage_dir=Path(scratch),
-            on_epoch=lambda report: _tell(report, recipe.epochs),
+            on_epoch=lambda report: _show_epoch(report, recipe.epochs),
         )
     say(f"{len(result.history)} epochs on {result.workers} workers in {result.wall_s:.1f} s")
     say(f"model    {result.checkpoint_dir}")
     say(f"test it: python launch.py evaluate --checkpoint {result.checkpoint_dir} --dataset {dataset}")
-    return 0
 
 
-def _tell(report: EpochReport, epochs: int) -> None:
+def _show_epoch(report: "EpochReport", epochs: int) -> None:
     accuracy = share_text(report.holdout_accuracy)
     say(f"epoch {report.epoch:>3}/{epochs}  loss {report.train_loss:.4f}  holdout {accuracy}  lr {report.lr:.2e}")

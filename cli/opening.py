@@ -1,4 +1,4 @@
-"""From what a user points at to a pruned model: one of our checkpoints, or a file that others published."""
+"""From what a user names to a pruned model: a checkpoint of Espalier, or a file that others published."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +11,15 @@ from search.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ModelSource:
     """What the command line says about a model.
 
     Attributes:
-        checkpoint: a folder of ours, or a published .pth, .pt or .safetensors file.
-        model: the architecture; a published file needs it, and a folder of ours must not contradict it.
-        num_classes, input_size: of a published file, where they are not the architecture's own.
+        checkpoint: a checkpoint folder, or a published .pth, .pt or .safetensors file.
+        model: the architecture. A published file needs it; a checkpoint folder must not contradict it.
+        num_classes: of a published file, where it is not the architecture's own number.
+        input_size: side of the square input of a published file, in pixels, where it is not the architecture's own.
+        trust_pickle: whether a whole pickled module may be opened, which runs its author's code.
         output: which tensor of a published file's output holds the logits, where convention would not find it.
     """
 
@@ -29,47 +31,51 @@ class Asked:
     output: str | None = None
 
 
-def open_model(asked: Asked, spec: ModelSpec | None = None) -> PrunedModel:
-    """The model that was asked for. `spec`, if given, is what a published file is taken to be.
+def open_model(source: ModelSource, spec: ModelSpec | None = None) -> PrunedModel:
+    """Open the model that the command line names.
+
+    Args:
+        source: what was asked for.
+        spec: what a published file is taken to be; None takes the published sizes of its architecture.
 
     Raises:
         ConfigError: the options contradict the checkpoint, or do not say enough to open it.
         CheckpointError: it cannot be opened, or is not what it says it is.
         OutputError: the output that was named does not hold its logits.
     """
-    if not asked.checkpoint.is_file():
-        return _own(asked)
-    if asked.model is None:
+    if not source.checkpoint.is_file():
+        return _open_checkpoint(source)
+    if source.model is None:
         raise ConfigError(
-            f"--checkpoint {asked.checkpoint} is a file, and a file of weights does not say of which architecture: "
-            "name it with --model. A folder of ours says so itself."
+            f"--checkpoint {source.checkpoint} is a file, and a file of weights does not state its architecture: "
+            "name it with --model. A checkpoint folder states its own."
         )
     spec = spec or published_spec(
-        asked.model, num_classes=asked.num_classes, input_size=asked.input_size, output=asked.output
+        source.model, num_classes=source.num_classes, input_size=source.input_size, output=source.output
     )
-    pruned = open_foreign(asked.checkpoint, spec, trust_pickle=asked.trust_pickle)
-    if asked.output is not None:
+    pruned = open_foreign(source.checkpoint, spec, trust_pickle=source.trust_pickle)
+    if source.output is not None:
         check_logits(pruned.module, spec)
     return pruned
 
 
 def is_checkpoint(path: str | Path) -> bool:
-    """Whether this is a folder that one of our checkpoints lies in."""
+    """Whether this is a checkpoint folder of Espalier."""
     return (Path(path) / ARCHITECTURE).is_file()
 
 
-def _own(asked: Asked) -> PrunedModel:
-    given = {"--num-classes": asked.num_classes, "--input-size": asked.input_size, "--output": asked.output}
+def _open_checkpoint(source: ModelSource) -> PrunedModel:
+    given = {"--num-classes": source.num_classes, "--input-size": source.input_size, "--output": source.output}
     extra = [f"{name} {value}" for name, value in given.items() if value is not None]
     if extra:
         raise ConfigError(
-            f"{' and '.join(extra)} cannot be asked of {asked.checkpoint}: a checkpoint says itself what it is. Leave "
-            "it out."
+            f"{' and '.join(extra)} cannot be asked of {source.checkpoint}: a checkpoint folder states its own. "
+            "Leave it out."
         )
-    pruned = load_pruned(asked.checkpoint)
-    if asked.model is not None and asked.model != pruned.spec.name:
+    pruned = load_pruned(source.checkpoint)
+    if source.model is not None and source.model != pruned.spec.name:
         raise ConfigError(
-            f"--model {asked.model} and --checkpoint {asked.checkpoint} contradict each other: the checkpoint holds a "
-            f"{pruned.spec.name}. Leave --model out."
+            f"--model {source.model} and --checkpoint {source.checkpoint} contradict each other: the checkpoint holds "
+            f"a {pruned.spec.name}. Leave --model out."
         )
     return pruned

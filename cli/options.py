@@ -1,4 +1,4 @@
-"""Command-line options made from a configuration model, so that each field is described once, beside its owner."""
+"""Command-line options made from a configuration model, so that each field is described once, in its model."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -14,9 +14,13 @@ Command = Callable[..., None]
 
 
 def options_of(model: type[BaseModel], *names: str) -> Callable[[Command], Command]:
-    """Give a command one option for each field of `model` (or those named), beside the parameters it declares itself.
+    """Give a command one option per field of a model, beside the parameters that it declares itself.
 
-    The command receives the options in `**given`; None means that the option was not on the command line.
+    The command receives them as further keyword arguments. None means that an option was not on the command line.
+
+    Args:
+        model: the configuration model. Its fields have a description and a help panel.
+        names: the fields to take; none takes all.
     """
 
     def decorate(command: Command) -> Command:
@@ -35,7 +39,7 @@ def options_of(model: type[BaseModel], *names: str) -> Callable[[Command], Comma
 
 
 def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
-    """All but switches come as text: the model parses them, and its errors quote what was received."""
+    """An option for a field. All but switches are text: the model parses them, and its errors quote the text."""
     extra = field.json_schema_extra
     assert isinstance(extra, dict), f"{name} has no help panel"
     flag = "--" + name.replace("_", "-")
@@ -43,7 +47,7 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     switch = plain is bool
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if switch else flag,
-        help=f"{field.description}{_default_words(field.default)}",
+        help=f"{field.description}{_describe_default(field.default)}",
         metavar=None if switch else _METAVARS.get(plain, "TEXT"),
         rich_help_panel=str(extra["panel"]),
         show_default=False,
@@ -56,13 +60,13 @@ _METAVARS: Mapping[Any, str] = {int: "INT", float: "NUMBER", Path: "PATH"}
 
 
 def _plain(annotation: Any) -> Any:
-    """The annotation without its `| None`."""
+    """The annotation without `| None`."""
     if get_origin(annotation) in (Union, UnionType):
         return next(arm for arm in get_args(annotation) if arm is not NoneType)
     return annotation
 
 
-def _default_words(default: object) -> str:
+def _describe_default(default: object) -> str:
     if default is None or isinstance(default, bool):
         return ""
     if isinstance(default, tuple):

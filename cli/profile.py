@@ -1,29 +1,78 @@
-"""The verb `profile`: what a model is made of, as a strategist sees it."""
+"""The verb `profile`: what a model is made of, as a proposer sees it."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from cli.console import say, say_json, show_table
-from cli.opening import Asked, is_checkpoint, open_model
-from pruning.models import ModelSpec, create_model, published_spec
-from pruning.plan import Plan
-from pruning.planning import build_plan
-from pruning.stages import Stage, macs_by_stage
+from cli.option_types import ClassesOption, DataPathOption, InputSizeOption, JsonTablesOption, TrustOption
 from search.errors import ConfigError
 from search.outcome.formats import count_text, macs_text, share_text
-from search.space.profile import Profile, profile_plan
+
+if TYPE_CHECKING:
+    from pruning.models import ModelSpec
+    from pruning.plan import Plan
+    from pruning.stages import Stage
+    from search.space.profile import Profile
 
 DEMO_MODEL = "resnet18_quarter"
 BAR = 32
 """Characters of the longest bar."""
 
 
+def command(
+    model: Annotated[
+        str | None,
+        typer.Option(help="timm or torchvision name, module:factory, or a checkpoint folder; default: the demo's."),
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Classes and image size of this dataset; default: the published ones.")
+    ] = None,
+    data_path: DataPathOption = None,
+    input_size: InputSizeOption = None,
+    num_classes: ClassesOption = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Profile this pruned model instead.")] = None,
+    trust_pickle: TrustOption = False,
+    groups: Annotated[bool, typer.Option("--groups", help="A table of all groups, too.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw the MACs by stage into this PNG.")] = None,
+    as_json: JsonTablesOption = False,
+) -> None:
+    """Show what a model is made of, as a strategist sees it, without training anything."""
+    from pruning.stages import macs_by_stage
+    from search.space.profile import profile_plan
+
+    plan = _plan(Subject(model, dataset, data_path, input_size, num_classes, checkpoint, trust_pickle))
+    profile, stages = profile_plan(plan), macs_by_stage(plan)
+    if plot is not None:
+        from search.outcome.plots import plot_stages  # matplotlib takes as long to import as the plan to be made
+
+        plot_stages(plan.spec.name, stages, plot)
+    if as_json:
+        say_json(_as_json(plan, profile, stages))
+        return
+    _show_sets(plan, profile)
+    if groups:
+        _show_groups(plan)
+    _show_stages(plan, stages)
+    _show_whole(plan, profile)
+    if plot is not None:
+        say(f"picture: {plot}")
+
+
 @dataclass(frozen=True, slots=True)
-class Question:
-    """Which model, at which size: the published one, or as a dataset would have it, or a checkpoint.
+class Subject:
+    """Which model to profile, and at which size: the published one, a dataset's, or a checkpoint's.
 
     Attributes:
-        model: None is the demo's, unless there is a checkpoint, which says itself what it is.
+        model: None takes the demo's, unless there is a checkpoint, which names its own.
+        dataset: whose classes and image size to take; None takes the published ones.
+        data_path: folder of a dataset that is read from disk.
+        input_size: side of the square input, in pixels.
+        num_classes: instead of the published number.
+        checkpoint: a pruned model to profile instead.
+        trust_pickle: whether a whole pickled module may be opened.
     """
 
     model: str | None = None
@@ -35,21 +84,41 @@ class Question:
     trust_pickle: bool = False
 
 
-def show_profile(question: Question, *, groups: bool, plot: Path | None, as_json: bool) -> int:
-    """Print what a model is made of; returns the exit code."""
-    plan = _plan(question)
-    profile, stages = profile_plan(plan), macs_by_stage(plan)
-    if plot is not None:
-        from search.outcome.plots import plot_stages  # matplotlib takes as long to import as the plan to be made
+def _plan(subject: Subject) -> "Plan":
+    from cli.opening import ModelSource, is_checkpoint, open_model
+    from pruning.models import create_model
+    from pruning.planning import build_plan
 
-        plot_stages(plan.spec.name, stages, plot)
-    if as_json:
-        say_json(_as_json(plan, profile, stages))
-        return 0
-    _show_sets(plan, profile)
-    if groups:
-        _show_groups(plan)
-    _show_stages(plan, stages)
+    model, checkpoint = subject.model, subject.checkpoint
+    if checkpoint is None and model is not None and is_checkpoint(model):
+        checkpoint, model = Path(model), None
+    if checkpoint is None:
+        spec = _spec(subject, DEMO_MODEL if model is None else model)
+        return build_plan(create_model(spec), spec)
+    if subject.dataset is not None:
+        raise ConfigError(
+            f"--dataset {subject.dataset} and --checkpoint {checkpoint} contradict each other: a pruned model has the "
+            "classes and the image size that it was made with. Leave one of them out."
+        )
+    pruned = open_model(ModelSource(checkpoint, model, subject.num_classes, subject.input_size, subject.trust_pickle))
+    return build_plan(pruned.module, pruned.spec)
+
+
+def _spec(subject: Subject, model: str) -> "ModelSpec":
+    from pruning.models import ModelSpec, published_spec
+
+    if subject.dataset is None:
+        return published_spec(model, num_classes=subject.num_classes, input_size=subject.input_size)
+    # Preparing a search imports the proposers' packages: seconds that no published model needs.
+    from search.setup.config import make_config
+    from search.setup.preparation import resolve_model
+
+    fields = {name: getattr(subject, name) for name in ("dataset", "data_path", "input_size")}
+    spec = resolve_model(make_config({"model": model, **fields}))[1]
+    return spec if subject.num_classes is None else ModelSpec(spec.name, subject.num_classes, spec.input_size)
+
+
+def _show_whole(plan: "Plan", profile: "Profile") -> None:
     say(
         f"{macs_text(plan.baseline_macs)} ({plan.baseline_macs:,}), {count_text(plan.baseline_params)} parameters; "
         f"reachable down to {macs_text(profile.floor_macs)} ({profile.floor_macs:,}) in {len(plan.groups)} groups"
@@ -58,40 +127,9 @@ def show_profile(question: Question, *, groups: bool, plot: Path | None, as_json
     say(f"proof: {plan.proof}")
     for held in plan.held:
         say(f"held whole: {held.name}, {held.units} units: a model cut there would do something else {held.reason}")
-    if plot is not None:
-        say(f"picture: {plot}")
-    return 0
 
 
-def _plan(question: Question) -> Plan:
-    model, checkpoint = question.model, question.checkpoint
-    if checkpoint is None and model is not None and is_checkpoint(model):
-        checkpoint, model = Path(model), None
-    if checkpoint is None:
-        spec = _spec(question, DEMO_MODEL if model is None else model)
-        return build_plan(create_model(spec), spec)
-    if question.dataset is not None:
-        raise ConfigError(
-            f"--dataset {question.dataset} and --checkpoint {checkpoint} contradict each other: a pruned model has the "
-            "classes and the image size that it was made with. Leave one of them out."
-        )
-    pruned = open_model(Asked(checkpoint, model, question.num_classes, question.input_size, question.trust_pickle))
-    return build_plan(pruned.module, pruned.spec)
-
-
-def _spec(question: Question, model: str) -> ModelSpec:
-    if question.dataset is None:
-        return published_spec(model, num_classes=question.num_classes, input_size=question.input_size)
-    # Preparing a search brings Ray's and the vendors' packages along: seconds that no published model needs.
-    from search.setup.config import make_config
-    from search.setup.preparation import resolve_model
-
-    fields = {name: getattr(question, name) for name in ("dataset", "data_path", "input_size")}
-    spec = resolve_model(make_config({"model": model, **fields}))[1]
-    return spec if question.num_classes is None else ModelSpec(spec.name, question.num_classes, spec.input_size)
-
-
-def _show_sets(plan: Plan, profile: Profile) -> None:
+def _show_sets(plan: "Plan", profile: "Profile") -> None:
     show_table(
         f"{plan.spec.name} at {'×'.join(map(str, plan.spec.input_size))}: {len(plan.sets)} isomorphic sets",
         ("set", "layers", "groups", "units", "MACs", "params", "reaches"),
@@ -113,7 +151,7 @@ def _show_sets(plan: Plan, profile: Profile) -> None:
     say("reaches: the MACs of the whole model then.\n")
 
 
-def _show_groups(plan: Plan) -> None:
+def _show_groups(plan: "Plan") -> None:
     show_table(
         f"The {len(plan.groups)} groups: channels that are cut together (--json names all their layers)",
         ("group", "name", "kind", "set", "units", "layers"),
@@ -122,7 +160,7 @@ def _show_groups(plan: Plan) -> None:
     )
 
 
-def _show_stages(plan: Plan, stages: tuple[Stage, ...]) -> None:
+def _show_stages(plan: "Plan", stages: "tuple[Stage, ...]") -> None:
     largest = max(stage.macs for stage in stages)
     show_table(
         "Where the MACs are, input to output",
@@ -140,7 +178,7 @@ def _show_stages(plan: Plan, stages: tuple[Stage, ...]) -> None:
     )
 
 
-def _as_json(plan: Plan, profile: Profile, stages: tuple[Stage, ...]) -> dict[str, object]:
+def _as_json(plan: "Plan", profile: "Profile", stages: "tuple[Stage, ...]") -> dict[str, object]:
     return {
         **asdict(profile),
         "input_size": list(plan.spec.input_size),

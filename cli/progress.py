@@ -1,4 +1,4 @@
-"""A run as it happens: one line for each thing worth knowing, and on a terminal how it stands below them."""
+"""A run as it happens: one line per event of interest, and on a terminal the state of the search below them."""
 
 import time
 from collections.abc import Sequence
@@ -36,18 +36,23 @@ from tracking.phases import worked_seconds
 from trainers.history import EpochReport
 
 LOG_EVERY = 5
-"""Epochs between two lines in a log; a terminal has the bar."""
+"""Epochs between two lines in a log; a terminal shows the bar instead."""
 BAR_WIDTH = 24
 
 
 class ProgressView:
-    """Listens to a ledger, and to the base's training, which the ledger holds only as a whole."""
+    """Listens to a ledger, and to the epochs of the base's training, which are not in the ledger."""
 
     def __init__(self, trials: int, on: Console | None = None) -> None:
-        """`trials`: asked for in all. `on`: where to show it; None is where results go."""
+        """Begin to measure time.
+
+        Args:
+            trials: of the whole search.
+            on: where to show it; None takes the console for results.
+        """
         self._console = on or console()
         self._began = time.monotonic()
-        self._standing = SearchStatus(trials)
+        self._status = SearchStatus(trials)
         self._epochs = 0
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
@@ -59,7 +64,7 @@ class ProgressView:
         )
         self._task: TaskID | None = None
         self._rows: tuple[tuple[str, str], ...] = ()
-        self._live = Live(get_renderable=self._picture, console=self._console, transient=True)
+        self._live = Live(get_renderable=self._render, console=self._console, transient=True)
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -72,34 +77,36 @@ class ProgressView:
         self._live.stop()
 
     def remember(self, events: Sequence[Event]) -> None:
-        """Take the events of earlier sessions: they are known, and not told again. Their time counts as spent."""
+        """Take the events of earlier sessions without showing them again. Their time counts as elapsed."""
         for event in events:
-            self._standing.take(event.payload)
+            self._status.take(event.payload)
         if events:
             self._began -= worked_seconds(events, events[-1].time)
 
     def base_epoch(self, report: EpochReport, epochs: int) -> None:
-        """One epoch of the base's training."""
+        """Show one epoch of the base's training."""
         self._advance("base model", report.epoch, epochs, f"holdout {share_text(report.holdout_accuracy)}")
         if not self._console.is_terminal and (report.epoch % LOG_EVERY == 0 or report.epoch == epochs):
             self._line(f"base model: epoch {report.epoch}/{epochs}, holdout {share_text(report.holdout_accuracy)}")
 
     def event(self, event: Event) -> None:
-        """Take one event of the ledger."""
-        self._standing.take(event.payload)
-        self._tell(event.payload)
-        if self._standing.searching:
-            status = "" if self._standing.specs else "starting Ray"
-            self._advance("search", self._standing.ended, self._standing.trials, status)
+        """Show one event of the ledger."""
+        self._status.take(event.payload)
+        self._report(event.payload)
+        if self._status.searching:
+            status = "" if self._status.specs else "starting Ray"
+            self._advance("search", self._status.ended, self._status.trials, status)
         self._show()
 
-    def _tell(self, payload: Payload) -> None:
+    def _report(self, payload: Payload) -> None:
         match payload:
             case PlanReady() | BaseReady() | Winner() | FinetuneEnded() | Evaluated() | Exported() as milestone:
                 self._milestone(milestone)
             case Profiled() as profile:
-                how = "from the cache" if profile.cached else f"measured in {profile.wall_s:.1f} s"
-                self._line(f"sensitivity of {len(profile.accuracies)} sets {how}, on {profile.images} holdout images")
+                origin = "from the cache" if profile.cached else f"measured in {profile.wall_s:.1f} s"
+                self._line(
+                    f"sensitivity of {len(profile.accuracies)} sets {origin}, on {profile.images} holdout images"
+                )
             case TrialEnded() as ended:
                 self._trial(ended)
             case LlmCall() as call:
@@ -124,9 +131,9 @@ class ProgressView:
                     f"target {macs_text(payload.target_macs)} ({share_text(share)})"
                 )
             case BaseReady():
-                how = "from the cache" if payload.cached else "trained"
+                origin = "from the cache" if payload.cached else "trained"
                 self._line(
-                    f"base model {how}: holdout {share_text(payload.holdout_accuracy)}, "
+                    f"base model {origin}: holdout {share_text(payload.holdout_accuracy)}, "
                     f"{macs_text(payload.macs)}, {count_text(payload.params)} parameters"
                 )
             case Winner():
@@ -137,7 +144,7 @@ class ProgressView:
             case FinetuneEnded():
                 self._line(f"fine-tuned in {payload.wall_s:.1f} s: holdout {share_text(payload.holdout_accuracy)}")
             case Evaluated():
-                latency = f", {payload.latency_ms.median:.2f} ms an image" if payload.latency_ms else ""
+                latency = f", {payload.latency_ms.median:.2f} ms per image" if payload.latency_ms else ""
                 self._line(
                     f"test set, {payload.subject.value}: {share_text(payload.accuracy)} "
                     f"({payload.correct} of {payload.total}){latency}"
@@ -146,12 +153,12 @@ class ProgressView:
                 self._line(f"exported: {payload.path}")
 
     def _trial(self, ended: TrialEnded) -> None:
-        spec = self._standing.specs[ended.trial]
+        spec = self._status.specs[ended.trial]
         outcome = ended.error or f"{ended.state.value.replace('_', ' ')} at {share_text(ended.accuracy)}"
-        best = ", the best so far" if self._standing.best_trial == ended.trial else ""
-        told = f"trial {ended.trial:>3} · {outcome}{best} · {spec.rationale} · {spec.proposer} · {spec.macs:,} MACs"
-        # The report has it whole; an error is worth its lines.
-        self._line(told, cropped=self._console.is_terminal and ended.error is None)
+        best = ", the best so far" if self._status.best_trial == ended.trial else ""
+        line = f"trial {ended.trial:>3} · {outcome}{best} · {spec.rationale} · {spec.proposer} · {spec.macs:,} MACs"
+        # The report has the whole line; an error is shown whole here, too.
+        self._line(line, cropped=self._console.is_terminal and ended.error is None)
 
     def _finetune_epoch(self, epoch: FinetuneEpoch) -> None:
         status = f"loss {epoch.train_loss:.4f}, holdout {share_text(epoch.holdout_accuracy)}"
@@ -169,14 +176,14 @@ class ProgressView:
         self._task = self._bar.add_task(phase, total=total, completed=done, status=status)
 
     def _show(self) -> None:
-        """Whoever draws does so in a thread of its own: it reads what was settled here, in one piece."""
-        self._rows = self._standing.rows() if self._standing.searching else ()
+        """Fix the rows, all at once: the thread that draws reads them at any time."""
+        self._rows = self._status.rows() if self._status.searching else ()
         if self._live.is_started:
             self._live.refresh()
 
-    def _picture(self) -> RenderableType:
+    def _render(self) -> RenderableType:
         rows = [*self._rows, ("elapsed", str(timedelta(seconds=int(self._elapsed()))))] if self._rows else []
-        return Group(self._bar, *(_row(name, words) for name, words in rows))
+        return Group(self._bar, *(_row(name, text) for name, text in rows))
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._began
@@ -189,12 +196,12 @@ class ProgressView:
             self._console.print(stamped, soft_wrap=True)
 
 
-def _row(name: str, words: str) -> Text:
-    return Text.assemble((f"{name:<9}", "dim"), words, no_wrap=True, overflow="ellipsis")
+def _row(name: str, text: str) -> Text:
+    return Text.assemble((f"{name:<9}", "dim"), text, no_wrap=True, overflow="ellipsis")
 
 
 def describe_decision(decision: Decision) -> str:
-    """What was decided, and why."""
+    """What was decided and why, in one line."""
     seen = f"{decision.condition}: " if decision.condition else ""
     again = f"trial {decision.trial}: " if decision.decision is DecisionKind.RETRIED else ""
     return f"{decision.decision.replace('_', ' ')}: {seen}{again}{decision.reason}"

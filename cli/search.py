@@ -1,166 +1,17 @@
-"""The verbs `search` and `resume`."""
+"""The verb `search`."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from cli.console import say, show_table
-from cli.progress import ProgressView
-from search.launching import Launch, begin, reopen
-from search.outcome.formats import macs_text, share_text
-from search.outcome.report import trial_rows
-from search.outcome.sentences import sentences
-from search.outcome.summary import LlmSummary, Summary
-from search.run import RunOutcome
-from search.setup.config import RunConfig
-from tracking.events import Event
-from tracking.kinds import RunStatus
-from tracking.repair import repair as repair_ledger
-from tracking.runs import RunDir, RunDirs
+import typer
 
-INTERRUPTED = 130
-SHOWN_TRIALS = 8
+from cli.option_types import ConfigOption
+from cli.options import options_of
+from search.setup.config import RunConfig, load_config
 
 
-def start(config: RunConfig) -> int:
-    """Run a new search; returns the exit code."""
-    return exit_code(begun(config))
+@options_of(RunConfig)
+def command(config: ConfigOption = None, **given: Any) -> None:
+    """Find which channels to cut for a MAC budget, fine-tune the result, and report how it was found."""
+    from cli.running import exit_code, start_run
 
-
-def go_on(
-    asked: str, runs: Path, *, repair: bool, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None
-) -> int:
-    """Resume an interrupted run, or extend one by so many trials; returns the exit code."""
-    folder = RunDirs(runs).resolve(asked)
-    if repair:
-        mended = repair_ledger(folder.ledger)
-        kept = f"; what was cut lies in {mended.copy}" if mended.copy else ""
-        say(f"{folder.ledger}: {mended.cut} bytes of a half-written line were cut{kept}")
-    return exit_code(resumed(folder, add_trials=add_trials, elsewhere=elsewhere))
-
-
-def begun(config: RunConfig) -> RunOutcome:
-    """A new search, shown from its beginning to its end."""
-    launch = begin(config)
-    say(f"run {launch.folder.run_id}: {config.model} on {config.dataset}, proposed by {arm_words(config)}")
-    return _shown(launch)
-
-
-def resumed(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None) -> RunOutcome:
-    """A run that goes on, shown to its end; see `search.launching.reopen`."""
-    launch = reopen(folder, add_trials=add_trials, elsewhere=elsewhere)
-    more = f", with {add_trials} more trials" if add_trials else ""
-    say(f"resuming {folder.run_id} after event {launch.resumed_after}{more}")
-    return _shown(launch)
-
-
-def exit_code(outcome: RunOutcome) -> int:
-    """What the shell is told."""
-    return INTERRUPTED if outcome.summary.status is RunStatus.INTERRUPTED else 0
-
-
-def _shown(launch: Launch) -> RunOutcome:
-    with ProgressView(launch.config.trials) as view:
-        try:
-            outcome = launch.execute([view])
-        except Exception as error:
-            line = _resume_line(launch.folder, launch.config)
-            error.add_note(f"The run is kept. When the cause is mended, go on with:\n  {line}")
-            raise
-    _show_result(outcome)
-    if outcome.summary.status is RunStatus.INTERRUPTED:
-        say(f"Interrupted. Go on with:\n  {_resume_line(outcome.folder, outcome.config)}")
-    return outcome
-
-
-def _resume_line(folder: RunDir, config: RunConfig) -> str:
-    return f"python launch.py resume {folder.run_id}{_runs_option(config)}"
-
-
-def _show_result(outcome: RunOutcome) -> None:
-    summary, folder, config = outcome.summary, outcome.folder, outcome.config
-    _show_trials(outcome.events)
-    if summary.baseline and summary.winner:
-        _show_models(summary)
-    if summary.explanation and summary.winner:
-        for number, reason in enumerate(sentences(summary.explanation, summary.winner)):
-            say(f"{'' if number else 'why':<8} {reason}")
-    if summary.llm_use:
-        _say_use(summary.llm_use)
-    say(f"summary  {folder.summary}")
-    say(f"report   {folder.report}")
-    if summary.winner and summary.winner.accuracy is not None:
-        say(f"model    {folder.model}")
-    if summary.mlflow:
-        uri = summary.mlflow.tracking_uri
-        say(f"MLflow   {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}")
-    if not outcome.in_sync:
-        say(f"MLflow does not hold all of this run ({outcome.sync_reason}). Catch up with:")
-        say(f"  python launch.py sync {folder.run_id}{_runs_option(config)}")
-
-
-def _say_use(use: LlmSummary) -> None:
-    read, wrote = use.input_tokens, use.output_tokens
-    tokens = "tokens not told" if read is None or wrote is None else f"{read:,} tokens read, {wrote:,} written"
-    cost = "cost not known" if use.cost_usd is None else f"${use.cost_usd:.4f}"
-    wrong = ("parse_errors", "schema_errors", "out_of_range", "duplicates", "incoherent")
-    told = [f"{use.quality[name]} {name.replace('_', ' ')}" for name in wrong if use.quality and use.quality[name]]
-    say(f"LLM      {use.calls} calls: {', '.join([tokens, cost, *told])}")
-
-
-def _show_trials(events: Sequence[Event]) -> None:
-    rows = trial_rows(events)
-    shown = rows[:SHOWN_TRIALS]
-    show_table(
-        f"The best {len(shown)} of {len(rows)} trials",
-        ("trial", "proposer", "idea", "MACs", "holdout", "state"),
-        [
-            (
-                str(row.spec.trial),
-                row.spec.proposer,
-                row.spec.rationale,
-                f"{row.spec.macs:,}",
-                share_text(row.end.accuracy if row.end else None),
-                row.end.state.value.replace("_", " ") if row.end else "unfinished",
-            )
-            for row in shown
-        ],
-        text=("proposer", "idea", "state"),
-        winner=next((index for index, row in enumerate(shown) if row.is_winner), -1),
-    )
-
-
-def _show_models(summary: Summary) -> None:
-    base, winner = summary.baseline, summary.winner
-    assert base is not None, "a winner has a base"
-    assert winner is not None
-    latency = "–" if winner.latency_ms is None else f"{winner.latency_ms:.2f} ms"
-    show_table(
-        "Base and winner",
-        ("model", "MACs", "params", "test accuracy", "latency"),
-        [
-            ("base", f"{base.macs:,}", f"{base.params:,}", share_text(base.accuracy), ""),
-            (
-                f"winner (trial {winner.trial}, {winner.proposer})",
-                f"{winner.macs:,}",
-                f"{winner.params:,}",
-                share_text(winner.accuracy),
-                latency,
-            ),
-            ("share of the base", f"{winner.macs / base.macs:.2%}", f"{winner.params / base.params:.2%}", "", ""),
-        ],
-        text=("model",),
-        winner=1,
-    )
-    if summary.target_macs:
-        used = f"{winner.macs / summary.target_macs:.3%}"
-        say(f"budget   {macs_text(summary.target_macs)} ({summary.target_macs:,}), {used} of it used")
-
-
-def arm_words(config: RunConfig) -> str:
-    """Who proposes, for people."""
-    return f"{config.arm} ({config.llm})" if config.llm else f"{config.arm} (classical, no LLM)"
-
-
-def _runs_option(config: RunConfig) -> str:
-    return "" if config.runs == Path("runs") else f" --runs {config.runs}"
+    raise typer.Exit(exit_code(start_run(load_config(config, given))))

@@ -1,4 +1,4 @@
-"""How a search stands, counted from its events."""
+"""The state of a search, counted from its events."""
 
 from search.outcome.formats import share_text
 from search.outcome.strategy_queue import StrategyQueue
@@ -19,17 +19,25 @@ from tracking.totals import COMMON_START, Totals
 
 
 class SearchStatus:
-    """The best so far, who runs, what waits and what was spent, of a search that is to have so many trials."""
+    """The best trial so far, the running trials, the waiting proposals, and what was spent.
+
+    Attributes:
+        trials: of the whole search.
+        specs: what was proposed, by trial.
+        searching: whether the search has begun and has no winner yet.
+        ended: trials that have ended.
+    """
 
     def __init__(self, trials: int) -> None:
+        """Begin with no event; `trials` of the whole search."""
         self.trials = trials
         self.specs: dict[int, Proposed] = {}
         self.searching = False
         self.ended = 0
-        # Rungs scored, by trial. The ledger hears of a trial's actor with its first score: who has none is here too.
+        # Rungs scored, by trial. The ledger has a trial's start with its first score: trials without one are here too.
         self._running: dict[int, int] = {}
         self._cut_off: set[int] = set()
-        # Compared as the winner will be: accuracy, then fewer MACs, then the earlier trial.
+        # Ordered as the winner is chosen: accuracy, then fewer MACs, then the earlier trial.
         self._best: tuple[float, int, int] | None = None
         self._start: float | None = None
         self._totals = Totals()
@@ -38,10 +46,11 @@ class SearchStatus:
 
     @property
     def best_trial(self) -> int | None:
+        """The number of the best completed trial; None if none has completed."""
         return None if self._best is None else -self._best[2]
 
     def take(self, payload: Payload) -> None:
-        """Go on with one more event."""
+        """Take one more event."""
         self._queue.take(payload)
         match payload:
             case BaseReady() | Extended():
@@ -51,19 +60,19 @@ class SearchStatus:
             case LlmCall():
                 self._use = self._totals.call_llm(payload)
             case Resumed():
-                # What ran when the run was interrupted begins again, under its number.
+                # Trials that ran when the run was interrupted start again under their numbers.
                 self._cut_off |= self._running.keys()
                 self._running.clear()
             case Proposed() | TrialStarted() | Rung() | TrialEnded():
                 self._trial(payload)
 
     def rows(self) -> tuple[tuple[str, str], ...]:
-        """Each with its name, for a table of two columns."""
+        """The state as names and descriptions, for a table of two columns."""
         return (
-            ("best", self._best_words()),
-            ("running", self._running_words()),
-            ("waiting", self._waiting_words()),
-            ("spent", " · ".join([f"{self.ended} of {self.trials} trials", *self._llm_words()])),
+            ("best", self._describe_best()),
+            ("running", self._describe_running()),
+            ("waiting", self._describe_waiting()),
+            ("spent", " · ".join([f"{self.ended} of {self.trials} trials", *self._describe_llm_use()])),
         )
 
     def _trial(self, payload: Proposed | TrialStarted | Rung | TrialEnded) -> None:
@@ -90,43 +99,43 @@ class SearchStatus:
         if spec.proposer == COMMON_START:
             self._start = accuracy
 
-    def _best_words(self) -> str:
+    def _describe_best(self) -> str:
         if self._best is None or self.best_trial is None:
             return "no trial completed yet"
         beside = "" if self._start is None else f" · uniform start {share_text(self._start)}"
         proposer = self.specs[self.best_trial].proposer
         return f"{share_text(self._best[0])} on the holdout, trial {self.best_trial}{beside} · by {proposer}"
 
-    def _running_words(self) -> str:
+    def _describe_running(self) -> str:
         by_rung: dict[int, list[str]] = {}
         for trial, rung in sorted(self._running.items(), key=lambda pair: (-pair[1], pair[0])):
             by_rung.setdefault(rung, []).append(str(trial))
-        told = [
+        parts = [
             f"{', '.join(trials)} {f'at rung {rung}' if rung else 'not scored yet'}" for rung, trials in by_rung.items()
         ]
-        return f"{_counted(len(self._running), 'trial')}: {' · '.join(told)}" if told else "none"
+        return f"{_counted(len(self._running), 'trial')}: {' · '.join(parts)}" if parts else "none"
 
-    def _waiting_words(self) -> str:
+    def _describe_waiting(self) -> str:
         waiting = self._queue.waiting
         parts = [_counted(len(self._cut_off), "trial") + " to begin again"] if self._cut_off else []
         parts += [_counted(waiting, "proposal") + " of the LLM"] if waiting else []
         parts += ["proposals of the LLM are not counted in this ledger"] if waiting is None else []
         return " · ".join(parts) or "none"
 
-    def _llm_words(self) -> list[str]:
+    def _describe_llm_use(self) -> list[str]:
         """Calls, and their tokens and dollars as far as they are known."""
         calls = round(self._use.get("llm_calls", 0))
         if not calls:
             return []
-        told = [_counted(calls, "LLM call")]
+        parts = [_counted(calls, "LLM call")]
         unknown = self._use["llm_calls_without_usage"]
         if unknown < calls:
             tokens = round(self._use["llm_input_tokens"] + self._use["llm_output_tokens"])
-            told.append(f"{'at least ' * (unknown > 0)}{tokens:,} tokens")
+            parts.append(f"{'at least ' * (unknown > 0)}{tokens:,} tokens")
         unknown = self._use["llm_calls_without_cost"]
         if unknown < calls:
-            told.append(f"{'at least ' * (unknown > 0)}${self._use['llm_cost_usd']:.4f}")
-        return told
+            parts.append(f"{'at least ' * (unknown > 0)}${self._use['llm_cost_usd']:.4f}")
+        return parts
 
 
 def _counted(number: int, name: str) -> str:

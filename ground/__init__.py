@@ -1,1 +1,1 @@
-"""What every room needs and none owns: errors in words, near misses of a name, files written whole, the cache."""
+"""Utilities that every room uses: descriptions of errors, near misses of a name, atomic files, the cache."""

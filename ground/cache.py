@@ -1,4 +1,4 @@
-"""The user's cache folder: entries found by content hash, written whole, one writer at a time."""
+"""The user's cache folder: entries are found by content hash, written atomically, and locked by one writer."""
 
 import contextlib
 import fcntl
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def cache_folder(given: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
-    """The folder asked for, else $ESPALIER_CACHE_DIR, else espalier/ under $XDG_CACHE_HOME or ~/.cache."""
+    """The given folder, else `$ESPALIER_CACHE_DIR`, else `espalier/` under `$XDG_CACHE_HOME` or `~/.cache`."""
     if given is not None:
         return given
     if own := environment.get("ESPALIER_CACHE_DIR"):
@@ -23,14 +23,14 @@ def cache_folder(given: Path | None = None, environment: Mapping[str, str] = os.
 
 
 def content_key(content: Mapping[str, Any]) -> str:
-    """A short hash of JSON-ready values, the same whatever the order of their keys."""
+    """A short hash of JSON values that does not depend on the order of their keys."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 @contextlib.contextmanager
 def locked(entry: Path) -> Iterator[None]:
-    """Only one process at a time is inside for this entry; the others wait for it."""
+    """Hold the entry's lock during the block; other processes wait for it."""
     entry.parent.mkdir(parents=True, exist_ok=True)
     with entry.with_name(f"{entry.name}.lock").open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
@@ -39,10 +39,12 @@ def locked(entry: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def published(entry: Path) -> Iterator[Path]:
-    """A folder to write into, which takes the place of `entry` when the block ends well.
+    """Write a folder that replaces `entry` when the block ends without an exception.
 
-    A process that dies half-way leaves no entry; whatever stood there before is replaced. Call it
-    inside `locked`.
+    A process that dies half-way leaves no incomplete entry. Call it inside `locked`.
+
+    Yields:
+        The folder to write into.
     """
     entry.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic files: they appear whole or not at all."""
 
 import contextlib
 import hashlib
@@ -10,14 +10,14 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def replaced(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """A file to write, which takes the place of `path` when the block ends well.
+    """Write a draft that replaces `path` when the block ends without an exception.
 
-    It lies in the same folder, which is made if it is not there, under a name of its own for each writer. A block that
-    fails leaves `path` as it was.
+    The draft is in the same folder, which is created if needed, under a unique name. A block that fails leaves `path`
+    unchanged.
 
     Args:
         path: the file that readers see.
-        durable: fsync the content before it takes its place.
+        durable: fsync the content before it replaces `path`.
 
     Yields:
         The path of the draft, an empty file that may be overwritten.
@@ -28,7 +28,7 @@ def replaced(path: Path, *, durable: bool = False) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}.draft")
     try:
-        # Not by `tempfile`, whose files nobody else may read: this one has the mode of any new file.
+        # Not by `tempfile`, whose files only their owner can read: the draft gets the default mode.
         draft.touch(exist_ok=False)
         yield draft
         if durable:
@@ -40,7 +40,11 @@ def replaced(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Replace the file by this text in one step. Raises OSError."""
+    """Replace the file's content by this text, atomically.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
     with replaced(path) as draft:
         draft.write_text(text, encoding="utf-8")
 

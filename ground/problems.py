@@ -1,4 +1,4 @@
-"""What pydantic found wrong, as one line for people."""
+"""Describe pydantic's validation errors on one line."""
 
 from pydantic import ValidationError
 
@@ -6,13 +6,13 @@ _INPUT_LENGTH = 80
 
 
 def describe_problems(error: ValidationError, whole: str, *, most: int | None = None, received: bool = False) -> str:
-    """Each problem as its place and pydantic's message, separated by semicolons.
+    """Describe each problem by its location and pydantic's message, separated by semicolons.
 
     Args:
-        error: as pydantic raised it.
-        whole: how to call the place of a problem that belongs to no field in particular, as "the file".
-        most: the number of problems to tell; None tells all.
-        received: quote what stood there, too.
+        error: the error that pydantic raised.
+        whole: the name of the location of a problem that belongs to no field, such as "the file".
+        most: the largest number of problems to describe; None describes all.
+        received: whether to quote the value that was received.
     """
     return "; ".join(
         f"{place_of(problem['loc'], whole)}: {problem['msg']}"
@@ -22,7 +22,7 @@ def describe_problems(error: ValidationError, whole: str, *, most: int | None = 
 
 
 def place_of(location: tuple[int | str, ...], whole: str) -> str:
-    """Where a problem is, as a dotted path: `strategies.0.keep`."""
+    """The location of a problem as a dotted path, such as `strategies.0.keep`, or `whole` if it is empty."""
     return ".".join(map(str, location)) or whole
 
 

@@ -1,5 +1,5 @@
-"""Price, budget and cut a vision network, exactly.
+"""Structured pruning of vision networks, with exact costs and exact budgets.
 
-Read `plan.py` first: everything else either builds a plan (`axes`, `trace`, `rules`, `proof`) or uses one
+Read `plan.py` first: every other module either builds a plan (`axes`, `trace`, `rules`, `proof`) or uses one
 (`allocation`, `projection`, `importance`, `selection`, `slicing`, `checkpoint`, `export`).
 """

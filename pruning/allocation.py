@@ -1,4 +1,4 @@
-"""From a keep ratio per isomorphic set to units kept per group."""
+"""Turn a keep ratio per isomorphic set into units kept per group."""
 
 from collections.abc import Sequence
 
@@ -12,18 +12,20 @@ from pruning.plan import Allocation, IsomorphicSet, Plan
 def allocate(
     plan: Plan, ratios: Sequence[float], *, scores: Scores | None = None, comparable: bool = False
 ) -> Allocation:
-    """The units that each group keeps when each isomorphic set keeps its share.
+    """The units that each group keeps if each isomorphic set keeps its ratio.
 
     Without scores every group of a set keeps the same share. With scores the set's units are ranked together, so
-    a group of unimportant units keeps fewer; scores are compared relative to their group's mean, because the
+    a group of unimportant units keeps fewer. Scores are compared relative to their group's mean, because the
     layers of a set need not have weights of equal size. Every group keeps at least one unit.
 
     Args:
+        plan: the model's plan.
         ratios: share of units to keep, in (0, 1], one per isomorphic set.
-        comparable: the scores are on one scale already; rank them as they are.
+        scores: importance of each unit; None keeps equal shares.
+        comparable: whether the scores are on one scale already, so that they are ranked without normalisation.
 
     Raises:
-        AllocationError: not one ratio per set, or one outside (0, 1].
+        AllocationError: the number of ratios differs from the number of sets, or a ratio is outside (0, 1].
     """
     if len(ratios) != len(plan.sets):
         raise AllocationError(f"got {len(ratios)} keep ratios; this plan has {len(plan.sets)} isomorphic sets")
@@ -47,7 +49,7 @@ def _even(alike: IsomorphicSet, ratio: float) -> list[int]:
 
 
 def _ranked(alike: IsomorphicSet, ratio: float, scores: torch.Tensor, comparable: bool) -> list[int]:
-    """Each group's best unit, and then the set's best among all others."""
+    """Keep each group's best unit, then the set's best among all others."""
     total = max(len(scores), round(ratio * alike.units * len(scores)))
     means = scores.mean(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
     relative = scores.clone() if comparable else scores / means

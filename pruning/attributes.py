@@ -1,10 +1,11 @@
-"""Numbers that layers keep about their own widths (`out_channels`, `num_heads`), found when the plan is made.
+"""Find the layers' attributes that state widths (`out_channels`, `num_heads`) and must follow a cut.
 
-Standard layers name the attribute. Elsewhere a forward pass writes a length into a reshape or a split; an attribute of
-that layer with the same value, alone or in a tuple, may be where it came from, or may only equal it (eight heads and a
-temperature of eight): those are *guesses*, and `pruning.settling` tries each on a sliced model. A length that came from
-a tensor needs nothing when it is the tensor's own; when it is another tensor's (`x.reshape(B, N, C)` with the C of the
-layer's input), the two axes must stay equally long, and `tie` makes them one.
+For standard layers the attribute is known. Elsewhere a forward pass writes a length into a reshape or a split. An
+attribute of that layer with the same value, alone or in a tuple, may be its source, or may merely equal it (eight heads
+and a temperature of eight): such attributes are *guesses*, and `pruning.settling` tries each on a sliced model.
+
+A length that was read from a tensor needs no attribute if it is that tensor's own. If it is another tensor's
+(`x.reshape(B, N, C)` with the C of the layer's input), the two axes must stay equally long, and `tie` unites them.
 """
 
 from collections import defaultdict
@@ -23,9 +24,12 @@ from pruning.trace import Statement, Trace
 _Place = tuple[str, int | None]
 
 
-def state_weights(trace: Trace, model: nn.Module) -> None:
-    """torch's own layers state the sizes of their weights, also where another layer reads the weights and never runs
-    them (an attention's output projection, a classifier whose weights are normalised first)."""
+def state_weight_sizes(trace: Trace, model: nn.Module) -> None:
+    """Record which attributes of torch's own layers state the sizes of their weights.
+
+    This covers layers that never run because another layer reads their weights (an attention's output projection, a
+    classifier whose weights are normalised first).
+    """
     for layer, module in model.named_modules():
         dims = trace.parameters.get(f"{layer}.weight" if layer else "weight")
         if dims is None:
@@ -42,9 +46,11 @@ def state_weights(trace: Trace, model: nn.Module) -> None:
 
 
 def settle_shared(trace: Trace, model: nn.Module) -> None:
-    """One attribute's value may be the length of several axes. They must stay equally long, so they become one
-    axis; unless both run through one parameter's dimension (as many heads as dims), where which of them it states
-    is unknown and both are fixed."""
+    """Unite the axes whose lengths one attribute states.
+
+    They must stay equally long, so they become one axis. If both run through one parameter's dimension (as many heads
+    as dims), it is unknown which of them the attribute states, and both are fixed.
+    """
     stated: dict[tuple[str, _Place], dict[tuple[object, ...], Axis]] = defaultdict(dict)
     for statement in _open_statements(trace):
         for place, axis in _places(model, trace, statement):
@@ -52,15 +58,15 @@ def settle_shared(trace: Trace, model: nn.Module) -> None:
     for first, *others in (list(axes.values()) for axes in stated.values()):
         for other in others:
             if trace.axes.identity(first) == trace.axes.identity(other):
-                continue  # another attribute of the layer has made them one
-            if _meet(trace, first, other):
+                continue  # another attribute of the layer has united them
+            if _share_a_dimension(trace, first, other):
                 trace.axes.fix(first)
                 trace.axes.fix(other)
             else:
                 trace.axes.unite(first, other)
 
 
-def _meet(trace: Trace, a: Axis, b: Axis) -> bool:
+def _share_a_dimension(trace: Trace, a: Axis, b: Axis) -> bool:
     def free(axis: Axis) -> set[Axis]:
         return {leaf for leaf in trace.axes.leaves(axis) if not trace.axes.is_fixed(leaf)}
 
@@ -71,10 +77,12 @@ def _meet(trace: Trace, a: Axis, b: Axis) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """An attribute that equals a length which its layer wrote.
+    """An attribute that equals a length which its layer wrote as a number.
 
     Attributes:
-        kind: the layer's type, the attribute and the position: what one line of code uses alike in all such layers.
+        cut: the attribute, and the owner map that it would follow.
+        kind: the layer's type, the attribute and the position. All layers of a type run the same code, so one decision
+            holds for all guesses of a kind.
     """
 
     cut: AttributeCut
@@ -84,7 +92,7 @@ class Guess:
 def attribute_cuts(
     trace: Trace, model: nn.Module, table: OwnerTable
 ) -> tuple[tuple[AttributeCut, ...], tuple[Guess, ...]]:
-    """The attributes that must change when their owners are cut, and those that may have to."""
+    """The attributes that must follow a cut, and the guesses, which may have to."""
     named: dict[tuple[str, _Place], AttributeCut] = {}
     guessed: dict[tuple[str, _Place], Guess] = {}
     for statement in _open_statements(trace):
@@ -99,8 +107,11 @@ def attribute_cuts(
 
 
 def tie(trace: Trace, layer: str) -> bool:
-    """Make one axis of each length that `layer` wrote as a number and an axis of its inputs that is as long.
-    Returns whether there was any such pair that was not one already."""
+    """Unite each length that `layer` wrote as a number with the equally long axes of its inputs.
+
+    Returns:
+        Whether there was such a pair that was not united before.
+    """
     tied = False
     for statement in _open_statements(trace):
         if statement.layer != layer or statement.attribute is not None:
@@ -119,13 +130,13 @@ def _open_statements(trace: Trace) -> list[Statement]:
 
 
 def _places(model: nn.Module, trace: Trace, statement: Statement) -> Iterator[tuple[_Place, Axis]]:
-    """Where in the layer's attributes a statement's lengths stand."""
+    """The places in the layer's attributes that hold a statement's lengths, each with its axis."""
     numbers = vars(model.get_submodule(statement.layer))
     if statement.attribute is None:
         axis = statement.axes[0]
         for name, value in numbers.items():
             if name[0] != "_":
-                yield from ((place, axis) for place in _equal(name, value, trace.axes.size(axis)))
+                yield from ((place, axis) for place in _equal_places(name, value, trace.axes.size(axis)))
         return
     value = numbers.get(statement.attribute)
     if isinstance(value, int):
@@ -135,7 +146,7 @@ def _places(model: nn.Module, trace: Trace, statement: Statement) -> Iterator[tu
             yield (statement.attribute, position), axis
 
 
-def _equal(name: str, value: object, size: int) -> Iterator[_Place]:
+def _equal_places(name: str, value: object, size: int) -> Iterator[_Place]:
     if type(value) is int and value == size:
         yield name, None
     elif isinstance(value, (tuple, list)) and all(type(number) is int for number in value):

@@ -1,4 +1,4 @@
-"""Which indices of which tensor dimensions must be kept or cut together.
+"""Find out which indices of which tensor dimensions must be kept or cut together.
 
 Every dimension of every tensor in a traced model is an *axis*: an ordered set of indices. Axes start as
 *leaves*. What the model does with them is recorded as a refinement that all tensors sharing the axis see:
@@ -9,9 +9,9 @@ Every dimension of every tensor in a traced model is an *axis*: an ordered set o
 * an elementwise operation, or a layer's input, **unites** two axes: from then on they are the same.
 
 What remains as leaves are the model's prunable groups: index *i* of a leaf may be cut alone, and every tensor
-dimension that reaches the leaf, through any nesting of concatenations and grids, knows its share of the cut.
+dimension that reaches the leaf, through any nesting of concatenations and grids, follows its cut.
 A leaf is *fixed* when its length cannot change (pixels, classes). Where a structure is neither a
-concatenation nor a grid of what came before, its leaves are fixed: cutting less is always right.
+concatenation nor a grid of existing axes, its leaves are fixed: cutting less is always correct.
 """
 
 import math
@@ -25,11 +25,11 @@ Axis = int
 
 
 class AxisMismatchError(Exception):
-    """Two axes were said to be the same and differ in length. Internal: the tracer names the layer."""
+    """Two axes to be united differ in length. Internal: the tracer adds the layer's name."""
 
 
 class Form(Enum):
-    """What an axis is made of."""
+    """How an axis is composed."""
 
     LEAF = auto()
     CONCAT = auto()
@@ -55,7 +55,7 @@ class Axes:
     # ---- making axes
 
     def leaf(self, size: int) -> Axis:
-        """A new axis about which nothing is known yet. Of a single index nothing can be cut: a constant."""
+        """A new axis about which nothing is known yet; with at most one index it is a constant."""
         if size <= 1:
             return self.constant(size)
         return self._add(_Node(size))
@@ -67,7 +67,7 @@ class Axes:
         return self._constants[size]
 
     def concat(self, parts: Iterable[Axis]) -> Axis:
-        """The parts one after the other."""
+        """The concatenation of the parts."""
         runs = tuple(run for part in parts for run in self._runs(part) if self.size(run))
         if len(runs) == 1:
             return runs[0]
@@ -82,10 +82,10 @@ class Axes:
             return flat[0]
         return self._add(_Node(math.prod(map(self.size, flat)), Form.GRID, flat))
 
-    # ---- asking about axes
+    # ---- queries
 
     def find(self, axis: Axis) -> Axis:
-        """The representative of all axes known to be the same as this one."""
+        """The representative of all axes that are united with this one."""
         root = axis
         while (parent := self._nodes[root].same_as) is not None:
             root = parent
@@ -95,7 +95,7 @@ class Axes:
         return root
 
     def size(self, axis: Axis) -> int:
-        """How many indices the unpruned axis has."""
+        """The number of indices of the unpruned axis."""
         return self._nodes[axis].size
 
     def form(self, axis: Axis) -> Form:
@@ -107,7 +107,7 @@ class Axes:
         return self._node(axis).children
 
     def leaves(self, axis: Axis) -> Iterator[Axis]:
-        """Every leaf that this axis reaches, in order, repeated when reached twice."""
+        """Every leaf that this axis reaches, in order; a leaf that is reached twice occurs twice."""
         root = self.find(axis)
         if self._nodes[root].form is Form.LEAF:
             yield root
@@ -116,8 +116,7 @@ class Axes:
             yield from self.leaves(child)
 
     def identity(self, axis: Axis) -> tuple[object, ...]:
-        """Equal for axes that are the same, be it that they were united or that they are made of the same leaves in
-        the same way."""
+        """A value that is equal for equal axes: those united, and those composed alike of the same leaves."""
         if self.form(axis) is Form.LEAF:
             return (self.find(axis),)
         flat = self._runs(axis) if self.form(axis) is Form.CONCAT else self._factors(axis)
@@ -127,15 +126,19 @@ class Axes:
         """Whether no index of this axis can ever be cut."""
         return all(self._nodes[leaf].fixed for leaf in self.leaves(axis))
 
-    # ---- learning about axes
+    # ---- refinements
 
     def fix(self, axis: Axis) -> None:
-        """No index of this axis may be cut from now on."""
+        """Declare that no index of this axis can be cut."""
         for leaf in list(self.leaves(axis)):
             self._nodes[leaf].fixed = True
 
     def unite(self, a: Axis, b: Axis) -> None:
-        """The two axes are the same: index i of one is cut exactly when index i of the other is."""
+        """Declare two axes equal: index i of one is cut exactly when index i of the other is.
+
+        Raises:
+            AxisMismatchError: the axes differ in length.
+        """
         a, b = self.find(a), self.find(b)
         if a == b:
             return
@@ -152,7 +155,7 @@ class Axes:
             self._nodes[b].same_as = a
 
     def cut(self, axis: Axis, sizes: Sequence[int]) -> list[Axis]:
-        """The axis as consecutive runs of the given sizes, which add up to its own."""
+        """Divide the axis into consecutive runs of the given sizes, whose sum is its own size."""
         assert sum(sizes) == self.size(axis), (sizes, self.size(axis))
         if self.is_fixed(axis):
             return [self.constant(size) for size in sizes]
@@ -160,7 +163,7 @@ class Axes:
         return [self._take_run(waiting, size) for size in sizes]
 
     def split(self, axis: Axis, sizes: Sequence[int]) -> list[Axis]:
-        """The axis as a row-major grid of the given sizes, which multiply to its own."""
+        """Factor the axis into a row-major grid of the given sizes, whose product is its own size."""
         assert math.prod(sizes) == self.size(axis), (sizes, self.size(axis))
         if self.is_fixed(axis):
             return [self.constant(size) for size in sizes]
@@ -218,7 +221,7 @@ class Axes:
         else:
             outer, *inner = self._factors(run)
             stride = self.size(run) // self.size(outer)
-            if at % stride:  # the cut goes through a row of the grid: neither form describes the halves
+            if at % stride:  # the cut goes through a row of the grid: no form describes the halves
                 self.fix(run)
                 return self.constant(at), self.constant(rest)
             first, second = self.cut(outer, [at // stride, rest // stride])
@@ -277,7 +280,7 @@ class Axes:
 
 
 def _common_runs(a: Sequence[int], b: Sequence[int]) -> list[int]:
-    """The coarsest cut that has every boundary of both: `[2, 4], [3, 3]` gives `[2, 1, 3]`."""
+    """The coarsest division that has every boundary of both: `[2, 4], [3, 3]` gives `[2, 1, 3]`."""
     boundaries = sorted(set(_cumulative(a)) | set(_cumulative(b)))
     return [end - start for start, end in zip([0, *boundaries], boundaries, strict=False)]
 

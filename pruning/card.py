@@ -1,4 +1,4 @@
-"""A model card: what was cut from what, what it costs, how good it is, and who proposed it."""
+"""Write a model card: the base, the units kept, the cost, the accuracy, and who proposed the cut."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,19 +7,22 @@ from typing import Any
 from pruning.checkpoint import Architecture
 
 CARD = "MODEL_CARD.md"
-"""The card's name beside a checkpoint."""
+"""File name of the card in a checkpoint's folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What is known about the model beyond its file. What is None was not measured, and the card says so.
+    """What is known about the model beyond its file. None was not measured, and the card says so.
 
     Attributes:
-        dataset: on whose test split the accuracies are.
-        accuracy, base_accuracy: shares in 0..1.
-        latency_ms, base_latency_ms: medians.
+        dataset: the dataset on whose test split the accuracies were measured.
+        accuracy: of the pruned model, in 0..1.
+        base_accuracy: of the unpruned model, in 0..1.
+        latency_ms: median of the pruned model, in milliseconds.
+        base_latency_ms: median of the unpruned model, in milliseconds.
         latency_setting: hardware, batch size and threads of the latencies.
-        strategy: what was asked for: ratios, criterion, rounding.
+        proposer: who proposed the strategy.
+        strategy: what was requested: ratios, criterion, rounding.
     """
 
     dataset: str | None = None
@@ -71,7 +74,7 @@ def model_card(model: Architecture, known: Measured | None = None) -> str:
 
 
 def _quoted(value: object) -> str:
-    """On one line and without backticks: a proposer's words stay inside their quotes."""
+    """The value on one line and without backticks, so that a proposer's text cannot leave its code span."""
     return " ".join(str(value).split()).replace("`", "'")
 
 

@@ -1,7 +1,7 @@
-"""A pruned model on disk, without pickle: `model.safetensors` for weights, `architecture.json` for the rest.
+"""Save and load pruned models without pickle: `model.safetensors` for weights, `architecture.json` for the rest.
 
-`architecture.json` names the unpruned architecture and the units that stayed, so a fresh process rebuilds the
-module with no training code; hashes and counts in it are checked when it is read.
+`architecture.json` names the unpruned architecture and the units that stayed, so a new process rebuilds the
+module without training code. Its hashes and counts are checked when it is read.
 """
 
 import hashlib
@@ -42,12 +42,19 @@ class Architecture(BaseModel):
     """The contents of `architecture.json`.
 
     Attributes:
-        selection: the unit indices that stayed, per group.
-        allocation: how many those are.
+        schema_version: version of the format; the field is called `schema` in the file.
+        spec: the unpruned architecture.
+        groups: names of the plan's groups.
+        allocation: number of units that stayed, per group.
+        selection: indices of the units that stayed, per group.
+        counter: the convention by which MACs are counted.
         macs: at batch 1 and the spec's input size, by `counter`.
-        weights_sha256: of the safetensors file.
-        sha256: of this document without this field, as canonical JSON.
-        recipe: whatever the maker wanted to keep: strategy, training, accuracy.
+        params: number of parameters.
+        baseline_macs: MACs of the unpruned model.
+        baseline_params: number of parameters of the unpruned model.
+        recipe: metadata of the author's choice, such as strategy, training and accuracy.
+        weights_sha256: hash of the safetensors file.
+        sha256: hash of this document without this field, as canonical JSON.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -69,10 +76,15 @@ class Architecture(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class PrunedModel:
-    """A module read back from a checkpoint, in eval mode, and what is known of it.
+    """A pruned module read from a file, in eval mode, and what is known about it.
 
     Attributes:
-        metadata: the whole `architecture.json`.
+        module: the pruned module.
+        spec: the unpruned architecture.
+        macs: MACs of the pruned module at batch 1.
+        params: its number of parameters.
+        selection: indices of the units that stayed, per group.
+        metadata: the contents of `architecture.json`; empty for files from elsewhere.
     """
 
     module: nn.Module
@@ -91,13 +103,20 @@ def save_pruned(
     *,
     recipe: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write the pruned `model` (what `slice_model(base, plan, selection)` gave, trained or not) to `directory`.
+    """Write a pruned model to a folder.
+
+    Args:
+        model: the result of `slice_model(base, plan, selection)`, fine-tuned or not.
+        plan: the plan that the model was sliced by.
+        selection: the units that the model was sliced to.
+        directory: the folder, which is created if needed.
+        recipe: metadata to store, as JSON values.
 
     Returns:
-        The directory.
+        The folder.
 
     Raises:
-        CheckpointError: the module is not that pruning of that plan.
+        CheckpointError: the module does not have the parameters of this selection.
     """
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
@@ -105,11 +124,11 @@ def save_pruned(
     params = sum(p.numel() for p in model.parameters())
     if params != plan.params(allocation):
         raise CheckpointError(
-            f"the module has {params:,} parameters, the selection of this plan gives {plan.params(allocation):,}: "
+            f"the module has {params:,} parameters, but the selection by this plan has {plan.params(allocation):,}: "
             "pass the selection that the module was sliced with"
         )
     weights = {name: t.detach().cpu().contiguous().clone() for name, t in _state(model).items()}
-    # Not `save_file`: what that writes only its owner can read, whatever the umask says.
+    # Not `save_file`: it creates files that only their owner can read, regardless of the umask.
     (folder / WEIGHTS).write_bytes(save(weights))
     document: dict[str, Any] = {
         "schema": _SCHEMA,
@@ -134,8 +153,8 @@ def load_pruned(directory: Path | str) -> PrunedModel:
     """Rebuild a pruned module from its folder alone.
 
     Raises:
-        CheckpointError: a file is missing, damaged, of another schema, or does not fit the other.
-        UnknownModelError: the base architecture is not known here.
+        CheckpointError: a file is missing, damaged, of another schema, or inconsistent with the other.
+        UnknownModelError: the base architecture is in no registry of this installation.
     """
     folder = Path(directory)
     document = read_architecture(folder)
@@ -143,14 +162,17 @@ def load_pruned(directory: Path | str) -> PrunedModel:
         raise CheckpointError(f"{folder / WEIGHTS} is not the file that {ARCHITECTURE} describes: its hash differs")
     try:
         weights = load_file(folder / WEIGHTS)
-    except SafetensorError as problem:
-        raise CheckpointError(f"{folder / WEIGHTS} is not a readable safetensors file: {problem}") from problem
+    except SafetensorError as error:
+        raise CheckpointError(f"{folder / WEIGHTS} is not a readable safetensors file: {error}") from error
     spec = ModelSpec.from_json(document.spec.model_dump())
     selection = tuple(tuple(units) for units in document.selection)
-    module, plan = _rebuilt(spec, selection, folder)
+    module, plan = _rebuild(spec, selection, folder)
     _load(module, weights, folder)
     if plan.macs(document.allocation) != document.macs or plan.params(document.allocation) != document.params:
-        raise CheckpointError(f"{folder / ARCHITECTURE} states other MACs or parameters than its model has")
+        raise CheckpointError(
+            f"{folder / ARCHITECTURE} states {document.macs:,} MACs and {document.params:,} parameters, but its model "
+            f"has {plan.macs(document.allocation):,} and {plan.params(document.allocation):,}"
+        )
     metadata = document.model_dump(by_alias=True, exclude_unset=True)
     return PrunedModel(module, spec, document.macs, document.params, selection, metadata)
 
@@ -167,25 +189,25 @@ def read_architecture(directory: Path | str) -> Architecture:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         document = Architecture.model_validate(raw)
-    except (UnicodeDecodeError, json.JSONDecodeError) as problem:
-        raise CheckpointError(f"{path} is not JSON: {problem}") from problem
-    except ValidationError as problem:
-        wrong = describe_problems(problem, "the document", most=1)
-        raise CheckpointError(f"{path} is not an architecture of schema {_SCHEMA}: {wrong}") from problem
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path} is not JSON: {error}") from error
+    except ValidationError as error:
+        wrong = describe_problems(error, "the document", most=1)
+        raise CheckpointError(f"{path} is not an architecture of schema {_SCHEMA}: {wrong}") from error
     if document.sha256 != _document_hash(raw):
         raise CheckpointError(f"{path} was changed after it was written: its own hash differs")
     return document
 
 
-def _rebuilt(spec: ModelSpec, selection: Selection, folder: Path) -> tuple[nn.Module, Plan]:
+def _rebuild(spec: ModelSpec, selection: Selection, folder: Path) -> tuple[nn.Module, Plan]:
     base = create_model(spec)
     plan = build_plan(base, spec, verify=False)
     try:
         return slice_model(base, plan, selection), plan
-    except PruningError as problem:
+    except PruningError as error:
         raise CheckpointError(
-            f"{folder / ARCHITECTURE} does not fit {spec.name} as it is made here: {problem}"
-        ) from problem
+            f"{folder / ARCHITECTURE} does not fit {spec.name} as this installation creates it: {error}"
+        ) from error
 
 
 def _load(module: nn.Module, weights: dict[str, torch.Tensor], folder: Path) -> None:
@@ -202,7 +224,7 @@ def _load(module: nn.Module, weights: dict[str, torch.Tensor], folder: Path) -> 
 
 
 def _state(module: nn.Module) -> dict[str, torch.Tensor]:
-    """The state dict with each tied tensor once, as safetensors wants it."""
+    """The state dict with each tied tensor once, as safetensors requires."""
     seen: set[int] = set()
     state = {}
     for name, tensor in module.state_dict(keep_vars=True).items():

@@ -1,10 +1,10 @@
-"""A module's structure without its weights: deep copy's result at a fraction of its time.
+"""Copy a module's structure with other weights: the result of a deep copy in a fraction of its time.
 
-`copy.deepcopy` walks every empty hook dictionary of every layer. Here all modules are made first and entered in
-the memo, so that whatever else a layer holds can be deep-copied and still points at the copies.
+`copy.deepcopy` visits every empty hook dictionary of every layer. Here all modules are created first and entered in
+the memo, so that everything else that a layer holds can be deep-copied and still refers to the copies.
 
-What a layer caught of an earlier forward pass (an attention map, a list of features, a loss) hangs on that pass's graph
-and is nobody's weight: the copy starts without it, as the layer did before it first ran.
+What a layer stored during an earlier forward pass (an attention map, a list of features, a loss) belongs to that pass's
+graph and is not a weight: the copy starts without it, like the layer before its first forward pass.
 """
 
 import copy
@@ -21,26 +21,27 @@ _CONTAINERS = (OrderedDict, dict, list, set, tuple)
 
 
 def clone_structure(model: nn.Module, tensors: dict[int, Any]) -> nn.Module:
-    """A copy of `model` in which each parameter and buffer is the one that `tensors` gives for its `id`.
+    """Copy `model` with its parameters and buffers replaced.
 
     Args:
-        tensors: `id` of a parameter or buffer → what takes its place. One that is missing is deep-copied.
+        model: the module to copy; it is not changed.
+        tensors: `id` of a parameter or buffer → its replacement. One that is missing is deep-copied.
     """
     memo = dict(tensors)
     modules = list(model.modules())
     for module in modules:
-        if hasattr(type(module), "__deepcopy__"):  # it knows better how it is copied
+        if hasattr(type(module), "__deepcopy__"):  # the module defines how it is copied
             return _in_modes_of(model, copy.deepcopy(model, dict(tensors)))
         memo[id(module)] = type(module).__new__(type(module))
     for module in modules:
         clone = memo[id(module)]
-        vars(clone).update({name: _copied(name, value, memo) for name, value in vars(module).items()})
+        vars(clone).update({name: _copy_value(name, value, memo) for name, value in vars(module).items()})
     result: nn.Module = memo[id(model)]
     return result
 
 
 def _in_modes_of(model: nn.Module, clone: nn.Module) -> nn.Module:
-    """An fx graph's copy forgets its modes; a graph for each mode is chosen by calling `train`."""
+    """Restore the modes of a copied fx graph, which loses them; calling `train` selects the graph for a mode."""
     clone.train(model.training)
     for module, copied in zip(model.modules(), clone.modules(), strict=True):
         if copied.training is not module.training:
@@ -49,11 +50,11 @@ def _in_modes_of(model: nn.Module, clone: nn.Module) -> nn.Module:
 
 
 def is_activation(value: object) -> bool:
-    """Whether a tensor was computed by a forward pass whose graph it still holds."""
+    """Whether `value` is a tensor that a forward pass computed and that still holds its graph."""
     return isinstance(value, torch.Tensor) and not value.is_leaf
 
 
-def _copied(name: str, value: Any, memo: dict[int, Any]) -> Any:
+def _copy_value(name: str, value: Any, memo: dict[int, Any]) -> Any:
     if isinstance(value, _ATOMS):
         return value
     if name in _TABLES:
@@ -69,7 +70,7 @@ def _copied(name: str, value: Any, memo: dict[int, Any]) -> Any:
 
 
 def _activations(value: object, seen: set[int]) -> list[torch.Tensor]:
-    """Those that a layer keeps in containers or in objects of its own, such as the holder of a hook."""
+    """The activations that a layer keeps in containers or in other objects, such as the holder of a hook."""
     if id(value) in seen or isinstance(value, (*_ATOMS, nn.Module, type, FunctionType)):
         return []
     seen.add(id(value))
@@ -85,7 +86,7 @@ def _activations(value: object, seen: set[int]) -> list[torch.Tensor]:
 
 
 def _without_activations(value: Any) -> Any:
-    """Containers without the activations in them; in named tuples and other objects they become empty tensors."""
+    """Remove activations from containers; in named tuples and other objects they become empty tensors."""
     if isinstance(value, dict):
         kept = copy.copy(value)
         kept.clear()

@@ -1,4 +1,4 @@
-"""The independent counter that our arithmetic is held against.
+"""The independent counter against which the plan's MACs are checked.
 
 The convention is the total of fvcore's `FlopCountAnalysis`, which counts one multiply-add as one, at batch 1 in
 eval mode with attention unfused (a fused attention hides its two products from fvcore). Worked numbers:
@@ -9,15 +9,13 @@ eval mode with attention unfused (a fused attention hides its two products from 
 * BatchNorm in eval mode: 2 per element of its input (1 without weights). LayerNorm, GroupNorm: 5 (4).
 * `adaptive_avg_pool2d`: 1 per element of its input; a mean over pixels, other pools, activations, additions: 0.
 * Upsampling: nearest 1, bilinear 4 per element of the output.
-* `einsum` of two operands: the product of all its letters' lengths. Here fvcore itself reads numpy's printed report,
-  which has four digits; its handler is replaced by the exact product.
-
-* `scaled_dot_product_attention`, where a layer (torch's `MultiheadAttention`) knows no unfused form: its two products.
+* `einsum` of two operands: the product of all its letters' lengths. fvcore's own handler parses numpy's printed report,
+  which has four digits only; it is replaced here by the exact product.
+* `scaled_dot_product_attention`, where a layer (torch's `MultiheadAttention`) has no unfused form: its two products.
   fvcore does not know the operation; its handler is added here.
+* A convolution with `padding="same"` or `"valid"`: like any other; its handler is added here.
 
-* A convolution with `padding="same"` or `"valid"`: as any other; its handler is added here.
-
-The variant counter (`Plan.variant_macs`) leaves normalisation, pooling and resampling out.
+`Plan.variant_macs` leaves normalisation, pooling and resampling out.
 """
 
 import contextlib
@@ -29,30 +27,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from pruning.errors import CounterUnavailableError
 from pruning.following import unfuse_attention
 from pruning.outputs import tensors_of
 
 
 def count_macs(model: nn.Module, input_size: tuple[int, int, int]) -> int:
-    """fvcore's total for `model` on one input. The model's mode and attention are put back as they were.
-
-    Raises:
-        CounterUnavailableError: fvcore is not installed.
-    """
+    """Count the MACs of `model` with fvcore, at batch 1. The model's modes and its attention are restored."""
     return macs_by_module(model, input_size)[""]
 
 
 def macs_by_module(model: nn.Module, input_size: tuple[int, int, int]) -> dict[str, int]:
-    """fvcore's count of each module, its children included, by name; the whole model is `""`.
+    """Count the MACs of each module with fvcore, its children included, by name; the whole model is `""`."""
+    from fvcore.nn import FlopCountAnalysis  # imported on use: a command that counts nothing starts without it
 
-    Raises:
-        CounterUnavailableError: fvcore is not installed.
-    """
-    try:
-        from fvcore.nn import FlopCountAnalysis
-    except ImportError as problem:
-        raise CounterUnavailableError("fvcore is not installed; `pip install espalier[oracle]` brings it") from problem
     first = next(model.parameters())
     image = torch.zeros(1, *input_size, device=first.device, dtype=first.dtype)
     with _as_counted(model), torch.no_grad():
@@ -73,7 +60,7 @@ def _exact_einsum(inputs: list[Any], _outputs: list[Any]) -> int:
 
 
 def _convolution(inputs: list[Any], outputs: list[Any]) -> int:
-    """A convolution whose padding is a word (`same`), which fvcore does not know."""
+    """A convolution whose padding is a string (`same`), an operation that fvcore does not know."""
     weight, out = inputs[1].type().sizes(), outputs[0].type().sizes()
     return int(math.prod(weight) * out[0] * math.prod(out[2:]))
 
@@ -89,10 +76,11 @@ def _as_counted(model: nn.Module) -> Iterator[None]:
     training = [m for m in model.modules() if m.training]
     logging.getLogger("fvcore").setLevel(logging.ERROR)
     unfuse_attention(model.eval())
-    # what fvcore traces with knows no dataclass, nor any other output of one's own
+    # fvcore's tracer does not accept dataclasses or other custom outputs.
     flat = model.register_forward_hook(lambda _module, _inputs, output: tuple(tensors_of(output)))
     fast_path = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # one operation for a whole attention layer, which nobody counts
+    # The fast path runs a whole attention layer as one operation, which fvcore does not count.
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield
     finally:

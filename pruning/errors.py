@@ -1,6 +1,11 @@
-"""What can go wrong in this room, as plain picklable values with messages for the person who asked."""
+"""The errors that this room raises for its users: picklable values with readable messages."""
 
 from collections.abc import Mapping, Sequence
+
+
+def describe_exception(error: Exception, longest: int = 300) -> str:
+    """An exception of foreign code as its type and message, on one line of at most `longest` characters."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:longest]
 
 
 class PruningError(ValueError):
@@ -8,7 +13,7 @@ class PruningError(ValueError):
 
 
 class UnknownModelError(PruningError):
-    """No registry knows the name."""
+    """The name of a model is in no registry."""
 
     def __init__(self, name: str, near: Sequence[str] = ()) -> None:
         super().__init__(name, tuple(near))
@@ -18,12 +23,12 @@ class UnknownModelError(PruningError):
         near = f" Did you mean {', '.join(self.near)}?" if self.near else ""
         return (
             f"No model is called {self.name!r}.{near} A timm name, a torchvision name (or torchvision:NAME), "
-            "or your own as package.module:factory would work."
+            "or your own factory as package.module:factory would work."
         )
 
 
 class ModelCreationError(PruningError):
-    """The name is known, yet the model could not be made."""
+    """The name is known, but the model could not be created."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(name, reason)
@@ -34,7 +39,7 @@ class ModelCreationError(PruningError):
 
 
 class UnsupportedModelError(PruningError):
-    """The model computes something that no rule of ours can follow, so no plan of it could be trusted."""
+    """No rule follows what the model computes, or a check of its plan failed: it cannot be pruned exactly."""
 
     def __init__(self, layer: str, operation: str, reason: str = "no rule follows this operation") -> None:
         super().__init__(layer, operation, reason)
@@ -49,7 +54,7 @@ class UnsupportedModelError(PruningError):
 
 
 class OutputError(PruningError):
-    """What a model returns has no tensor of the name asked for."""
+    """The model's output has no tensor of the requested name."""
 
     def __init__(self, name: str | None, found: Mapping[str, tuple[int, ...]]) -> None:
         super().__init__(name, dict(found))
@@ -59,19 +64,19 @@ class OutputError(PruningError):
         if not self.found:
             return "This model's output holds no tensor at all."
         if list(self.found) == [""]:
-            return f"This model returns one tensor, which has no name: leave --output {self.name} out."
+            return f"This model returns one tensor, which has no name: leave out --output {self.name}."
         return (
             f"This model's output has no tensor called {self.name!r}; it has {self.listed()}. "
             "Name the one that holds the logits with --output."
         )
 
     def listed(self) -> str:
-        """The tensors that there are, by name, with their shapes."""
+        """The output's tensors by name, with their shapes."""
         return ", ".join(f"{path} {list(shape)}".strip() for path, shape in self.found.items())
 
 
 class LogitsError(OutputError):
-    """The tensor taken for the logits has not one number for each image and class."""
+    """The tensor taken for the logits does not have one number for each image and class."""
 
     def __init__(self, name: str, found: Mapping[str, tuple[int, ...]], wanted: tuple[int, int]) -> None:
         super().__init__(name, found)
@@ -82,8 +87,8 @@ class LogitsError(OutputError):
         images, classes = self.wanted
         shape = list(self.found[self.name or ""])
         text = (
-            f"of {images} images its logits should be {[images, classes]} for {classes} classes, and "
-            f"{self.name or 'what it returns'} is {shape}."
+            f"for {images} images and {classes} classes its logits should have the shape {[images, classes]}, but "
+            f"{self.name or 'its output'} has {shape}."
         )
         if len(self.found) == 1:
             return text
@@ -91,11 +96,11 @@ class LogitsError(OutputError):
 
 
 class AllocationError(PruningError):
-    """Kept-unit counts or ratios that do not describe this plan."""
+    """Kept-unit counts or keep ratios do not fit the plan."""
 
 
 class InfeasibleTargetError(PruningError):
-    """No allocation of the plan has that many MACs."""
+    """The target is outside the MACs that pruning can reach."""
 
     def __init__(self, target: int, floor_macs: int, baseline_macs: int) -> None:
         super().__init__(target, floor_macs, baseline_macs)
@@ -103,7 +108,7 @@ class InfeasibleTargetError(PruningError):
 
     def __str__(self) -> str:
         return (
-            f"The target of {self.target:,} MACs cannot be reached: pruning this model gives from "
+            f"The target of {self.target:,} MACs cannot be reached: pruning this model reaches from "
             f"{self.floor_macs:,} up to, but not including, its own {self.baseline_macs:,} MACs. "
             "Ask for a target in that range."
         )
@@ -117,24 +122,20 @@ class UnknownCriterionError(PruningError):
         self.name, self.known = name, tuple(known)
 
     def __str__(self) -> str:
-        return f"No importance criterion is called {self.name!r}; known are {', '.join(self.known)}."
+        return f"No importance criterion is called {self.name!r}; the known ones are {', '.join(self.known)}."
 
 
 class CriterionError(PruningError):
-    """A criterion cannot score this model with what it was given."""
+    """A criterion cannot score this model with the given data."""
 
 
 class CheckpointError(PruningError):
-    """A checkpoint that is damaged, incomplete, or not what it says it is."""
+    """A checkpoint is damaged, incomplete, or inconsistent with its description."""
 
 
 class NoStateDictError(CheckpointError):
-    """A file that holds something other than a plain dict of tensors."""
+    """A file does not hold a plain dict of tensors."""
 
 
 class ExportError(PruningError):
-    """A model cannot be written in the format asked for, or does not compute the same when read back."""
-
-
-class CounterUnavailableError(PruningError):
-    """The independent counter (fvcore) is not installed."""
+    """A model cannot be exported to the requested format, or computes something else when read back."""

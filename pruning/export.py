@@ -1,9 +1,13 @@
-"""Write a module for runtimes that know nothing of us, and check that what was written computes the same.
+"""Export a module to a format of another runtime, and check that the exported file computes the same.
 
-What a written module returns: the tensor, where the module returns only one, in whatever wrapping; a tuple, list or
-dict of tensors as the module returns it; and a dict of all tensors by name (`pruning.outputs.named_tensors`) in place
-of anything nested or of a class of its own, which not every format holds. ONNX knows names only: the only tensor is
-called `logits`, and those of a tuple by their position.
+What the exported module returns:
+
+* the tensor, if the module returns only one, however it is wrapped;
+* a tuple, list or dict of tensors as the module returns it;
+* a dict of all tensors by name (`pruning.outputs.named_tensors`) in place of anything nested or of a custom class,
+  which not every format can hold.
+
+ONNX outputs have names only: a single tensor is called `logits`, and those of a tuple by their position.
 """
 
 import math
@@ -16,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pruning.errors import ExportError
+from pruning.errors import ExportError, describe_exception
 from pruning.outputs import named_tensors
 
 _TOLERANCE = 1e-3
@@ -24,7 +28,7 @@ _IMAGE, _ONLY = "image", "logits"
 
 
 class ExportFormat(StrEnum):
-    """What can be written; the value is the file's suffix."""
+    """The formats; the value is the file's suffix."""
 
     ONNX = "onnx"
     TORCH_EXPORT = "pt2"
@@ -33,10 +37,12 @@ class ExportFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A written file and how far its output on random input was from torch's.
+    """An exported file, and the difference of its output on random input from torch's.
 
     Attributes:
-        error: largest absolute difference, relative to the largest absolute output; of several tensors the worst.
+        path: the file.
+        format: its format.
+        error: largest absolute difference, relative to the largest absolute output; the maximum over several tensors.
     """
 
     path: Path
@@ -45,75 +51,87 @@ class Exported:
 
 
 def export(module: nn.Module, input_size: tuple[int, int, int], path: Path | str, kind: ExportFormat) -> Exported:
-    """Write `module` in eval mode at batch 1, read it back with the format's own runtime, and compare.
+    """Export `module` in eval mode at batch 1, read the file back with the format's own runtime, and compare.
+
+    Args:
+        module: the model; it is moved to the CPU and put into eval mode.
+        input_size: channels, height and width of the image.
+        path: the file to write; its folder is created.
+        kind: the format.
 
     Raises:
         ExportError: the format's packages are missing, the exporter failed, or the outputs differ by more than
             one part in a thousand.
-        UnsupportedModelError: the module returns something in which tensors cannot be found.
+        UnsupportedModelError: the module's output has a type that cannot be searched for tensors.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     image = _image(input_size)
     subject = module.eval().cpu()
     with torch.inference_mode(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # exporters warn about themselves, at length
+        warnings.simplefilter("ignore")  # the exporters' many warnings concern their own internals
         output = subject(image)
-        expected = _named(output)
+        expected = _named_outputs(output)
         if not expected:
             raise ExportError(f"this model returns a {type(output).__name__} without a tensor: nothing can be compared")
         try:
-            written = _named(_WRITERS[kind](_writable(subject, output), image.clone(), target, list(expected)))
-        except ImportError as problem:
-            raise ExportError(
-                f"writing {kind} needs {problem.name}; `pip install espalier[onnx]` brings it"
-            ) from problem
-        except Exception as problem:
-            reason = " ".join(f"{type(problem).__name__}: {problem}".split())[:300]
-            raise ExportError(f"this model cannot be written as {kind}: {reason}") from problem
-    error = _relative(written, expected)
-    if not error <= _TOLERANCE:
-        raise ExportError(f"{target} does not compute what the module does: its output is {error:.1e} away")
-    return Exported(target, kind, error)
+            written = _named_outputs(
+                _WRITERS[kind](_exportable(subject, output), image.clone(), target, list(expected))
+            )
+        except ImportError as error:
+            raise ExportError(f"writing {kind} needs {error.name}; `pip install espalier[onnx]` installs it") from error
+        except Exception as error:
+            raise ExportError(f"this model cannot be written as {kind}: {describe_exception(error)}") from error
+    distance = _largest_difference(written, expected)
+    if not distance <= _TOLERANCE:
+        raise ExportError(
+            f"{target} does not compute what the module does: its output differs by {distance:.1e} of the largest one"
+        )
+    return Exported(target, kind, distance)
 
 
 def difference(first: nn.Module, second: nn.Module, input_size: tuple[int, int, int]) -> float:
-    """How far the second's output on random input is from the first's, as `Exported.error` says it. In eval mode."""
+    """The difference of the second module's output on random input from the first's, measured as `Exported.error`.
+
+    Both modules are moved to the CPU and put into eval mode.
+    """
     image = _image(input_size)
     with torch.inference_mode():
-        return _relative(_named(second.eval().cpu()(image)), _named(first.eval().cpu()(image)))
+        return _largest_difference(
+            _named_outputs(second.eval().cpu()(image)), _named_outputs(first.eval().cpu()(image))
+        )
 
 
 def _image(input_size: tuple[int, int, int]) -> torch.Tensor:
     return torch.randn(1, *input_size, generator=torch.Generator().manual_seed(0))
 
 
-def _named(output: object) -> dict[str, torch.Tensor]:
-    """The tensors by name; the only one is the logits, whatever it lies in."""
+def _named_outputs(output: object) -> dict[str, torch.Tensor]:
+    """The tensors by name; a single tensor is called `logits`, however it is wrapped."""
     found = named_tensors(output)
     return {_ONLY: next(iter(found.values()))} if len(found) == 1 else found
 
 
-def _relative(written: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> float:
-    """The worst over all tensors; infinite where they are not the same ones, or of other shapes."""
+def _largest_difference(written: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> float:
+    """The maximum over all tensors; infinite if names or shapes differ."""
     if written.keys() != expected.keys():
         return math.inf
-    return max(_apart(written[name], tensor) for name, tensor in expected.items())
+    return max(_tensor_difference(written[name], tensor) for name, tensor in expected.items())
 
 
-def _apart(written: torch.Tensor, expected: torch.Tensor) -> float:
+def _tensor_difference(written: torch.Tensor, expected: torch.Tensor) -> float:
     if written.shape != expected.shape:
         return math.inf
     if not expected.numel():
         return 0.0
-    # a type that holds every other: outputs may be indices or truth values
+    # complex128 can represent every other type: outputs may be indices or booleans.
     first, second = written.to(torch.complex128), expected.to(torch.complex128)
     error = ((first - second).abs().max() / second.abs().max().clamp_min(1e-12)).item()
     return math.inf if math.isnan(error) else error
 
 
 class _Flat(nn.Module):
-    """Returns the only tensor of what `module` returns, or all of them by name."""
+    """Returns the only tensor of the module's output, or all its tensors by name."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -124,8 +142,8 @@ class _Flat(nn.Module):
         return found if len(found) > 1 else next(iter(found.values()))
 
 
-def _writable(module: nn.Module, output: object) -> nn.Module:
-    """`module`, which returned `output`, or one around it that returns what every format holds."""
+def _exportable(module: nn.Module, output: object) -> nn.Module:
+    """Return `module` if every format can hold its `output`, else a wrapper whose output every format can hold."""
     if isinstance(output, torch.Tensor):
         return module
     values: tuple[object, ...] = ()
@@ -144,10 +162,10 @@ def _onnx(module: nn.Module, image: torch.Tensor, path: Path, names: Sequence[st
     program = torch.onnx.export(
         module, (image,), input_names=[source], output_names=list(names), dynamo=True, verbose=False
     )
-    assert program is not None, "without a path the program is handed back"
+    assert program is not None, "the exporter returns the program when it is given no path"
     for node in program.model.graph:
         for value in node.outputs:
-            if value.name in names and not value.is_graph_output():  # the exporter's own name for a step
+            if value.name in names and not value.is_graph_output():  # an inner value that has an output's name
                 value.name = f"{value.name}_inside"
     program.save(str(path), external_data=False)
     options = onnxruntime.SessionOptions()
@@ -163,7 +181,7 @@ def _torch_export(module: nn.Module, image: torch.Tensor, path: Path, _names: Se
 
 
 def _torchscript(module: nn.Module, image: torch.Tensor, path: Path, _names: Sequence[str]) -> object:
-    # strict refuses every output in which a value could change, lists and dicts
+    # Strict tracing rejects mutable outputs: lists and dicts.
     traced = torch.jit.trace(module, image, check_trace=False, strict=False)
     torch.jit.save(traced, str(path))
     return torch.jit.load(str(path))(image)

@@ -1,7 +1,8 @@
-"""Run a model on tensors without values and see each operation go by.
+"""Run a model on tensors without values and observe each operation.
 
-The model is copied to the `meta` device (shapes only) and run in inference mode, where every operation still has the
-name that fvcore counts by: `linear`, `matmul`, `layer_norm`. An operation without a rule is followed through its parts.
+The model is copied to the `meta` device (shapes only) and run in inference mode, where each operation still has the
+name that fvcore counts by: `linear`, `matmul`, `layer_norm`. An operation without a rule is decomposed, and its parts
+are followed.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
 from pruning.cloning import clone_structure, is_activation
-from pruning.errors import UnsupportedModelError
+from pruning.errors import UnsupportedModelError, describe_exception
 from pruning.rules.pointwise import pointwise
 from pruning.rules.registry import Rule
 from pruning.rules.table import RULES
@@ -29,8 +30,8 @@ class Step:
     """One operation that ran.
 
     Attributes:
-        arguments: by schema name. A tensor is told by where it came from: a weight's name, the image, the number of the
-            step that made it, or, for one that was made outside of the followed operations, its shape and content.
+        arguments: by schema name. A tensor is identified by its origin: a weight's name, the image, the number of the
+            step that made it, or, for a tensor made outside the followed operations, its shape and content.
     """
 
     layer: str
@@ -38,12 +39,12 @@ class Step:
     arguments: tuple[tuple[str, Any], ...]
 
 
-# The way to a tensor in a model's output, where the tensor came from, and its shape.
+# The path to a tensor in a model's output, the tensor's origin, and its shape.
 Returned = tuple[str, Any, tuple[int, ...]]
 
 
 def shadow_of(model: nn.Module) -> nn.Module:
-    """A copy of the model in eval mode, on the meta device, with attention unfused so that it can be counted.
+    """Copy the model to the meta device, in eval mode, with attention unfused so that its products can be counted.
 
     Raises:
         UnsupportedModelError: the model cannot be copied.
@@ -60,31 +61,26 @@ def shadow_of(model: nn.Module) -> nn.Module:
                     )
         shadow = clone_structure(model, memo).eval()
         unfuse_attention(shadow)
-    except Exception as problem:
-        raise UnsupportedModelError("", "copying the model", in_words(problem)) from problem
+    except Exception as error:
+        raise UnsupportedModelError("", "copying the model", describe_exception(error)) from error
     return shadow
 
 
 def unfuse_attention(model: nn.Module) -> None:
-    """Make timm's attention layers write their two products out, where a counter can see them."""
+    """Make timm's attention layers compute their two products explicitly, where a counter can see them."""
     for module in model.modules():
         if hasattr(module, "fused_attn"):
             vars(module)["fused_attn"] = False
 
 
-def in_words(problem: Exception) -> str:
-    """An exception of somebody's code on one line of bounded length."""
-    return " ".join(f"{type(problem).__name__}: {problem}".split())[:300]
-
-
 def blank_images(model: nn.Module, input_size: tuple[int, int, int], *, training: bool) -> torch.Tensor:
-    """Images of no content for one pass of a shadow: one in eval mode, two in training mode."""
+    """Images without values for one pass of a shadow: one in eval mode, two in training mode."""
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     return torch.empty(_IMAGES[training], *input_size, device="meta", dtype=dtype)
 
 
 class Follower(TorchDispatchMode):
-    """Follows passes of one shadow; what to do with each operation is a subclass's to say."""
+    """Follows forward passes of one shadow; subclasses define what happens at each operation."""
 
     def __init__(self, shadow: nn.Module) -> None:
         super().__init__()
@@ -94,29 +90,34 @@ class Follower(TorchDispatchMode):
         self._shadow = shadow
         self._origins: dict[int, tuple[Any, ...]] = {}
         self._twins: dict[int, torch.Tensor] = {}
-        self._alive: list[object] = []  # origins are kept by identity, so no tensor may die
+        self._alive: list[object] = []  # origins are stored by `id`, so no tensor may be freed
         self._count = 0
 
     # ---- for subclasses
 
-    def called(self, func: Any, args: Any, kwargs: Any) -> Any:
+    def run_operation(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Run one operation."""
         return func(*args, **kwargs)
 
-    def executed(self, step: Step, func: Any, args: dict[str, Any], out: Any) -> None:
-        """One operation has run."""
+    def on_executed(self, step: Step, func: Any, args: dict[str, Any], out: Any) -> None:
+        """Called after each operation."""
         raise NotImplementedError
 
-    def passed_on(self, original: torch.Tensor, copy: torch.Tensor) -> None:
-        """A tensor goes on as another of the same content."""
+    def on_copied(self, original: torch.Tensor, copy: torch.Tensor) -> None:
+        """Called when a copy of the same content takes a tensor's place."""
 
-    def entered(self, layer: str, tensors: list[torch.Tensor]) -> None:
-        """A layer was called with these tensors."""
+    def on_layer_entered(self, layer: str, tensors: list[torch.Tensor]) -> None:
+        """Called before a layer runs on these tensors."""
 
     # ---- one pass
 
     def run(self, input_size: tuple[int, int, int], *, training: bool, images: torch.Tensor | None = None) -> object:
-        """What the model returns for blank images, or for those given.
+        """Run one pass and return the model's output.
+
+        Args:
+            input_size: channels, height and width of the images.
+            training: run in training mode; the shadow is put back into eval mode afterwards.
+            images: the input; None means blank images.
 
         Raises:
             UnsupportedModelError: the forward pass failed, or an operation could not be followed.
@@ -132,11 +133,11 @@ class Follower(TorchDispatchMode):
                 hooks.append(module.register_forward_hook(self._leave))
             with torch.inference_mode(), self:
                 return self._shadow.train(training)(images)
-        except UnsupportedModelError as stop:
-            raise _in_training(stop) if training else stop from stop.__cause__
-        except Exception as problem:
-            failed = UnsupportedModelError(self.layers[-1], "forward", in_words(problem))
-            raise (_in_training(failed) if training else failed) from problem
+        except UnsupportedModelError as error:
+            raise _in_training(error) if training else error from error.__cause__
+        except Exception as error:
+            failed = UnsupportedModelError(self.layers[-1], "forward", describe_exception(error))
+            raise (_in_training(failed) if training else failed) from error
         finally:
             for hook in hooks:
                 hook.remove()
@@ -144,7 +145,7 @@ class Follower(TorchDispatchMode):
 
     def _enter(self, layer: str, _module: nn.Module, args: tuple[object, ...]) -> None:
         self.layers.append(layer)
-        self.entered(layer, [value for value in args if isinstance(value, torch.Tensor)])
+        self.on_layer_entered(layer, [value for value in args if isinstance(value, torch.Tensor)])
 
     def _leave(self, *_: object) -> None:
         self.layers.pop()
@@ -153,20 +154,20 @@ class Follower(TorchDispatchMode):
         args, kwargs = self._without_values(func, args, kwargs or {})
         if rule_of(func) is None:
             return self._decomposed(func, args, kwargs)
-        out = self.called(func, args, kwargs)
+        out = self.run_operation(func, args, kwargs)
         bound = _bind(func, args, kwargs)
         if func.overloadpacket.__name__ == "contiguous":
-            # torch skips it where a tensor happens to lie that way, as after a cut to one head: it is no step
-            self._origins[id(out)] = self.told(args[0])
+            # Not a step: torch skips it for a tensor that is contiguous already, as after a cut to one head.
+            self._origins[id(out)] = self.plain_data(args[0])
             self._alive.append(out)
-            self.passed_on(args[0], out)
+            self.on_copied(args[0], out)
             return out
-        step = Step(self.layers[-1], str(func), tuple((name, self.told(value)) for name, value in bound.items()))
+        step = Step(self.layers[-1], str(func), tuple((name, self.plain_data(value)) for name, value in bound.items()))
         for place, tensor in enumerate(tensors_in(out)):
             self._origins[id(tensor)] = ("step", self._count, place)
             self._alive.append(tensor)
         self._count += 1
-        self.executed(step, func, bound, out)
+        self.on_executed(step, func, bound, out)
         return out
 
     def _decomposed(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -181,8 +182,8 @@ class Follower(TorchDispatchMode):
             raise UnsupportedModelError(self.layers[-1], str(func))
         return out
 
-    def told(self, value: Any) -> Any:
-        """An argument as plain data that can be compared and hashed."""
+    def plain_data(self, value: Any) -> Any:
+        """An argument as plain data that can be compared and hashed; a tensor is represented by its origin."""
         if isinstance(value, torch.Tensor):
             if id(value) in self._origins:
                 return self._origins[id(value)]
@@ -190,31 +191,35 @@ class Follower(TorchDispatchMode):
                 return ("weight", self.names[id(value)])
             return ("constant", tuple(value.shape), None if value.is_meta else content_hash(value))
         if isinstance(value, (list, tuple)):
-            return tuple(self.told(part) for part in value)
-        plain = isinstance(value, (bool, int, float, str, type(None))) and value == value  # not NaN, equal to nothing
+            return tuple(self.plain_data(part) for part in value)
+        # `value == value` excludes NaN, which equals nothing.
+        plain = isinstance(value, (bool, int, float, str, type(None))) and value == value
         return value if plain else str(value)
 
     def _without_values(self, func: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
-        """A tensor that forward made on the CPU may meet those of the model: it goes on without its values, too."""
+        """The arguments with CPU tensors moved to the meta device when they meet the model's tensors.
+
+        A forward pass may create tensors on the CPU.
+        """
         given = [*tensors_in(args), *tensors_in(list(kwargs.values()))]
         if not any(t.is_meta for t in given) or all(t.is_meta or t.dim() == 0 for t in given):
             return args, kwargs
         if func._schema.is_mutable and not tensors_in(args)[0].is_meta:
             raise UnsupportedModelError(
-                self.layers[-1], str(func), "it writes into a tensor that was made without naming the model's device"
+                self.layers[-1], str(func), "it writes into a tensor that was created without the model's device"
             )
-        return self._twinned(args), {name: self._twinned(value) for name, value in kwargs.items()}
+        return self._to_meta(args), {name: self._to_meta(value) for name, value in kwargs.items()}
 
-    def _twinned(self, value: Any) -> Any:
+    def _to_meta(self, value: Any) -> Any:
         if isinstance(value, torch.Tensor) and not value.is_meta and value.dim():
             if id(value) not in self._twins:
                 twin = value.detach().to("meta")
                 self._twins[id(value)] = twin
-                self._origins[id(twin)] = self.told(value)
+                self._origins[id(twin)] = self.plain_data(value)
                 self._alive += [value, twin]
-                self.passed_on(value, twin)
+                self.on_copied(value, twin)
             return self._twins[id(value)]
-        return type(value)(map(self._twinned, value)) if type(value) in (list, tuple) else value
+        return type(value)(map(self._to_meta, value)) if type(value) in (list, tuple) else value
 
 
 def tensors_in(value: Any) -> list[torch.Tensor]:
@@ -225,7 +230,7 @@ def tensors_in(value: Any) -> list[torch.Tensor]:
 
 
 def rule_of(func: Any) -> Rule | None:
-    """The rule that follows an operation, None if it has to be taken apart."""
+    """The rule that follows an operation; None if the operation has to be decomposed."""
     found = RULES.get(func.overloadpacket.__name__)
     if found is not None or func.namespace != "aten":
         return found
@@ -243,7 +248,7 @@ def _bind(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
 
 
 def content_hash(tensor: torch.Tensor) -> str:
-    """A hash of a tensor's values."""
+    """The SHA-256 of a tensor's values, in hexadecimal."""
     plain = tensor.detach().cpu().contiguous()
     plain = torch.view_as_real(plain) if plain.is_complex() else plain
     return hashlib.sha256(plain.reshape(-1).view(torch.uint8).numpy().tobytes()).hexdigest()

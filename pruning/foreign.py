@@ -1,7 +1,7 @@
-"""Pruned models that others published: a state dict of a known architecture, or a whole pickled module.
+"""Open pruned models that others published: a state dict of a known architecture, or a whole pickled module.
 
-A state dict (`.pth`) is read without executing anything in it; the shapes of its weights say how wide each layer
-is. A pickled module (`.pt`) runs its author's code when it is opened, so it asks for the reader's explicit trust.
+A state dict (`.pth`) is read without executing code from the file; the shapes of its weights give the width of each
+layer. A pickled module (`.pt`) runs its author's code when it is opened, so it needs the user's explicit trust.
 """
 
 import pickle
@@ -27,10 +27,17 @@ _PREFIXES = ("module.", "_orig_mod.")
 
 
 def open_foreign(path: Path | str, spec: ModelSpec, *, trust_pickle: bool) -> PrunedModel:
-    """A published file of either kind. It is read as a state dict first, so trust is used only where it is needed.
+    """Open a published file of either kind.
+
+    It is read as a state dict first, so the trust is used only where it is needed.
+
+    Args:
+        path: the file.
+        spec: the unpruned architecture.
+        trust_pickle: whether the user trusts the file's author to run code.
 
     Raises:
-        CheckpointError: as the two functions below.
+        CheckpointError: as `open_state_dict` and `open_pickled_module`.
     """
     try:
         return open_state_dict(path, spec)
@@ -41,23 +48,23 @@ def open_foreign(path: Path | str, spec: ModelSpec, *, trust_pickle: bool) -> Pr
 
 
 def open_state_dict(path: Path | str, spec: ModelSpec) -> PrunedModel:
-    """A module of the architecture `spec`, as wide as the file's weights, with these weights.
+    """Load a state dict into a module of the architecture `spec` whose widths are those of the file's weights.
 
-    Which units of the unpruned base stayed is not in such a file: `selection` counts them from zero. Nor is the
-    scale of an attention whose dims were cut: it is taken to be the base's, as the weights' author had it unless
+    Such a file does not record which units of the unpruned base stayed, so `selection` counts them from zero. Nor does
+    it record the scale of an attention whose head dims were cut. The base's scale is used: it is the author's, unless
     the author fine-tuned with torch's fused attention.
 
     Raises:
-        NoStateDictError: not a readable state dict.
-        CheckpointError: its shapes are no pruning of this architecture.
+        NoStateDictError: the file is not a readable state dict.
+        CheckpointError: no pruning of this architecture has these shapes.
     """
     weights = _state_dict(Path(path))
     base = create_model(spec)
     plan = build_plan(base, spec, verify=False)
     try:
         allocation = allocation_from_shapes(plan, {name: tuple(t.shape) for name, t in weights.items()})
-    except AllocationError as problem:
-        raise CheckpointError(f"{path} is no pruning of {spec.name}: {problem}") from problem
+    except AllocationError as error:
+        raise CheckpointError(f"{path} is no pruning of {spec.name}: {error}") from error
     selection = tuple(tuple(range(count)) for count in allocation)
     module = slice_model(base, plan, selection)
     _fill(module, weights, path, spec)
@@ -65,20 +72,26 @@ def open_state_dict(path: Path | str, spec: ModelSpec) -> PrunedModel:
 
 
 def open_pickled_module(path: Path | str, spec: ModelSpec, *, trust_pickle: bool) -> PrunedModel:
-    """A whole module from a pickle. Opening it executes whatever its author put there.
+    """Load a whole module from a pickle, which executes the code that its author put there.
+
+    Args:
+        path: the file.
+        spec: the architecture; its input size is used to count MACs.
+        trust_pickle: whether the user trusts the file's author to run code.
 
     Raises:
-        CheckpointError: without trust, or when the file does not hold a module that runs.
+        CheckpointError: trust is missing, or the file cannot be unpickled or does not hold a module.
+        UnsupportedModelError: the module does not run, or its MACs cannot be counted.
     """
     if not trust_pickle:
         raise CheckpointError(
-            f"{path} is a pickled module: opening it runs code that its author chose. If you trust the author, "
-            "say so with --trust-pickle; a state dict (.pth) or one of our checkpoints needs no trust"
+            f"{path} is a pickled module: opening it runs its author's code. If you trust the author, pass "
+            "--trust-pickle; a state dict (.pth) or a checkpoint written by Espalier needs no trust"
         )
     try:
         module = torch.load(path, map_location="cpu", weights_only=False)
-    except Exception as problem:
-        raise CheckpointError(f"{path} could not be unpickled: {type(problem).__name__}: {problem}") from problem
+    except Exception as error:
+        raise CheckpointError(f"{path} could not be unpickled: {type(error).__name__}: {error}") from error
     if not isinstance(module, nn.Module):
         raise CheckpointError(f"{path} holds a {type(module).__name__}, not a torch module; try it as a state dict")
     macs = trace(module, spec.input_size).macs()
@@ -92,14 +105,14 @@ def _state_dict(path: Path) -> dict[str, torch.Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except SafetensorError as problem:
-        raise CheckpointError(f"{path} is not a readable safetensors file: {problem}") from problem
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as problem:
-        reason = " ".join(str(problem).split())[:200]
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
         raise NoStateDictError(
             f"{path} is not a state dict that can be read without running code in it ({reason}). "
             "A whole pickled module needs --trust-pickle"
-        ) from problem
+        ) from error
     for wrapper in _WRAPPERS:
         if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapper), Mapping):
             loaded = loaded[wrapper]

@@ -1,4 +1,4 @@
-"""From a trace to groups: which leaves are prunable, what they are called, and which are alike."""
+"""Turn a trace into groups: which leaves can be pruned, how they are named, and which are isomorphic."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class _Use:
     dimension: int
 
 
-def grouped(trace: Trace, model: nn.Module) -> tuple[tuple[Group, ...], tuple[IsomorphicSet, ...], "OwnerTable"]:
+def group_axes(trace: Trace, model: nn.Module) -> tuple[tuple[Group, ...], tuple[IsomorphicSet, ...], "OwnerTable"]:
     """The prunable groups in order of execution, their isomorphic sets, and the owner of every axis."""
     uses = _uses(trace, model)
     tensors = dict(model.named_parameters()) | dict(model.named_buffers())
@@ -49,7 +49,7 @@ def grouped(trace: Trace, model: nn.Module) -> tuple[tuple[Group, ...], tuple[Is
 
 
 class OwnerTable:
-    """Axes as owner expressions, each distinct one once."""
+    """The distinct owner maps of axes, in the order in which they were asked for."""
 
     def __init__(self, trace: Trace, group_of: Mapping[Axis, int]) -> None:
         self._axes, self._group_of = trace.axes, group_of
@@ -64,11 +64,11 @@ class OwnerTable:
         return self._owners[root]
 
     def place(self, axis: Axis) -> int:
-        """Where the axis' owner map stands in `all`."""
+        """The position of the axis' owner map in `all`; a new map is appended."""
         return self._places.setdefault(self.owner(axis), len(self._places))
 
     def all(self) -> tuple[Owner, ...]:
-        """The owner maps that were asked for."""
+        """The distinct owner maps for which `place` was called."""
         return tuple(self._places)
 
     def leaves(self) -> tuple[Axis, ...]:
@@ -87,8 +87,10 @@ class OwnerTable:
 
 
 def _uses(trace: Trace, model: nn.Module) -> dict[Axis, list[_Use]]:
-    """Prunable leaves in order of execution, each with the parameter dimensions that it reaches. A leaf that
-    reaches buffers only (a table of positions) is nobody's channel."""
+    """Prunable leaves in order of execution, each with the parameter dimensions that it reaches.
+
+    A leaf that reaches buffers only (a table of positions) is left out.
+    """
     trainable = {name for name, _ in model.named_parameters()}
     uses: dict[Axis, list[_Use]] = defaultdict(list)
     for name, dims in trace.parameters.items():
@@ -129,7 +131,7 @@ def _layers(uses: list[_Use]) -> tuple[str, ...]:
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """Several groups may come from one layer (the halves of a chunk): number all but the first."""
+    """Number all but the first of equal names: one layer may give several groups (the halves of a chunk)."""
     seen: Counter[str] = Counter()
     distinct = []
     for name in names:
@@ -141,7 +143,7 @@ def _distinct(names: list[str]) -> list[str]:
 def _signature(
     group: Group, uses: list[_Use], model: nn.Module, tensors: Mapping[str, torch.Tensor]
 ) -> tuple[object, ...]:
-    """Kind, units, and for every use the layer's type, which of its parameters and dimensions, and the kernel."""
+    """Kind, number of units, and for every use the layer's type, its parameter and dimension, and the kernel size."""
     around = Counter(
         (
             type(model.get_submodule(_layer(use.parameter))).__name__,

@@ -1,4 +1,4 @@
-"""Networks whose weights are still masked by `torch.nn.utils.prune`: what is masked is zero, and the mask can go."""
+"""Bake the masks of `torch.nn.utils.prune` into the weights: masked weights are zero, and the mask is removed."""
 
 from collections.abc import Iterator
 
@@ -9,8 +9,10 @@ from pruning.cloning import clone_structure
 
 
 def without_masks(model: nn.Module) -> nn.Module:
-    """`model` itself where nothing is masked, else a copy whose weights are what the masks leave of them. There the
-    parameters have their usual names again (`weight`, not `weight_orig`)."""
+    """Return `model` itself if nothing is masked, else a copy with the masks applied to its weights.
+
+    The parameters of the copy have their usual names (`weight`, not `weight_orig`).
+    """
     if not any(True for _ in _masked(model)):
         return model
     plain = clone_structure(model, {})

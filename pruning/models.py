@@ -1,4 +1,4 @@
-"""From a model's name to the module: timm, torchvision, or the user's own factory."""
+"""Create models by name: from timm, from torchvision, or by the user's own factory."""
 
 import importlib
 import inspect
@@ -13,19 +13,20 @@ from torch import nn
 
 import pruning.zoo  # noqa: F401  registers our own models with timm
 from ground.names import near_misses
-from pruning.errors import ModelCreationError, UnknownModelError
+from pruning.errors import ModelCreationError, UnknownModelError, describe_exception
 from pruning.masks import without_masks
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """What it takes to make the unpruned module again.
+    """All that is needed to create the unpruned module again.
 
     Attributes:
-        name: a timm name (ours included), `torchvision:NAME` or a name only torchvision has, or `module:factory`.
+        name: a timm name (including those of `pruning.zoo`), `torchvision:NAME` or a name that only torchvision has,
+            or `module:factory`.
+        num_classes: number of classes.
         input_size: channels, height, width.
-        output: which tensor of the output holds the logits, as `pruning.outputs` names it; None is the one that they
-            are in by convention.
+        output: path of the output tensor that holds the logits (see `pruning.outputs`); None finds it by convention.
     """
 
     name: str
@@ -34,8 +35,11 @@ class ModelSpec:
     output: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values. An output that was not named is left out, as it was before outputs had names: what was kept
-        under a hash of this is found again."""
+        """The spec as JSON values.
+
+        `output` is left out if it is None: cache keys are hashes of this value, and those from before outputs had names
+        must stay valid.
+        """
         named = {} if self.output is None else {"output": self.output}
         return {"name": self.name, "num_classes": self.num_classes, "input_size": list(self.input_size)} | named
 
@@ -57,13 +61,15 @@ _IMAGENET = (1000, (3, 224, 224))
 def published_spec(
     name: str, *, num_classes: int | None = None, input_size: int | None = None, output: str | None = None
 ) -> ModelSpec:
-    """The model with the classes and input size that it was published with, or those given instead.
+    """The spec of a model with the number of classes and input size that it was published with, unless given.
 
     A name without published weights (torchvision's, a factory's) gets ImageNet's 1000 classes and 3×224×224.
 
     Args:
-        input_size: side of the square image.
-        output: which tensor of the output holds the logits.
+        name: see `ModelSpec.name`.
+        num_classes: replaces the published number of classes.
+        input_size: side of the square image; replaces the published one.
+        output: path of the output tensor that holds the logits.
     """
     classes, (channels, height, width) = _IMAGENET
     if name in _OWN:
@@ -76,19 +82,22 @@ def published_spec(
 
 
 def create_model(spec: ModelSpec, *, pretrained: bool = False) -> nn.Module:
-    """The module that `spec` names, in eval mode, with published weights if `pretrained`.
+    """Create the module that `spec` names, in eval mode.
+
+    Args:
+        spec: the architecture.
+        pretrained: load the published weights; random weights never replace them.
 
     Raises:
-        UnknownModelError: nobody knows the name.
-        ModelCreationError: the maker failed, published weights included. Random weights never stand in for them.
+        UnknownModelError: the name is in no registry.
+        ModelCreationError: creating the model or loading its published weights failed.
     """
     try:
         return without_masks(_maker(spec)(spec, pretrained)).eval()
     except (UnknownModelError, ModelCreationError):
         raise
-    except Exception as problem:
-        reason = f"{type(problem).__name__}: {problem}"
-        raise ModelCreationError(spec.name, " ".join(reason.split())[:500]) from problem
+    except Exception as error:
+        raise ModelCreationError(spec.name, describe_exception(error, 500)) from error
 
 
 def _maker(spec: ModelSpec):  # type: ignore[no-untyped-def]
@@ -107,7 +116,7 @@ def _maker(spec: ModelSpec):  # type: ignore[no-untyped-def]
 
 
 def near_models(name: str) -> tuple[str, ...]:
-    """Up to five known names that are spelt alike."""
+    """Up to five known names of similar spelling."""
     known = {*timm.list_models(), *torchvision.models.list_models(), *_OWN}
     return near_misses(name, sorted(known), most=5)
 
@@ -141,8 +150,8 @@ def _from_factory(spec: ModelSpec, pretrained: bool) -> nn.Module:
     module, _, function = spec.name.partition(":")
     try:
         factory = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as problem:
-        raise UnknownModelError(spec.name) from problem
+    except (ImportError, AttributeError) as error:
+        raise UnknownModelError(spec.name) from error
     offered = {"num_classes": spec.num_classes, "in_chans": spec.input_size[0], "pretrained": pretrained}
     takes = inspect.signature(factory).parameters
     model = factory(**{name: value for name, value in offered.items() if name in takes})

@@ -1,12 +1,12 @@
-"""Three ways to catch a plan that is wrong, in float64 on random weights.
+"""Three oracles that detect a wrong plan, in float64 on random weights.
 
-* **Permutation.** Reordering the units of every group along the owner maps leaves the output as it was.
-* **Permutation of a sliced model.** The same of what is left after a cut. What is bound to a place in the *cut*
-  tensors, as `x[:, :4]`, only shows here.
-* **Rubbish** in the place of what is cut, after every operation: see `pruning.rubbish`.
+* **Permutation.** Reordering the units of every group along the owner maps must not change the output.
+* **Permutation of a sliced model.** The same for the units that are left after a cut. Code that depends on positions in
+  the *cut* tensors, such as `x[:, :4]`, shows only here.
+* **Rubbish** in place of the cut units, after every operation: see `pruning.rubbish`.
 
-The first two know nothing but the plan's owner maps; the third also reads what the plan says of every tensor. Weights,
-biases and statistics are random, so nothing hides behind a zero or a one. Every tensor that the model returns is
+The first two use only the plan's owner maps; the third also uses what the plan states about every tensor. Weights,
+biases and statistics are random, so that no fault is hidden by a zero or a one. Every tensor that the model returns is
 compared, however nested.
 """
 
@@ -30,10 +30,14 @@ _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 class Oracles:
-    """The oracles on one random instance of a model, in one of its modes.
+    """The oracles for one random instance of a model, in one of its modes.
 
     Args:
-        selection: what the sliced models keep.
+        plan: the plan under test.
+        model: the unpruned model; its weights are not used.
+        selection: the units that the sliced models keep.
+        training: run in training mode.
+        seed: of the random weights, the images and the orders.
     """
 
     def __init__(
@@ -41,59 +45,64 @@ class Oracles:
     ) -> None:
         self._plan, self._selection, self._training = plan, selection, training
         self._generator = torch.Generator().manual_seed(seed)
-        self._subject = randomised(model, self._generator)
+        self._subject = randomised_copy(model, self._generator)
         shape = (2 if training else 1, *plan.spec.input_size)
         self._images = torch.randn(shape, generator=self._generator, dtype=torch.float64)
 
-    def permuted(self, groups: Sequence[int] | None = None) -> float:
-        """The largest change of an output, relative to its largest element, when the units of `groups` (all by default)
-        are reordered."""
+    def permutation_error(self, groups: Sequence[int] | None = None) -> float:
+        """The change of the output when the units of `groups` (all by default) are reordered.
+
+        Returns:
+            The largest difference of an output element, relative to the output's largest element.
+        """
         everything = tuple(tuple(range(group.units)) for group in self._plan.groups)
-        return _change(self._sliced(self._shuffled(everything, groups)), self._whole)
+        return _relative_change(self._run_sliced(self._shuffle(everything, groups)), self._whole)
 
-    def permuted_after_a_cut(self, groups: Sequence[int] | None = None) -> float:
-        """The same of a model in which `groups` (all by default) are cut."""
-        selection = self._cut(groups)
-        return _change(self._sliced(self._shuffled(selection, groups)), self._sliced(selection))
+    def permutation_error_after_cut(self, groups: Sequence[int] | None = None) -> float:
+        """As `permutation_error`, for a model in which `groups` (all by default) are cut."""
+        selection = self._cut_selection(groups)
+        return _relative_change(self._run_sliced(self._shuffle(selection, groups)), self._run_sliced(selection))
 
-    def rubbish(self) -> float:
-        """How far any operation of the whole model is from that of a sliced one, at the places that stay.
+    def rubbish_error(self) -> float:
+        """The largest relative difference of any operation's result from a sliced model's, at the kept indices.
 
         Raises:
-            UnsupportedModelError: by more than rounding; the message names the layer.
+            UnsupportedModelError: an operation differs by more than rounding; the message names the layer.
         """
-        with self._comparable():
+        with self._deterministic():
             return rubbish_error(self._plan, self._subject, self._selection, self._images, training=self._training)
 
     @cached_property
     def _whole(self) -> list[torch.Tensor]:
         return self._run(self._subject)
 
-    def _sliced(self, selection: Selection) -> list[torch.Tensor]:
+    def _run_sliced(self, selection: Selection) -> list[torch.Tensor]:
         return self._run(slice_model(self._subject, self._plan, selection))
 
-    def _cut(self, groups: Sequence[int] | None) -> Selection:
+    def _cut_selection(self, groups: Sequence[int] | None) -> Selection:
         return tuple(
             self._selection[group.index] if groups is None or group.index in groups else tuple(range(group.units))
             for group in self._plan.groups
         )
 
-    def _shuffled(self, selection: Selection, groups: Sequence[int] | None) -> Selection:
+    def _shuffle(self, selection: Selection, groups: Sequence[int] | None) -> Selection:
         return tuple(
-            tuple(units[i] for i in _moved(len(units), self._generator)) if groups is None or index in groups else units
+            tuple(units[i] for i in _new_order(len(units), self._generator))
+            if groups is None or index in groups
+            else units
             for index, units in enumerate(selection)
         )
 
     def _run(self, model: nn.Module) -> list[torch.Tensor]:
-        """The outputs; a training pass moves statistics, so it is run on a copy whose loss nobody minds."""
+        """The outputs. A training pass changes running statistics, so it runs on a copy that is thrown away."""
         subject = clone_structure(model, {}).train() if self._training else model
-        with torch.inference_mode(), self._comparable():
+        with torch.inference_mode(), self._deterministic():
             return tensors_of(subject(self._images))
 
     @staticmethod
     @contextlib.contextmanager
-    def _comparable() -> Iterator[None]:
-        """Without chance, and without the one operation that torch may run for a whole attention layer."""
+    def _deterministic() -> Iterator[None]:
+        """Without randomness, and without the fast path that runs a whole attention layer as one operation."""
         fast_path = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)
         try:
@@ -103,8 +112,8 @@ class Oracles:
             torch.backends.mha.set_fastpath_enabled(fast_path)
 
 
-def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
-    """A float64 copy in eval mode whose weights and statistics are all random and of ordinary size."""
+def randomised_copy(model: nn.Module, generator: torch.Generator) -> nn.Module:
+    """A float64 copy in eval mode whose weights and statistics are random and of ordinary magnitude."""
     memo: dict[int, Any] = {}
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         value = _random(name, tensor, generator)
@@ -114,8 +123,8 @@ def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
     return subject
 
 
-def is_drawn(name: str, tensor: torch.Tensor) -> bool:
-    """Whether `randomised` replaces what this weight or buffer holds."""
+def is_randomised(name: str, tensor: torch.Tensor) -> bool:
+    """Whether `randomised_copy` replaces the values of this weight or buffer."""
     return isinstance(tensor, nn.Parameter) or name.endswith(_STATISTICS)
 
 
@@ -132,14 +141,17 @@ def _random(name: str, tensor: torch.Tensor, generator: torch.Generator) -> torc
     return uniform.sub_(0.5) if name.endswith("running_mean") else tensor.detach().cpu().double()
 
 
-def _moved(count: int, generator: torch.Generator) -> list[int]:
-    """An order of `count` units that is not the one they are in."""
+def _new_order(count: int, generator: torch.Generator) -> list[int]:
+    """A random order of `count` units that differs from the current one."""
     order = torch.randperm(count, generator=generator)
     return (order.roll(1) if torch.equal(order, torch.arange(count)) else order).tolist()
 
 
-def _change(after: list[torch.Tensor], before: list[torch.Tensor]) -> float:
-    """Infinite where shapes differ, NaN where only one of two numbers is one: neither is under any tolerance."""
+def _relative_change(after: list[torch.Tensor], before: list[torch.Tensor]) -> float:
+    """The largest relative difference; infinite if shapes differ, NaN if only one of two values is NaN.
+
+    Neither of those passes any tolerance.
+    """
     if [a.shape for a in after] != [b.shape for b in before]:
         return float("inf")
     changes = [difference(a, b) for a, b in zip(after, before, strict=True)]

@@ -1,4 +1,4 @@
-"""What a model returns, however it is nested: every tensor of it, and which one holds the classifier's logits."""
+"""A model's output, however nested: all its tensors, and which of them holds the classifier's logits."""
 
 import dataclasses
 import enum
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 import torch
 from torch import nn
 
-from pruning.errors import LogitsError, OutputError, UnsupportedModelError
+from pruning.errors import LogitsError, OutputError, UnsupportedModelError, describe_exception
 from pruning.models import ModelSpec
 
 _PLAIN = (
@@ -16,52 +16,56 @@ _PLAIN = (
 )
 _LOGITS = ("logits", "out")
 _IMAGES = 2
-"""Of one image alone, an output that lost its first dimension to a `squeeze` could pass for another."""
+"""More than one: for a single image, an output that lost its batch dimension to a `squeeze` could pass as valid."""
 
 
 def tensors_of(output: object) -> list[torch.Tensor]:
     """Every tensor in `output`, in a fixed order, each once.
 
     Raises:
-        UnsupportedModelError: a part of the output is of a kind that cannot be looked into.
+        UnsupportedModelError: a part of the output has a type that cannot be searched for tensors.
     """
     return list(named_tensors(output).values())
 
 
 def named_tensors(output: object) -> dict[str, torch.Tensor]:
-    """Every tensor in `output` by the way that leads to it: `logits`, `features.p1`, `1.0`; a lone tensor is `""`.
+    """Every tensor in `output` by its path: `logits`, `features.p1`, `1.0`; a lone tensor is `""`.
 
-    Looks into mappings, sequences, dataclasses, named tuples and plain objects, to any depth. A tensor that is there
-    twice is named once; where two ways read alike (`{"a.b": …, "a": {"b": …}}`), the later one ends in `'`.
+    Searches mappings, sequences, dataclasses, named tuples and plain objects, to any depth. A tensor that occurs twice
+    is named once. Where two paths read alike (`{"a.b": …, "a": {"b": …}}`), the later one ends in `'`.
 
     Raises:
-        UnsupportedModelError: a part of the output is of a kind that cannot be looked into.
+        UnsupportedModelError: a part of the output has a type that cannot be searched for tensors.
     """
     found: dict[str, torch.Tensor] = {}
     seen: set[int] = set()
     for path, tensor in _walk(output, "", set()):
         if id(tensor) not in seen:
             seen.add(id(tensor))
-            found[_free(path, found)] = tensor
+            found[_unused_name(path, found)] = tensor
     return found
 
 
 def logits_of(output: object, name: str | None = None) -> torch.Tensor:
-    """The tensor that holds the logits: the one called `name`; without a name the only tensor, or the one called
-    `logits` or `out`, or the first.
+    """The tensor that holds the logits.
+
+    Args:
+        output: what the model returned.
+        name: the tensor's path. None takes the only tensor, else the one called `logits` or `out`, else the first.
 
     Raises:
-        OutputError: there is no tensor of that name, or none at all; the message lists what there is.
+        OutputError: there is no tensor of that name, or none at all; the message lists the tensors that there are.
     """
     if isinstance(output, torch.Tensor) and name is None:
         return output
     found = named_tensors(output)
-    return found[_place(found, name)]
+    return found[_logits_name(found, name)]
 
 
 def heads_of(output: object, name: str | None = None) -> list[torch.Tensor]:
-    """The logits first and, unless they were named, every other tensor of their shape: the second head of a distilled
-    DeiT, an auxiliary classifier. Features have other shapes.
+    """The logits and, unless they were named, every other tensor of the same shape.
+
+    These are the second head of a distilled DeiT, or an auxiliary classifier; features have other shapes.
 
     Raises:
         OutputError: as `logits_of`.
@@ -73,31 +77,30 @@ def heads_of(output: object, name: str | None = None) -> list[torch.Tensor]:
 
 
 def check_logits(model: nn.Module, spec: ModelSpec) -> None:
-    """Run `model`, which is in eval mode, on black images of the spec's size, and look at what it returns.
+    """Run `model`, which is in eval mode, on black images of the spec's size, and check its output.
 
     Raises:
-        OutputError: its logits are not there, or are not one number for each image and class.
-        UnsupportedModelError: it does not run on several images.
+        OutputError: the logits are missing, or are not one number for each image and class.
+        UnsupportedModelError: the model does not run on several images.
     """
     images = torch.zeros(_IMAGES, *spec.input_size)
     try:
         with torch.inference_mode():
             output = model(images)
-    except Exception as problem:
-        reason = " ".join(f"{type(problem).__name__}: {problem}".split())[:300]
-        raise UnsupportedModelError("", f"forward of {_IMAGES} images", reason) from problem
+    except Exception as error:
+        raise UnsupportedModelError("", f"forward of {_IMAGES} images", describe_exception(error)) from error
     found = named_tensors(output)
-    place, wanted = _place(found, spec.output), (_IMAGES, spec.num_classes)
-    if tuple(found[place].shape) != wanted:
-        raise LogitsError(place, _shapes(found), wanted)
+    name, wanted = _logits_name(found, spec.output), (_IMAGES, spec.num_classes)
+    if tuple(found[name].shape) != wanted:
+        raise LogitsError(name, _shapes(found), wanted)
 
 
-def _place(found: Mapping[str, torch.Tensor], name: str | None) -> str:
+def _logits_name(found: Mapping[str, torch.Tensor], name: str | None) -> str:
     """The name of the tensor that holds the logits."""
-    wanted = (*_LOGITS, *list(found)[:1]) if name is None else (name,)
-    for place in wanted:
-        if place in found:
-            return place
+    candidates = (*_LOGITS, *list(found)[:1]) if name is None else (name,)
+    for candidate in candidates:
+        if candidate in found:
+            return candidate
     raise OutputError(name, _shapes(found))
 
 
@@ -105,7 +108,7 @@ def _shapes(found: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
     return {path: tuple(tensor.shape) for path, tensor in found.items()}
 
 
-def _free(path: str, taken: Mapping[str, torch.Tensor]) -> str:
+def _unused_name(path: str, taken: Mapping[str, torch.Tensor]) -> str:
     while path in taken:
         path += "'"
     return path
@@ -124,7 +127,7 @@ def _walk(value: object, path: str, above: set[int]) -> Iterator[tuple[str, torc
 
 
 def _plain(value: object) -> bool:
-    """Whether no tensor can be in it. A set is looked at as a whole: what is in it has no order."""
+    """Whether it cannot contain a tensor. A set is judged as a whole, because its elements have no order."""
     return isinstance(value, _PLAIN) or (isinstance(value, Set) and all(_plain(part) for part in value))
 
 

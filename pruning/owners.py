@@ -1,7 +1,7 @@
-"""Who owns each index of a parameter's dimension: the owner map, kept as an expression instead of a table.
+"""Owner maps: which units own each index of a parameter's dimension, as an expression instead of a table.
 
-An index that no group owns always stays. Otherwise it stays exactly when all units that own it stay: one unit
-for a plain channel, a head *and* a dim of every head for a row of an attention's projection.
+An index that no group owns always stays. Any other index stays exactly when all units that own it stay: one unit
+for a plain channel; a head *and* a dim of every head for a row of an attention's projection.
 """
 
 import math
@@ -17,20 +17,20 @@ WidthTerms = dict[tuple[int, ...], int]
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """Indices that nobody may cut."""
+    """Indices that cannot be cut."""
 
     size: int
 
     def kept(self, selection: Sequence[torch.Tensor]) -> torch.Tensor:
-        """The indices that stay, in the order that `selection` gives its units."""
+        """The indices that stay, in the order in which `selection` lists its units."""
         return torch.arange(self.size)
 
     def width(self) -> WidthTerms:
-        """How many indices stay."""
+        """The number of indices that stay."""
         return {(): self.size}
 
     def units(self, group: int) -> torch.Tensor:
-        """For each index the unit of `group` that owns it, −1 where none does."""
+        """For each index the unit of `group` that owns it, −1 where there is none."""
         return torch.full((self.size,), -1)
 
     def groups(self) -> Iterator[int]:
@@ -58,19 +58,19 @@ class Units:
         return torch.arange(self.size) if group == self.group else torch.full((self.size,), -1)
 
     def groups(self) -> Iterator[int]:
-        """Its group."""
+        """The group itself."""
         yield self.group
 
 
 @dataclass(frozen=True, slots=True)
 class Concat:
-    """The parts' indices one after the other."""
+    """The concatenation of the parts' indices."""
 
     parts: tuple["Owner", ...]
     size: int
 
     def kept(self, selection: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Each part's own, moved behind the unpruned parts before it."""
+        """Each part's kept indices, offset by the unpruned sizes of the parts before it."""
         pieces, offset = [], 0
         for part in self.parts:
             pieces.append(part.kept(selection) + offset)
@@ -82,11 +82,11 @@ class Concat:
         return reduce(add, (part.width() for part in self.parts))
 
     def units(self, group: int) -> torch.Tensor:
-        """Each part's own."""
+        """Each part's owning units."""
         return torch.cat([part.units(group) for part in self.parts])
 
     def groups(self) -> Iterator[int]:
-        """Those of all parts."""
+        """The groups of all parts."""
         for part in self.parts:
             yield from part.groups()
 
@@ -110,14 +110,14 @@ class Grid:
         return reduce(multiply, (factor.width() for factor in self.factors))
 
     def units(self, group: int) -> torch.Tensor:
-        """The owning factor's, repeated over the others."""
+        """The owning factor's units, repeated over the other factors."""
         owned = torch.full((1,), -1)
         for factor in self.factors:
             owned = torch.maximum(owned[:, None], factor.units(group)).flatten()
         return owned
 
     def groups(self) -> Iterator[int]:
-        """Those of all factors."""
+        """The groups of all factors."""
         for factor in self.factors:
             yield from factor.groups()
 
@@ -144,7 +144,7 @@ def multiply(a: WidthTerms, b: WidthTerms) -> WidthTerms:
 
 
 def evaluate(terms: Mapping[tuple[int, ...], int], kept: Sequence[int]) -> int:
-    """The polynomial's value, slowly and in Python's integers; `polynomial.Polynomial` is the fast one."""
+    """The polynomial's value in Python integers: slow and exact. `polynomial.Polynomial` is the fast version."""
     total = 0
     for monomial, coefficient in terms.items():
         total += coefficient * math.prod(kept[group] for group in monomial)

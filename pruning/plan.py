@@ -1,4 +1,4 @@
-"""The plan of a model: what may be cut, what follows each cut, and what every cut costs."""
+"""The plan of a model: what can be cut, what follows each cut, and what the model costs after it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,6 @@ from pruning.polynomial import Polynomial
 Allocation = tuple[int, ...]
 
 COUNTER = "fvcore (unfused attention, batch 1)"
-VARIANT_COUNTER = "convolutions + linear layers + attention products (batch 1)"
 
 
 class GroupKind(StrEnum):
@@ -34,13 +33,15 @@ class GroupKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Channels that are cut together.
+    """Units that are cut from all layers that share them.
 
     Attributes:
         index: position in the plan and in every allocation.
-        name: the layer that produces the channels; for attention and grouped layers followed by the kind.
-        units: how many there are.
-        layers: every layer that loses weights when a unit goes, in order of execution.
+        name: the layer that produces the units; for attention and grouped layers followed by the kind.
+        units: number of units in the unpruned model.
+        kind: what a unit is.
+        set_index: the isomorphic set that the group belongs to.
+        layers: every layer that loses weights when a unit is cut, in order of execution.
     """
 
     index: int
@@ -53,11 +54,15 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class IsomorphicSet:
-    """Groups whose units are comparable: same kind and number of units, same kinds of layers around them with
-    the same kernels. They share a keep ratio and are ranked together.
+    """Groups whose units are comparable; they share a keep ratio and are ranked together.
+
+    They have the same kind and number of units, and the same types of layers around them with the same kernels.
 
     Attributes:
-        units: of each group.
+        index: position in `Plan.sets`.
+        groups: indices of its groups.
+        units: number of units of each group.
+        label: a name for people.
     """
 
     index: int
@@ -68,11 +73,13 @@ class IsomorphicSet:
 
 @dataclass(frozen=True, slots=True)
 class AttributeCut:
-    """A number in a layer that states a length.
+    """A layer's attribute that states a length and must follow the cut.
 
     Attributes:
-        position: in a tuple such as `normalized_shape`; None for a plain number.
-        owner: of the axis whose length it is, as an index into `Plan.owners`.
+        layer: the layer's name.
+        attribute: the attribute's name.
+        position: index in a tuple such as `normalized_shape`; None for a plain number.
+        owner: owner map of the axis whose length it is, as an index into `Plan.owners`.
     """
 
     layer: str
@@ -83,11 +90,13 @@ class AttributeCut:
 
 @dataclass(frozen=True, slots=True)
 class LayerCost:
-    """What one layer spends on one kind of operation.
+    """The cost of one kind of operation in one layer.
 
     Attributes:
+        layer: the layer's name.
+        kind: a `pruning.rules.registry.CostKind`.
         price: MACs as a polynomial in the kept units of the plan's groups.
-        macs: the price of the unpruned layer.
+        macs: MACs of the unpruned layer.
     """
 
     layer: str
@@ -101,8 +110,9 @@ class PlannedStep:
     """What one operation does in every model that is sliced by the plan.
 
     Attributes:
-        axes: of each tensor that comes out, an index into `Plan.axes` for each dimension.
-        start: of a slice, the index of what it leaves out before it.
+        step: the operation as the whole model runs it.
+        axes: for each output tensor, an index into `Plan.axes` per dimension.
+        start: for a slice, the index into `Plan.axes` of the part before it.
     """
 
     step: Step
@@ -115,7 +125,9 @@ class PlannedPass:
     """One forward pass, operation by operation.
 
     Attributes:
-        outputs: what it returns; no cut changes a shape of it.
+        training: whether the model is in training mode.
+        steps: its operations, in order.
+        outputs: the tensors that it returns; no cut changes their shapes.
     """
 
     training: bool
@@ -125,11 +137,12 @@ class PlannedPass:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Channels that can be told apart and are not cut, because a model cut there would compute something else.
+    """Units that stay whole, because a model cut there would compute something else.
 
     Attributes:
-        name: of the group that they would have been.
-        reason: what was found in a sliced model.
+        name: name of the group that they would have been.
+        units: number of units.
+        reason: the disagreement that was found in a sliced model.
     """
 
     name: str
@@ -139,20 +152,27 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything there is to know about pruning one architecture. Holds no weights; travels by pickle.
+    """All that is needed to price and prune one architecture. It holds no weights and can be pickled.
 
     Attributes:
-        baseline_macs: of the unpruned model, by `counter`.
-        baseline_params: elements of all parameters (buffers are not counted).
-        owners: the distinct owner maps.
-        parameters: parameter or buffer name → the owner of each dimension, as indices into `owners`.
-            What is missing is not cut.
-        attributes: numbers in layers that follow the cuts.
+        spec: the architecture.
+        groups: the groups of units that can be cut, in order of execution.
+        sets: the isomorphic sets that partition the groups.
+        baseline_macs: MACs of the unpruned model, by `counter`.
+        baseline_params: number of elements of all parameters (buffers are not counted).
+        owners: the distinct owner maps of weights and attributes.
+        parameters: parameter or buffer name → the owner map of each dimension, as indices into `owners`. A tensor
+            that is missing is not cut.
+        attributes: layers' attributes that follow the cuts.
         layer_costs: where the model spends its MACs, in order of execution.
-        axes: the distinct owner maps of the dimensions of all tensors, weights or not.
+        macs_polynomial: MACs in the kept units of the groups.
+        variant_polynomial: the same for convolutions, linear layers and attention products only.
+        params_polynomial: number of parameters in the kept units of the groups.
+        axes: the distinct owner maps of the dimensions of all tensors, weights included.
         passes: what a forward pass does in eval mode and in training mode.
-        held: what could not be followed through a cut and stays whole.
-        proof: how the plan was verified, in words; starts with "unverified" if it was not.
+        held: units that could not be followed through a cut and stay whole.
+        proof: a description of how the plan was verified; starts with "unverified" if it was not.
+        counter: the convention by which MACs are counted.
     """
 
     spec: ModelSpec
@@ -182,11 +202,11 @@ class Plan:
         return self.macs_polynomial.many(kept)
 
     def variant_macs(self, kept: Sequence[int]) -> int:
-        """MACs of convolutions, linear layers and products of activations alone."""
+        """MACs of convolutions, linear layers and attention products only, at batch 1."""
         return self.variant_polynomial(kept)
 
     def params(self, kept: Sequence[int]) -> int:
-        """Exact number of parameters."""
+        """Exact number of parameters with `kept[g]` units left in group g."""
         return self.params_polynomial(kept)
 
     def full(self) -> Allocation:
@@ -194,23 +214,25 @@ class Plan:
         return tuple(group.units for group in self.groups)
 
     def floor(self, round_to: int = 1) -> Allocation:
-        """The fewest units that may stay in each group: one step, or all where there is not even one step."""
+        """The fewest units that each group may keep: one step, or all units of a group smaller than a step."""
         return tuple(min(step, group.units) for group, step in zip(self.groups, self.steps(round_to), strict=True))
 
     def floor_macs(self, round_to: int = 1) -> int:
-        """The least MACs that can be reached."""
+        """The fewest MACs that can be reached."""
         return self.macs(self.floor(round_to))
 
     def steps(self, round_to: int = 1) -> tuple[int, ...]:
-        """By how many units each group moves so that widths stay multiples of `round_to`. Heads move one by one:
-        the width that hardware sees is heads × dims, and the dims are rounded."""
+        """The number of units by which each group changes so that widths stay multiples of `round_to`.
+
+        Heads change one at a time: the width that hardware sees is heads × dims, and the dims are rounded.
+        """
         return tuple(1 if group.kind is GroupKind.HEADS else round_to for group in self.groups)
 
     def check(self, kept: Sequence[int]) -> Allocation:
-        """`kept` as an allocation of this plan.
+        """Return `kept` as an allocation of this plan.
 
         Raises:
-            AllocationError: wrong length, or a count outside 1..units.
+            AllocationError: the number of counts is wrong, or a count is outside 1..units or not an integer.
         """
         if len(kept) != len(self.groups):
             raise AllocationError(

@@ -1,4 +1,4 @@
-"""Make a plan: trace the model, group its channels, price it, and let it prove itself."""
+"""Build a plan: trace the model, group its units, price them, and prove the plan."""
 
 import dataclasses
 
@@ -19,7 +19,7 @@ from pruning.plan import (
 )
 from pruning.proof import prove
 from pruning.proof_cache import known_proof, proofs_folder, remember_proof, structural_key
-from pruning.settling import settled
+from pruning.settling import settle_plan
 from pruning.trace import trace
 
 __all__ = [
@@ -36,25 +36,27 @@ __all__ = [
 
 
 def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Plan:
-    """The plan of `model` at the input size of `spec`. The model is neither run nor changed.
+    """Build the plan of `model` at the input size of `spec`. The model is neither run nor changed.
 
     Args:
-        verify: prove the plan on random weights (see `pruning.proof`) before handing it out, unless an equal plan
-            proved itself on this machine before.
+        model: the unpruned model.
+        spec: its architecture, input size and number of classes.
+        verify: prove the plan on random weights (see `pruning.proof`), unless an equal plan was proved on this machine
+            before.
 
     Raises:
         UnsupportedModelError: an operation could not be followed, nothing can be cut, or the proof failed.
     """
     model = without_masks(model)
     shadow = shadow_of(model)
-    plan = settled(trace(shadow, spec.input_size), shadow, spec)
+    plan = settle_plan(trace(shadow, spec.input_size), shadow, spec)
     return _proven(plan, model) if verify else plan
 
 
 def _proven(plan: Plan, model: nn.Module) -> Plan:
     folder, key = proofs_folder(), structural_key(plan, model)
-    words = known_proof(folder, key)
-    if words is None:
-        words = prove(plan, model)
-        remember_proof(folder, key, words)
-    return dataclasses.replace(plan, proof=words)
+    description = known_proof(folder, key)
+    if description is None:
+        description = prove(plan, model)
+        remember_proof(folder, key, description)
+    return dataclasses.replace(plan, proof=description)

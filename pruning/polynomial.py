@@ -1,4 +1,4 @@
-"""A count that is a polynomial in the groups' kept units, evaluated exactly in a few microseconds.
+"""Polynomials in the groups' kept units, evaluated exactly in a few microseconds.
 
 A convolution costs (pixels · kernel) · inputs · outputs, and inputs and outputs are sums of kept-unit counts
 (after a concatenation) or products of them (heads × dims). So a model's MACs are `F(k) = zᵀQz`, where z holds
@@ -17,11 +17,14 @@ _EXACT = 2**53
 
 
 class Polynomial:
-    """`F(k)` with non-negative integer coefficients, over `variables` counts.
+    """A polynomial `F(k)` with non-negative integer coefficients, one variable per group.
 
     Args:
         terms: monomial → coefficient, e.g. `{(): 7, (0, 2): 3}` for `7 + 3·k₀·k₂`.
-        largest: the largest value of each count, used to check that the arithmetic is exact.
+        largest: the largest value of each variable, used to check that the arithmetic is exact.
+
+    Raises:
+        OverflowError: the largest value is not below 2⁵³.
     """
 
     def __init__(self, terms: Mapping[tuple[int, ...], int], largest: Sequence[int]) -> None:
@@ -44,7 +47,11 @@ class Polynomial:
             raise OverflowError(f"counts up to {self(largest)} cannot be computed exactly in float64")
 
     def __call__(self, kept: Sequence[int]) -> int:
-        """The value at one point: integers, one per variable."""
+        """The value at one point, given as one integer per variable.
+
+        Raises:
+            ValueError: the number of integers is wrong.
+        """
         z = np.concatenate((self._one, kept))
         if len(z) != self._variables + 1:
             raise ValueError(f"got {len(z) - 1} counts for {self._variables} groups")

@@ -1,15 +1,14 @@
-"""The nearest allocation on budget: never over the target, as close below it as single units allow.
+"""Project a proposal onto a budget: never over the target, and as close below it as single units allow.
 
-Two stages. The proposal is scaled as a whole, by bisection, to the largest allocation that is not over the
-target. What is then left of the budget is spent by moving groups a step or two: MACs are exact and cost
-microseconds, so all moves of one group, of two, and if need be of three groups are tried at once and the best
-is taken, until nothing improves or the residual no longer matters. Where a climb ends too low, because one
-group's step is worth more than the residual (a transformer's embedding), it starts again from the best of some
-thousand nearby points.
+There are two stages. First the proposal is scaled as a whole, by bisection, to the largest allocation that is not over
+the target. Then the rest of the budget is spent by a local search that moves groups by a step or two. Exact MACs cost
+microseconds, so all moves of one group, of two and, if needed, of three groups are evaluated at once and the best is
+taken, until nothing improves or the residual no longer matters. Where this climb ends too low because one group's step
+is larger than the residual (a transformer's embedding), it restarts from the best of some thousand nearby points.
 
-Where even those leave more than `MOST_UNSPENT`, a few coarse groups (an encoder's heads) decided the scale and two
-steps of the fine ones are worth too little to make up for it. Then the coarsest groups are tried at all their
-rungs, and for each combination what the proposal asks of the others is scaled anew.
+If the residual is still more than `MOST_UNSPENT`, a few coarse groups (an encoder's heads) determined the scale, and
+two steps of the fine groups cost too little to compensate. Then the coarsest groups are tried at all their rungs, and
+for each combination the proposal's counts of the other groups are scaled again.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,25 +26,28 @@ from pruning.plan import Allocation, Plan
 
 REACH = 2  # steps that a group may end away from the scaled proposal, unless that leaves more than MOST_UNSPENT
 MOST_UNSPENT = 5e-3  # of the target
-_CLOSE_ENOUGH = 1e-4  # of the target: below this a closer fit is not worth a search
-_WORTH_TRIPLES = 2e-3  # of the target: moves of three groups are many, and needed in tiny networks only
+_CLOSE_ENOUGH = 1e-4  # of the target: a smaller residual is not worth a search
+_WORTH_TRIPLES = 2e-3  # of the target: there are many moves of three groups, and only tiny networks need them
 _WORTH_SAMPLES = 1e-3  # of the target
 _MOST_TRIPLES = 300_000
 _SAMPLES = 4096
 _SHARES_MOVED = (0.1, 0.3, 0.6, 1.0)
-_MOST_RUNGS = 2**19  # of all groups in all combinations of coarse groups' rungs: some tenths of a second
+_MOST_RUNGS = 2**19  # combinations of the coarse groups' rungs × groups: some tenths of a second
 
 Vector = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A proposal and what it became.
+    """A proposal and its projection.
 
     Attributes:
-        allocation: at most `target_macs`. At most `REACH` steps per group from `scaled`, unless all that the search
-            found there leaves more than `MOST_UNSPENT` of the target and something further away leaves less.
+        allocation: the result; it costs at most `target_macs`. It is at most `REACH` steps per group from `scaled`,
+            unless every allocation found there leaves more than `MOST_UNSPENT` of the target and one further away
+            leaves less.
+        macs: MACs of `allocation`.
         requested: the proposal before rounding and scaling.
+        requested_macs: MACs of `requested`.
         scaled: the proposal scaled as a whole to just under the target.
     """
 
@@ -57,10 +59,16 @@ class Projection:
 
 
 def project(plan: Plan, allocation: Sequence[int], target_macs: int, *, round_to: int = 1) -> Projection:
-    """Bring a proposal to `target_macs`. Every count is a multiple of `round_to` or the whole group.
+    """Project a proposal onto `target_macs`.
+
+    Args:
+        plan: the model's plan.
+        allocation: the proposal: units to keep in each group.
+        target_macs: the most MACs that the result may have.
+        round_to: every resulting count is a multiple of this, or the whole group.
 
     Raises:
-        InfeasibleTargetError: the target is under what the smallest allocation costs, or not under the baseline.
+        InfeasibleTargetError: the target is below the MACs of the smallest allocation, or not below the baseline.
         AllocationError: the proposal does not fit the plan, or `round_to` is not positive.
     """
     requested = plan.check(allocation)
@@ -71,7 +79,7 @@ def project(plan: Plan, allocation: Sequence[int], target_macs: int, *, round_to
         raise InfeasibleTargetError(target_macs, floor_macs, plan.baseline_macs)
     ladder = _Ladder(plan, round_to)
     with _one_thread().limit(limits=1):
-        scaled = _scaled(plan, ladder, np.array(requested), target_macs)
+        scaled = _scale(plan, ladder, np.array(requested), target_macs)
         final, macs = _Search(plan, ladder, scaled, target_macs).best()
         if target_macs - macs > MOST_UNSPENT * target_macs:
             other, other_macs = _Refill(plan, ladder, scaled, target_macs).best(np.array(requested))
@@ -81,13 +89,16 @@ def project(plan: Plan, allocation: Sequence[int], target_macs: int, *, round_to
 
 @lru_cache(maxsize=1)
 def _one_thread() -> ThreadpoolController:
-    """numpy's BLAS on one thread: these products take a millisecond, and on a machine that is busy with trials its
-    threads would wait for each other a hundred times as long."""
+    """A controller that can limit numpy's BLAS to one thread.
+
+    These products take a millisecond. On a machine that is busy with trials, BLAS threads would wait for each other a
+    hundred times as long.
+    """
     return ThreadpoolController().select(internal_api="openblas")
 
 
 class _Ladder:
-    """Allowed counts as rungs: rung r of a group is r steps, and its top rung is the whole group."""
+    """The allowed counts as rungs: rung r of a group is r steps, and its top rung is the whole group."""
 
     def __init__(self, plan: Plan, round_to: int) -> None:
         self.units = np.array(plan.full())
@@ -96,24 +107,28 @@ class _Ladder:
         self.bottom = np.ones_like(self.top)
 
     def counts_of(self, rungs: Vector) -> Vector:
-        """Rungs `[…, groups]` as counts of units."""
+        """The counts of units at rungs `[…, groups]`."""
         return np.minimum(rungs * self.steps, self.units)
 
     def counts(self, rungs: Vector) -> Allocation:
         return tuple(self.counts_of(rungs).tolist())
 
     def nearest(self, counts: NDArray[np.floating[Any]]) -> Vector:
-        """The rung nearest to each count, halves going up; near the top of a group whose last step is short,
-        whichever of the two is nearer."""
+        """The rung nearest to each count; a count halfway between two rungs goes up.
+
+        The last step of a group may be shorter than the others.
+        """
         down = np.floor(counts / self.steps)
         gap = np.minimum((down + 1) * self.steps, self.units) - down * self.steps
         rungs = down + ((counts - down * self.steps) * 2 >= gap)
         return np.clip(rungs, self.bottom, self.top).astype(np.int64)
 
 
-def _scaled(plan: Plan, ladder: _Ladder, requested: Vector, target: int) -> Vector:
-    """The largest `scale · requested` on the ladder that costs no more than the target. Costs rise with the
-    scale, so 64 halvings find the last float before the target is passed."""
+def _scale(plan: Plan, ladder: _Ladder, requested: Vector, target: int) -> Vector:
+    """The largest `scale · requested` on the ladder that costs no more than the target.
+
+    Costs rise with the scale, so 64 bisections find the last float before the target is passed.
+    """
     low, high = 0.0, float((ladder.units / requested).max()) * 2
     for _ in range(64):
         scale = (low + high) / 2
@@ -126,7 +141,7 @@ def _scaled(plan: Plan, ladder: _Ladder, requested: Vector, target: int) -> Vect
 
 
 class _Search:
-    """Repairs an allocation by exact costs, inside the box of `reach` steps around it."""
+    """Improves an allocation by local search with exact costs, within `reach` steps per group."""
 
     def __init__(self, plan: Plan, ladder: _Ladder, start: Vector, target: int, reach: int = REACH) -> None:
         self._plan, self._ladder, self._target = plan, ladder, target
@@ -136,22 +151,25 @@ class _Search:
         self._highest = np.minimum(start + reach, ladder.top)
 
     def best(self) -> tuple[Vector, int]:
-        """The best allocation found and its MACs: by climbing from the start, and if that ends too low, from the
-        best of many points of the box, those first that move few groups."""
-        best, macs = self._climbed(self._start)
+        """The best allocation found, as rungs, and its MACs.
+
+        The search climbs from the start. If that ends too low, it climbs from the best of many sampled points: first
+        points at which few groups moved, then points at which more did.
+        """
+        best, macs = self._climb(self._start)
         for share in _SHARES_MOVED:
             if self._target - macs <= _WORTH_SAMPLES * self._target:
                 break
-            points = self._sampled(share)
+            points = self._sample(share)
             prices = self._macs(points)
             prices[prices > self._target] = -1
             if prices.max() >= 0:
-                other, other_macs = self._climbed(points[int(prices.argmax())])
+                other, other_macs = self._climb(points[int(prices.argmax())])
                 best, macs = (other, other_macs) if other_macs > macs else (best, macs)
         return best, macs
 
-    def _sampled(self, share: float) -> Vector:
-        """Points of the box in which about `share` of the groups moved. The same ones every time."""
+    def _sample(self, share: float) -> Vector:
+        """Points within reach at which about `share` of the groups moved; the same points in every call."""
         generator = np.random.default_rng(0)
         shape = (_SAMPLES, len(self._start))
         steps = generator.integers(-self._reach, self._reach, size=shape, endpoint=True)
@@ -161,8 +179,8 @@ class _Search:
     def _macs(self, rungs: Vector) -> Vector:
         return self._plan.macs_many(self._ladder.counts_of(rungs))
 
-    def _climbed(self, current: Vector) -> tuple[Vector, int]:
-        """Up by the best move until none helps: of one group while that works, then of two, then of three."""
+    def _climb(self, current: Vector) -> tuple[Vector, int]:
+        """Take the best move until none improves: of one group at first, then of two groups, then of three."""
         macs = int(self._macs(current[None])[0])
         for order in _orders(len(current)):
             worth = _WORTH_TRIPLES if order == 3 else _CLOSE_ENOUGH
@@ -174,7 +192,7 @@ class _Search:
         return current, macs
 
     def _best_move(self, current: Vector, macs: int, order: int) -> tuple[Vector, int] | None:
-        """The move that ends highest without passing the target, if that is higher than where we are."""
+        """The move to the most MACs not over the target, or None if that is no improvement."""
         candidates = current + _moves(len(current), order)
         candidates = candidates[((candidates >= self._lowest) & (candidates <= self._highest)).all(axis=1)]
         if not len(candidates):
@@ -202,13 +220,13 @@ def _moves(groups: int, order: int) -> Vector:
 
 
 class _Refill:
-    """Spends what the box around the scaled proposal leaves, by scaling anew around each choice of coarse groups.
+    """Spends what the local search leaves, by scaling the proposal again for each choice of the coarse groups.
 
-    The coarsest groups are held at every combination of their rungs. Under each the others climb the path of the
-    scaled proposal, one step of one group at a time, to the last point that is not over the target. Where each of
-    those steps is worth at most `MOST_UNSPENT` of the target, one of these points leaves no more than that whenever
-    any allocation does: the path under that allocation's coarse rungs leads from below it to above it, and no step
-    is long enough to miss. Where one group is left to climb, the points are the best of all allocations.
+    The coarsest groups are held at every combination of their rungs. For each combination the other groups climb the
+    path of the scaled proposal, one step of one group at a time, to the last point that is not over the target. If each
+    of those steps costs at most `MOST_UNSPENT` of the target, one of these points leaves no more than that whenever any
+    allocation does: the path at that allocation's coarse rungs leads from below it to above it, and no step is long
+    enough to skip the band. If only one group is left to climb, the points include the best of all allocations.
     """
 
     def __init__(self, plan: Plan, ladder: _Ladder, scaled: Vector, target: int) -> None:
@@ -217,7 +235,10 @@ class _Refill:
         self._top = 1 + self._last_fitting(lambda above: 1 + only * above[:, None], ladder.top - 1)
 
     def best(self, requested: Vector) -> tuple[Vector, int]:
-        """The nearest such point, repaired, and its MACs; while that leaves too much, within a wider and wider box."""
+        """The nearest such point, improved by local search, and its MACs.
+
+        The search's reach grows as long as the result leaves too much.
+        """
         start, reach = self._nearest(requested), REACH
         while True:
             found, macs = _Search(self._plan, self._ladder, start, self._target, reach).best()
@@ -226,9 +247,11 @@ class _Refill:
             reach *= 4
 
     def _nearest(self, requested: Vector) -> Vector:
-        """Of the points that leave at most `MOST_UNSPENT`, the nearest to the scaled proposal by the shares of
-        their groups; if all leave more, the one that leaves least."""
-        held = self._held()
+        """The point nearest to the scaled proposal, among those that leave at most `MOST_UNSPENT` of the target.
+
+        Distance is measured in shares of the groups. If all points leave more, the one that leaves least.
+        """
+        held = self._groups_to_hold()
         floors = self._combinations(held)
         path = self._path(requested, held)
         last = np.full(len(floors), len(path) - 1)
@@ -240,8 +263,8 @@ class _Refill:
         moved = (self._ladder.counts_of(points) - self._ladder.counts_of(self._scaled)) / self._ladder.units
         return points[int(np.where(enough, (moved**2).sum(axis=1), np.inf).argmin())]
 
-    def _held(self) -> Vector:
-        """The groups to hold: all but the longest if that is affordable, else those whose next step costs most."""
+    def _groups_to_hold(self) -> Vector:
+        """The groups to hold: all but the one of most rungs if affordable, else those whose next step costs most."""
         most = _MOST_RUNGS / len(self._top)
         movable = self._top > 1
         others = np.flatnonzero(movable & (np.arange(len(self._top)) != self._top.argmax()))
@@ -260,15 +283,17 @@ class _Refill:
         return self._macs(np.where(only, up, self._scaled)) - self._macs(np.where(only, down, self._scaled))
 
     def _combinations(self, held: Vector) -> Vector:
-        """All rungs of the held groups that fit with the others at the bottom: `[combinations, groups]`."""
+        """Combinations of the held groups' rungs that fit with the others at the bottom: `[combinations, groups]`."""
         count = int(self._top[held].prod())
         points = np.ones((count, len(self._top)), dtype=np.int64)
         points[:, held] += np.indices(self._top[held].tolist()).reshape(len(held), count).T
         return points[self._macs(points) <= self._target]
 
     def _path(self, requested: Vector, held: Vector) -> Vector:
-        """The steps above the bottom that the other groups have taken at each point as the proposal is scaled up:
-        `[points, groups]`. A step is taken halfway between its two counts, as `_Ladder.nearest` rounds."""
+        """The steps of the other groups above the bottom as the proposal is scaled up: `[points, groups]`.
+
+        A step is taken halfway between its two counts, as `_Ladder.nearest` rounds.
+        """
         free = np.setdiff1d(np.arange(len(self._top)), held)
         groups = np.repeat(free, self._top[free] - 1)
         below = np.concatenate([np.arange(1, top) for top in self._top[free]])
@@ -280,7 +305,7 @@ class _Refill:
         return taken.cumsum(axis=0)
 
     def _last_fitting(self, points: Callable[[Vector], Vector], last: Vector) -> Vector:
-        """For each row of `points(positions)`, the last of the positions 0 to `last` that is not over the target."""
+        """For each row of `points(positions)`, the last position from 0 to `last` that is not over the target."""
         low, high = np.zeros_like(last), last
         while (low < high).any():
             middle = (low + high + 1) // 2

@@ -1,12 +1,11 @@
-"""A plan is trusted when it proves itself on the model's own structure.
+"""Prove a plan on the model's own structure.
 
-1. **Agreement.** Models that are really sliced run the operations that the plan says, on tensors as long as it says, in
+1. **Agreement.** Sliced models run the operations that the plan states, on tensors of the shapes that it states, in
    eval mode and in training mode (`pruning.agreement`).
-2. **Oracles, in float64 on random weights.** Permutation, permutation after a cut, and rubbish in the place of what is
-   cut (`pruning.oracles`); in training mode as well where that pass computes something else.
-3. **Statements.** Sliced layers state the sizes of their weights (`pruning.stated`).
-4. **Counting.** Really sliced models must cost what the plan says, by fvcore (left out, and said so in `Plan.proof`,
-   when fvcore is not installed) and in parameters.
+2. **Oracles, in float64 on random weights.** Permutation, permutation after a cut, and rubbish in place of the cut
+   units (`pruning.oracles`); in training mode as well where that pass computes something else.
+3. **Statements.** The attributes of sliced layers state the sizes of their weights (`pruning.stated`).
+4. **Counting.** Sliced models have the MACs that the plan states, counted by fvcore, and its number of parameters.
 """
 
 import random
@@ -14,64 +13,73 @@ from collections.abc import Callable, Iterator, Sequence
 
 from torch import nn
 
-from pruning.agreement import disagreement, lengths_of, name_of
+from pruning.agreement import find_disagreement, length_arguments, name_of
 from pruning.counter import count_macs
-from pruning.errors import CounterUnavailableError, PruningError, UnsupportedModelError
-from pruning.following import in_words, shadow_of
-from pruning.oracles import Oracles, randomised
+from pruning.errors import PruningError, UnsupportedModelError, describe_exception
+from pruning.following import shadow_of
+from pruning.oracles import Oracles, randomised_copy
 from pruning.owners import Fixed
 from pruning.plan import Plan, PlannedPass
 from pruning.rubbish import TOLERANCE
 from pruning.settling import probes
 from pruning.slicing import Selection, slice_model
-from pruning.stated import misstated
+from pruning.stated import misstated_sizes
 from pruning.stillness import DROPOUTS
 
-__all__ = ["permutation_error", "prove", "random_selection", "randomised"]
+__all__ = ["permutation_error", "prove", "random_selection", "randomised_copy"]
 
 _PRUNINGS = 2
-_FEW = 4  # units: 1 in 24 orders of them is any given one
-_SEED = 1  # not the one that plans are settled with
-# What may differ between two passes that compute alike: that they are in another mode, and on how many images.
+_FEW = 4  # units: two random orders of four are equal with a chance of 1 in 24
+_SEED = 1  # differs from the seed that plans are settled with
+# Arguments that may differ between passes that compute the same: they state the mode, or depend on the batch size.
 _MODE = {"training", "train", "use_input_stats", "momentum"}
 
 
 def prove(plan: Plan, model: nn.Module) -> str:
-    """How the plan was proved, in words.
+    """Prove the plan and return a description of how it was proved.
 
     Raises:
-        UnsupportedModelError: the plan failed; the message says where.
+        UnsupportedModelError: the plan failed a check; the message names the layer.
     """
     if {planned.training for planned in plan.passes} != {False, True}:
-        raise UnsupportedModelError("", "the whole network", "the plan does not say what a training pass does")
+        raise UnsupportedModelError("", "the whole network", "the plan does not describe a training pass")
     selections = probes(plan, _SEED)
     shadow = shadow_of(model)
     everything = tuple(tuple(range(group.units)) for group in plan.groups)
     for selection in (everything, *selections):
-        if (wrong := disagreement(plan, shadow, selection)) is not None:
-            stop = wrong.stop
-            raise UnsupportedModelError(stop.layer, f"{stop.operation} of a sliced model", stop.reason)
+        if (wrong := find_disagreement(plan, shadow, selection)) is not None:
+            failed = wrong.error
+            raise UnsupportedModelError(failed.layer, f"{failed.operation} of a sliced model", failed.reason)
     modes = (False, True) if _trains_otherwise(plan) else (False,)
-    error = max(_consulted(plan, model, selections[1], training=mode) for mode in modes)
+    error = max(_largest_oracle_error(plan, model, selections[1], training=mode) for mode in modes)
     rng = random.Random(0)  # noqa: S311 - a sample, not a secret
-    usual = misstated(model).keys()
+    usual = misstated_sizes(model).keys()
     for selection in selections:
-        for layer, words in misstated(slice_model(shadow, plan, selection)).items():
+        for layer, reason in misstated_sizes(slice_model(shadow, plan, selection)).items():
             if layer not in usual:
-                raise UnsupportedModelError(layer, "what a sliced layer states", words)
-    counted = [_counted(plan, model, random_selection(plan, rng)) for _ in range(_PRUNINGS)]
-    words = (
+                raise UnsupportedModelError(layer, "what a sliced layer states", reason)
+    for _ in range(_PRUNINGS):
+        _check_counts(plan, model, random_selection(plan, rng))
+    return (
         f"every length of {len(selections)} sliced models in both modes; permutation of all groups before and after "
         "a cut, and every operation beside that of a sliced model, in float64 "
-        f"(error {error:.0e}{', both modes' if len(modes) > 1 else ''})"
+        f"(error {error:.0e}{', both modes' if len(modes) > 1 else ''}); fvcore on {_PRUNINGS} random prunings"
     )
-    return words + (f"; fvcore on {_PRUNINGS} random prunings" if all(counted) else "; fvcore is not installed")
 
 
 def permutation_error(plan: Plan, model: nn.Module, groups: tuple[int, ...] | None = None, *, seed: int = 0) -> float:
-    """The largest change of the output, relative to its largest element, when the units of `groups` (all by
-    default) are reordered in a float64 copy of `model` with random weights."""
-    return Oracles(plan, model, probes(plan)[1], seed=seed).permuted(groups)
+    """The change of the output when units are reordered in a float64 copy of `model` with random weights.
+
+    Args:
+        plan: the plan along whose owner maps the weights are reordered.
+        model: the unpruned model.
+        groups: the groups whose units are reordered; None means all.
+        seed: of the random weights, the image and the order.
+
+    Returns:
+        The largest difference of an output element, relative to the output's largest element.
+    """
+    return Oracles(plan, model, probes(plan)[1], seed=seed).permutation_error(groups)
 
 
 def random_selection(plan: Plan, rng: random.Random) -> Selection:
@@ -79,45 +87,48 @@ def random_selection(plan: Plan, rng: random.Random) -> Selection:
     return tuple(tuple(sorted(rng.sample(range(group.units), rng.randint(1, group.units)))) for group in plan.groups)
 
 
-def _consulted(plan: Plan, model: nn.Module, selection: Selection, *, training: bool) -> float:
+def _largest_oracle_error(plan: Plan, model: nn.Module, selection: Selection, *, training: bool) -> float:
     """The largest error of all oracles."""
     oracles = Oracles(plan, model, selection, training=training)
     mode = " in training mode" if training else ""
     return max(
-        *(_asked(plan, oracles.permuted, f"permutation of units{mode}", some) for some in rounds(plan)),
-        _asked(plan, oracles.permuted_after_a_cut, f"permutation of units after a cut{mode}"),
-        oracles.rubbish(),
+        *(_check_oracle(plan, oracles.permutation_error, f"permutation of units{mode}", some) for some in rounds(plan)),
+        _check_oracle(plan, oracles.permutation_error_after_cut, f"permutation of units after a cut{mode}"),
+        oracles.rubbish_error(),
     )
 
 
 def rounds(plan: Plan) -> Iterator[tuple[int, ...] | None]:
-    """All groups at once; then groups of few units in turns, so that of any two one is reordered and the other is not:
-    they could have been reordered alike by chance, and would hide that a weight follows the wrong one."""
+    """The groups to reorder in each round: first all of them (None), then changing halves of the groups of few units.
+
+    Two groups of few units could be reordered alike by chance, which would hide that a weight follows the wrong one.
+    For any two of them, some round reorders one and not the other.
+    """
     yield None
     few = [group.index for group in plan.groups if group.units <= _FEW]
     for bit in range(max(0, len(few) - 1).bit_length()):
         yield tuple(index for place, index in enumerate(few) if place >> bit & 1)
 
 
-def _asked(
+def _check_oracle(
     plan: Plan,
     oracle: Callable[[Sequence[int] | None], float],
     what: str,
     groups: Sequence[int] | None = None,
 ) -> float:
     try:
-        error = oracle(groups)
-        if error <= TOLERANCE:
-            return error
-        layer = next(_guilty(plan, oracle), "several layers together")
+        change = oracle(groups)
+        if change <= TOLERANCE:
+            return change
+        layer = next(_failing_groups(plan, oracle), "several layers together")
     except PruningError:
         raise
-    except Exception as problem:
-        raise UnsupportedModelError("", f"forward of a sliced model: {what}", in_words(problem)) from problem
-    raise UnsupportedModelError(layer, what, f"the output changed by {error:.1e} relative to its size")
+    except Exception as error:
+        raise UnsupportedModelError("", f"forward of a sliced model: {what}", describe_exception(error)) from error
+    raise UnsupportedModelError(layer, what, f"the output changed by {change:.1e} relative to its largest element")
 
 
-def _guilty(plan: Plan, oracle: Callable[[Sequence[int] | None], float]) -> Iterator[str]:
+def _failing_groups(plan: Plan, oracle: Callable[[Sequence[int] | None], float]) -> Iterator[str]:
     """The groups that fail alone."""
     for group in plan.groups:
         if not oracle((group.index,)) <= TOLERANCE:
@@ -125,8 +136,8 @@ def _guilty(plan: Plan, oracle: Callable[[Sequence[int] | None], float]) -> Iter
 
 
 def _trains_otherwise(plan: Plan) -> bool:
-    """Whether the training pass runs other operations, or with other numbers, than the eval pass."""
-    kinds = [_computed(plan, planned) for planned in plan.passes]
+    """Whether the training pass runs other operations than the eval pass, or the same with other numbers."""
+    kinds = [_comparable_steps(plan, planned) for planned in plan.passes]
     return any(kind != kinds[0] for kind in kinds)
 
 
@@ -134,9 +145,12 @@ def _is_dropout(operation: str) -> bool:
     return name_of(operation) in DROPOUTS
 
 
-def _computed(plan: Plan, planned: PlannedPass) -> list[object]:
-    """The steps without what a mode alone changes: dropout, which lets everything pass, counts of batches, and how many
-    images there are, which shows in lengths that no cut changes."""
+def _comparable_steps(plan: Plan, planned: PlannedPass) -> list[object]:
+    """The steps of a pass without what only the mode changes.
+
+    That is dropout, which the oracles make the identity, the counters of batches, and the number of images, which shows
+    in lengths that no cut changes.
+    """
     names: dict[object, object] = {}
 
     def renamed(value: object) -> object:
@@ -146,7 +160,7 @@ def _computed(plan: Plan, planned: PlannedPass) -> list[object]:
 
     steps: list[object] = []
     for number, one in enumerate(planned.steps):
-        follows = lengths_of(one.step.operation)
+        follows = length_arguments(one.step.operation)
         arguments = [
             (name, renamed(value)) for name, value in one.step.arguments if name not in _MODE and name not in follows
         ]
@@ -160,22 +174,19 @@ def _computed(plan: Plan, planned: PlannedPass) -> list[object]:
     return [*steps, *((path, renamed(origin)) for path, origin, _ in planned.outputs)]
 
 
-def _counted(plan: Plan, model: nn.Module, selection: Selection) -> bool:
+def _check_counts(plan: Plan, model: nn.Module, selection: Selection) -> None:
     allocation = [len(units) for units in selection]
     pruned = slice_model(model, plan, selection)
-    _expect("parameters", plan.params(allocation), sum(p.numel() for p in pruned.parameters()))
+    _expect_equal("parameters", plan.params(allocation), sum(p.numel() for p in pruned.parameters()))
     try:
-        _expect("MACs", plan.macs(allocation), count_macs(pruned, plan.spec.input_size))
-    except CounterUnavailableError:
-        return False
+        _expect_equal("MACs", plan.macs(allocation), count_macs(pruned, plan.spec.input_size))
     except PruningError:
         raise
-    except Exception as problem:
-        raise UnsupportedModelError("", "forward of a sliced model", in_words(problem)) from problem
-    return True
+    except Exception as error:
+        raise UnsupportedModelError("", "forward of a sliced model", describe_exception(error)) from error
 
 
-def _expect(what: str, planned: int, counted: int) -> None:
+def _expect_equal(what: str, planned: int, counted: int) -> None:
     if planned != counted:
         raise UnsupportedModelError(
             "", f"counting {what}", f"the plan says {planned:,}, a sliced model has {counted:,}"

@@ -1,9 +1,9 @@
-"""Proofs that were given before: an architecture proves itself once on a machine, not at every start.
+"""A cache of proofs: an architecture is proved once per machine, not at every start.
 
-The key hashes all that a proof depends on: every operation of every pass with each of its arguments, where each of its
-tensors came from and how long it is, every owner map, every price, the input size, the versions of torch and timm,
-and whatever of the model is not a weight: its tables, masks and loose tensors with their values. Weights play no part,
-as they play none in the proof.
+The key hashes all that a proof depends on: every operation of every pass with its arguments, the origin and shape of
+its tensors, every owner map, every price, the input size, the versions of torch and timm, and the values of all tensors
+of the model that are not weights (tables, masks, tensors in plain attributes). Weights are left out, because the proof
+does not depend on them.
 """
 
 import contextlib
@@ -19,10 +19,10 @@ from ground.cache import cache_folder
 from ground.files import write_whole
 from pruning.cloning import is_activation
 from pruning.following import content_hash
-from pruning.oracles import is_drawn
+from pruning.oracles import is_randomised
 from pruning.plan import Plan
 
-_FORMAT = 2  # raise when the proof itself, or what slicing does, changes
+_FORMAT = 2  # increase when the proof itself, or what slicing does, changes
 
 
 def structural_key(plan: Plan, model: nn.Module) -> str:
@@ -48,8 +48,8 @@ def structural_key(plan: Plan, model: nn.Module) -> str:
 
 
 def _unweighted(model: nn.Module) -> list[tuple[str, str]]:
-    """The tensors that a proof leaves as they are, by name."""
-    kept = [(name, t) for name, t in model.named_buffers() if not is_drawn(name, t)]
+    """Names and hashes of the tensors that a proof does not randomise."""
+    kept = [(name, t) for name, t in model.named_buffers() if not is_randomised(name, t)]
     for layer, module in model.named_modules():
         loose = ((n, v) for n, v in vars(module).items() if isinstance(v, torch.Tensor) and not is_activation(v))
         kept += [(f"{layer}.{name}", value) for name, value in loose]
@@ -57,22 +57,24 @@ def _unweighted(model: nn.Module) -> list[tuple[str, str]]:
 
 
 def proofs_folder() -> Path:
-    """Where proofs are kept: `proofs/` in the user's cache folder."""
+    """The folder of stored proofs: `proofs/` in the user's cache folder."""
     return cache_folder() / "proofs"
 
 
 def known_proof(folder: Path, key: str) -> str | None:
-    """The words of the proof given before, if there is one. A file that cannot be read proves nothing."""
+    """The description of the stored proof, or None if there is none. An unreadable file counts as none."""
     path = folder / f"{key}.json"
     try:
-        words = json.loads(path.read_text(encoding="utf-8"))["proof"]
+        description = json.loads(path.read_text(encoding="utf-8"))["proof"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return f"{words} (proved before on this machine)" if isinstance(words, str) else None
+    return f"{description} (proved before on this machine)" if isinstance(description, str) else None
 
 
-def remember_proof(folder: Path, key: str, words: str) -> None:
-    """Keep the words of a proof. Appears whole or not at all; a folder that cannot be written costs the next start
-    another proof and nothing else, so it is not an error."""
+def remember_proof(folder: Path, key: str, description: str) -> None:
+    """Store a proof's description atomically.
+
+    A folder that cannot be written is not an error: the only cost is another proof at the next start.
+    """
     with contextlib.suppress(OSError):
-        write_whole(folder / f"{key}.json", json.dumps({"proof": words}))
+        write_whole(folder / f"{key}.json", json.dumps({"proof": description}))

@@ -1,4 +1,4 @@
-"""Which units of each group stay: the highest scores."""
+"""Select the units of each group that stay: those with the highest scores."""
 
 import torch
 
@@ -9,10 +9,10 @@ from pruning.slicing import Selection
 
 
 def select(scores: Scores, allocation: Allocation) -> Selection:
-    """The `allocation[g]` highest-scored units of each group, in their own order; of equals the first ones stay.
+    """The `allocation[g]` units of group g with the highest scores, in ascending order; ties go to the first units.
 
     Raises:
-        AllocationError: an allocation that the scores' groups cannot give.
+        AllocationError: the allocation does not fit the groups of the scores.
     """
     if len(scores) != len(allocation):
         raise AllocationError(f"got scores of {len(scores)} groups and counts of {len(allocation)}")

@@ -1,13 +1,15 @@
-"""From a trace to a plan that sliced models keep to.
+"""Turn a trace into a plan that sliced models agree with.
 
-A first draft follows from the trace. Models sliced by it are run on the meta device and held against it, operation by
-operation (`pruning.agreement`); what departs is settled, in this order, and a new draft is made:
+A first draft follows from the trace. Models sliced by the draft run on the meta device and are compared with it,
+operation by operation (`pruning.agreement`). Each disagreement is settled by the first of these steps that applies, and
+a new draft is made:
 
-1. attributes that only equal a width are left alone: each is tried on a sliced model;
-2. two lengths of which a layer writes one and has the other are tied;
-3. groups that a model cannot be cut in alone, because a number in its code does not follow the cut, are held whole.
+1. Attributes that merely equal a width are left unchanged: each candidate is tried on a sliced model.
+2. Two lengths are tied when a layer writes one as a number and the other is a dimension of its input.
+3. A group is held whole when the model cannot be cut in that group alone, because a number in its code does not follow
+   the cut.
 
-All of it depends on the architecture alone, so a checkpoint's plan is the same wherever it is made again.
+The result depends only on the architecture, so a checkpoint's plan is the same wherever it is built again.
 """
 
 import dataclasses
@@ -17,10 +19,10 @@ from functools import reduce
 
 from torch import nn
 
-from pruning.agreement import Disagreement, disagreement
-from pruning.attributes import Guess, attribute_cuts, settle_shared, state_weights, tie
+from pruning.agreement import Disagreement, find_disagreement
+from pruning.attributes import Guess, attribute_cuts, settle_shared, state_weight_sizes, tie
 from pruning.errors import UnsupportedModelError
-from pruning.grouping import OwnerTable, grouped
+from pruning.grouping import OwnerTable, group_axes
 from pruning.models import ModelSpec
 from pruning.owners import Fixed, WidthTerms, add, evaluate, multiply
 from pruning.plan import Held, LayerCost, Plan, PlannedPass, PlannedStep
@@ -30,12 +32,13 @@ from pruning.slicing import Selection
 from pruning.trace import FollowedPass, Trace
 
 _VARIANT = frozenset(str(kind) for kind in (CostKind.CONVOLUTION, CostKind.LINEAR, CostKind.PRODUCTS))
-_ROUNDS = 1000  # each fixes or unites an axis, so there are never as many
+_ROUNDS = 1000  # never reached: each round fixes or unites an axis
+_TO_THE_END = float("inf")  # steps agreed when the whole pass agrees
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Draft:
-    """A plan whose guessed attributes are not in it yet.
+    """A plan without its guessed attributes.
 
     Attributes:
         leaves: the axis of each group.
@@ -51,69 +54,79 @@ class _Draft:
         return dataclasses.replace(self.plan, attributes=(*self.plan.attributes, *cuts))
 
 
-def settled(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
-    """The plan, not yet proved.
+def settle_plan(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
+    """Build the plan that models sliced by it agree with; it is not proved yet.
+
+    Args:
+        found: the trace; its axes are tied and fixed in place.
+        shadow: the traced model on the meta device.
+        spec: what the plan is for.
 
     Raises:
-        UnsupportedModelError: nothing can be cut, or models that are cut in several groups depart from the plan while
+        UnsupportedModelError: nothing can be cut, or models cut in several groups disagree with the plan although
             no single group does.
     """
-    state_weights(found, shadow)
+    state_weight_sizes(found, shadow)
     settle_shared(found, shadow)
     held: list[Held] = []
     chosen: frozenset[object] | None = None  # kinds of guesses that the last draft needed
     for _ in range(_ROUNDS):
-        draft = _drafted(found, shadow, spec, held)
-        if free := _unpriced(draft.plan):
+        draft = _make_draft(found, shadow, spec, held)
+        if free := _unpriced_groups(draft.plan):
             for index in free:
                 found.axes.fix(draft.leaves[index])
             continue
         probe = probes(draft.plan)[1]
-        # most drafts differ from the last by a tie in the next layer: one look tells
-        if chosen is not None and _tied(found, disagreement(draft.with_guesses(chosen), shadow, probe)):
+        # Most drafts differ from the previous one by a tie in the next layer: one comparison shows it.
+        if chosen is not None and _tie_lengths(found, find_disagreement(draft.with_guesses(chosen), shadow, probe)):
             continue
-        chosen = _guessed(draft, shadow, probe)
+        chosen = _choose_guesses(draft, shadow, probe)
         plan = draft.with_guesses(chosen)
-        wrong = _first(plan, shadow, probes(plan))
+        wrong = _first_disagreement(plan, shadow, probes(plan))
         if wrong is None:
             return plan
-        if _tied(found, wrong):
+        if _tie_lengths(found, wrong):
             continue
-        guilty = _guilty(draft, plan, shadow)
-        if not guilty:
-            raise wrong.stop
-        hidden = [_tied(found, alone) for alone in guilty.values()]  # behind what stops another group
-        if any(hidden):
+        failing = _failing_groups(draft, plan, shadow)
+        if not failing:
+            raise wrong.error
+        # A failure of one group may hide a length of another one that can be tied: tie before holding any group.
+        newly_tied = [_tie_lengths(found, alone) for alone in failing.values()]
+        if any(newly_tied):
             continue
-        for index, alone in guilty.items():
+        for index, alone in failing.items():
             found.axes.fix(draft.leaves[index])
-            held.append(Held(plan.groups[index].name, plan.groups[index].units, _in_words(alone)))
+            held.append(Held(plan.groups[index].name, plan.groups[index].units, _describe_disagreement(alone)))
     raise AssertionError("no draft was settled")
 
 
-def _tied(found: Trace, wrong: Disagreement | None) -> bool:
-    """Whether a length that departs could be tied to one that its layer has."""
-    return wrong is not None and not wrong.number and tie(found, wrong.stop.layer)
+def _tie_lengths(found: Trace, wrong: Disagreement | None) -> bool:
+    """Tie the length that disagrees to an equal one of its layer's inputs, and return whether there was one."""
+    return wrong is not None and not wrong.number and tie(found, wrong.error.layer)
 
 
-def _unpriced(plan: Plan) -> list[int]:
-    """Groups that only the training pass uses, such as an auxiliary head's: no cut of them saves a MAC."""
+def _unpriced_groups(plan: Plan) -> list[int]:
+    """Groups used by the training pass only, such as an auxiliary head's: cutting them saves no MACs."""
     priced = {group for cost in plan.layer_costs for monomial in cost.price for group in monomial}
     return [group.index for group in plan.groups if group.index not in priced]
 
 
-def unsettled(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
-    """The first draft with all its guesses, as if every number that equals a width were one: what a planner would
-    believe that never looks at a sliced model. For attacks on the proof."""
-    state_weights(found, shadow)
+def unsettled_plan(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
+    """The first draft with all its guesses, as if every number that equals a width were that width.
+
+    This is the plan of a planner that never checks a sliced model. It exists to test the proof.
+    """
+    state_weight_sizes(found, shadow)
     settle_shared(found, shadow)
-    draft = _drafted(found, shadow, spec, ())
+    draft = _make_draft(found, shadow, spec, ())
     return draft.with_guesses({guess.kind for guess in draft.guesses})
 
 
 def probes(plan: Plan, seed: int = 0) -> tuple[Selection, ...]:
-    """Selections that show most: one unit less everywhere, about half, and few; every group that can be cut is, and
-    which units stay is random."""
+    """Three selections that reveal most faults: one unit fewer per group, about half the units, and few units.
+
+    Every group of at least two units is cut, and which units stay is random.
+    """
     rng = random.Random(seed)  # noqa: S311 - a sample, not a secret
     return tuple(_probe(plan, rng, low, high) for low, high in ((0.99, 1.0), (0.3, 0.8), (0.0, 0.3)))
 
@@ -125,19 +138,22 @@ def _probe(plan: Plan, rng: random.Random, low: float, high: float) -> Selection
     return tuple(tuple(sorted(rng.sample(range(group.units), count(group.units)))) for group in plan.groups)
 
 
-def _first(plan: Plan, shadow: nn.Module, selections: Iterable[Selection]) -> Disagreement | None:
-    return next((wrong for s in selections if (wrong := disagreement(plan, shadow, s)) is not None), None)
+def _first_disagreement(plan: Plan, shadow: nn.Module, selections: Iterable[Selection]) -> Disagreement | None:
+    return next((wrong for s in selections if (wrong := find_disagreement(plan, shadow, s)) is not None), None)
 
 
-def _guessed(draft: _Draft, shadow: nn.Module, probe: Selection) -> frozenset[object]:
-    """The kinds of the draft's guesses that a model sliced so needs: one whose absence does not end the agreement
-    sooner was a chance. What another one hid is put back where that prolongs it."""
+def _choose_guesses(draft: _Draft, shadow: nn.Module, probe: Selection) -> frozenset[object]:
+    """The kinds of guesses that a model sliced by `probe` needs.
+
+    A kind is dropped when leaving it out does not end the agreement earlier: that equality was a coincidence. A dropped
+    kind is restored where that prolongs the agreement, because another kind may have hidden it.
+    """
     every: list[object] = list(dict.fromkeys(guess.kind for guess in draft.guesses))
     chosen = set(every)
 
     def agreed(kinds: set[object]) -> float:
-        wrong = disagreement(draft.with_guesses(kinds), shadow, probe)
-        return _ALL if wrong is None else wrong.agreed
+        wrong = find_disagreement(draft.with_guesses(kinds), shadow, probe)
+        return _TO_THE_END if wrong is None else wrong.agreed
 
     best, before = agreed(chosen), -1.0
     while best > before:
@@ -150,57 +166,56 @@ def _guessed(draft: _Draft, shadow: nn.Module, probe: Selection) -> frozenset[ob
     return frozenset(chosen)
 
 
-_ALL = float("inf")
+def _failing_groups(draft: _Draft, plan: Plan, shadow: nn.Module) -> dict[int, Disagreement]:
+    """The groups in which a model cannot be cut alone, each with its disagreement.
 
-
-def _guilty(draft: _Draft, plan: Plan, shadow: nn.Module) -> dict[int, Disagreement]:
-    """The groups in which a model cannot be cut alone, each with what was found. What is wrong with another group may
-    have hidden which guesses this one needs, so they are chosen anew before it is held."""
+    The guesses are chosen again for each group: a fault in another group may have hidden which ones this group needs.
+    """
     found = {}
-    for index in _suspects(plan, shadow, range(len(plan.groups))):
-        alone = _only(plan, (index,))
-        own = draft.with_guesses(_guessed(draft, shadow, alone[1]))
-        wrong = _first(own, shadow, alone)
+    for index in _failing_alone(plan, shadow, range(len(plan.groups))):
+        alone = _probes_of(plan, (index,))
+        own = draft.with_guesses(_choose_guesses(draft, shadow, alone[1]))
+        wrong = _first_disagreement(own, shadow, alone)
         if wrong is not None:
             found[index] = wrong
     return found
 
 
-def _suspects(plan: Plan, shadow: nn.Module, groups: Sequence[int]) -> list[int]:
-    """Those of the groups that fail alone, found by halving: most do not, and are passed over together."""
-    if _first(plan, shadow, _only(plan, groups)) is None:
+def _failing_alone(plan: Plan, shadow: nn.Module, groups: Sequence[int]) -> list[int]:
+    """Those of the groups that fail alone, found by bisection, because most groups pass and are skipped together."""
+    if _first_disagreement(plan, shadow, _probes_of(plan, groups)) is None:
         return []
     if len(groups) == 1:
         return list(groups)
     middle = len(groups) // 2
-    return [*_suspects(plan, shadow, groups[:middle]), *_suspects(plan, shadow, groups[middle:])]
+    return [*_failing_alone(plan, shadow, groups[:middle]), *_failing_alone(plan, shadow, groups[middle:])]
 
 
-def _only(plan: Plan, groups: Collection[int]) -> list[Selection]:
-    """The probes with all other groups left whole."""
+def _probes_of(plan: Plan, groups: Collection[int]) -> list[Selection]:
+    """The probes with all groups but these left whole."""
     return [
         tuple(units if i in groups else tuple(range(plan.groups[i].units)) for i, units in enumerate(probe))
         for probe in probes(plan)
     ]
 
 
-def _in_words(wrong: Disagreement) -> str:
-    return f"in {wrong.stop.layer or '(top)'}: {wrong.stop.operation}: {wrong.stop.reason}"
+def _describe_disagreement(wrong: Disagreement) -> str:
+    return f"in {wrong.error.layer or '(top)'}: {wrong.error.operation}: {wrong.error.reason}"
 
 
-def _drafted(found: Trace, model: nn.Module, spec: ModelSpec, held: Sequence[Held]) -> _Draft:
-    groups, sets, table = grouped(found, model)
+def _make_draft(found: Trace, model: nn.Module, spec: ModelSpec, held: Sequence[Held]) -> _Draft:
+    groups, sets, table = group_axes(found, model)
     if not groups:
         why = f" ({held[0].name} {held[0].reason})" if held else ""
         raise UnsupportedModelError("", "the whole network", f"it has no channels that could be cut{why}")
     full = [group.units for group in groups]
     cuts = _parameter_cuts(found, table)
     costs = _layer_costs(found, table, full)
-    macs = _summed(costs)
-    params = _counted(model, found, table)
+    macs = _total_price(costs)
+    params = _parameter_price(model, found, table)
     named, guesses = attribute_cuts(found, model, table)
-    owners = table.all()  # of weights and attributes alone, before those of all tensors are asked for
-    passes = tuple(_planned(training, one, table) for training, one in found.passes.items())
+    owners = table.all()  # of weights and attributes only: the lines below add those of all other tensors
+    passes = tuple(_plan_pass(training, one, table) for training, one in found.passes.items())
     plan = Plan(
         spec=spec,
         groups=groups,
@@ -212,7 +227,7 @@ def _drafted(found: Trace, model: nn.Module, spec: ModelSpec, held: Sequence[Hel
         owners=owners,
         layer_costs=costs,
         macs_polynomial=Polynomial(macs, full),
-        variant_polynomial=Polynomial(_summed(cost for cost in costs if cost.kind in _VARIANT), full),
+        variant_polynomial=Polynomial(_total_price(cost for cost in costs if cost.kind in _VARIANT), full),
         params_polynomial=Polynomial(params, full),
         axes=table.all(),
         passes=passes,
@@ -222,7 +237,7 @@ def _drafted(found: Trace, model: nn.Module, spec: ModelSpec, held: Sequence[Hel
     return _Draft(plan, guesses, table.leaves())
 
 
-def _planned(training: bool, one: FollowedPass, table: OwnerTable) -> PlannedPass:
+def _plan_pass(training: bool, one: FollowedPass, table: OwnerTable) -> PlannedPass:
     steps = tuple(
         PlannedStep(
             followed.step,
@@ -252,12 +267,12 @@ def _layer_costs(found: Trace, table: OwnerTable, full: list[int]) -> tuple[Laye
     return tuple(costs)
 
 
-def _summed(costs: Iterable[LayerCost]) -> WidthTerms:
+def _total_price(costs: Iterable[LayerCost]) -> WidthTerms:
     return reduce(add, (cost.price for cost in costs), {(): 0})
 
 
-def _counted(model: nn.Module, found: Trace, table: OwnerTable) -> WidthTerms:
-    """Elements of all parameters; one that no pass ever used keeps its size."""
+def _parameter_price(model: nn.Module, found: Trace, table: OwnerTable) -> WidthTerms:
+    """The number of elements of all parameters; a parameter that no pass uses keeps its size."""
     total: WidthTerms = {(): 0}
     for name, parameter in model.named_parameters():
         size: WidthTerms = {(): 1}

@@ -1,4 +1,4 @@
-"""Cut a model: the structure is copied, the weights are picked along the owner maps, and nothing is shared."""
+"""Slice a model: copy its structure and select its weights along the owner maps, without shared storage."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,26 +18,30 @@ Selection = tuple[tuple[int, ...], ...]
 
 
 def slice_model(model: nn.Module, plan: Plan, selection: Selection) -> nn.Module:
-    """A new module with the selected units of each group, in the order given. `model` is untouched and shares
-    no storage with the result.
+    """Create a smaller module that keeps the selected units of each group.
+
+    Args:
+        model: the unpruned model. It is not changed and shares no storage with the result.
+        plan: its plan.
+        selection: for each group the indices of the units to keep, in the order that they get in the result.
 
     Raises:
         AllocationError: a group keeps no unit, or one that it does not have.
     """
-    chosen = selected(plan, selection)
+    chosen = selection_tensors(plan, selection)
     model = without_masks(model)
     kept = [owner.kept(chosen) for owner in plan.owners]
     memo: dict[int, Any] = {}
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         memo[id(tensor)] = _cut(tensor, [kept[i] for i in plan.parameters.get(name, ())])
     pruned = clone_structure(model, memo)
-    _forget(pruned)
-    _follow(pruned, plan, [len(units) for units in selection])
+    _drop_cached_tensors(pruned)
+    _update_attributes(pruned, plan, [len(units) for units in selection])
     return pruned
 
 
-def selected(plan: Plan, selection: Selection) -> list[torch.Tensor]:
-    """The selection as index tensors, for owners to read.
+def selection_tensors(plan: Plan, selection: Selection) -> list[torch.Tensor]:
+    """The selection as index tensors, as owner maps take it.
 
     Raises:
         AllocationError: a group keeps no unit, or one that it does not have.
@@ -62,9 +66,11 @@ def _cut(tensor: torch.Tensor, kept: Sequence[torch.Tensor]) -> torch.Tensor:
     return nn.Parameter(result, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else result
 
 
-def _forget(pruned: nn.Module) -> None:
-    """Layers that keep what they derived from their weights for evaluation (timm's attention biases) drop it on
-    entering training."""
+def _drop_cached_tensors(pruned: nn.Module) -> None:
+    """Switch to training mode and back, so that layers drop what they derived from their weights.
+
+    Such layers (timm's attention biases) cache it for evaluation and drop it on entering training.
+    """
     modes = [(module, module.training) for module in pruned.modules()]
     pruned.train().train(modes[0][1])
     for module, training in modes:
@@ -72,8 +78,8 @@ def _forget(pruned: nn.Module) -> None:
             module.training = training
 
 
-def _follow(pruned: nn.Module, plan: Plan, allocation: Sequence[int]) -> None:
-    """Let the layers' own numbers say what they now are."""
+def _update_attributes(pruned: nn.Module, plan: Plan, allocation: Sequence[int]) -> None:
+    """Set the layers' attributes that state lengths to the new lengths."""
     widths = [evaluate(owner.width(), allocation) for owner in plan.owners]
     for cut in plan.attributes:
         numbers, width = vars(pruned.get_submodule(cut.layer)), widths[cut.owner]
@@ -87,7 +93,10 @@ def _follow(pruned: nn.Module, plan: Plan, allocation: Sequence[int]) -> None:
 
 
 def _keep_scale(pruned: nn.Module, group: Group) -> None:
-    """Attention divides by the root of its dims. The weights were trained with the root that the layer remembers;
-    torch's fused attention takes it from the cut tensors instead, so such a layer computes unfused."""
+    """Unfuse attention layers whose head dims were cut, to keep their scale.
+
+    Attention divides by the square root of its head dims. The weights were trained with the scale that the layer
+    stores; torch's fused attention would compute it from the cut tensors instead.
+    """
     for layer in group.layers:
         unfuse_attention(pruned.get_submodule(layer.rpartition(".")[0]))

@@ -1,4 +1,4 @@
-"""Where a network spends its MACs, stage by stage."""
+"""The MACs of a network, stage by stage."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,11 @@ class Stage:
 
 
 def macs_by_stage(plan: Plan, kept: Sequence[int] | None = None) -> tuple[Stage, ...]:
-    """The stages in order of execution, with `kept[g]` units left in group g; None cuts nothing. Their MACs are exact
-    and add up to `plan.macs(kept)`.
+    """The stages in order of execution; their MACs are exact and add up to `plan.macs(kept)`.
+
+    Args:
+        plan: the model's plan.
+        kept: units left in each group; None cuts nothing.
 
     Raises:
         AllocationError: `kept` does not fit the plan.
@@ -36,7 +39,7 @@ def stage_prices(plan: Plan) -> dict[str, WidthTerms]:
 
 
 def stage_of(layer: str) -> str:
-    """The first one or two parts of a layer's or group's name: two when only the second one is numbered."""
+    """The stage of a layer or group: the first part of its name, or two parts if only the second one is numbered."""
     first, _, rest = layer.partition("[")[0].partition(".")  # a group's name may end with its kind: `qkv[heads]`
     second = rest.partition(".")[0]
     if first and not first[-1].isdigit() and second and second[-1].isdigit():

@@ -1,5 +1,7 @@
-"""Do torch's own layers state the sizes of their weights? A forward pass need not notice: a group norm never reads how
-many channels it says it has. Whoever reads the module, an exporter or a person, does."""
+"""Check that the attributes of torch's own layers state the sizes of their weights.
+
+A forward pass may not notice a wrong one: a group norm never reads its `num_channels`. Exporters and people do.
+"""
 
 from collections.abc import Iterator
 
@@ -8,8 +10,8 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
 
-def misstated(model: nn.Module) -> dict[str, str]:
-    """Layers whose numbers are not the sizes of their weights, by name, in words."""
+def misstated_sizes(model: nn.Module) -> dict[str, str]:
+    """The layers with an attribute that is not the size of their weights, each with a description of it."""
     found = {}
     for name, module in model.named_modules():
         for attribute, size in _sizes(module):

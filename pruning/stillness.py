@@ -1,4 +1,4 @@
-"""A training pass without chance, so that two of them can be compared."""
+"""Training passes without randomness, so that two of them can be compared."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ _UNWRITTEN = {"empty", "empty_like", "empty_strided", "empty_permuted", "new_emp
 
 
 class Stillness(TorchDispatchMode):
-    """Dropout lets everything pass, random numbers are a half, random orders are the natural one, and memory that was
-    asked for and not yet written to holds zeros.
+    """Makes operations deterministic while it is active.
 
-    An operation that draws and also computes from its input (a random pool) stays random, and then no two passes agree:
-    what cannot be compared is not taken for equal.
+    Dropout is the identity, random floats are 0.5, random permutations are the natural order, and uninitialised memory
+    holds zeros. An operation that both draws and computes from its input (a random pool) stays random: no two passes
+    agree then, so passes that cannot be compared are never taken for equal.
     """
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -43,7 +43,7 @@ class Stillness(TorchDispatchMode):
 
 
 def _undropped(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-    """The arguments with a dropout inside a larger operation (attention, an LSTM) turned off."""
+    """The arguments with the dropout inside a larger operation (attention, an LSTM) turned off."""
     for place, argument in enumerate(func._schema.arguments):
         if argument.name in ("dropout_p", "dropout") and argument.type.kind() == "FloatType":
             if place < len(args):

@@ -1,7 +1,7 @@
-"""Run a model once without computing anything, and learn which dimensions of its tensors belong together.
+"""Trace a model without computing values, and record which dimensions of its tensors belong together.
 
 Each operation's rule (`pruning.rules`) labels its outputs' dimensions with axes and charges its MACs as a product of
-axis lengths. The training pass is followed too: what it ties is tied, and what it costs counts for nothing.
+axis lengths. The training pass is traced too: it can tie axes, and its costs are not counted.
 """
 
 import math
@@ -21,7 +21,7 @@ from pruning.rules.registry import AxisUse, Call, CannotFollowError, CostKind
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """`times · Π len(factor)` operations, spent by one layer."""
+    """A cost of `times · Π len(factor)` MACs in one layer."""
 
     kind: CostKind
     layer: str
@@ -31,7 +31,13 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A layer states lengths of axes as numbers of its own: in the named attribute, or in one yet to be found."""
+    """A layer states lengths of axes as numbers.
+
+    Attributes:
+        layer: the layer's name.
+        attribute: the attribute that holds the numbers; None if it has yet to be found.
+        axes: the axes whose lengths they are.
+    """
 
     layer: str
     attribute: str | None
@@ -40,10 +46,12 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """One step, with the axes of each tensor that came out of it.
+    """One step with the axes of its output tensors.
 
     Attributes:
-        start: of a slice, the axis of what it leaves out before it.
+        step: the operation.
+        outputs: for each output tensor, an axis per dimension.
+        start: for a slice, the axis of the part before it.
     """
 
     step: Step
@@ -56,7 +64,8 @@ class FollowedPass:
     """One forward pass.
 
     Attributes:
-        outputs: of each tensor that it returned the way to it in the output, where it came from, and its shape.
+        steps: its operations, in order.
+        outputs: for each tensor that it returned, its path in the output, its origin and its shape.
     """
 
     steps: list[Followed] = field(default_factory=list)
@@ -65,15 +74,16 @@ class FollowedPass:
 
 @dataclass(slots=True)
 class Trace:
-    """What the passes taught.
+    """What the passes showed.
 
     Attributes:
+        axes: all axes and how they are composed.
         parameters: parameter or buffer name → an axis per dimension, in the order of first use.
-        costs: of the eval pass, in order of execution.
+        costs: costs of the eval pass, in order of execution.
         statements: lengths that layers state as numbers.
-        roles: what leaves were seen doing.
-        inputs: layer → the axes of all tensors that it was called with, without the first, which counts images.
-        passes: whether in training → that pass.
+        roles: how axes were used.
+        inputs: layer → the axes of all tensors that it was called with, without the batch dimension.
+        passes: the pass in eval mode (False) and in training mode (True).
     """
 
     axes: Axes = field(default_factory=Axes)
@@ -85,16 +95,17 @@ class Trace:
     passes: dict[bool, FollowedPass] = field(default_factory=dict)
 
     def macs(self) -> int:
-        """What the traced model costs."""
+        """The MACs of the traced model."""
         return sum(cost.times * math.prod(self.axes.size(axis) for axis in cost.factors) for cost in self.costs)
 
 
 def trace(model: nn.Module, input_size: tuple[int, int, int], *, training: bool = True) -> Trace:
-    """Trace `model` on inputs of `input_size`, in eval mode and then in training mode. The model itself is neither run
-    nor changed.
+    """Trace `model` in eval mode and then in training mode. The model itself is neither run nor changed.
 
     Args:
-        training: False follows the eval pass alone, which is all that a count needs.
+        model: the model.
+        input_size: channels, height and width of the images.
+        training: False traces the eval pass only, which is enough for counting MACs.
 
     Raises:
         UnsupportedModelError: an operation has no rule, or is used in a way that its rule cannot follow.
@@ -106,26 +117,26 @@ def trace(model: nn.Module, input_size: tuple[int, int, int], *, training: bool 
 
 
 class _Tracer(Follower):
-    """Follows passes and labels what it sees; to the rules it is their `Walk`."""
+    """Follows passes and labels their tensors; it is the `Walk` that the rules receive."""
 
     def __init__(self, shadow: nn.Module) -> None:
         super().__init__(shadow)
         self.found = Trace()
         self.axes = self.found.axes
         self._labels: dict[int, tuple[Axis, ...]] = {}
-        self._labelled: list[torch.Tensor] = []  # a label is kept by identity, so the tensor must not die
+        self._labelled: list[torch.Tensor] = []  # labels are stored by `id`, so no tensor may be freed
         self._training = False
         self._start: Axis | None = None
 
     def follow(self, input_size: tuple[int, int, int], training: bool) -> None:
-        """One pass. Its outputs are the user's: none of their dimensions may change."""
+        """Trace one pass and fix the axes of its outputs, because no cut may change what the user receives."""
         self._training = training
         current = self.found.passes[training] = FollowedPass()
         returned = named_tensors(self.run(input_size, training=training))
         for tensor in returned.values():
             for axis in self.dims(tensor):
                 self.axes.fix(axis)
-        current.outputs = tuple((path, self.told(t), tuple(t.shape)) for path, t in returned.items())
+        current.outputs = tuple((path, self.plain_data(t), tuple(t.shape)) for path, t in returned.items())
 
     # ---- the Walk that rules see
 
@@ -167,20 +178,20 @@ class _Tracer(Follower):
 
     # ---- following the run
 
-    def entered(self, layer: str, tensors: list[torch.Tensor]) -> None:
+    def on_layer_entered(self, layer: str, tensors: list[torch.Tensor]) -> None:
         axes = tuple(axis for tensor in tensors for axis in self.dims(tensor)[1:])
         self.found.inputs[layer] = (*self.found.inputs.get(layer, ()), *axes)
 
-    def passed_on(self, original: torch.Tensor, copy: torch.Tensor) -> None:
+    def on_copied(self, original: torch.Tensor, copy: torch.Tensor) -> None:
         self.label(copy, self.dims(original))
 
-    def executed(self, step: Step, func: Any, args: dict[str, Any], out: Any) -> None:
+    def on_executed(self, step: Step, func: Any, args: dict[str, Any], out: Any) -> None:
         follow = rule_of(func)
         assert follow is not None, func
         self._start = None
         try:
             follow(self, Call(func.overloadpacket.__name__, args, out))
             outputs = tuple(self.dims(tensor) for tensor in tensors_in(out))
-        except (AxisMismatchError, CannotFollowError) as problem:
-            raise UnsupportedModelError(self.layers[-1], str(func), str(problem)) from problem
+        except (AxisMismatchError, CannotFollowError) as error:
+            raise UnsupportedModelError(self.layers[-1], str(func), str(error)) from error
         self.found.passes[self._training].steps.append(Followed(step, outputs, self._start))

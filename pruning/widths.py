@@ -1,4 +1,4 @@
-"""The inverse of pricing: from the shapes of a pruned model's weights to the units that each group kept."""
+"""Infer from the shapes of a pruned model's weights how many units each group kept."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,8 +10,12 @@ from pruning.plan import Allocation, GroupKind, Plan
 def allocation_from_shapes(plan: Plan, shapes: Mapping[str, Sequence[int]]) -> Allocation:
     """Units kept per group such that a model sliced by `plan` has exactly these shapes.
 
-    A width that is a product (heads × dims) may not tell its factors apart; then heads, or the groups of a
-    convolution, are taken to be uncut.
+    A width that is a product (heads × dims) may not determine its factors. In that case heads, or the groups of a
+    convolution, are assumed to be uncut.
+
+    Args:
+        plan: the plan of the unpruned architecture.
+        shapes: parameter or buffer name → its shape in the pruned model.
 
     Raises:
         AllocationError: no allocation gives these shapes; the message names the tensor that shows it.
@@ -30,17 +34,17 @@ def allocation_from_shapes(plan: Plan, shapes: Mapping[str, Sequence[int]]) -> A
             _settle(facts, known)
     missing = [group.name for group in plan.groups if group.index not in known]
     if missing:
-        raise AllocationError(f"the weights do not tell how many units are left in {', '.join(missing[:3])}")
+        raise AllocationError(f"the weights do not determine how many units are left in {', '.join(missing[:3])}")
     allocation = plan.check([known[group.index] for group in plan.groups])
     for name, owner, width in facts:
         planned = evaluate(owner.width(), allocation)
         if planned != width:
-            raise AllocationError(f"{name} has a dimension of {width} where the rest of the weights ask for {planned}")
+            raise AllocationError(f"{name} has a dimension of {width} where the other weights require {planned}")
     return allocation
 
 
 def _settle(facts: list[tuple[str, Owner, int]], known: dict[int, int]) -> None:
-    """Learn from every fact until none teaches anything new."""
+    """Propagate the facts into `known` until nothing new follows."""
     before = -1
     while len(known) > before:
         before = len(known)

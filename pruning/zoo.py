@@ -1,4 +1,4 @@
-"""Small models of our own for 32×32 images, under timm's registry: the embedded default and its transformer twin."""
+"""Small models for 32×32 images, registered with timm: the default model and a transformer of similar size."""
 
 from typing import Any
 
@@ -10,7 +10,11 @@ from torch import nn
 
 @register_model
 def resnet18_quarter(pretrained: bool = False, **kwargs: Any) -> nn.Module:
-    """A ResNet-18 of a quarter of the width, with a deep stem."""
+    """A ResNet-18 with a quarter of the usual width and a deep stem.
+
+    Raises:
+        ValueError: `pretrained` is set; there are no published weights.
+    """
     _refuse_pretrained("resnet18_quarter", pretrained)
     kwargs = _without_timm_extras(kwargs)
     block: Any = BasicBlock  # timm's annotation asks for an instance where it takes the class
@@ -19,7 +23,11 @@ def resnet18_quarter(pretrained: bool = False, **kwargs: Any) -> nn.Module:
 
 @register_model
 def vit_quarter(pretrained: bool = False, **kwargs: Any) -> nn.Module:
-    """A vision transformer with 64 tokens of 64 dims, four blocks of four heads."""
+    """A vision transformer with 64 tokens of 64 dims and four blocks of four heads.
+
+    Raises:
+        ValueError: `pretrained` is set; there are no published weights.
+    """
     _refuse_pretrained("vit_quarter", pretrained)
     kwargs = {"img_size": 32} | _without_timm_extras(kwargs)
     return VisionTransformer(patch_size=4, embed_dim=64, depth=4, num_heads=4, **kwargs)
@@ -31,5 +39,5 @@ def _refuse_pretrained(name: str, pretrained: bool) -> None:
 
 
 def _without_timm_extras(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """timm's factory passes these to every model function; only its own builder understands them."""
+    """Drop the arguments that timm's factory passes to every model function and only its own builder understands."""
     return {k: v for k, v in kwargs.items() if k not in ("pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")}

@@ -1,4 +1,7 @@
-"""The fine-tune in this process, without Ray, with the same job, state and files: either goes on with the other's."""
+"""The fine-tune in this process, without Ray.
+
+Job, state and files are those of the fine-tune on Ray, so either continues what the other began.
+"""
 
 import time
 from collections.abc import Callable
@@ -9,19 +12,26 @@ from trainers.place import Place
 
 
 def finetune_alone(job: FinetuneJob, on_epoch: Callable[[EpochReport], None]) -> FinetuneResult:
-    """Trains here, on one worker; `on_epoch` hears of the epochs of an earlier, interrupted part first.
+    """Train in this process, on one worker.
 
-    Raises StateError when `out_dir` holds another training's state, and any error of dataset or checkpoint.
+    Args:
+        job: what to train, and where to write.
+        on_epoch: called after each epoch; first with the epochs of an earlier, interrupted part.
+
+    Raises:
+        StateError: `out_dir` holds another training's state.
+        TrainerError: also any error of the dataset.
+        PruningError: the checkpoint cannot be read.
     """
     began = time.perf_counter()
     check_job(job)
     prepare_folder(job)
     tail = EpochTail(job.out_dir / EPOCHS)
 
-    def tell(*_: EpochReport) -> None:
+    def report_new(*_: EpochReport) -> None:
         for report in tail.new():
             on_epoch(report)
 
-    run_job(job, Place.here(), tell)
-    tell()
+    run_job(job, Place.here(), report_new)
+    report_new()
     return result_of(job, 1, time.perf_counter() - began)

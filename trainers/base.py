@@ -1,4 +1,4 @@
-"""The base model: trained once for each model, dataset, recipe and seed, then read from the cache."""
+"""The base model: trained once per model, dataset, recipe and seed, then read from the cache."""
 
 import dataclasses
 import json
@@ -27,7 +27,7 @@ from trainers.schedule import mixed
 
 _log = logging.getLogger(__name__)
 
-# Raised whenever the loop would train other weights from the same recipe.
+# Increased whenever the loop would train other weights from the same recipe.
 _FORMAT = 1
 _WEIGHTS, _RECORD = "model.safetensors", "base.json"
 
@@ -38,9 +38,9 @@ class BaseModel:
 
     Attributes:
         module: on the CPU, in eval mode.
-        accuracy_holdout: top-1 on the holdout, 0…1; the test images were not looked at.
-        path: the cache entry: model.safetensors and base.json.
-        cached: it was read, not trained.
+        accuracy_holdout: top-1 on the holdout, 0…1; the test images were not read.
+        path: the cache entry, a folder with model.safetensors and base.json.
+        cached: whether it was read from the cache, not trained now.
     """
 
     module: nn.Module
@@ -61,11 +61,24 @@ def train_base(
     device: torch.device | None = None,
     progress: Callable[[EpochReport], None] | None = None,
 ) -> BaseModel:
-    """The trained model of `spec`, from the cache where an equal training was done before.
+    """Train the model of `spec`, or read it from the cache if the same training was done before.
 
-    `splits` saves reading the dataset again; they must be this dataset's, with this seed. `progress`
-    hears of each epoch that is trained. An entry that does not match its own hash is trained anew,
-    with a warning. Raises DataPathError when dataset and model do not fit, and DivergedError.
+    A cache entry that does not match its own hash is trained again, with a warning.
+
+    Args:
+        spec: the model.
+        dataset: what to train it on.
+        recipe: how to train it.
+        seed: decides the holdout, the initial weights, the order and the augmentation.
+        cache_dir: the cache; None takes the user's cache folder.
+        data_path: folder of a dataset that is read from disk.
+        splits: the dataset's parts with this seed, so that it is not read again.
+        device: None takes the GPU if there is one.
+        progress: called after each epoch that is trained.
+
+    Raises:
+        DataPathError: dataset and model do not fit.
+        DivergedError: the training loss is not a finite number.
     """
     splits = splits or dataset.splits(data_path, seed=seed, input_size=spec.input_size)
     check_fit(spec, splits.info, dataset.name)
@@ -91,16 +104,20 @@ def train_base(
 
 
 def check_fit(spec: ModelSpec, info: DataInfo, dataset_name: str) -> None:
-    """Raises DataPathError unless the model's classes are the dataset's."""
+    """Check that the model has as many classes as the dataset.
+
+    Raises:
+        DataPathError: it has not.
+    """
     if spec.num_classes != info.num_classes:
         raise DataPathError(
-            f"the model {spec.name!r} answers {spec.num_classes} classes, the dataset {dataset_name!r} has "
+            f"the model {spec.name!r} has {spec.num_classes} classes, the dataset {dataset_name!r} has "
             f"{info.num_classes}: create the model with num_classes={info.num_classes}"
         )
 
 
 def initial_model(spec: ModelSpec, seed: int) -> nn.Module:
-    """The untrained model; its random weights are drawn from `seed` and the caller's generator is left alone."""
+    """Create the untrained model with weights drawn from `seed`; the caller's random generator keeps its state."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(mixed(seed))
         return create_model(spec)
@@ -137,7 +154,7 @@ def _train_into(
 
 
 def _read(entry: Path, spec: ModelSpec) -> BaseModel | None:
-    """The cached model; None when there is no entry, or (with a warning) when it is damaged."""
+    """The cached model; None if there is no entry or, with a warning, if it is damaged."""
     if not entry.exists():
         return None
     try:

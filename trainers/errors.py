@@ -1,6 +1,6 @@
-"""What can go wrong in this room. Every message quotes what was received and says what would work.
+"""Errors of this room. Every message quotes what was received and says what would work.
 
-Each error takes one string, so it survives the pickling that Ray does on its way to the driver.
+Each error takes one string, so it survives pickling on its way from a Ray worker to the driver.
 """
 
 
@@ -17,7 +17,7 @@ class DataPathError(TrainerError):
 
 
 class RecipeError(TrainerError):
-    """A recipe field outside its range, or two that contradict each other."""
+    """A recipe field outside its range, or two fields that contradict each other."""
 
 
 class ResourcesError(TrainerError):
@@ -25,7 +25,7 @@ class ResourcesError(TrainerError):
 
 
 class DivergedError(TrainerError):
-    """The training loss stopped being a finite number."""
+    """The training loss is no longer a finite number."""
 
 
 class StateError(TrainerError):

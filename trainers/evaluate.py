@@ -40,11 +40,16 @@ def evaluate(
     autocast: torch.dtype | None = None,
     output: str | None = None,
 ) -> Evaluation:
-    """Scores `model` in eval mode and gives it back in the mode it had.
+    """Score `model` in eval mode, and leave it in the mode it had.
 
-    Given a `place` among several workers, each scores its share and all get the same result.
-    `autocast` computes in that number format; figures to be published should leave it None. `output` names the
-    logits in what the model returns, see `pruning.outputs.logits_of`.
+    Args:
+        model: what to score.
+        split: the images.
+        batch_size: images per forward pass.
+        device: where to compute; None takes the model's own.
+        place: one of several workers, each of which scores its share; all get the same result.
+        autocast: compute in that number format; leave it None for figures to be published.
+        output: the logits in what the model returns, see `pruning.outputs.logits_of`.
     """
     place = place or Place(device or _device_of(model))
     was_training = model.training
@@ -59,7 +64,7 @@ def evaluate(
             loss += float(F.cross_entropy(logits.float(), labels, reduction="sum"))
             total += len(labels)
     model.train(was_training)
-    all_correct, all_loss, all_total = place.summed((correct, loss, total))
+    all_correct, all_loss, all_total = place.all_reduce((correct, loss, total))
     return Evaluation(all_correct / all_total, all_loss / all_total, int(all_correct), int(all_total))
 
 

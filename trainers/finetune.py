@@ -53,16 +53,32 @@ def finetune(
     max_failures: int = 2,
     start_timeout_s: float = 600.0,
 ) -> FinetuneResult:
-    """Trains a pruned checkpoint with DDP on `workers` Ray workers; Ray must have been started.
+    """Train a pruned checkpoint with DDP on Ray workers; Ray must have been started.
 
-    `seed` must be the search's, as it decides the holdout. `out_dir` receives the model, the epochs and
-    the state; when it already holds the state of the same training, that is continued, and `on_epoch`
-    hears of its earlier epochs first. `on_epoch` is called in the caller's thread while training runs.
-    With workers on several nodes, `out_dir` and `storage_dir` must be folders that all of them see.
+    With workers on several nodes, `out_dir` and `storage_dir` must be folders that all nodes see.
 
-    Raises ResourcesError when the cluster is too small or has become so, FinetuneError when workers failed more than
-    `max_failures` times or none started within `start_timeout_s`, StateError when `out_dir` holds another
-    training's state, and any error of dataset or checkpoint.
+    Args:
+        checkpoint_dir: the pruned model, as `save_pruned` wrote it.
+        dataset_name: as the registry knows it.
+        data_path: folder of a dataset that is read from disk.
+        recipe: how to train.
+        seed: the search's, as it decides the holdout.
+        workers: how many DDP workers.
+        use_gpu: whether each has a GPU.
+        out_dir: receives the model, the epochs and the state. If it holds the state of the same training already,
+            that training is continued.
+        storage_dir: for Ray Train's own files.
+        on_epoch: called in the caller's thread while training runs; first with the epochs of a continued training.
+        cpus_per_worker: CPUs and torch threads of each worker.
+        max_failures: how often workers may fail.
+        start_timeout_s: seconds within which a worker must have started.
+
+    Raises:
+        ResourcesError: the cluster is too small, or has become so.
+        FinetuneError: workers failed more than `max_failures` times, or none started in time.
+        StateError: `out_dir` holds another training's state.
+        TrainerError: also any error of the dataset.
+        PruningError: the checkpoint cannot be read.
     """
     began = time.perf_counter()
     _check_resources(workers, use_gpu, cpus_per_worker)
@@ -76,20 +92,20 @@ def finetune(
     )
     check_job(job)
     prepare_folder(job)
-    # read by Ray Train's controller when it starts: how often it looks whether a worker has died or ended
+    # How often Ray Train's controller checks whether a worker has died or ended; it reads this when it starts.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_HEALTH_CHECK_S))
     trainer = _trainer(job, workers, use_gpu, cpus_per_worker, max_failures, storage_dir)
     try:
         _run(trainer, job, on_epoch, start_timeout_s)
     except FinetuneError:
-        # Ray says that its workers did not start; that a node was lost meanwhile is the reason to be told.
+        # Ray reports that its workers did not start; if a node was lost meanwhile, that is the reason to report.
         _check_resources(workers, use_gpu, cpus_per_worker)
         raise
     return result_of(job, workers, time.perf_counter() - began)
 
 
 def _check_resources(workers: int, use_gpu: bool, cpus_per_worker: int) -> None:
-    """Ray Train waits for ever for what a cluster does not have: ask first."""
+    """Check first: Ray Train waits for ever for what a cluster does not have."""
     if workers < 1 or cpus_per_worker < 1:
         raise ResourcesError(
             f"a fine-tune needs at least one worker with one CPU, received {workers} workers with "
@@ -97,10 +113,10 @@ def _check_resources(workers: int, use_gpu: bool, cpus_per_worker: int) -> None:
         )
     if not ray.is_initialized():
         raise ResourcesError("Ray is not running in this process: call ray.init() before the fine-tune")
-    there = ray.cluster_resources()
+    available = ray.cluster_resources()
     wanted = {"CPU": workers * cpus_per_worker, "GPU": workers if use_gpu else 0}
     for kind, count in wanted.items():
-        have = there.get(kind, 0)
+        have = available.get(kind, 0)
         if count > have:
             each = cpus_per_worker if kind == "CPU" else 1
             raise ResourcesError(
@@ -119,7 +135,7 @@ def _trainer(
         torch_config=ray.train.torch.TorchConfig(backend="nccl" if use_gpu else "gloo"),
         scaling_config=ray.train.ScalingConfig(num_workers=workers, use_gpu=use_gpu, resources_per_worker=resources),
         run_config=ray.train.RunConfig(
-            # never a name used before: Ray Train would mix its own idea of resuming with ours
+            # A new name each time: with an old one Ray Train would resume by its own checkpoints.
             name=f"finetune-{uuid.uuid4().hex[:12]}",
             storage_path=str(storage_dir.absolute()),
             failure_config=ray.train.FailureConfig(max_failures=max_failures, controller_failure_limit=1),
@@ -133,10 +149,10 @@ def _work(config: dict[str, Any]) -> None:
     torch.set_num_threads(config["threads"])
     job = FinetuneJob.model_validate_json(config["job"])
     place = Place.here(ray.train.torch.get_device())
-    if place.leads:
+    if place.is_main:
         (job.out_dir / STARTED).write_text(str(os.getpid()), encoding="utf-8")
     outcome = run_job(job, place)
-    # once: a report waits until Ray's controller next looks, which would cost each epoch up to that long
+    # Once at the end: a report waits for the next check of Ray's controller, and would delay each epoch by it.
     ray.train.report(asdict(outcome.history[-1]))
 
 
@@ -146,16 +162,16 @@ def _run(
     on_epoch: Callable[[EpochReport], None] | None,
     start_timeout_s: float,
 ) -> None:
-    """Waits for the trainer while telling of its epochs.
+    """Wait for the trainer, and report its epochs meanwhile.
 
-    `fit` runs in a thread of its own: in the main thread it would take over Ctrl-C for good.
+    `fit` runs in its own thread: in the main thread it would replace the handler of Ctrl-C for good.
     """
     failures: list[Exception] = []
 
     def fit() -> None:
         try:
             trainer.fit()
-        except Exception as error:  # noqa: BLE001 - a thread's border: raised again by the caller
+        except Exception as error:  # noqa: BLE001 - a thread's boundary: raised again by the caller
             failures.append(error)
 
     thread = threading.Thread(target=fit, name="ray-train-fit", daemon=True)
@@ -164,34 +180,34 @@ def _run(
     try:
         while thread.is_alive():
             thread.join(_POLL_S)
-            _tell(tail, on_epoch)
+            _report_new(tail, on_epoch)
             if time.monotonic() > deadline and not (job.out_dir / STARTED).exists():
-                raise FinetuneError(_not_started(start_timeout_s))
+                raise FinetuneError(_describe_not_started(start_timeout_s))
     except BaseException:
         request_stop(job.out_dir)
         raise
     if failures:
-        raise _plain(failures[0]) from failures[0]
-    _tell(tail, on_epoch)
+        raise _as_ours(failures[0]) from failures[0]
+    _report_new(tail, on_epoch)
 
 
-def _tell(tail: EpochTail, on_epoch: Callable[[EpochReport], None] | None) -> None:
+def _report_new(tail: EpochTail, on_epoch: Callable[[EpochReport], None] | None) -> None:
     for report in tail.new():
         if on_epoch is not None:
             on_epoch(report)
 
 
-def _not_started(timeout_s: float) -> str:
+def _describe_not_started(timeout_s: float) -> str:
     free = ray.available_resources()
     return (
         f"no fine-tune worker started within {timeout_s:g} s; the cluster's free resources are "
         f"{free.get('CPU', 0):g} CPUs and {free.get('GPU', 0):g} GPUs: "
-        "end what holds the rest, or ask for fewer workers"
+        "end what uses the rest, or ask for fewer workers"
     )
 
 
-def _plain(error: Exception) -> TrainerError:
-    """Ray's error as one of ours: the first worker's own when it is one, else its first line."""
+def _as_ours(error: Exception) -> TrainerError:
+    """Ray's error as one of this room: the first worker's own if it is one, else its last line."""
     causes = list(getattr(error, "worker_failures", {}).values()) or [error]
     for cause in causes:
         if isinstance(cause, TrainerError):

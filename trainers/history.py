@@ -1,4 +1,4 @@
-"""What is reported after each epoch, and the file that a run's epochs are read from while it runs."""
+"""The report of an epoch, and the file from which epochs are read while a training runs."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ class EpochReport:
         holdout_accuracy: top-1 on the holdout, 0…1.
         holdout_loss: mean cross-entropy on the holdout, in nats.
         lr: learning rate of the epoch's last step.
-        wall_s: seconds of training, scoring left out.
+        wall_s: seconds of training, without scoring.
     """
 
     epoch: int
@@ -31,7 +31,7 @@ class EpochReport:
 
     @classmethod
     def of(cls, trained: EpochTrained, scored: Evaluation) -> "EpochReport":
-        """The report of an epoch that was trained and then scored."""
+        """Make the report of an epoch that was trained and then scored."""
         return cls(trained.epoch, trained.train_loss, scored.accuracy, scored.loss, trained.lr, trained.wall_s)
 
 
@@ -39,20 +39,20 @@ History = tuple[EpochReport, ...]
 
 
 class EpochTail:
-    """Reads `epochs.jsonl` as it grows: each call of `new()` gives the epochs not given before."""
+    """Reads `epochs.jsonl` as it grows."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._seen = path, 0
 
     def new(self) -> History:
-        """Whole lines only: one that is still being written waits for the next call."""
+        """The epochs that no earlier call returned. A line that is still being written is left to the next call."""
         reports = read_epochs(self._path)[self._seen :]
         self._seen += len(reports)
         return reports
 
 
 def read_epochs(path: Path) -> History:
-    """The reports in the file's whole lines; none when there is no file yet."""
+    """The reports in the file's complete lines; none if there is no file yet."""
     if not path.exists():
         return ()
     text = path.read_bytes()
@@ -61,11 +61,11 @@ def read_epochs(path: Path) -> History:
 
 
 def append_epoch(path: Path, report: EpochReport) -> None:
-    """Adds one report as a line of JSON."""
+    """Add one report as a line of JSON."""
     with path.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(asdict(report)) + "\n")
 
 
 def keep_epochs(path: Path, history: History) -> None:
-    """Makes the file hold exactly `history`: a worker may have died before or within its last line."""
+    """Make the file hold exactly `history`: a worker may have died before or within its last line."""
     write_whole(path, "".join(json.dumps(asdict(report)) + "\n" for report in history))

@@ -1,4 +1,4 @@
-"""One worker's part of a fine-tune: the same code alone, under torchrun and under Ray Train."""
+"""One worker's part of a fine-tune: the same code in one process, under torchrun and under Ray Train."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,17 +28,17 @@ WEIGHTS = "model.safetensors"
 
 
 class FinetuneJob(BaseModel):
-    """What every worker is told.
+    """What every worker receives.
 
     Attributes:
         checkpoint_dir: the pruned model, as `save_pruned` wrote it.
         dataset: name of the dataset.
         data_path: its folder, where it reads one.
         recipe: how to train.
-        seed: decides order and augmentation, and the holdout: give the seed that the base model and
-            the search had, or images that were scored become images that are trained on.
-        out_dir: state.safetensors, epochs.jsonl and model/ are written here by rank 0; with workers on
-            several nodes it must be a folder that all of them see.
+        seed: decides order, augmentation and holdout. It must be the seed of the base model and the search, or
+            images that were scored become images that are trained on.
+        out_dir: rank 0 writes state.safetensors, epochs.jsonl and model/ here. With workers on several nodes it must
+            be a folder that all nodes see.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,8 +56,8 @@ class WorkerOutcome:
     """How a worker's part ended.
 
     Attributes:
-        history: all epochs, those of an earlier, interrupted part included.
-        completed: False when a stop was asked for before the last epoch.
+        history: all epochs, including those of an earlier, interrupted part.
+        completed: False if a stop was requested before the last epoch.
     """
 
     history: History
@@ -66,15 +66,15 @@ class WorkerOutcome:
 
 @dataclass(frozen=True, slots=True)
 class FinetuneResult:
-    """What a fine-tune ended with.
+    """The result of a fine-tune.
 
     Attributes:
         checkpoint_dir: the trained model, as `save_pruned` writes it.
-        history: every epoch, those of an earlier, interrupted part included.
-        wall_s: seconds in this call, the workers' start included.
+        history: all epochs, including those of an earlier, interrupted part.
+        wall_s: seconds of this call, including the workers' start.
         workers: how many trained.
-        completed: False when a stop was asked for before the last epoch; then there is no model yet,
-            and the same call continues.
+        completed: False if a stop was requested before the last epoch. Then there is no model yet, and the same call
+            continues the training.
     """
 
     checkpoint_dir: Path
@@ -85,10 +85,20 @@ class FinetuneResult:
 
 
 def run_job(job: FinetuneJob, place: Place, on_epoch: Callable[[EpochReport], None] | None = None) -> WorkerOutcome:
-    """Trains from the last state in `out_dir` to the end of the recipe and writes the model.
+    """Train from the last state in `out_dir` to the end of the recipe, and write the model.
 
-    The weights kept are the last epoch's, not those of the best epoch on the holdout: the holdout
-    already chose the strategy, and choosing the epoch by it too would flatter its figure.
+    The weights kept are the last epoch's, not those of the best epoch on the holdout: the holdout already chose the
+    strategy, and choosing the epoch by it too would bias its score upward.
+
+    Args:
+        job: what to train, and where to write.
+        place: this worker.
+        on_epoch: called after each epoch that is trained now.
+
+    Raises:
+        StateError: `out_dir` holds another training's state.
+        TrainerError: also any error of dataset or training.
+        PruningError: the checkpoint cannot be read.
     """
     pruned = load_pruned(job.checkpoint_dir)
     splits = dataset(job.dataset).splits(job.data_path, seed=job.seed, input_size=pruned.spec.input_size)
@@ -97,11 +107,11 @@ def run_job(job: FinetuneJob, place: Place, on_epoch: Callable[[EpochReport], No
     training = Training(pruned.module, splits.train, job.recipe, seed=job.seed, place=place, output=output)
     identity = identity_of(job)
     history = load_state(job.out_dir / STATE, training, identity)
-    if place.leads:
+    if place.is_main:
         keep_epochs(job.out_dir / EPOCHS, history)
     for report in _epochs(training, splits, job, place, output):
         history = (*history, report)
-        if place.leads:
+        if place.is_main:
             save_state(job.out_dir / STATE, training, history, identity)
             append_epoch(job.out_dir / EPOCHS, report)
         if on_epoch is not None:
@@ -109,7 +119,7 @@ def run_job(job: FinetuneJob, place: Place, on_epoch: Callable[[EpochReport], No
         if _stopped(job, place):
             break
     completed = len(history) == job.recipe.epochs
-    if place.leads and completed:
+    if place.is_main and completed:
         _write_model(pruned, job)
     return WorkerOutcome(history, completed)
 
@@ -120,25 +130,34 @@ def _epochs(
     holdout = splits.holdout.to(place.device)
     autocast = torch.bfloat16 if job.recipe.precision is Precision.BF16 else None
     for trained in training.epochs():
-        place.share_buffers(training.model)
+        place.broadcast_buffers(training.model)
         score = evaluate(training.model, holdout, place=place, autocast=autocast, output=output)
         yield EpochReport.of(trained, score)
 
 
 def _stopped(job: FinetuneJob, place: Place) -> bool:
-    """Whether rank 0 sees the stop file; all workers answer alike, or the others would wait for ever."""
-    seen = torch.tensor(int(place.leads and (job.out_dir / STOP).exists()), device=place.device)
-    return bool(place.share(seen))
+    """Whether rank 0 sees the stop file. All workers get the same answer, or some would wait for ever."""
+    seen = torch.tensor(int(place.is_main and (job.out_dir / STOP).exists()), device=place.device)
+    return bool(place.broadcast(seen))
 
 
 def check_job(job: FinetuneJob) -> None:
-    """Finds in the driver, at once, what every worker would fail on after ten seconds of starting."""
+    """Find in the driver, at once, what every worker would fail on after ten seconds of starting.
+
+    Raises:
+        DataPathError: dataset and model do not fit, or the dataset's folder cannot be used.
+        PruningError: the checkpoint cannot be read.
+    """
     spec = load_pruned(job.checkpoint_dir).spec
     check_fit(spec, dataset(job.dataset).info(job.data_path, input_size=spec.input_size), job.dataset)
 
 
 def prepare_folder(job: FinetuneJob) -> None:
-    """Clears what an earlier run left, except the state of this same training and its epochs."""
+    """Remove what an earlier run left, except the state of this same training and its epochs.
+
+    Raises:
+        StateError: the folder holds another training's state.
+    """
     job.out_dir.mkdir(parents=True, exist_ok=True)
     continues = check_state(job.out_dir / STATE, identity_of(job)) is not None
     for leftover in (STOP, STARTED) if continues else (STOP, STARTED, EPOCHS):
@@ -146,18 +165,18 @@ def prepare_folder(job: FinetuneJob) -> None:
 
 
 def request_stop(out_dir: Path) -> None:
-    """Asks a running fine-tune to end after the epoch it is in; its state stays, to be continued."""
+    """Ask a running fine-tune to end after the current epoch; its state stays, to be continued."""
     (out_dir / STOP).touch()
 
 
 def result_of(job: FinetuneJob, workers: int, wall_s: float) -> FinetuneResult:
-    """What lies in the job's folder after its workers have ended."""
+    """Read the result from the job's folder after its workers have ended."""
     history = read_epochs(job.out_dir / EPOCHS)
     return FinetuneResult(job.out_dir / MODEL, history, wall_s, workers, len(history) == job.recipe.epochs)
 
 
 def identity_of(job: FinetuneJob) -> str:
-    """What two jobs must have in common for one to continue the other's state."""
+    """A hash of all that two jobs must have in common for one to continue the other's state."""
     weights = file_hash(job.checkpoint_dir / WEIGHTS)
     recipe = job.recipe.model_dump(mode="json")
     output = read_architecture(job.checkpoint_dir).spec.output

@@ -1,4 +1,4 @@
-"""How long one forward pass takes, and how two models compare on a machine that others use too."""
+"""How long a forward pass takes, and how two models compare on a machine that other processes use too."""
 
 import statistics
 import time
@@ -18,13 +18,13 @@ WARMUP, REPEATS = 10, 50
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Wall-clock time of a forward pass, input already on the device, in milliseconds for a whole batch.
+    """Wall-clock time of a forward pass in milliseconds per batch, with the input already on the device.
 
     Attributes:
-        median_ms: half of the passes were quicker.
-        p95_ms: 95 of 100 passes were quicker.
-        min_ms: the quickest pass: what the machine can do undisturbed.
-        batch_size: images in a pass.
+        median_ms: half of the passes were faster.
+        p95_ms: 95 of 100 passes were faster.
+        min_ms: the fastest pass: what the machine can do undisturbed.
+        batch_size: images per pass.
         threads: torch's threads within an operation (CPU only).
         repeats: passes measured, after the warm-up.
         device: where it ran.
@@ -43,12 +43,12 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class LatencyComparison:
-    """Two models measured in turns, so that a disturbance of the machine meets both.
+    """Two models measured in turns, so that a disturbance of the machine affects both.
 
     Attributes:
         first: for example the base model.
         second: for example the pruned one.
-        speedup: median over the turns of first / second: above 1 the second is quicker.
+        speedup: median over the turns of first / second; above 1 the second is faster.
     """
 
     first: Latency
@@ -67,7 +67,21 @@ def measure_latency(
     device: torch.device | None = None,
     channels_last: bool = False,
 ) -> Latency:
-    """Times `model` in eval mode on random images. `threads` None leaves torch's setting."""
+    """Time a model in eval mode on random images.
+
+    Args:
+        model: is not changed: a copy is measured.
+        input_size: channels, height and width of an image.
+        batch_size: images per pass.
+        threads: torch's threads; None leaves its setting.
+        repeats: measured passes.
+        warmup: passes before them, not measured.
+        device: None takes the model's own.
+        channels_last: memory format of weights and images.
+
+    Raises:
+        TrainerError: a number is out of its range.
+    """
     setting = _Setting(input_size, batch_size, repeats, warmup, device or _device_of(model), channels_last)
     with _threads(threads), torch.inference_mode():
         run = setting.runner(model)
@@ -87,7 +101,10 @@ def compare_latency(
     device: torch.device | None = None,
     channels_last: bool = False,
 ) -> LatencyComparison:
-    """Times two models in turns, one pass each; the order within a turn alternates."""
+    """Time two models in turns, one pass each; the order within a turn alternates.
+
+    Arguments and errors are those of `measure_latency`.
+    """
     setting = _Setting(input_size, batch_size, repeats, warmup, device or _device_of(first), channels_last)
     times: tuple[list[float], list[float]] = ([], [])
     with _threads(threads), torch.inference_mode():
@@ -118,7 +135,7 @@ class _Setting:
     def runner(self, model: nn.Module) -> Callable[[], object]:
         """A warmed-up forward pass of `model` on its own random images."""
         memory_format = torch.channels_last if self.channels_last else torch.contiguous_format
-        # a copy, so that measuring changes neither the model's mode, place nor memory format
+        # A copy, so that measuring changes neither the model's mode nor its device nor its memory format.
         model = clone_structure(model, {}).to(self.device).to(memory_format=memory_format).eval()
         images = torch.rand((self.batch_size, *self.input_size), generator=torch.Generator().manual_seed(0))
         images = images.to(device=self.device, memory_format=memory_format)

@@ -1,7 +1,7 @@
-"""The one training loop: base models, proxies and fine-tunes, alone, under torchrun or under Ray Train.
+"""The one training loop: base models, proxies and fine-tunes, in one process, under torchrun or under Ray Train.
 
-Everything random is drawn from (seed, epoch, rank), so a run that continues from the state saved after
-an epoch takes the same steps as one that was never interrupted.
+Everything random is drawn from (seed, epoch, rank), so a run that continues from the state saved after an epoch takes
+the same steps as one that was never interrupted.
 """
 
 import math
@@ -41,15 +41,34 @@ class EpochTrained:
 
 
 class Training:
-    """A model, its optimiser and its place in the schedule.
+    """A model, its optimiser and how far its schedule has got.
 
-    The module given is trained in place; wrappers (DDP, torch.compile) stay in here. `output` names the one head that
-    is trained; without it all heads are, see `pruning.outputs.heads_of`.
+    The module is trained in place; its wrappers (DDP, torch.compile) are not seen outside.
+
+    Attributes:
+        model: the module itself, without wrappers.
+        optimizer: of its weights.
+        device: where it computes.
+        world: how many workers train together.
+        epochs_done: epochs trained so far; set it to continue a training.
     """
 
     def __init__(
         self, model: nn.Module, split: Split, recipe: Recipe, *, seed: int, place: Place, output: str | None = None
     ) -> None:
+        """Move the model to its device and wrap it.
+
+        Args:
+            model: what to train.
+            split: the images to train on.
+            recipe: how to train.
+            seed: decides order, augmentation and whatever the model draws by chance.
+            place: this worker.
+            output: the only head that is trained; None trains all heads, see `pruning.outputs.heads_of`.
+
+        Raises:
+            RecipeError: the recipe cannot be carried out on this device.
+        """
         memory_format = _memory_format(recipe, place)
         self.model = model.to(place.device).to(memory_format=memory_format)
         self.optimizer = make_optimizer(model, recipe)
@@ -61,7 +80,14 @@ class Training:
         self._forward = _wrapped(self.model, recipe, place, output, split)
 
     def epochs(self) -> Iterator[EpochTrained]:
-        """Trains the epochs that are left, one for each value taken. Raises DivergedError."""
+        """Train the epochs that are left, one per value taken.
+
+        Yields:
+            Each epoch, after it was trained.
+
+        Raises:
+            DivergedError: the training loss is not a finite number.
+        """
         while self.epochs_done < self._recipe.epochs:
             yield self._epoch()
 
@@ -70,7 +96,7 @@ class Training:
         epoch, place = self.epochs_done, self._place
         own_seed = mixed(self._seed, epoch, place.rank)
         self.model.train()
-        loss = torch.zeros((), dtype=torch.float64, device=place.device)  # no step waits for the GPU
+        loss = torch.zeros((), dtype=torch.float64, device=place.device)  # on the device: no step waits for it
         lr = 0.0
         with torch.random.fork_rng(devices=_gpus(place.device)):
             torch.manual_seed(own_seed)  # dropout and stochastic depth
@@ -100,7 +126,7 @@ class Training:
         )
 
     def _step(self, images: Tensor, labels: Tensor, lr: float) -> Tensor:
-        """One step of the optimiser; the batch's mean loss, still on the device."""
+        """Take one step of the optimiser; returns the batch's mean loss, still on the device."""
         recipe = self._recipe
         for group in self.optimizer.param_groups:
             group["lr"] = lr
@@ -115,7 +141,7 @@ class Training:
         return loss.detach()
 
     def _finished(self, loss: Tensor, lr: float, wall_s: float) -> EpochTrained:
-        mean = self._place.summed([float(loss) / self._steps])[0] / self._place.world
+        mean = self._place.all_reduce([float(loss) / self._steps])[0] / self._place.world
         if not math.isfinite(mean):
             raise DivergedError(
                 f"the training loss is {mean} in epoch {self.epochs_done}, at a learning rate of {lr:.3g}: "
@@ -125,7 +151,7 @@ class Training:
 
 
 def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """SGD or AdamW, with weight decay on weights of two or more dimensions only."""
+    """Make SGD or AdamW, with weight decay on weights of two or more dimensions only."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups: list[dict[str, Any]] = [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay},
@@ -141,7 +167,7 @@ def _memory_format(recipe: Recipe, place: Place) -> torch.memory_format:
     if not recipe.channels_last:
         return torch.contiguous_format
     if place.device.type == "cpu":
-        # heap corruption or silently wrong gradients: see trainers.datasets.memory.row_major
+        # Heap corruption or silently wrong gradients: see trainers.datasets.memory.row_major.
         raise RecipeError(
             "channels_last = True cannot train on a CPU: its gradients of strided 1×1 convolutions with few "
             "channels are wrong there (oneDNN issue 6035): leave it out, or train on a GPU"
@@ -150,7 +176,7 @@ def _memory_format(recipe: Recipe, place: Place) -> torch.memory_format:
 
 
 class _Heads(nn.Module):
-    """What is trained of a model's output: DDP waits for the gradient of every tensor that it sees returned."""
+    """The heads of a model that are trained: DDP waits for the gradient of every tensor that it sees returned."""
 
     def __init__(self, model: nn.Module, output: str | None) -> None:
         super().__init__()
@@ -170,8 +196,7 @@ def _wrapped(model: nn.Module, recipe: Recipe, place: Place, output: str | None,
 
 
 def _some_idle(heads: _Heads, image: Tensor) -> bool:
-    """Whether there are weights that no head depends on, as those of an output that is not trained: DDP would wait
-    for their gradients, too."""
+    """Whether no head depends on some weights, as those of an output that is not trained: DDP would wait for them."""
     trained = [parameter for parameter in heads.parameters() if parameter.requires_grad]
     total = torch.stack([head.float().sum() for head in heads.eval()(image)]).sum()
     return any(grad is None for grad in torch.autograd.grad(total, trained, allow_unused=True))

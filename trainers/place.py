@@ -1,4 +1,4 @@
-"""Where a training process stands: its device, and its place among the other workers."""
+"""The distributed seam: a training process's device, its rank, and what workers exchange."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,13 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One worker's device, rank and number of workers."""
+    """One worker among those that train together.
+
+    Attributes:
+        device: where it computes.
+        rank: its number, from 0.
+        world: how many workers there are.
+    """
 
     device: torch.device
     rank: int = 0
@@ -18,18 +24,18 @@ class Place:
 
     @classmethod
     def here(cls, device: torch.device | None = None) -> "Place":
-        """This process's place in torch's process group, or alone when there is none."""
+        """This process's place in torch's process group, or that of a lone worker when there is none."""
         if not (dist.is_available() and dist.is_initialized()):
             return cls(device or default_device())
         return cls(device or default_device(), dist.get_rank(), dist.get_world_size())
 
     @property
-    def leads(self) -> bool:
-        """Rank 0: the one worker that writes."""
+    def is_main(self) -> bool:
+        """Whether this is rank 0, the only worker that writes."""
         return self.rank == 0
 
-    def summed(self, values: Iterable[float]) -> list[float]:
-        """Each value's sum over all workers, in float64."""
+    def all_reduce(self, values: Iterable[float]) -> list[float]:
+        """Sum each value over all workers, in float64."""
         total = torch.tensor(list(values), dtype=torch.float64)
         if self.world == 1:
             return total.tolist()
@@ -37,19 +43,19 @@ class Place:
         dist.all_reduce(total)
         return total.tolist()
 
-    def share_buffers(self, model: nn.Module) -> None:
-        """Gives every worker rank 0's buffers: BatchNorm statistics differ after a step, weights do not."""
+    def broadcast_buffers(self, model: nn.Module) -> None:
+        """Give every worker rank 0's buffers: BatchNorm statistics differ after a step, weights do not."""
         if self.world > 1:
             for buffer in model.buffers():
                 dist.broadcast(buffer, src=0)
 
-    def share(self, value: Tensor) -> Tensor:
-        """Rank 0's tensor, on every worker (in place)."""
+    def broadcast(self, value: Tensor) -> Tensor:
+        """Give every worker rank 0's tensor, in place."""
         if self.world > 1:
             dist.broadcast(value, src=0)
         return value
 
 
 def default_device() -> torch.device:
-    """The current GPU where there is one, else the CPU."""
+    """The current GPU if there is one, else the CPU."""
     return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")

@@ -17,18 +17,18 @@ from trainers.recipe import ProxyRecipe
 from trainers.schedule import epoch_batches, mixed
 
 SCORED_AT_ONCE = 4
-"""Training batches' worth of images in a forward pass of scoring, which keeps no activations: it then needs no more
-memory than training, also where that was cut down to a smaller batch."""
+"""Size of a scoring batch in training batches. Scoring keeps no activations, so at this size it needs no more memory
+than training, also after a retry with a smaller batch."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProxyData:
-    """The images of all trials: put into Ray's object store once.
+    """The images of all trials, put into Ray's object store once.
 
     Attributes:
         train_images: [N, C, H, W] normalised; float16 when they were read from files, else float32.
         train_labels: [N] int64.
-        holdout_images: likewise; a part of the dataset's *training* images that no weight is fitted to.
+        holdout_images: [M, C, H, W], likewise; a part of the dataset's *training* images that no weight is fitted to.
         holdout_labels: [M] int64.
         shift: augmentation's largest move in pixels.
         flip: whether augmentation mirrors.
@@ -68,7 +68,7 @@ class RungScore:
 
 
 def proxy_data(splits: Splits, recipe: ProxyRecipe, seed: int) -> ProxyData:
-    """The images that trials use, within the recipe's limits; files are read and decoded here, once."""
+    """Collect the images that trials use, within the recipe's limits; files are read and decoded here, once."""
     train, holdout = _limited(splits.train, recipe.train_limit, seed), splits.holdout
     kept = _limited(holdout, recipe.holdout_limit, seed)
     in_memory = splits.train if isinstance(splits.train, TensorSplit) else None
@@ -91,11 +91,23 @@ def proxy_rungs(
     device: torch.device | None = None,
     output: str | None = None,
 ) -> Iterator[RungScore]:
-    """Trains `model` in place and yields a score at each rung; a caller may stop at any of them. `output` names the
-    logits in what it returns.
+    """Train a model and score it at each rung; a caller may stop at any rung.
 
     The same model, data, recipe, seed, device and number of torch threads give the same scores.
-    Raises DivergedError.
+
+    Args:
+        model: is trained in place.
+        data: the images of all trials.
+        recipe: how to train, and when to score.
+        seed: decides order, augmentation and whatever the model draws by chance.
+        device: None takes the GPU if there is one.
+        output: the logits in what the model returns.
+
+    Yields:
+        The score at each rung.
+
+    Raises:
+        DivergedError: the training loss is not a finite number.
     """
     place = Place(device or default_device())
     model.to(place.device)
@@ -111,7 +123,7 @@ def proxy_rungs(
 def _epochs(
     model: nn.Module, train: TensorSplit, recipe: ProxyRecipe, seed: int, place: Place, output: str | None
 ) -> Iterator[int]:
-    """Epochs trained so far: 0 before the first."""
+    """The number of epochs trained so far, from 0."""
     yield 0
     if recipe.rungs[-1] > 0:
         training = Training(model, train, recipe.training(), seed=seed, place=place, output=output)
@@ -125,17 +137,17 @@ def _recalibration_images(train: TensorSplit, recipe: ProxyRecipe, seed: int, de
 
 
 def _limited(split: Split, limit: int | None, seed: int) -> Tensor:
-    """Indices of at most `limit` images, as evenly from the classes as they come."""
+    """Indices of at most `limit` images, with the classes in the proportions of the split."""
     if limit is None or limit >= len(split):
         return torch.arange(len(split))
     chosen = stratified_holdout(split.labels.numpy(), fraction=limit / len(split), seed=seed).holdout
-    # rounding within classes can take a few too many
+    # Rounding within classes can take a few too many.
     order = torch.randperm(len(chosen), generator=torch.Generator().manual_seed(seed))
     return torch.from_numpy(chosen)[order[:limit]].sort().values
 
 
 def _pixels(split: Split, indices: Tensor) -> Tensor:
-    """Decoded files are kept in half precision: half the memory, and far finer than their 8 bits."""
+    """The images at these indices; decoded files in half precision: half the memory, and finer than their 8 bits."""
     if isinstance(split, TensorSplit):
         return split.pixels[indices]
     return torch.cat([split.images(part).half() for part in indices.split(256)])

@@ -1,7 +1,7 @@
 """BatchNorm statistics of a model whose channels were cut.
 
-The running means and variances of the base model no longer fit; without new ones an accuracy says
-little about what training would reach (EagleEye, Li et al., 2020, section 3.2).
+The running means and variances of the base model no longer fit. Without new ones an accuracy says little about what
+training would reach (EagleEye, Li et al., 2020, section 3.2).
 """
 
 from collections.abc import Iterable
@@ -12,15 +12,21 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def has_batch_norm(model: nn.Module) -> bool:
-    """Whether there is anything to recalibrate; a model without it is normalised by LayerNorm or its like."""
+    """Whether there is anything to recalibrate; other models use LayerNorm or similar."""
     return any(isinstance(module, _BatchNorm) for module in model.modules())
 
 
 def recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> int:
-    """Replaces BatchNorm's running statistics by the plain average over `batches` of images.
+    """Replace BatchNorm's running statistics by the plain average over batches of images.
 
-    No weight changes, nothing else is in training mode, and the model is handed back in the mode it
-    had. Answers how many BatchNorm layers there are; with none, no batch is read.
+    No weight changes, nothing else is in training mode, and the model is left in the mode it had.
+
+    Args:
+        model: is changed in place.
+        batches: images [n, C, H, W] on the model's device; not read if there is no BatchNorm.
+
+    Returns:
+        The number of BatchNorm layers.
     """
     layers = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     if not layers:

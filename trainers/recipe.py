@@ -1,4 +1,4 @@
-"""What a training run is asked to do: one recipe for whole trainings, one for a trial's short proxy."""
+"""How to train: one recipe for whole trainings, one for a trial's short proxy."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -10,14 +10,14 @@ from trainers.errors import RecipeError
 
 
 class OptimizerName(StrEnum):
-    """How weights follow their gradients."""
+    """The optimisers that a recipe may name."""
 
     SGD = "sgd"
     ADAMW = "adamw"
 
 
 class Precision(StrEnum):
-    """The number format of forward and backward passes; weights are float32 in either."""
+    """The number format of forward and backward passes; weights are float32 in both."""
 
     FP32 = "fp32"
     BF16 = "bf16"
@@ -32,14 +32,14 @@ class _Fields(BaseModel):
 
     Attributes:
         optimizer: `sgd` (with Nesterov momentum where `nesterov`) or `adamw`.
-        lr: peak learning rate, reached after the warm-up and brought to zero by a cosine.
+        lr: peak learning rate, reached after the warm-up and decayed to zero by a cosine.
         momentum: of SGD; AdamW's first beta.
         nesterov: SGD looks ahead along its momentum.
         weight_decay: on weights of two or more dimensions; never on biases and normalisation.
-        batch_size: images for each step of all workers together; each worker takes an equal share, rounded up.
+        batch_size: images per step of all workers together; each worker takes an equal share, rounded up.
         label_smoothing: probability that is spread over the other classes, in [0, 1).
-        grad_clip: the gradient's norm is cut to this; None leaves it.
-        augment: training images are transformed at random, as the dataset does it.
+        grad_clip: the largest norm of the gradient; None does not limit it.
+        augment: whether training images are transformed at random, in the dataset's own way.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,13 +55,21 @@ class _Fields(BaseModel):
     augment: bool = True
 
     def override(self, **given: Any) -> Self:
-        """This recipe with the values that are not None put in. Raises RecipeError."""
+        """Make a recipe with the given values, except those that are None, in place of this one's.
+
+        Raises:
+            RecipeError: a value is out of its range, or two contradict each other.
+        """
         changes = {name: value for name, value in given.items() if value is not None}
         return self.parse(self.model_dump() | changes)
 
     @classmethod
     def parse(cls, fields: dict[str, Any]) -> Self:
-        """A recipe from a file's or a command line's fields. Raises RecipeError."""
+        """Make a recipe from the fields of a file or a command line.
+
+        Raises:
+            RecipeError: a field is unknown or out of its range, or two contradict each other.
+        """
         try:
             return cls.model_validate(fields)
         except ValidationError as error:
@@ -74,10 +82,10 @@ class Recipe(_Fields):
 
     Attributes:
         epochs: passes over the training images.
-        warmup_epochs: the learning rate rises in a straight line over this many (fractions count).
+        warmup_epochs: the learning rate rises linearly over this many epochs, which may be a fraction.
         precision: `bf16` needs a GPU or a CPU that computes in it.
-        channels_last: images and weights lie with channels last in memory; GPUs only, quicker with bf16.
-        compile: run the model through torch.compile; a minute to start, then quicker on GPUs.
+        channels_last: memory format of images and weights; GPUs only, faster with bf16.
+        compile: run the model through torch.compile; a minute to start, then faster on GPUs.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 30
@@ -87,9 +95,10 @@ class Recipe(_Fields):
     compile: bool = False
 
     def override(self, **given: Any) -> Self:
-        """This recipe with the values that are not None put in; a warm-up that is not given fits the epochs that are.
+        """Make a recipe as the base class does; a warm-up that is not given is shortened to fit the given epochs.
 
-        Raises RecipeError.
+        Raises:
+            RecipeError: a value is out of its range, or two contradict each other.
         """
         if given.get("epochs") is not None and given.get("warmup_epochs") is None:
             given = {**given, "warmup_epochs": min(self.warmup_epochs, max(0, given["epochs"]) / 2)}
@@ -106,11 +115,11 @@ class ProxyRecipe(_Fields):
     """A trial's short training: enough to rank strategies by, far too little to use the model.
 
     Attributes:
-        rungs: epochs trained, from the start, when each score is taken; 0 scores after recalibration alone.
+        rungs: how many epochs were trained at each score; 0 scores after recalibration alone.
         warmup_epochs: as in Recipe.
         recalibration_batches: training batches whose statistics replace BatchNorm's before training.
-        train_limit: at most this many training images, drawn evenly from the classes; None takes all.
-        holdout_limit: likewise for the images that are scored.
+        train_limit: most training images, drawn from each class in proportion; None takes all.
+        holdout_limit: likewise for the images that trials are scored on.
     """
 
     rungs: tuple[Annotated[int, Field(ge=0)], ...] = (1, 2, 4)
@@ -126,7 +135,7 @@ class ProxyRecipe(_Fields):
         return self
 
     def training(self) -> Recipe:
-        """The training that the rungs interrupt: it ends with the last of them."""
+        """The training that the rungs interrupt; it ends with the last rung."""
         shared = self.model_dump(include=set(_Fields.model_fields))
         epochs = max(1, self.rungs[-1])
         return Recipe(epochs=epochs, warmup_epochs=min(self.warmup_epochs, epochs / 2), **shared)

@@ -1,4 +1,4 @@
-"""Which images a step takes, and at which learning rate."""
+"""Which images a step takes, and its learning rate."""
 
 import math
 from collections.abc import Sequence
@@ -8,9 +8,15 @@ from torch import Tensor
 
 
 def lr_at(step: int, *, steps: int, warmup: int, peak: float) -> float:
-    """Linear rise over `warmup` steps to `peak`, then a cosine that would reach 0 at step `steps`.
+    """The learning rate of a step: a linear rise to the peak, then a cosine.
 
     The cosine is that of SGDR without restarts (Loshchilov and Hutter, 2017, eq. 5).
+
+    Args:
+        step: counted from 0 over the whole training.
+        steps: of the whole training; the cosine would reach 0 at this one.
+        warmup: steps of the rise.
+        peak: the highest learning rate.
     """
     if step < warmup:
         return peak * (step + 1) / (warmup + 1)
@@ -19,7 +25,7 @@ def lr_at(step: int, *, steps: int, warmup: int, peak: float) -> float:
 
 
 def steps_per_epoch(images: int, batch_size: int, world: int) -> int:
-    """Whole batches in an epoch; at least one. The images left over change with each epoch's order."""
+    """Full batches per epoch, at least one. Which images are left over changes with each epoch's order."""
     return max(1, images // (per_worker(batch_size, world) * world))
 
 
@@ -33,9 +39,17 @@ def epoch_batches(
 ) -> Sequence[Tensor]:
     """The index batches of one worker for one epoch.
 
-    All workers draw the same order from (seed, epoch) and take every world-th image of each step, so
-    they have equal numbers of steps and of images, and together see each image at most once (unless
-    there are fewer images than one step takes: then the order is repeated until the step is full).
+    All workers draw the same order from (seed, epoch) and take every world-th image of each step. So they have equal
+    numbers of steps and of images, and together see each image at most once. If there are fewer images than a step
+    takes, the order is repeated until the step is full.
+
+    Args:
+        images: number of training images.
+        batch_size: images per step of all workers together.
+        seed: of the training.
+        epoch: counted from 0.
+        rank: this worker's number.
+        world: number of workers.
     """
     order = torch.randperm(images, generator=torch.Generator().manual_seed(mixed(seed, epoch)))
     step = per_worker(batch_size, world) * world
@@ -46,7 +60,7 @@ def epoch_batches(
 
 
 def mixed(*parts: int) -> int:
-    """One 63-bit seed from several integers; near inputs give unrelated seeds (splitmix64 steps)."""
+    """Mix several integers into a 63-bit seed; similar inputs give unrelated seeds (splitmix64 steps)."""
     state = 0
     for part in parts:
         state = (state + part + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF

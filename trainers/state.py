@@ -1,7 +1,7 @@
 """A training's state on disk: one safetensors file with weights, optimiser and history, written whole.
 
-Ray Train's own checkpoint may be ignored when a worker dies soon after it was reported, so the last
-state is kept here, where a restarted worker group finds it whatever Ray remembers.
+Ray Train's own checkpoint may be ignored if a worker dies soon after it was reported. So the last state is kept here,
+where a restarted worker group finds it independently of Ray.
 """
 
 import json
@@ -26,7 +26,14 @@ _MODEL, _OPTIMIZER = "model.", "optimizer."
 
 
 def save_state(path: Path, training: Training, history: History, identity: str) -> None:
-    """Replaces the state at `path` in one step: a reader sees the old one or the new one."""
+    """Replace the state at `path` in one step: a reader sees the old one or the new one.
+
+    Args:
+        path: the state file.
+        training: whose weights and optimiser are saved.
+        history: all epochs so far.
+        identity: of the job, see `trainers.job.identity_of`.
+    """
     tensors = {_MODEL + name: value for name, value in training.model.state_dict().items()}
     for index, values in training.optimizer.state_dict()["state"].items():
         tensors |= {f"{_OPTIMIZER}{index}.{name}": value for name, value in values.items() if isinstance(value, Tensor)}
@@ -40,9 +47,13 @@ def save_state(path: Path, training: Training, history: History, identity: str) 
 
 
 def load_state(path: Path, training: Training, identity: str) -> History:
-    """Puts the state at `path` into `training` and gives the epochs done; nothing when there is no file.
+    """Restore the state at `path` into `training`.
 
-    Raises StateError when the file is of another run (`identity` differs) or cannot be read.
+    Returns:
+        The epochs done; empty if there is no file.
+
+    Raises:
+        StateError: the file is of another training (`identity` differs), or cannot be read.
     """
     metadata = check_state(path, identity)
     if metadata is None:
@@ -64,7 +75,11 @@ def load_state(path: Path, training: Training, identity: str) -> History:
 
 
 def check_state(path: Path, identity: str) -> dict[str, str] | None:
-    """The metadata of the state at `path`; None when there is no file. Raises StateError as `load_state` does."""
+    """Read the metadata of the state at `path`; None if there is no file.
+
+    Raises:
+        StateError: the file is of another training (`identity` differs), or cannot be read.
+    """
     if not path.exists():
         return None
     try:

@@ -1,7 +1,7 @@
 """The fine-tune without Ray: `torchrun --nproc-per-node N -m trainers.torchrun --checkpoint … --out …`.
 
-Started by plain `python -m trainers.torchrun` it trains alone. The loop, the state and the files
-written are those of the Ray Train fine-tune, so either continues what the other began.
+Started by plain `python -m trainers.torchrun` it trains in one process. The loop, the state and the files written are
+those of the Ray Train fine-tune, so either continues what the other began.
 """
 
 import argparse
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Reads the command line and trains this process's part."""
+    """Read the command line and train this process's part."""
     given = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(given.threads)
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     device = _join_group()
     try:
         place = Place.here(device)
-        run_job(job, place, on_epoch=_logged if place.leads else None)
+        run_job(job, place, on_epoch=_log_epoch if place.is_main else None)
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
@@ -67,7 +67,7 @@ def _recipe(path: Path | None, dataset_name: str, checkpoint: Path) -> Recipe:
 
 
 def _join_group() -> torch.device:
-    """Joins torchrun's process group, when torchrun started this process; this process's device."""
+    """Join torchrun's process group if torchrun started this process; returns this process's device."""
     gpu = torch.cuda.is_available()
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     device = torch.device("cuda", local_rank) if gpu else torch.device("cpu")
@@ -78,7 +78,7 @@ def _join_group() -> torch.device:
     return device
 
 
-def _logged(report: EpochReport) -> None:
+def _log_epoch(report: EpochReport) -> None:
     _log.info(
         "epoch %d: training loss %.4f, holdout accuracy %.4f, %.1f s",
         report.epoch,

@@ -1,1 +1,1 @@
-"""The proof of plans under attack: see `benchmarks.proof.__main__`."""
+"""Attack the proof of plans with planted faults: see `benchmarks.proof.__main__`."""

@@ -1,15 +1,17 @@
-"""Does the proof catch what a planner gets wrong? `python -m benchmarks.proof`
+"""Measure whether the proof catches a planner's faults.
+
+`python -m benchmarks.proof`
 
 Random small networks are planned. A referee that follows the names of channels through the sliced network
-(`benchmarks.proof.blocks`) says whether a plan is sound; the proof, which knows nothing of it, accepts or refuses. Each
-network's own plan is tried, and the same with a fault planted (`benchmarks.proof.faults`); a fault that turns out to be
-harmless by the referee is not counted. Prints progress and a table; the last line is one JSON object:
+(`benchmarks.proof.blocks`) decides whether a plan is sound; independently the proof accepts or refuses the plan. Each
+network's own plan is tried, and the same plan with a planted fault (`benchmarks.proof.faults`); a fault that the
+referee finds harmless is not counted. Prints progress and a table; the last line is one JSON object:
 
-* `planted`, `accepted_unsound`: unsound plans, and how many of them the proof let pass. `by_kind` has both a kind.
+* `planted`, `accepted_unsound`: unsound plans, and how many of them the proof accepted. `by_kind` has both per kind.
 * `sound`, `accepted_sound`: the planner's own plans, and how many the proof accepted.
-* `planner_unsound`: plans of the planner that the referee finds unsound. `refused_by_planner`: networks of which no
-  channel can be cut, and which were made anew.
-* `proof_ms` on ResNet-50, and `former_proof_ms`, of the proof that it replaced: the permutation of the whole model and
+* `planner_unsound`: plans of the planner that the referee finds unsound. `refused_by_planner`: networks without a
+  channel that can be cut, which were replaced.
+* `proof_ms` on ResNet-50, and `former_proof_ms` of the proof that it replaced: the permutation of the whole model and
   two counts.
 """
 
@@ -36,7 +38,7 @@ from pruning.settling import probes
 from pruning.slicing import slice_model
 
 _TRIES = 20  # of one kind of fault on one network
-_REFEREED = 4  # random cuts that the referee looks at, beside the probes
+_REFEREED = 4  # random cuts that the referee checks, besides the probes
 
 
 def main() -> None:
@@ -44,20 +46,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", type=int, default=1100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--no-times", action="store_true", help="leave the timing on ResNet-50 out")
+    parser.add_argument("--no-times", action="store_true", help="skip the timing on ResNet-50")
     options = parser.parse_args()
     torch.set_num_threads(1)
     tally = Tally()
     for number in range(options.networks):
         tally.attack(random.Random(f"{options.seed}.{number}"), list(FAULTS)[number % len(FAULTS)])
         if (number + 1) % 100 == 0:
-            print(f"{number + 1} networks: {tally.words()}", flush=True)
+            print(f"{number + 1} networks: {tally.describe()}", flush=True)
     tally.print_table()
     print(json.dumps(tally.figures() | ({} if options.no_times else _times())))
 
 
 class Tally:
-    """What was tried and what the proof said."""
+    """Counts of the plans tried and of the proof's decisions."""
 
     def __init__(self) -> None:
         self.planted: Counter[str] = Counter()
@@ -65,13 +67,13 @@ class Tally:
         self.sound = self.accepted_sound = self.planner_unsound = self.refused_by_planner = 0
 
     def attack(self, rng: random.Random, kind: str) -> None:
-        """One network: its own plan, and one with a fault of this kind."""
+        """Try one network: its own plan, and one with a fault of this kind."""
         planter, must = FAULTS[kind]
         for _ in range(_TRIES):
             network = random_network(rng, must=must)
             try:
                 plan = build_plan(network, spec(), verify=False)
-            except UnsupportedModelError:  # nothing in it can be cut: all its channels are bound to places
+            except UnsupportedModelError:  # nothing in it can be cut: the positions of all its channels matter
                 self.refused_by_planner += 1
                 continue
             broken = planter(network, plan, rng)
@@ -87,12 +89,12 @@ class Tally:
             self.sound += 1
             self.accepted_sound += self._accepts(network, plan, "a sound plan was refused")
         self.planted[kind] += 1
-        if _proved(network, broken) is None:
+        if _refusal(network, broken) is None:
             self.accepted[kind] += 1
             self._report(f"{kind} was accepted ({_fault(network, broken, rng)})", network, "")
 
-    def words(self) -> str:
-        """The state in one line."""
+    def describe(self) -> str:
+        """The counts so far on one line."""
         return (
             f"{sum(self.accepted.values())} of {sum(self.planted.values())} unsound plans accepted, "
             f"{self.accepted_sound} of {self.sound} sound ones"
@@ -115,14 +117,14 @@ class Tally:
         }
 
     def print_table(self) -> None:
-        """Kinds of fault and what became of them."""
+        """Print how many faults of each kind were planted and accepted."""
         print(f"\n{'fault':20}{'planted':>9}{'accepted':>10}")
         for kind, count in self.planted.items():
             print(f"{kind:20}{count:9}{self.accepted[kind]:10}")
-        print(self.words(), flush=True)
+        print(self.describe(), flush=True)
 
     def _accepts(self, network: Network, plan: Any, complaint: str) -> bool:
-        refusal = _proved(network, plan)
+        refusal = _refusal(network, plan)
         if refusal is not None:
             self._report(complaint, network, refusal)
         return refusal is None
@@ -132,11 +134,11 @@ class Tally:
         print(f"{what}: {blocks}; returns {network.returns} {why}", flush=True)
 
 
-def _proved(network: Network, plan: Any) -> UnsupportedModelError | None:
+def _refusal(network: Network, plan: Any) -> UnsupportedModelError | None:
     try:
         prove(plan, network)
-    except UnsupportedModelError as refusal:
-        return refusal
+    except UnsupportedModelError as error:
+        return error
     return None
 
 
@@ -151,7 +153,7 @@ def _times() -> dict[str, float]:
     plan = build_plan(model, resnet, verify=False)
 
     def former() -> None:
-        Oracles(plan, model, probes(plan)[1]).permuted()
+        Oracles(plan, model, probes(plan)[1]).permutation_error()
         rng = random.Random(0)
         for _ in range(2):
             count_macs(slice_model(model, plan, random_selection(plan, rng)), resnet.input_size)

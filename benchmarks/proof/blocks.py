@@ -1,9 +1,9 @@
-"""Building blocks of random networks that know, without any plan, what a cut of them must be.
+"""Building blocks of random networks that can check a cut without a plan.
 
-Beside `forward` each block has `traced`: it follows the *names* of channels through a sliced model. A tensor is the
-list of the unpruned tensor's channels that it still holds, in order; a weight is the lists that the plan keeps of each
-of its dimensions. Where a block puts a channel and a weight together that never met before the cut, the plan is
-unsound. This is exact and knows nothing of groups, owners, traces or proofs.
+Besides `forward` each block has `trace_channels`, which follows the *names* of channels through a sliced model. A
+tensor is represented by the list of the unpruned tensor's channels that it still holds, in order; a weight by the
+indices that the plan keeps of each of its dimensions. Where a block combines a channel with a weight that did not
+belong to it before the cut, the plan is unsound. This check is exact and does not use groups, owners, traces or proofs.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Channels = list[int]
 
 
 class UnsoundError(Exception):
-    """A sliced model puts together what does not belong together. The text says where."""
+    """A sliced model combines channels and weights that do not belong together; the message says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,32 @@ class Cut:
 
 
 class Block(nn.Module):
-    """A part of a network. `path` is its name in the network, set when it is built in."""
+    """A part of a network; subclasses implement `_compute` and `_trace`.
+
+    Attributes:
+        path: its name in the network, set when the network is built.
+        width: number of output channels.
+    """
 
     path: str = ""
-    width: int  # channels that come out
+    width: int
 
-    def traced(self, x: Channels, cut: Cut) -> Channels:
-        """The channels that come out of the sliced block when `x` go in. Raises UnsoundError."""
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The block's output."""
+        return self._compute(x)
+
+    def trace_channels(self, x: Channels, cut: Cut) -> Channels:
+        """The output channels of the sliced block for the input channels `x`.
+
+        Raises:
+            UnsoundError: the block combines channels and weights that do not belong together.
+        """
+        return self._trace(x, cut)
+
+    def _compute(self, x: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
+
+    def _trace(self, x: Channels, cut: Cut) -> Channels:
         raise NotImplementedError
 
     def name(self, part: str) -> str:
@@ -51,13 +70,17 @@ class Block(nn.Module):
 
 
 def equal(where: str, a: object, b: object) -> None:
-    """Raise UnsoundError unless both are the same."""
+    """Require that both are equal.
+
+    Raises:
+        UnsoundError: they differ.
+    """
     if a != b:
         raise UnsoundError(f"{where}: {a} meets {b}")
 
 
 def through_conv(name: str, x: Channels, cut: Cut) -> Channels:
-    """A dense convolution or a linear layer, with its bias."""
+    """Trace a dense convolution or a linear layer with its bias."""
     equal(name, x, cut.kept(f"{name}.weight", 1))
     out = cut.kept(f"{name}.weight", 0)
     equal(f"{name}.bias", out, cut.kept(f"{name}.bias", 0))
@@ -65,7 +88,7 @@ def through_conv(name: str, x: Channels, cut: Cut) -> Channels:
 
 
 def through_norm(name: str, x: Channels, cut: Cut, parts: tuple[str, ...]) -> Channels:
-    """Every part of a normalisation belongs to the channel that it meets."""
+    """Trace a normalisation: every one of its parts must belong to the channel that it is applied to."""
     for part in parts:
         equal(f"{name}.{part}", x, cut.kept(f"{name}.{part}", 0))
     return x
@@ -75,22 +98,22 @@ BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
 
 
 class ConvNorm(Block):
-    """conv · batch norm · relu."""
+    """Convolution, batch norm and ReLU."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
         super().__init__()
         self.width = outputs
         self.conv, self.norm = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), nn.BatchNorm2d(outputs)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def _compute(self, x: torch.Tensor) -> torch.Tensor:
         return F.relu(self.norm(self.conv(x)))
 
-    def traced(self, x: Channels, cut: Cut) -> Channels:
+    def _trace(self, x: Channels, cut: Cut) -> Channels:
         return through_norm(self.name("norm"), through_conv(self.name("conv"), x, cut), cut, BATCH_NORM)
 
 
 class Residual(Block):
-    """x + conv(relu(conv(x))), with a scale for each channel of the branch."""
+    """`x + conv(relu(conv(x)))`, with a scale for each channel of the branch."""
 
     def __init__(self, inputs: int, middle: int) -> None:
         super().__init__()
@@ -98,10 +121,10 @@ class Residual(Block):
         self.enter, self.leave = nn.Conv2d(inputs, middle, 3, padding=1), nn.Conv2d(middle, inputs, 1)
         self.scale = nn.Parameter(torch.ones(1, inputs, 1, 1))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def _compute(self, x: torch.Tensor) -> torch.Tensor:
         return x + self.scale * self.leave(F.relu(self.enter(x)))
 
-    def traced(self, x: Channels, cut: Cut) -> Channels:
+    def _trace(self, x: Channels, cut: Cut) -> Channels:
         y = through_conv(self.name("leave"), through_conv(self.name("enter"), x, cut), cut)
         equal(self.name("scale"), y, cut.kept(self.name("scale"), 1))
         equal(self.path, x, y)
@@ -109,7 +132,7 @@ class Residual(Block):
 
 
 class Inverted(Block):
-    """1×1 · depthwise 3×3 · 1×1, added back."""
+    """Inverted residual: 1×1, depthwise 3×3 and 1×1 convolutions, added to the input."""
 
     def __init__(self, inputs: int, middle: int) -> None:
         super().__init__()
@@ -117,10 +140,10 @@ class Inverted(Block):
         self.enter, self.leave = nn.Conv2d(inputs, middle, 1), nn.Conv2d(middle, inputs, 1)
         self.deep = nn.Conv2d(middle, middle, 3, padding=1, groups=middle)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def _compute(self, x: torch.Tensor) -> torch.Tensor:
         return x + self.leave(F.relu(self.deep(F.relu(self.enter(x)))))
 
-    def traced(self, x: Channels, cut: Cut) -> Channels:
+    def _trace(self, x: Channels, cut: Cut) -> Channels:
         y = through_conv(self.name("enter"), x, cut)
         equal(self.name("deep"), y, cut.kept(self.name("deep.weight"), 0))
         equal(self.name("deep.bias"), y, cut.kept(self.name("deep.bias"), 0))
@@ -130,7 +153,7 @@ class Inverted(Block):
 
 
 class Grouped(Block):
-    """A convolution in groups."""
+    """A grouped convolution."""
 
     def __init__(self, inputs: int, outputs: int, groups: int) -> None:
         super().__init__()
@@ -138,10 +161,10 @@ class Grouped(Block):
         self.conv = nn.Conv2d(inputs, outputs, 3, padding=1, groups=groups)
         self._inside, self._outside, self._groups = inputs // groups, outputs // groups, groups
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def _compute(self, x: torch.Tensor) -> torch.Tensor:
         return F.relu(self.conv(x))
 
-    def traced(self, x: Channels, cut: Cut) -> Channels:
+    def _trace(self, x: Channels, cut: Cut) -> Channels:
         groups = cut.number(self.name("conv"), "groups")
         out = cut.kept(self.name("conv.weight"), 0)
         equal(self.name("conv.bias"), out, cut.kept(self.name("conv.bias"), 0))
@@ -167,34 +190,34 @@ class Squeeze(Block):
         self.width = inputs
         self.reduce, self.expand = nn.Linear(inputs, middle), nn.Linear(middle, inputs)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def _compute(self, x: torch.Tensor) -> torch.Tensor:
         count, channels, _, _ = x.shape
         scale = self.expand(F.relu(self.reduce(F.adaptive_avg_pool2d(x, 1).view(count, channels))))
         return x * torch.sigmoid(scale).view(count, channels, 1, 1)
 
-    def traced(self, x: Channels, cut: Cut) -> Channels:
+    def _trace(self, x: Channels, cut: Cut) -> Channels:
         equal(self.path, x, through_conv(self.name("expand"), through_conv(self.name("reduce"), x, cut), cut))
         return x
 
 
 class Gate(Block):
-    """The first channels are gated and the others pass; how many are the first stands in an attribute."""
+    """Gates the first channels and passes the others; an attribute holds the number of gated channels."""
 
     def __init__(self, inputs: int, gated: int) -> None:
         super().__init__()
         self.width, self.gated = inputs, gated
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def _compute(self, x: torch.Tensor) -> torch.Tensor:
         return torch.cat([torch.sigmoid(x[:, : self.gated]), x[:, self.gated :]], 1)
 
-    def traced(self, x: Channels, cut: Cut) -> Channels:
+    def _trace(self, x: Channels, cut: Cut) -> Channels:
         first = sum(channel < self.gated for channel in x)
         equal(self.name("gated"), first, min(len(x), cut.number(self.path, "gated")))
         return x
 
 
 class LiteralGate(Block):
-    """The same, written into `forward` as a number that no attribute holds."""
+    """As `Gate`, with the number of gated channels in the code instead of an attribute."""
 
     def __init__(self, inputs: int, gated: int) -> None:
         super().__init__()
@@ -202,75 +225,75 @@ class LiteralGate(Block):
         bound = gated  # in the closure's code, as in `x[:, :4]`
         self._first = lambda x: (x[:, :bound], x[:, bound:])
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def _compute(self, x: torch.Tensor) -> torch.Tensor:
         first, rest = self._first(x)
         return torch.cat([torch.sigmoid(first), rest], 1)
 
-    def traced(self, x: Channels, cut: Cut) -> Channels:
+    def _trace(self, x: Channels, cut: Cut) -> Channels:
         equal(self.path, sum(channel < self._gated for channel in x), min(len(x), self._gated))
         return x
 
 
 class Halves(Block):
-    """conv to twice as many channels, whose halves are multiplied."""
+    """A convolution to twice as many channels, whose halves are multiplied."""
 
     def __init__(self, inputs: int, half: int) -> None:
         super().__init__()
         self.width = half
         self.conv = nn.Conv2d(inputs, 2 * half, 1)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def _compute(self, x: torch.Tensor) -> torch.Tensor:
         a, b = self.conv(x).chunk(2, 1)
         return a * torch.sigmoid(b)
 
-    def traced(self, x: Channels, cut: Cut) -> Channels:
+    def _trace(self, x: Channels, cut: Cut) -> Channels:
         a, b = _even(through_conv(self.name("conv"), x, cut), 2)
         equal(self.path, [channel + self.width for channel in a], b)
         return a
 
 
 class Dense(Block):
-    """What comes in, and new channels after it."""
+    """Concatenates new channels to its input."""
 
     def __init__(self, inputs: int, growth: int) -> None:
         super().__init__()
         self.width, self._inputs = inputs + growth, inputs
         self.conv = nn.Conv2d(inputs, growth, 3, padding=1)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def _compute(self, x: torch.Tensor) -> torch.Tensor:
         return torch.cat([x, F.relu(self.conv(x))], 1)
 
-    def traced(self, x: Channels, cut: Cut) -> Channels:
+    def _trace(self, x: Channels, cut: Cut) -> Channels:
         return [*x, *(self._inputs + channel for channel in through_conv(self.name("conv"), x, cut))]
 
 
 class Turned(Block):
-    """x and x turned round, over its channels or over its pixels."""
+    """Adds its input and the reversed input, over channels or over pixels."""
 
     def __init__(self, inputs: int, dim: int) -> None:
         super().__init__()
         self.width, self.dims = inputs, (dim,)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def _compute(self, x: torch.Tensor) -> torch.Tensor:
         return 2 * x + torch.flip(x, self.dims)
 
-    def traced(self, x: Channels, cut: Cut) -> Channels:
+    def _trace(self, x: Channels, cut: Cut) -> Channels:
         if self.dims == (1,):
             equal(self.path, [self.width - 1 - channel for channel in x], x[::-1])
         return x
 
 
 class Gain(Block):
-    """Times a whole number that has nothing to do with the width, beside a view that states the width."""
+    """Multiplies by an integer that is unrelated to the width, next to a view that states the width."""
 
     def __init__(self, inputs: int, gain: int) -> None:
         super().__init__()
         self.width, self.channels, self.gain = inputs, inputs, gain
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def _compute(self, x: torch.Tensor) -> torch.Tensor:
         return (x.reshape(x.shape[0], self.channels, -1) * self.gain / 16).view_as(x)
 
-    def traced(self, x: Channels, cut: Cut) -> Channels:
+    def _trace(self, x: Channels, cut: Cut) -> Channels:
         equal(self.name("gain"), self.gain, cut.number(self.path, "gain"))
         equal(self.name("channels"), len(x), cut.number(self.path, "channels"))
         return x
@@ -284,10 +307,10 @@ class Grids(Block):
         self.width, self._groups = inputs, groups
         self.norm = nn.GroupNorm(groups, inputs)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def _compute(self, x: torch.Tensor) -> torch.Tensor:
         return cast(torch.Tensor, self.norm(x))
 
-    def traced(self, x: Channels, cut: Cut) -> Channels:
+    def _trace(self, x: Channels, cut: Cut) -> Channels:
         equal(self.name("norm.num_channels"), len(x), cut.number(self.name("norm"), "num_channels"))
         for index, part in enumerate(_even(x, self._groups)):
             equal(self.path, {index}, {channel // (self.width // self._groups) for channel in part})
@@ -295,7 +318,7 @@ class Grids(Block):
 
 
 class Attention(Block):
-    """Layer norm, attention over pixels with a whole-number temperature, projection, added back."""
+    """Layer norm, attention over pixels with an integer temperature, and projection, added to the input."""
 
     def __init__(self, inputs: int, heads: int, dims: int, temperature: int) -> None:
         super().__init__()
@@ -304,7 +327,7 @@ class Attention(Block):
         self.qkv = nn.Linear(inputs, 3 * heads * dims)
         self._heads, self._dims = heads, dims
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def _compute(self, x: torch.Tensor) -> torch.Tensor:
         count, _, height, width = x.shape
         tokens = self.norm(x.flatten(2).transpose(1, 2))
         q, k, v = self.qkv(tokens).view(count, height * width, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
@@ -312,7 +335,7 @@ class Attention(Block):
         mixed = (self.temperature * scores).softmax(-1) @ v
         return x + self.proj(mixed.transpose(1, 2).flatten(2)).transpose(1, 2).view_as(x)
 
-    def traced(self, x: Channels, cut: Cut) -> Channels:
+    def _trace(self, x: Channels, cut: Cut) -> Channels:
         through_norm(self.name("norm"), x, cut, ("weight", "bias"))
         rows = through_conv(self.name("qkv"), x, cut)
         equal(self.name("temperature"), self.temperature, cut.number(self.path, "temperature"))

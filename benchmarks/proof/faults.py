@@ -1,7 +1,7 @@
-"""Faults planted in plans: what a planner could get wrong, one at a time.
+"""Plant faults in plans: mistakes that a planner could make, one at a time.
 
-Some are changes of a sound plan; others come from the planner itself, with one of its precautions taken out. Each
-planter returns None where the network offers it nothing to get wrong.
+Some are changes of a sound plan; others come from the planner itself with one of its precautions disabled. Each planter
+returns None if the network offers no occasion for its fault.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from pruning.plan import AttributeCut, Group, Plan
 from pruning.polynomial import Polynomial
 from pruning.rules.pointwise import same_shape
 from pruning.rules.table import RULES
-from pruning.settling import settled, unsettled
+from pruning.settling import settle_plan, unsettled_plan
 from pruning.trace import trace
 
 Planter = Callable[[Network, Plan, random.Random], Plan | None]
@@ -27,33 +27,37 @@ Planter = Callable[[Network, Plan, random.Random], Plan | None]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Shifted:
-    """An owner that is off by one place."""
+    """An owner map whose indices are off by one; it has the methods of an `Owner`."""
 
     owner: Owner
     size: int
 
     def kept(self, selection: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The owner's kept indices plus one, modulo the size."""
         return ((self.owner.kept(selection) + 1) % self.size).sort().values
 
     def width(self) -> WidthTerms:
+        """The owner's width."""
         return self.owner.width()
 
     def units(self, group: int) -> torch.Tensor:
+        """The owner's units, each one index later."""
         return self.owner.units(group).roll(1)
 
     def groups(self) -> Iterator[int]:
+        """The owner's groups."""
         yield from self.owner.groups()
 
 
 def owner_shifted(_network: Network, plan: Plan, rng: random.Random) -> Plan | None:
-    """One dimension of one weight is cut one place beside the unit."""
-    name, dim, owner = rng.choice(_owned(plan))
+    """One dimension of one weight is cut one index away from the unit."""
+    name, dim, owner = rng.choice(_owned_dimensions(plan))
     return _with_owner(plan, name, dim, Shifted(owner, owner.size))
 
 
 def group_split(_network: Network, plan: Plan, rng: random.Random) -> Plan | None:
     """Some of a group's weights become a group of their own."""
-    uses = [(name, dim, owner) for name, dim, owner in _owned(plan) if isinstance(owner, Units)]
+    uses = [(name, dim, owner) for name, dim, owner in _owned_dimensions(plan) if isinstance(owner, Units)]
     if not uses:
         return None
     _, _, owner = rng.choice(uses)
@@ -70,7 +74,7 @@ def group_split(_network: Network, plan: Plan, rng: random.Random) -> Plan | Non
 
 def groups_tied(_network: Network, plan: Plan, rng: random.Random) -> Plan | None:
     """One weight of a group follows another group of the same size."""
-    uses = [(name, dim, owner) for name, dim, owner in _owned(plan) if isinstance(owner, Units)]
+    uses = [(name, dim, owner) for name, dim, owner in _owned_dimensions(plan) if isinstance(owner, Units)]
     pairs = [
         (name, dim, other.index)
         for name, dim, owner in uses
@@ -84,13 +88,13 @@ def groups_tied(_network: Network, plan: Plan, rng: random.Random) -> Plan | Non
 
 
 def layer_missing(_network: Network, plan: Plan, rng: random.Random) -> Plan | None:
-    """A weight is forgotten."""
+    """A weight is missing from the plan."""
     name = rng.choice(sorted(plan.parameters))
     return dataclasses.replace(plan, parameters={k: v for k, v in plan.parameters.items() if k != name})
 
 
 def attribute_missing(_network: Network, plan: Plan, rng: random.Random) -> Plan | None:
-    """A number that states a width is forgotten."""
+    """An attribute that states a width is missing from the plan."""
     if not plan.attributes:
         return None
     gone = rng.choice(plan.attributes)
@@ -98,7 +102,7 @@ def attribute_missing(_network: Network, plan: Plan, rng: random.Random) -> Plan
 
 
 def attribute_wrong(network: Network, plan: Plan, rng: random.Random) -> Plan | None:
-    """A number that states no width follows one, or one that does follows another."""
+    """An attribute that states no width follows one, or an attribute follows another width than its own."""
     chances = [
         AttributeCut(layer, name, None, place)
         for layer, module in network.named_modules()
@@ -117,33 +121,33 @@ def attribute_wrong(network: Network, plan: Plan, rng: random.Random) -> Plan | 
 
 
 def bound_constant(network: Network, _plan: Plan, _rng: random.Random) -> Plan | None:
-    """The planner believes that every number follows, and never looks at a sliced model."""
-    return _planned(network, unsettled)
+    """The planner lets every attribute follow that equals a width, and never checks a sliced model."""
+    return _plan_with(network, unsettled_plan)
 
 
 def output_cut(network: Network, _plan: Plan, _rng: random.Random) -> Plan | None:
-    """The planner forgets that outputs are the user's."""
+    """The planner does not protect the model's outputs from cuts."""
     with (
         mock.patch("pruning.trace.named_tensors", return_value={}),
         mock.patch("pruning.agreement.named_tensors", return_value={}),
     ):
-        return _planned(network, settled)
+        return _plan_with(network, settle_plan)
 
 
 def training_unseen(network: Network, _plan: Plan, _rng: random.Random) -> Plan | None:
-    """The planner follows the eval pass and takes the training pass for the same."""
+    """The planner traces the eval pass only and assumes that the training pass is the same."""
     found = trace(network, spec().input_size, training=False)
     found.passes[True] = found.passes[False]
     try:
-        return unsettled(found, shadow_of(network), spec())
+        return unsettled_plan(found, shadow_of(network), spec())
     except UnsupportedModelError:
         return None
 
 
 def order_ignored(network: Network, _plan: Plan, _rng: random.Random) -> Plan | None:
-    """The planner takes a reordering of channels for an operation on each alone."""
+    """The planner takes a reordering of channels for an elementwise operation."""
     with mock.patch.dict(RULES, {"flip": same_shape}):
-        return _planned(network, settled)
+        return _plan_with(network, settle_plan)
 
 
 FAULTS: dict[str, tuple[Planter, tuple[str, ...]]] = {
@@ -159,17 +163,17 @@ FAULTS: dict[str, tuple[Planter, tuple[str, ...]]] = {
     "training_unseen": (training_unseen, ()),
     "order_ignored": (order_ignored, ("turned",)),
 }
-"""Kind of fault → who plants it, and the blocks that give it an occasion."""
+"""Kind of fault → its planter, and the blocks that the network must contain."""
 
 
-def _planned(network: Network, settle: Callable[..., Plan]) -> Plan | None:
+def _plan_with(network: Network, settle: Callable[..., Plan]) -> Plan | None:
     try:
         return settle(trace(network, spec().input_size), shadow_of(network), spec())
     except UnsupportedModelError:
         return None
 
 
-def _owned(plan: Plan) -> list[tuple[str, int, Owner]]:
+def _owned_dimensions(plan: Plan) -> list[tuple[str, int, Owner]]:
     return [
         (name, dim, plan.owners[place])
         for name, places in sorted(plan.parameters.items())
@@ -193,11 +197,11 @@ def _with_groups(plan: Plan, groups: tuple[Group, ...]) -> Plan:
     return dataclasses.replace(
         plan,
         groups=groups,
-        macs_polynomial=_widened(plan.macs_polynomial, full),
-        variant_polynomial=_widened(plan.variant_polynomial, full),
-        params_polynomial=_widened(plan.params_polynomial, full),
+        macs_polynomial=_widen(plan.macs_polynomial, full),
+        variant_polynomial=_widen(plan.variant_polynomial, full),
+        params_polynomial=_widen(plan.params_polynomial, full),
     )
 
 
-def _widened(polynomial: Polynomial, full: Sequence[int]) -> Polynomial:
+def _widen(polynomial: Polynomial, full: Sequence[int]) -> Polynomial:
     return Polynomial(polynomial.terms, full)

@@ -1,4 +1,4 @@
-"""Random small networks, each with a referee that knows whether a cut of it is sound."""
+"""Random small networks, each with a referee that decides whether a cut of it is sound."""
 
 import random
 from collections.abc import Callable
@@ -32,7 +32,7 @@ from benchmarks.proof.blocks import (
 from pruning.models import ModelSpec
 from pruning.owners import evaluate
 from pruning.plan import Plan
-from pruning.slicing import Selection, selected
+from pruning.slicing import Selection, selection_tensors
 
 CLASSES = 5
 INPUT = (3, 8, 8)
@@ -40,11 +40,13 @@ _PIXELS = 4  # of the pooled map that a flattening head sees
 
 
 class Network(nn.Module):
-    """Blocks one after the other, a classifier, and whatever else a forward pass likes to return.
+    """A sequence of blocks and a classifier.
 
     Args:
-        returns: `logits`, or also the features: in a list, in a dict in a dict.
-        auxiliary: a second classifier that runs in training mode only.
+        blocks: the blocks, in order.
+        flat: flatten a pooled map of 2×2 pixels into the classifier, instead of averaging all pixels.
+        returns: `logits`; or `list` or `dict` to return features as well, in a list or in a nested dict.
+        auxiliary: add a second classifier that runs in training mode only.
     """
 
     def __init__(self, blocks: list[Block], *, flat: bool, returns: str, auxiliary: bool) -> None:
@@ -59,6 +61,7 @@ class Network(nn.Module):
                 module.path = name
 
     def forward(self, x: torch.Tensor) -> Any:
+        """The logits, in the form that `returns` selects; in training mode with those of the auxiliary classifier."""
         side = None
         features = []
         for number, block in enumerate(self.blocks):
@@ -75,12 +78,16 @@ class Network(nn.Module):
         return {"logits": logits, "more": {"last": features[-1]}} if self.returns == "dict" else logits
 
     def check_cut(self, cut: Cut) -> None:
-        """Raise UnsoundError where the sliced network computes something else than the cut means."""
+        """Check that the sliced network computes what the cut means.
+
+        Raises:
+            UnsoundError: it combines channels and weights that do not belong together, or cuts an output.
+        """
         x: Channels = [0, 1, 2]
         outs = []
         for block in self.blocks:
             assert isinstance(block, Block)
-            x = block.traced(x, cut)
+            x = block.trace_channels(x, cut)
             outs.append((x, block.width))
         seen = [_PIXELS * channel + pixel for channel in x for pixel in range(_PIXELS)] if self.flat else x
         equal("logits", list(range(CLASSES)), through_conv("head", seen, cut))
@@ -92,15 +99,16 @@ class Network(nn.Module):
 
 
 def spec(name: str = "random") -> ModelSpec:
-    """What all random networks are made for."""
+    """The spec of all random networks."""
     return ModelSpec(name, CLASSES, INPUT)
 
 
 def random_network(rng: random.Random, *, must: tuple[str, ...] = ()) -> Network:
-    """A network of two to five blocks.
+    """Make a random network of two to five blocks.
 
     Args:
-        must: kinds of blocks that have to be among them.
+        rng: the source of randomness.
+        must: kinds of blocks that it has to contain.
     """
     width = rng.choice((6, 8, 12))
     blocks: list[Block] = [ConvNorm(INPUT[0], width, rng.choice((1, 3)))]
@@ -118,18 +126,18 @@ def random_network(rng: random.Random, *, must: tuple[str, ...] = ()) -> Network
 
 
 def fault_of(network: Network, plan: Plan, selections: tuple[Selection, ...]) -> str | None:
-    """What the plan gets wrong in one of these cuts of the network, None if nothing."""
+    """A description of the plan's fault in the first unsound one of these cuts, None if all are sound."""
     for selection in selections:
         try:
             network.check_cut(cut_of(network, plan, selection))
-        except UnsoundError as fault:
-            return str(fault)
+        except UnsoundError as error:
+            return str(error)
     return None
 
 
 def cut_of(network: nn.Module, plan: Plan, selection: Selection) -> Cut:
-    """The plan at one selection, as blocks ask for it."""
-    chosen = selected(plan, selection)
+    """The plan at one selection, in the form that blocks use."""
+    chosen = selection_tensors(plan, selection)
     shapes = {name: tuple(t.shape) for name, t in (*network.named_parameters(), *network.named_buffers())}
     widths = [evaluate(owner.width(), [len(units) for units in selection]) for owner in plan.owners]
     numbers = {(cut.layer, cut.attribute): widths[cut.owner] for cut in plan.attributes}

@@ -1,10 +1,13 @@
-"""Which arm finds the better small model? `python -m benchmarks.search`
+"""Compare which arm finds the better small model.
 
-The quarter-width ResNet-18 and a small ViT on the procedural set, each cut to 15 % and to 8 % of its MACs: every
-classical arm searches with the same number of trials on the same bases, its winner gets the same fine-tune, and is read
-on the test images once. Beside them, in the same run and with the same fine-tune, what torch-pruning makes of the same
-base at the same budget by its own uniform and isomorphic pruning.
+`python -m benchmarks.search`
 
-`protocol` says what is run, `work` does one job of it in a `cell`, `figures` makes the numbers, `table` prints them.
-Results lie in a folder, each under what it is the result of; delete the folder after a change to the code they measure.
+The quarter-width ResNet-18 and a small ViT on the procedural dataset are each cut to 15 % and to 8 % of their MACs.
+Every classical arm searches with the same number of trials on the same bases; its winner gets the same fine-tune and is
+evaluated once on the test images. For comparison torch-pruning prunes the same bases to the same budgets by its own
+uniform and isomorphic pruning, with the same fine-tune in the same run.
+
+`protocol` defines what is run, `work` runs one job of it in a `cell`, `figures` computes the numbers, `table` prints
+them. Results are stored in a folder under a key of their inputs; delete the folder after a change to the code that they
+measure.
 """

@@ -1,4 +1,7 @@
-"""See the package. The last line is one JSON object; the same command goes on where it was cut short."""
+"""Run the benchmark of arms (see the package's docstring).
+
+The last line is one JSON object. After an interrupt the same command continues where it stopped.
+"""
 
 import argparse
 import json
@@ -17,7 +20,7 @@ from benchmarks.search.clock import Clock
 from benchmarks.search.figures import Result, agreement, gain, mean_ranks, over_budget, standings
 from benchmarks.search.memo import Memo
 from benchmarks.search.protocol import PEERS, Job, Kind, Terms
-from benchmarks.search.work import do, identity
+from benchmarks.search.work import identity, run_job
 
 QUICK = Terms(
     shares=("15%",),
@@ -31,9 +34,9 @@ QUICK = Terms(
 
 
 def main() -> None:
-    """Run what is missing, then tell."""
+    """Run the jobs that are missing, then print the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a small form of the same, for trying out: ten minutes")
+    parser.add_argument("--quick", action="store_true", help="a small version for trying out, which takes ten minutes")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=None, help="default: 5, or 2 with --quick")
     parser.add_argument("--out", type=Path, default=Path("benchmark-search"), help="folder of the results")
@@ -51,10 +54,10 @@ def main() -> None:
         results = [
             made
             for jobs in (terms.bases(), terms.jobs())
-            for made in _done(pool, options.processes, terms, options.out, jobs)
+            for made in _run_jobs(pool, options.processes, terms, options.out, jobs)
         ]
     except KeyboardInterrupt:
-        sys.exit(f"cut short; the same command goes on, {options.out} holds what is done")
+        sys.exit(f"interrupted; the same command continues from the results in {options.out}")
     finally:
         pool.shutdown(cancel_futures=True)
     arms, peers = _of(Kind.ARM, results), _of(Kind.PEER, results)
@@ -72,15 +75,15 @@ def main() -> None:
     print(json.dumps(found))
 
 
-def _done(
+def _run_jobs(
     pool: ProcessPoolExecutor, processes: int, terms: Terms, folder: Path, jobs: Sequence[Job]
 ) -> list[tuple[Job, Any]]:
-    """The jobs with their results, in the order of the jobs; those that the folder holds are only read."""
+    """Run the jobs that have no result in the folder, and return all jobs with their results, in order."""
     memo = Memo(folder)
     missing = [job for job in jobs if not memo.holds(identity(terms, job))]
     if len(missing) < len(jobs):
         print(f"{len(jobs) - len(missing)} of {len(jobs)} results are there already", flush=True)
-    futures = {pool.submit(do, terms, folder, job): job for job in missing}
+    futures = {pool.submit(run_job, terms, folder, job): job for job in missing}
     clock = Clock([job.kind for job in missing], processes)
     for count, future in enumerate(as_completed(futures), start=1):
         job, result = futures[future], future.result()
@@ -91,7 +94,7 @@ def _done(
             f"[{count} of {len(missing)}, {clock.left_s() / 60:.0f} min left] {where}: {job.kind} {job.name} {said}",
             flush=True,
         )
-    return [(job, do(terms, folder, job)) for job in jobs]
+    return [(job, run_job(terms, folder, job)) for job in jobs]
 
 
 def _of(kind: Kind, results: Sequence[tuple[Job, Any]]) -> list[Result]:

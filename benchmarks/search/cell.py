@@ -1,4 +1,4 @@
-"""One model at one budget with one seed: its base, its trials, its fine-tunes."""
+"""A cell of the benchmark: one model at one budget with one seed, its base, its trials and its fine-tunes."""
 
 import itertools
 import time
@@ -35,8 +35,8 @@ class Trained:
 
     Attributes:
         accuracy: on the test images, 0…1.
-        macs: by an independent count of the module itself.
-        wall_s: of the fine-tune.
+        macs: by an independent count of the module.
+        wall_s: seconds of the fine-tune.
     """
 
     accuracy: float
@@ -46,7 +46,7 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """A score of a trial, and the seconds of compute from the trial's begin to it."""
+    """A trial's score at a rung, and the seconds of compute from the trial's start to it."""
 
     score: RungScore
     seconds: float
@@ -54,7 +54,7 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What all arms share: one base, one proxy, one budget."""
+    """What all arms of a cell share: base, proxy data, budget and search space."""
 
     prepared: Prepared
     base: BaseModel
@@ -64,7 +64,7 @@ class Cell:
 
     @classmethod
     def of(cls, config: RunConfig, base_epochs: int | None = None) -> "Cell":
-        """Made as a run makes it; base, scores and sensitivity come from the cache where they were made before."""
+        """Prepare a cell as a run does; base, scores and sensitivity are read from the cache if they are there."""
         prepared = prepare(config)
         splits = prepared.dataset.splits(None, seed=config.seed, input_size=prepared.spec.input_size)
         base = obtain_base(
@@ -84,23 +84,29 @@ class Cell:
 
     @property
     def target_macs(self) -> int:
+        """The most MACs that a pruned model may have."""
         return self.space.budget.target_macs
 
     def cut(self, criterion: str, allocation: tuple[int, ...]) -> nn.Module:
-        """The base with so many units of each group left, the most important by the criterion."""
+        """Slice the base to an allocation, keeping the most important units by the criterion."""
         plan = self.prepared.plan
         return slice_model(self.base.module, plan, select(self.space.scores[criterion], allocation))
 
     def rungs(self, criterion: str, allocation: tuple[int, ...]) -> Iterator[Timed]:
-        """The proxy's scores, as a trial actor takes them; cutting the model is part of the time."""
+        """The proxy's scores as a trial actor computes them; the time includes slicing the model."""
         began = time.perf_counter()
         module, seed = self.cut(criterion, allocation), self.prepared.config.seed
         output = self.prepared.spec.output
         for score in proxy_rungs(module, self.data, self.prepared.proxy_recipe, seed=seed, output=output):
             yield Timed(score, time.perf_counter() - began)
 
-    def trained(self, module: nn.Module, seed: int | None = None) -> Trained:
-        """Fine-tune `module` in place and read it on the test images; `seed` orders and augments the images."""
+    def finetune(self, module: nn.Module, seed: int | None = None) -> Trained:
+        """Fine-tune `module` in place and evaluate it on the test images.
+
+        Args:
+            module: a pruned model.
+            seed: of the order and the augmentation of the images; None takes the configuration's.
+        """
         recipe, output = self.prepared.recipe, self.prepared.spec.output
         seed, place = self.prepared.config.seed if seed is None else seed, Place(default_device())
         began = time.perf_counter()
@@ -115,11 +121,16 @@ class Cell:
 def search_cell(
     cell: Cell, arm: str, ledger: Ledger, scored: Callable[[TrialSpec], Iterable[Timed]] | None = None
 ) -> SearchSession:
-    """The search of one arm, one trial after another in this process.
+    """Run the search of one arm, one trial after another in this process.
 
-    Session, proposer and proxy are those of a run, and what they decide depends on numbers of trials and never on
-    the clock: the proposals and scores are those that `launch.py search` gives with one worker or two.
-    `scored`: where a trial's scores come from, if they are not to be made anew.
+    Session, proposer and proxy are those of a run, and their decisions depend on the trials' numbers and never on the
+    clock: the proposals and scores are those of `launch.py search` with one worker or two.
+
+    Args:
+        cell: what all arms share.
+        arm: the name of the arm.
+        ledger: an open ledger, which records the search.
+        scored: gives a trial's scores; None computes them by the proxy.
     """
     prepared = cell.prepared
     session = SearchSession(cell.space, CLASSICAL[arm](cell.space), session_rules(prepared), ledger, prepared.window)

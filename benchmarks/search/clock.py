@@ -1,4 +1,4 @@
-"""How long the rest will take."""
+"""Estimate how long the remaining jobs will take."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from benchmarks.search.protocol import Kind
 
 
 class Clock:
-    """Learns from jobs that are done what those to come will take: a search takes many times a fine-tune."""
+    """Estimates the remaining time from finished jobs, per kind: a search takes many times as long as a fine-tune."""
 
     def __init__(self, to_come: Sequence[Kind], processes: int) -> None:
         self._to_come = Counter(to_come)
@@ -16,11 +16,12 @@ class Clock:
         self._taken: dict[Kind, list[float]] = {}
 
     def done(self, kind: Kind, seconds: float) -> None:
+        """Record a finished job."""
         self._to_come[kind] -= 1
         self._taken.setdefault(kind, []).append(seconds)
 
     def left_s(self) -> float:
-        """Seconds; kinds of which none is done yet are taken for the mean of the others."""
+        """Seconds left; a kind without a finished job is estimated by the mean of the others."""
         means = {kind: fmean(taken) for kind, taken in self._taken.items()}
         other = fmean(means.values())
         return sum(count * means.get(kind, other) for kind, count in self._to_come.items()) / self._processes

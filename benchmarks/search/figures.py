@@ -1,4 +1,4 @@
-"""From results to figures."""
+"""Compute the benchmark's figures from the results of its jobs."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,11 @@ from ablations.statistics import Estimate, estimate, paired_p_value
 from benchmarks.search.protocol import Place
 
 NEAR = 0.01
-"""How close to the best score of a cell an arm must come for its trials and seconds to be counted: one point."""
+"""How close an arm must come to the best score of a cell for its trials and seconds to be counted: one point."""
 
 
 class Result(NamedTuple):
-    """What one job gave; `name` is an arm's, a peer's, or a sampled allocation's."""
+    """The result of one job; `name` is that of an arm, a peer or a sampled allocation."""
 
     place: Place
     name: str
@@ -27,11 +27,15 @@ class ArmFigures:
     """One arm or peer in one cell, over the seeds.
 
     Attributes:
+        model: the cell's model.
+        share: the cell's budget, as a share of the base's MACs.
+        name: the arm or peer.
         accuracy: on the test images, after the fine-tune.
         rank: among the arms of the cell, from 1; None for a peer.
-        trials: most trials of any seed.
-        near: seeds in which it came near the best proxy score of all arms.
-        trials_to_near, seconds_to_near: medians over those seeds; None if there is none.
+        trials: the largest number of trials of any seed.
+        near: number of seeds in which it came near the best proxy score of all arms.
+        trials_to_near: median number of trials until then, over those seeds; None if there are none.
+        seconds_to_near: median seconds of compute until then, over those seeds; None if there are none.
     """
 
     model: str
@@ -46,7 +50,7 @@ class ArmFigures:
 
 
 def standings(arms: Sequence[Result], peers: Sequence[Result]) -> tuple[ArmFigures, ...]:
-    """By cell in the order of the results; the arms by rank, then the peers."""
+    """The figures of all arms and peers by cell, in the order of the results: arms by rank, then peers."""
     found: list[ArmFigures] = []
     for model, share in dict.fromkeys((result.place.model, result.place.share) for result in arms):
         own = [result for result in arms if result.place[:2] == (model, share)]
@@ -75,7 +79,7 @@ def standings(arms: Sequence[Result], peers: Sequence[Result]) -> tuple[ArmFigur
 
 
 def mean_ranks(arms: Sequence[Result]) -> dict[str, float]:
-    """The mean over the cells of each arm's rank by mean test accuracy, best first."""
+    """Each arm's rank by mean test accuracy, averaged over the cells; best first."""
     cells = [
         _ranks(_by_name([result for result in arms if result.place[:2] == cell]))
         for cell in dict.fromkeys(result.place[:2] for result in arms)
@@ -86,11 +90,12 @@ def mean_ranks(arms: Sequence[Result]) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """Test accuracy won over another arm or peer, over all cells and seeds that both have.
+    """The gain in test accuracy over another arm or peer, over all cells and seeds that both have.
 
     Attributes:
-        p: of the two-sided paired t-test that it is nothing.
-        chosen: which arm stood for the best, with how many seeds.
+        estimate: the mean gain with its confidence interval.
+        p: p-value of the two-sided paired t-test of a mean gain of zero.
+        chosen: the arms chosen as the best, each with its number of seeds.
     """
 
     estimate: Estimate
@@ -99,11 +104,11 @@ class Gain:
 
 
 def gain(arms: Sequence[Result], over: Sequence[Result]) -> Gain | None:
-    """What the best arm wins over the results `over` of one other arm or peer.
+    """The gain of the best arm over the results `over` of one other arm or peer; None with a single seed.
 
-    The best arm is chosen afresh for each seed, by its mean rank on the *other* seeds: picked and measured on the same
-    results, the luckiest of many arms would look better than it is. An arm is not compared with itself: the best of
-    the others stands against it. None with a single seed.
+    The best arm is chosen for each seed by its mean rank on the *other* seeds. If it were chosen and measured on the
+    same results, the luckiest of many arms would look better than it is. An arm is not compared with itself but with
+    the best of the others.
     """
     name = over[0].name
     theirs = {result.place: result.values["accuracy"] for result in over}
@@ -126,15 +131,17 @@ def gain(arms: Sequence[Result], over: Sequence[Result]) -> Gain | None:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How well the proxy orders allocations as the fine-tune does (Spearman's rank correlation).
+    """Spearman's rank correlation between the proxy's scores of allocations and their accuracy after the fine-tune.
 
     Attributes:
-        proxy: with the test accuracy after the fine-tune, mean of both its seeds.
-        ceiling: of one fine-tune seed with the other: no proxy can be expected to do better.
-        among_winners: within a cell and seed, over the winners of the arms, mean; they lie close together, so chance
-            weighs more. None where fewer than three arms ran.
-        by_epochs: `proxy` as it stands at each of the proxy's rungs, by the epochs trained until then: how much
-            training the order takes.
+        model: the model.
+        allocations: number of sampled allocations.
+        proxy: correlation with the test accuracy after the fine-tune, averaged over its two seeds.
+        ceiling: correlation of one fine-tune seed with the other: no proxy can be expected to do better.
+        among_winners: mean correlation over the winners of the arms within a cell and seed. They lie close together,
+            so chance matters more. None if fewer than three arms ran.
+        by_epochs: `proxy` at each of the proxy's rungs, by the epochs trained until then: it shows how much training
+            the ranking needs.
     """
 
     model: str
@@ -146,7 +153,7 @@ class Agreement:
 
 
 def agreement(model: str, sampled: Sequence[Result], arms: Sequence[Result]) -> Agreement | None:
-    """The proxy's worth for one model; None for fewer than three allocations."""
+    """The agreement for one model; None with fewer than three allocations."""
     own = [result.values for result in sampled if result.place.model == model]
     if len(own) < 3:
         return None
@@ -169,7 +176,7 @@ def agreement(model: str, sampled: Sequence[Result], arms: Sequence[Result]) -> 
 
 
 def over_budget(arms: Sequence[Result], others: Sequence[Result]) -> int:
-    """Models over the target: all trials of all arms, every winner, peer and sample."""
+    """The number of models over the target, among all trials of all arms and every winner, peer and sample."""
     built = sum(result.values["macs"] > result.values["target_macs"] for result in (*arms, *others))
     return built + sum(result.values["over_budget"] for result in arms)
 
@@ -181,7 +188,7 @@ def _mean(results: Sequence[Result]) -> Estimate:
 
 
 def _ranks(arms: Mapping[str, Sequence[Result]]) -> dict[str, float]:
-    """From 1, best mean first; equals share the mean of their places."""
+    """Ranks from 1, best mean first; ties share the mean of their ranks."""
     means = {name: _mean(results).mean for name, results in arms.items()}
     return {
         name: 1 + sum(other > mean for other in means.values()) + (sum(o == mean for o in means.values()) - 1) / 2
@@ -190,7 +197,7 @@ def _ranks(arms: Mapping[str, Sequence[Result]]) -> dict[str, float]:
 
 
 def _marks(arms: Sequence[Result]) -> dict[Place, float]:
-    """For each cell and seed the best proxy score of any arm, less what counts as near."""
+    """For each cell and seed, the score that counts as near: the best proxy score of any arm minus `NEAR`."""
     return {
         place: max(result.values["proxy"] for result in results) - NEAR for place, results in _by_place(arms).items()
     }

@@ -1,4 +1,4 @@
-"""Results on disk: each is computed once, and a benchmark that was cut short goes on with what is missing."""
+"""Results on disk: each is computed once, and an interrupted benchmark continues with the missing ones."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,13 +10,18 @@ from ground.files import write_whole
 
 
 class Memo:
-    """JSON results under `folder`, found by what they are the result of."""
+    """JSON results in a folder, found by a description of their inputs."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def get(self, of: Mapping[str, Any], make: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
-        """The result of `of`, made now if it is not there yet. `of` stands beside it in the file."""
+        """Read a result, or compute and store it if it is missing.
+
+        Args:
+            of: a description of the result's inputs as JSON values; it is stored in the file.
+            make: computes the result.
+        """
         path = self._path(of)
         with locked(path):
             if not path.exists():
@@ -25,7 +30,7 @@ class Memo:
         return found
 
     def holds(self, of: Mapping[str, Any]) -> bool:
-        """Whether the result is there."""
+        """Whether the result is stored."""
         return self._path(of).exists()
 
     def _path(self, of: Mapping[str, Any]) -> Path:

@@ -1,4 +1,4 @@
-"""What is run: the terms that all results share, and the jobs that make them."""
+"""The benchmark's protocol: the terms that all results share, and the jobs that produce them."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -14,7 +14,7 @@ from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
 DATASET = "shapes"
 VIT = "benchmarks.search.vit:vit_small_patch8"
 PEERS = {"torch-pruning uniform": False, "torch-pruning isomorphic": True}
-"""Names of torch-pruning's ways, and whether each ranks alike layers together."""
+"""torch-pruning's methods, and whether each ranks isomorphic layers together."""
 
 
 class Place(NamedTuple):
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 
 class Job(NamedTuple):
-    """One result to be made. `name`: the arm, the peer, or the number of the sampled allocation."""
+    """A result to be computed; `name` is the arm, the peer, or the number of the sampled allocation."""
 
     kind: Kind
     place: Place
@@ -44,13 +44,18 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What all results of one benchmark have in common; results under other terms are kept apart.
+    """What all results of one benchmark have in common; results under other terms are stored separately.
 
     Attributes:
-        trials: the most that an arm may try.
-        base_epochs: of each base; None trains as long as the dataset's recipe says.
-        finetune_epochs: of every winner and of every peer.
-        sampled: allocations, drawn by the arm `random`, on which the proxy is held against the fine-tune.
+        models: names of the models.
+        shares: budgets, as shares of the base's MACs.
+        seeds: number of seeds.
+        arms: names of the arms.
+        trials: the largest number of trials of an arm.
+        base_epochs: training epochs of each base; None takes those of the dataset's recipe.
+        finetune_epochs: epochs of the fine-tune of every winner and peer.
+        sampled: number of allocations, drawn by the arm `random`, on which proxy and fine-tune are compared.
+        criteria: importance criteria that the arms choose from.
     """
 
     models: tuple[str, ...] = ("resnet18_quarter", VIT)
@@ -65,8 +70,11 @@ class Terms:
 
     @property
     def key(self) -> str:
-        """Names the results; more seeds, models, shares, arms or samples only add to them. The dataset's
-        recipes are part of it: results of another proxy are not mixed with these."""
+        """The key under which results are stored.
+
+        It does not depend on the numbers of seeds, models, shares, arms or samples: more of them add to the same
+        results. It depends on the dataset's recipes, so results of another proxy are not mixed with these.
+        """
         alike = asdict(replace(self, models=(), shares=(), seeds=0, arms=(), sampled=0))
         recipes = [
             recipe(DATASET, batch_norm=batch_norm).model_dump(mode="json")
@@ -75,7 +83,7 @@ class Terms:
         return content_key({**alike, "recipes": recipes})
 
     def config(self, place: Place, arm: str) -> RunConfig:
-        """What `launch.py search` would be given."""
+        """The configuration that `launch.py search` would get."""
         return make_config(
             {
                 "model": place.model,
@@ -92,12 +100,12 @@ class Terms:
         )
 
     def bases(self) -> tuple[Job, ...]:
-        """Trained first: every other job of their model and seed needs them."""
+        """The jobs that train bases; they come first, because every other job of their model and seed needs them."""
         first = self.shares[0]
         return tuple(Job(Kind.BASE, Place(m, first, s), "base") for s, m in product(range(self.seeds), self.models))
 
     def jobs(self) -> tuple[Job, ...]:
-        """Everything else: all of a seed before the next, so that a run cut short has as much of every arm."""
+        """All other jobs, seed by seed, so that an interrupted run has equally many results of every arm."""
         return tuple(self._jobs())
 
     def _jobs(self) -> Iterator[Job]:

@@ -1,4 +1,4 @@
-"""The standings as a table for people."""
+"""Print the standings as a table."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -7,7 +7,7 @@ from benchmarks.search.figures import ArmFigures
 
 
 def show(rows: Sequence[ArmFigures]) -> None:
-    """One block a cell: arms by rank, then the peers."""
+    """Print one block per cell: arms by rank, then peers."""
     for (model, share), group in groupby(rows, key=lambda row: (row.model, row.share)):
         print(f"\n{model.rpartition(':')[2]} at {share} of its MACs")
         print(f"{'':24}{'test accuracy':>18}{'rank':>6}{'trials':>8}{'near':>6}{'after trials':>14}{'after s':>9}")

@@ -1,4 +1,4 @@
-"""A small vision transformer for 32×32 images that a few thousand of them can train."""
+"""A small vision transformer for 32×32 images that can be trained on a few thousand of them."""
 
 from itertools import pairwise
 from typing import Any
@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 
 class ConvStem(nn.Module):
-    """Tokens by three strided convolutions instead of one large patch: a transformer with such a stem learns from far
-    fewer images (Xiao et al., arXiv:2106.14881). [N, C, H, W] to [N, HW/64, dim]."""
+    """A stem of three strided convolutions in place of one large patch.
+
+    A transformer with such a stem learns from far fewer images (Xiao et al., arXiv:2106.14881).
+    """
 
     def __init__(self, img_size: int, patch_size: int, in_chans: int, embed_dim: int, **_: Any) -> None:
         super().__init__()
@@ -22,13 +24,14 @@ class ConvStem(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
+        """Images `[N, C, H, W]` as tokens `[N, HW/64, dim]`."""
         first, second, last = self.convolutions
         tokens: Tensor = last(nn.functional.gelu(second(nn.functional.gelu(first(images)))))
         return tokens.flatten(2).transpose(1, 2)
 
 
 def vit_small_patch8(num_classes: int, in_chans: int) -> nn.Module:
-    """16 tokens of 64 dims, four blocks of four heads."""
+    """A vision transformer with 16 tokens of 64 dims and four blocks of four heads."""
     return VisionTransformer(
         img_size=32,
         patch_size=8,

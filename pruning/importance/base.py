@@ -1,4 +1,4 @@
-"""The interface of a criterion, and what most of them share: adding weights up along the owner maps."""
+"""The interface of importance criteria, and what most of them share: sums of weights along the owner maps."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,9 +21,9 @@ class Criterion(ABC):
     """Scores the units of every group of a plan.
 
     Attributes:
-        name: by which users ask for it.
-        needs_batches: whether it looks at data.
-        estimates_loss: whether a score is what the loss would change by, so that it means the same in every layer.
+        name: the name by which users select it.
+        needs_batches: whether it needs data.
+        estimates_loss: whether a score estimates the change of the loss, which makes scores of all layers comparable.
     """
 
     name: ClassVar[str]
@@ -31,13 +31,21 @@ class Criterion(ABC):
     estimates_loss: ClassVar[bool] = False
 
     def scores(self, model: nn.Module, plan: Plan, batches: Batches | None = None) -> Scores:
-        """Scores of every group. The model's weights, buffers, gradients and mode end as they were.
+        """Score the units of every group. The model's weights, buffers, gradients and mode are not changed.
+
+        Args:
+            model: the unpruned model.
+            plan: its plan.
+            batches: images and labels, for criteria that need data.
+
+        Returns:
+            For each group a float32 tensor `[units]` on the CPU; higher is more important.
 
         Raises:
             CriterionError: the criterion needs batches and got none, or a score is not finite.
         """
         if self.needs_batches and not batches:
-            raise CriterionError(f"the criterion {self.name!r} looks at data: pass at least one batch")
+            raise CriterionError(f"the criterion {self.name!r} needs data: pass at least one batch")
         found = self._scores(without_masks(model), plan, batches or ())
         scores = tuple(score.detach().float().cpu() for score in found)
         for group, score in zip(plan.groups, scores, strict=True):
@@ -51,9 +59,10 @@ class Criterion(ABC):
 
 
 def fold(plan: Plan, values: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
-    """Add up, for each unit, the values of all weights that go when it goes.
+    """Add up, for each unit, the values of all weights that are cut with it.
 
     Args:
+        plan: the model's plan.
         values: parameter name → a value per weight, of the parameter's shape.
 
     Returns:
@@ -66,7 +75,11 @@ def fold(plan: Plan, values: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
 
 
 def slices(plan: Plan, values: Mapping[str, torch.Tensor]) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
-    """Each parameter dimension that a group owns, as `(group, unit of each row [rows], rows [rows, weights])`."""
+    """Iterate over the parameter dimensions that groups own.
+
+    Yields:
+        The group, the unit of each row `[rows]`, and the rows themselves `[rows, weights]`.
+    """
     for name, owners in plan.parameters.items():
         if name not in values:
             continue
@@ -84,5 +97,5 @@ def slices(plan: Plan, values: Mapping[str, torch.Tensor]) -> Iterator[tuple[int
 
 
 def parameters_of(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Name → weight, without buffers: running statistics are not importance."""
+    """Weights by name, without buffers: running statistics do not count as importance."""
     return {name: parameter.detach() for name, parameter in model.named_parameters()}

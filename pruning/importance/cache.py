@@ -1,4 +1,4 @@
-"""Scores on disk, by content: the same weights, plan, criterion and data are scored once."""
+"""A cache of scores on disk, by content: the same weights, plan, criterion and data are scored once."""
 
 import hashlib
 import inspect
@@ -17,12 +17,20 @@ from pruning.plan import Plan
 
 
 def cached_scores(name: str, model: nn.Module, plan: Plan, batches: Batches | None = None, *, folder: Path) -> Scores:
-    """The scores of criterion `name`, read from `folder` when they were computed before for equal inputs.
+    """The scores of criterion `name`, read from `folder` if they were computed before for equal inputs.
 
     Safe for several processes at once: a file appears whole or not at all.
 
+    Args:
+        name: the criterion.
+        model: the unpruned model.
+        plan: its plan.
+        batches: images and labels; ignored by criteria that need no data.
+        folder: the cache folder, which is created if needed.
+
     Raises:
-        UnknownCriterionError, CriterionError: as the criterion itself.
+        UnknownCriterionError: there is no criterion of that name.
+        CriterionError: the criterion needs batches and got none, or a score is not finite.
     """
     criterion = importance(name)
     key = content_key(f"{name} {_formula(criterion)}", model, plan, batches if criterion.needs_batches else None)
@@ -37,7 +45,7 @@ def cached_scores(name: str, model: nn.Module, plan: Plan, batches: Batches | No
 
 
 def _formula(criterion: Criterion) -> str:
-    """A hash of the criterion's source: one whose formula was changed gives other scores for the same model."""
+    """A hash of the criterion's source code, because a changed formula gives other scores for the same model."""
     ours = [kind for kind in type(criterion).__mro__ if kind.__module__.startswith("pruning.")]
     return hashlib.sha256(
         "".join(inspect.getsource(sys.modules[kind.__module__]) for kind in ours).encode()
@@ -45,7 +53,7 @@ def _formula(criterion: Criterion) -> str:
 
 
 def content_key(name: str, model: nn.Module, plan: Plan, batches: Batches | None) -> str:
-    """A hash of what was computed, by name, and of everything that it was computed from."""
+    """The SHA-256 of a computation's name and of all its inputs: spec, groups, weights and batches."""
     spec = json.dumps(plan.spec.to_json())
     digest = hashlib.sha256(f"{name}\n{spec}\n{[(g.name, g.units) for g in plan.groups]}".encode())
     for key, tensor in model.state_dict().items():

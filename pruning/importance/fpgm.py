@@ -1,4 +1,7 @@
-"""FPGM: a filter that the others could stand in for matters least (He et al., 2019, arXiv:1811.00250, equation 4)."""
+"""FPGM: the filters that others can replace are the least important.
+
+He et al., 2019, arXiv:1811.00250, equation 4.
+"""
 
 from collections.abc import Sequence
 
@@ -10,7 +13,7 @@ from pruning.plan import Plan
 
 
 class Fpgm(Criterion):
-    """Sum of distances to all other units of the group, over the weights of every layer that a unit reaches."""
+    """Sum of the distances to all other units of the group, over the weights of every layer that a unit reaches."""
 
     name = "fpgm"
 
@@ -23,7 +26,10 @@ class Fpgm(Criterion):
 
 
 def _one_row_per_unit(units: torch.Tensor, rows: torch.Tensor, count: int) -> list[torch.Tensor]:
-    """A unit may own many rows (a dim of every head): the k-th rows of all units are compared with each other."""
+    """Split the rows so that each part has one row per unit.
+
+    A unit may own many rows (a dim of every head): the k-th rows of all units are compared with each other.
+    """
     order = torch.argsort(units, stable=True)
     each = len(units) // count
     return list(rows[order].reshape(count, each, -1).unbind(1))

@@ -1,5 +1,8 @@
-"""Second-order: the loss' curvature along each weight (LeCun et al., 1990, Optimal Brain Damage, equation 6), its
-diagonal estimated with random signs (Hutchinson; Bekas et al., 2007)."""
+"""Second-order importance: the curvature of the loss along each weight.
+
+LeCun et al., 1990, Optimal Brain Damage, equation 6. The Hessian's diagonal is estimated with random signs (Hutchinson;
+Bekas et al., 2007).
+"""
 
 from collections.abc import Sequence
 

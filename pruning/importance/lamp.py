@@ -1,5 +1,7 @@
-"""LAMP: each unit's share of what its group would still hold after everything smaller is gone (Lee et al., 2021,
-arXiv:2010.07611, equation 4, with units in place of single weights)."""
+"""LAMP: a unit's squared norm as a share of its own and all larger ones of its group.
+
+Lee et al., 2021, arXiv:2010.07611, equation 4, with units in place of single weights.
+"""
 
 from collections.abc import Sequence
 

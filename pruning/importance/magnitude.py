@@ -1,4 +1,4 @@
-"""Sizes of weights: the classical criterion (Li et al., 2017, arXiv:1608.08710), over everything a unit owns."""
+"""Weight magnitude: the classical criterion (Li et al., 2017, arXiv:1608.08710), over all weights of a unit."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from pruning.plan import Plan
 
 
 class L1(Criterion):
-    """Sum of absolute weights."""
+    """Sum of the absolute values of all weights that the unit owns."""
 
     name = "l1"
 

@@ -1,4 +1,4 @@
-"""No criterion at all: the floor that every other one has to beat."""
+"""Random scores: the baseline that every criterion has to beat."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from pruning.plan import Plan
 
 
 class Random(Criterion):
-    """Uniform scores, the same for the same seed whatever the weights."""
+    """Uniform scores that depend on the seed and not on the weights."""
 
     name = "random"
 

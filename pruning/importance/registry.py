@@ -1,4 +1,4 @@
-"""Names of criteria."""
+"""The importance criteria by name."""
 
 from collections.abc import Mapping
 

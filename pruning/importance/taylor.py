@@ -1,5 +1,7 @@
-"""First-order Taylor: the change of the loss if a unit's weights became zero (Molchanov et al., 2019,
-arXiv:1906.10771, equation 8, with the weights of a unit taken together)."""
+"""First-order Taylor importance: the squared change of the loss if a unit's weights became zero.
+
+Molchanov et al., 2019, arXiv:1906.10771, equation 8, with the weights of a unit taken together.
+"""
 
 from collections.abc import Sequence
 

@@ -1,1 +1,1 @@
-"""What each tensor operation does to axes, and what it costs: one small rule per operation, one file per family."""
+"""Rules: what each tensor operation does to axes and what it costs, one small function each, one file per family."""

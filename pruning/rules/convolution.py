@@ -1,4 +1,7 @@
-"""Convolutions. MACs: `batch · prod(weight shape) · prod(output pixels)`, as fvcore; the bias is free."""
+"""Convolutions.
+
+MACs: `batch · prod(weight shape) · prod(output pixels)`, as fvcore counts them; the bias is free.
+"""
 
 from pruning.rules.registry import AxisUse, Call, CostKind, Walk, rule
 

@@ -1,4 +1,4 @@
-"""Taking parts of tensors and putting tensors together."""
+"""Indexing, slicing, splitting and concatenation."""
 
 import torch
 
@@ -8,7 +8,7 @@ from pruning.rules.registry import Call, Walk, rule
 
 @rule("cat", "concat", "concatenate")
 def concatenate(walk: Walk, call: Call) -> None:
-    """Along one dimension the parts follow each other; along the others they are the same."""
+    """Concatenates the axes of one dimension and unites those of the others."""
     tensors = [x for x in call.args["tensors"] if x.numel() or x.dim() > 1]
     along = call.args["dim"] % call.out.dim()
     every = [walk.dims(x) for x in tensors]
@@ -23,7 +23,7 @@ def concatenate(walk: Walk, call: Call) -> None:
 
 @rule("stack")
 def stack(walk: Walk, call: Call) -> None:
-    """A new dimension, which cannot be cut, in front of equal ones."""
+    """Unites the dimensions of all tensors and adds a new one, which cannot be cut."""
     every = [walk.dims(x) for x in call.args["tensors"]]
     for dims in every[1:]:
         for first, other in zip(every[0], dims, strict=True):
@@ -35,7 +35,7 @@ def stack(walk: Walk, call: Call) -> None:
 
 @rule("slice", "narrow")
 def take_slice(walk: Walk, call: Call) -> None:
-    """A run of a dimension. Its ends were written as numbers, and have to follow when the axis is cut."""
+    """Takes a run of a dimension; its bounds were written as numbers and must follow when the axis is cut."""
     x = call.tensor("self")
     dims, dim = list(walk.dims(x)), call.args["dim"] % x.dim()
     length, taken = x.shape[dim], call.out.shape[dim]
@@ -63,7 +63,7 @@ def _start(call: Call, length: int) -> int:
 
 @rule("select")
 def select(walk: Walk, call: Call) -> None:
-    """One index of a dimension, named by its number: the dimension cannot be cut."""
+    """Takes one index of a dimension by its number, so the dimension cannot be cut."""
     dims = list(walk.dims(call.tensor("self")))
     walk.axes.fix(dims.pop(call.args["dim"] % len(dims)))
     walk.label(call.out, dims)
@@ -71,7 +71,7 @@ def select(walk: Walk, call: Call) -> None:
 
 @rule("unbind")
 def unbind(walk: Walk, call: Call) -> None:
-    """Every index of a dimension by its number: the dimension cannot be cut."""
+    """Takes each index of a dimension by its number, so the dimension cannot be cut."""
     dims = list(walk.dims(call.tensor("self")))
     walk.axes.fix(dims.pop(call.args["dim"] % len(dims)))
     for out in call.out:
@@ -80,7 +80,7 @@ def unbind(walk: Walk, call: Call) -> None:
 
 @rule("chunk", "tensor_split")
 def chunk(walk: Walk, call: Call) -> None:
-    """Equal parts, whatever the length: they stay equal only if they are cut alike."""
+    """Divides a dimension into equal parts, which stay equal only if they are cut alike."""
     pieces, equal = _pieces(walk, call), len({out.shape for out in call.out}) == 1
     for piece in pieces:
         if equal:
@@ -91,7 +91,7 @@ def chunk(walk: Walk, call: Call) -> None:
 
 @rule("split", "unsafe_split")
 def split(walk: Walk, call: Call) -> None:
-    """Parts of one length that was written as a number, or as a part of the whole's."""
+    """Divides a dimension into parts of a length that was written as a number or computed from the whole length."""
     x, dim = call.tensor("self"), call.args["dim"]
     whole = walk.dims(x)[dim]
     if "split_size" not in call.args:
@@ -104,7 +104,7 @@ def split(walk: Walk, call: Call) -> None:
 
 @rule("split_with_sizes")
 def split_with_sizes(walk: Walk, call: Call) -> None:
-    """Parts of lengths that were written as numbers."""
+    """Divides a dimension into parts of lengths that were written as numbers."""
     for piece, out in zip(_pieces(walk, call), call.out, strict=True):
         walk.written(out.shape[call.args["dim"]], piece)
 
@@ -120,7 +120,7 @@ def _pieces(walk: Walk, call: Call) -> list[Axis]:
 
 @rule("index", "_unsafe_index", "index_select", "gather", "embedding")
 def index(walk: Walk, call: Call) -> None:
-    """Rows picked by a table of numbers: what is picked from cannot be cut, nor can what comes out of it."""
+    """Selects by a table of indices: neither the dimension selected from nor the resulting one can be cut."""
     x = call.tensor("weight" if call.name == "embedding" else "self")
     dims = list(walk.dims(x))
     picked = _picked(call)
@@ -155,7 +155,7 @@ def _picked(call: Call) -> list[int]:
 
 @rule("roll", "flip")
 def reorder(walk: Walk, call: Call) -> None:
-    """A dimension that is shifted or turned round has an order that a cut would break."""
+    """Shifts or reverses dimensions, which cannot be cut because the result depends on their order."""
     dims = walk.dims(call.tensor("self"))
     shifted = call.args["dims"] if call.args["dims"] != [] else range(len(dims))
     for d in [shifted] if isinstance(shifted, int) else shifted:
@@ -165,7 +165,7 @@ def reorder(walk: Walk, call: Call) -> None:
 
 @rule("im2col", "unfold")
 def unfold(walk: Walk, call: Call) -> None:
-    """Windows: held whole."""
+    """Extracts windows; no dimension can be cut."""
     for axis in walk.dims(call.args["self"]):
         walk.axes.fix(axis)
     walk.label(call.out, [walk.axes.constant(n) for n in call.out.shape])

@@ -1,12 +1,18 @@
-"""Normalisations, with fvcore's prices per input element: a batch norm costs 2 (1 without weight) in eval mode
-and 5 (4) when it uses the batch's own statistics; a layer, group or instance norm costs 5 (4)."""
+"""Normalisations, with fvcore's costs per input element.
+
+A batch norm costs 2 (1 without weight) in eval mode and 5 (4) when it uses the batch's own statistics; a layer, group
+or instance norm costs 5 (4).
+"""
 
 from pruning.rules.registry import AxisUse, Call, CannotFollowError, CostKind, Walk, rule
 
 
 @rule("batch_norm")
 def batch_norm(walk: Walk, call: Call) -> None:
-    """Statistics and affine weights follow the channels. Weight-standardised convolutions use it in training mode."""
+    """Statistics and affine weights follow the channels.
+
+    Weight-standardised convolutions call it with the batch's own statistics even in eval mode.
+    """
     own_statistics = call.args["training"]
     prices = (4, 5) if own_statistics else (1, 2)
     _norm(walk, call, 1, ("weight", "bias", "running_mean", "running_var"), prices)
@@ -14,13 +20,13 @@ def batch_norm(walk: Walk, call: Call) -> None:
 
 @rule("instance_norm")
 def instance_norm(walk: Walk, call: Call) -> None:
-    """fvcore tells by the same argument as for batch norm whether there are affine weights."""
+    """As a batch norm; its cost depends on whether there are affine weights, as in fvcore."""
     _norm(walk, call, 1, ("weight", "bias", "running_mean", "running_var"), (4, 5))
 
 
 @rule("layer_norm")
 def layer_norm(walk: Walk, call: Call) -> None:
-    """Weights follow the normalised dimensions; an even number of units less does not change what is normalised."""
+    """Weights follow the normalised dimensions, which can be cut: the norm is then taken over fewer units."""
     dims = walk.dims(call.tensor("input"))
     normalised = dims[len(dims) - len(call.args["normalized_shape"]) :]
     for name in ("weight", "bias"):
@@ -35,7 +41,7 @@ def layer_norm(walk: Walk, call: Call) -> None:
 
 @rule("group_norm")
 def group_norm(walk: Walk, call: Call) -> None:
-    """With one group it is a layer norm over channels; with more, units are cut inside each group alike."""
+    """With one group it is a layer norm over channels; with more, each group loses the same units."""
     channels, groups = walk.dims(call.tensor("input"))[1], call.args["num_groups"]
     if groups not in (1, walk.axes.size(channels)):
         outer, _ = walk.axes.split(channels, [groups, walk.axes.size(channels) // groups])

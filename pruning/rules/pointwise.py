@@ -1,4 +1,4 @@
-"""Operations that act on each element alone, or on elements that broadcasting puts together."""
+"""Elementwise operations, with broadcasting, and the creation of tensors."""
 
 import torch
 
@@ -6,7 +6,7 @@ from pruning.rules.registry import Call, Walk, rule
 
 
 def pointwise(walk: Walk, call: Call) -> None:
-    """Dimensions that meet are the same axis; a dimension of length one is stretched and ties nothing."""
+    """Unites dimensions that meet; a dimension of length one is broadcast and ties nothing."""
     tensors = [x for x in _flat(call.args.values()) if isinstance(x, torch.Tensor)]
     outputs = [x for x in _flat([call.out]) if isinstance(x, torch.Tensor)]
     for out in outputs:
@@ -38,14 +38,14 @@ def _meet(walk: Walk, tensors: list[torch.Tensor], out: torch.Tensor, position: 
     "_softmax", "_log_softmax",
 )  # fmt: skip
 def same_shape(walk: Walk, call: Call) -> None:
-    """What comes out has the dimensions of what went in. (A softmax only ties elements to their sum.)"""
+    """The output has the input's axes; a softmax does not depend on the order of its elements either."""
     first = next(x for x in call.args.values() if isinstance(x, torch.Tensor))
     walk.label(call.out, walk.dims(first))
 
 
 @rule("copy_", "fill_", "zero_", "masked_fill_", "masked_fill", "prelu", "where", "hardswish", "hardswish_")
 def untagged(walk: Walk, call: Call) -> None:
-    """Pointwise by nature though not tagged so; PReLU's weight follows the channels."""
+    """Operations that are pointwise though not tagged so; PReLU's weight follows the channels."""
     if call.name == "prelu" and call.tensor("weight").numel() > 1:
         walk.axes.unite(walk.dims(call.tensor("self"))[1], walk.dims(call.tensor("weight"))[0])
         walk.label(call.out, walk.dims(call.tensor("self")))
@@ -55,7 +55,7 @@ def untagged(walk: Walk, call: Call) -> None:
 
 @rule("zeros", "ones", "full", "empty", "new_zeros", "new_ones", "new_full", "new_empty")
 def uniform(walk: Walk, call: Call) -> None:
-    """Filled with one value: its dimensions may become whatever they meet."""
+    """Creates a tensor of one value; its dimensions may be united with any that they meet."""
     walk.label(call.out, [walk.axes.leaf(n) for n in call.out.shape])
 
 
@@ -74,5 +74,5 @@ def uniform(walk: Walk, call: Call) -> None:
     "bernoulli",
 )
 def counted(walk: Walk, call: Call) -> None:
-    """Values that depend on the position: nothing of it can be cut."""
+    """Creates values that depend on their position, so no dimension can be cut."""
     walk.label(call.out, [walk.axes.constant(n) for n in call.out.shape])

@@ -1,7 +1,8 @@
-"""Pooling, resampling and padding: channels pass, pixels are made anew.
+"""Pooling, resampling and padding: channels keep their axes, pixels get new ones.
 
-fvcore's prices: an adaptive average pool costs its input, a nearest upsampling its output, a bilinear one four
-times its output. Other pools are free there, and so here."""
+Costs as in fvcore: an adaptive average pool costs 1 per input element, a nearest upsampling 1 and a bilinear one 4 per
+output element. Other pools are free there, and so here.
+"""
 
 import torch
 
@@ -13,7 +14,7 @@ from pruning.rules.registry import Call, CostKind, Walk, rule
     "adaptive_max_pool2d", "max_pool2d_with_indices", "upsample_bicubic2d",
 )  # fmt: skip
 def pool(walk: Walk, call: Call) -> None:
-    """Every channel is pooled alone."""
+    """Pools each channel separately."""
     dims = walk.dims(_source(call))
     outputs = call.out if isinstance(call.out, (tuple, list)) else (call.out,)
     kept = 2 if len(dims) == outputs[0].dim() else 1
@@ -23,7 +24,7 @@ def pool(walk: Walk, call: Call) -> None:
 
 @rule("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
 def adaptive_average_pool(walk: Walk, call: Call) -> None:
-    """Costs one per input element, in two dimensions only: fvcore knows no other."""
+    """Costs one per input element, in two dimensions only, because fvcore counts no other."""
     pool(walk, call)
     if call.name == "adaptive_avg_pool2d":
         walk.charge(CostKind.POOLING, *walk.dims(call.args["self"]))
@@ -49,13 +50,13 @@ def _upsample(walk: Walk, call: Call, price: int) -> None:
 
 
 def _source(call: Call) -> torch.Tensor:
-    """The upsamplings call it `input`, the pools `self`."""
+    """The input tensor, which upsamplings call `input` and pools `self`."""
     return call.tensor("input" if "input" in call.args else "self")
 
 
 @rule("pad", "constant_pad_nd", "reflection_pad2d", "replication_pad2d")
 def pad(walk: Walk, call: Call) -> None:
-    """A padded dimension has a length that its number fixes; the others pass."""
+    """A padded dimension cannot be cut, because its padding was written as a number; the others keep their axes."""
     x = call.tensor("self")
     dims = []
     for axis, before, after in zip(walk.dims(x), x.shape, call.out.shape, strict=True):

@@ -1,4 +1,4 @@
-"""Linear layers and products of activations, with fvcore's prices: the number of multiplications."""
+"""Linear layers and products of activations; as in fvcore, they cost their number of multiplications."""
 
 from pruning.axes import Axis
 from pruning.rules.registry import AxisUse, Call, CannotFollowError, CostKind, Walk, rule
@@ -55,8 +55,11 @@ def _note_attention(walk: Walk, batch: list[Axis], matrix: tuple[Axis, ...]) -> 
 
 @rule("scaled_dot_product_attention")
 def fused_attention(walk: Walk, call: Call) -> None:
-    """`softmax(q kᵀ · scale) v`, priced as its two products although fvcore sees neither (our counter tells it).
-    Unless the scale is given, torch takes it from the number of dims: those stay, or the scale would change."""
+    """`softmax(q kᵀ · scale) v`, which costs its two products.
+
+    fvcore does not know the operation; `pruning.counter` adds a handler. Unless the scale is given, torch derives it
+    from the number of dims, which therefore cannot be cut: the scale would change.
+    """
     query, key, value = (call.tensor(name) for name in ("query", "key", "value"))
     *batch, rows, dims = walk.dims(query)
     *key_batch, columns, key_dims = walk.dims(key)
@@ -79,7 +82,7 @@ def fused_attention(walk: Walk, call: Call) -> None:
 
 @rule("addmm")
 def addmm(walk: Walk, call: Call) -> None:
-    """`bias + a @ b`, as an old linear layer writes it."""
+    """`bias + a @ b`, the older form of a linear layer."""
     rows, inner = walk.dims(call.tensor("mat1"))
     other, columns = walk.dims(call.tensor("mat2"))
     walk.axes.unite(inner, other)
@@ -92,7 +95,7 @@ def addmm(walk: Walk, call: Call) -> None:
 
 @rule("einsum")
 def einsum(walk: Walk, call: Call) -> None:
-    """Equal letters are the same axis; costs the product of all letters' lengths."""
+    """Unites axes of equal letters; costs the product of all letters' lengths."""
     equation = call.args["equation"].replace(" ", "")
     if "." in equation or "->" not in equation or len(call.args["tensors"]) != 2:
         raise CannotFollowError(f"einsum {equation!r}")
@@ -103,5 +106,5 @@ def einsum(walk: Walk, call: Call) -> None:
             walk.axes.unite(letters.setdefault(name, axis), axis)
     walk.label(call.out, [letters[name] for name in target])
     if set(letters) == set(target):
-        raise CannotFollowError(f"einsum {equation!r} that sums nothing away")
+        raise CannotFollowError(f"einsum {equation!r} without a summed letter")
     walk.charge(CostKind.PRODUCTS, *letters.values())

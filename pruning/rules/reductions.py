@@ -1,4 +1,7 @@
-"""Sums, means, norms and the like. Reducing over a cut axis is a sum over fewer units: no order is lost."""
+"""Reductions: sums, means, norms, order statistics.
+
+A sum over a cut axis has fewer terms and does not depend on their order, so the axis can be cut.
+"""
 
 from pruning.rules.registry import Call, Walk, rule
 
@@ -6,7 +9,7 @@ from pruning.rules.registry import Call, Walk, rule
 @rule("mean", "sum", "amax", "amin", "var", "std", "var_mean", "std_mean", "norm", "linalg_vector_norm",
       "logsumexp", "prod", "any", "all", "frobenius_norm")  # fmt: skip
 def reduction(walk: Walk, call: Call) -> None:
-    """Reduced dimensions vanish, or stay with length one."""
+    """Removes the reduced dimensions, or keeps them with length one."""
     source = walk.dims(_source(call))
     for out in call.out if isinstance(call.out, tuple) else (call.out,):
         walk.label(out, _reduced(walk, call, source))
@@ -14,7 +17,7 @@ def reduction(walk: Walk, call: Call) -> None:
 
 @rule("max", "min", "argmax", "argmin", "median", "cumsum", "sort", "topk")
 def ordered(walk: Walk, call: Call) -> None:
-    """The result names positions, or depends on them: the reduced dimension cannot be cut."""
+    """The result holds positions or depends on them, so the reduced dimension cannot be cut."""
     x = _source(call)
     source = walk.dims(x)
     reduced = _dims(call, len(source))

@@ -1,4 +1,4 @@
-"""The table from an operation's name to its rule, and what a rule may do."""
+"""The table of rules by operation name, and the interface that a rule uses."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pruning.axes import Axes, Axis
 
 
 class CostKind(StrEnum):
-    """What a cost is spent on. `PRODUCTS` are the multiplications of two activations, as in attention."""
+    """The kind of operation that costs MACs; `PRODUCTS` multiply two activations, as in attention."""
 
     CONVOLUTION = "convolution"
     LINEAR = "linear"
@@ -22,7 +22,7 @@ class CostKind(StrEnum):
 
 
 class AxisUse(StrEnum):
-    """What an axis was seen doing; a group's kind is told from its roles."""
+    """How an axis is used; a group's kind follows from the uses of its axis."""
 
     CONV_GROUPS = "conv groups"
     PRODUCT_BATCH = "batch of a product"
@@ -37,7 +37,7 @@ class Call:
     Attributes:
         name: the operation without namespace and overload, e.g. `conv2d`.
         args: every argument by its schema name, defaults filled in.
-        out: what it returned.
+        out: its result.
     """
 
     name: str
@@ -60,26 +60,26 @@ class Walk(Protocol):
         """The axes of a tensor's dimensions."""
 
     def label(self, tensor: torch.Tensor, dims: tuple[Axis, ...] | list[Axis]) -> None:
-        """Say which axes an output's dimensions are."""
+        """Set the axes of an output's dimensions."""
 
     def charge(self, kind: CostKind, *factors: Axis, times: int = 1) -> None:
         """Add `times · Π len(factor)` to the model's cost."""
 
     def note(self, axis: Axis, role: AxisUse) -> None:
-        """Remember what an axis was seen doing."""
+        """Record how an axis is used."""
 
     def bind(self, attribute: str, *axes: Axis) -> None:
-        """The running module states these lengths in its attribute, which must follow when the axes are cut."""
+        """Record that the running module states these lengths in an attribute, which must follow a cut."""
 
     def starts_after(self, axis: Axis) -> None:
-        """The operation takes what comes after these indices, so its start is their number."""
+        """Record that the operation's start is the length of this axis, the part before its result."""
 
     def written(self, size: int, axis: Axis) -> None:
-        """The running module wrote this length as a number; whichever attribute holds it must follow."""
+        """Record that the running module wrote this length as a number; the attribute that holds it must follow."""
 
 
 class CannotFollowError(Exception):
-    """A rule met a use of its operation that it cannot follow. Internal: the tracer names the layer."""
+    """A rule cannot follow this use of its operation. Internal: the tracer adds the layer's name."""
 
 
 Rule = Callable[[Walk, Call], None]

@@ -1,4 +1,4 @@
-"""Reshapes and permutations: axes are merged into grids, split into factors, and carried along."""
+"""Reshapes and permutations: axes are merged into grids, split into factors, and reordered."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from pruning.rules.registry import Call, Walk, rule
 @rule("view", "reshape", "_unsafe_view", "_reshape_alias", "flatten", "unflatten", "view_as", "reshape_as", "squeeze",
       "squeeze_", "unsqueeze", "unsqueeze_")  # fmt: skip
 def reshape(walk: Walk, call: Call) -> None:
-    """Row-major: adjacent dimensions that become one are a grid, one that becomes many is split."""
+    """Adjacent dimensions that become one form a row-major grid; one that becomes several is split."""
     x = next(value for value in call.args.values() if isinstance(value, torch.Tensor))
     dims = walk.dims(x)
     reshaped: list[Axis] = []
@@ -39,7 +39,7 @@ def _blocks(before: Sequence[int], after: Sequence[int]) -> list[tuple[list[int]
 
 
 def _note_sizes(walk: Walk, call: Call, reshaped: list[Axis]) -> None:
-    """A size that was written as a number, not as −1, must change when its axis does."""
+    """Record sizes that were written as numbers, not as −1: they must follow when the axis is cut."""
     sizes = call.args.get("size") or call.args.get("shape")
     if call.name == "unflatten":
         start = call.args["dim"] % (len(reshaped) - len(call.args["sizes"]) + 1)
@@ -51,7 +51,7 @@ def _note_sizes(walk: Walk, call: Call, reshaped: list[Axis]) -> None:
 
 @rule("permute", "transpose", "t", "movedim", "swapaxes", "swapdims", "numpy_T", "mT", "adjoint", "transpose_")
 def permute(walk: Walk, call: Call) -> None:
-    """The same axes in another order; which one is asked of an index tensor rather than of each spelling."""
+    """Reorders the axes."""
     x = next(value for value in call.args.values() if isinstance(value, torch.Tensor))
     dims = walk.dims(x)
     walk.label(call.out, [dims[i] for i in _order(call, len(dims))])
@@ -85,7 +85,7 @@ def _moved(call: Call, order: list[int]) -> list[int]:
 
 @rule("expand", "expand_as", "broadcast_to")
 def expand(walk: Walk, call: Call) -> None:
-    """A stretched dimension holds copies of one value: it may become whatever it meets."""
+    """An expanded dimension holds copies of one value; it may be united with any that it meets."""
     x = call.args["self"]
     new = call.out.dim() - x.dim()
     fresh = [walk.axes.leaf(n) for n in call.out.shape[:new]]
@@ -98,7 +98,7 @@ def expand(walk: Walk, call: Call) -> None:
 
 @rule("repeat", "tile")
 def repeat(walk: Walk, call: Call) -> None:
-    """Copies one after the other: an outer factor that cannot be cut."""
+    """Repeats a dimension, which adds an outer factor that cannot be cut."""
     x, out = call.tensor("self"), call.out
     dims = [walk.axes.constant(1)] * (out.dim() - x.dim()) + list(walk.dims(x))
     walk.label(out, [
@@ -109,7 +109,7 @@ def repeat(walk: Walk, call: Call) -> None:
 
 @rule("pixel_shuffle", "pixel_unshuffle", "channel_shuffle")
 def shuffle(walk: Walk, call: Call) -> None:
-    """Channels that become pixels: held whole."""
+    """Moves channels to pixels or among each other; no dimension can be cut."""
     dims = walk.dims(call.args["self"])
     for axis in dims[1:]:
         walk.axes.fix(axis)

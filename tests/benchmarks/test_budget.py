@@ -1,4 +1,4 @@
-"""The coarse part of `benchmarks.budget`: its figures, and the search that projection is held against."""
+"""Tests of the coarse part of `benchmarks.budget`: its figures, and the search that projection is compared with."""
 
 from itertools import islice, product
 
@@ -30,7 +30,7 @@ def test_the_most_under_a_target_is_over_all_allocations() -> None:
 
 
 def test_a_random_search_climbs_to_what_exhaustion_finds() -> None:
-    """The same model, once with every allocation priced and once as if there were too many."""
+    """The same model, once with every allocation evaluated and once as if there were too many."""
     plan = next(coarse_plans())
     sampled, whole = Reachable(plan, 1, most_allocations=100), Reachable(plan, 1)
     target = plan.baseline_macs * 2 // 3

@@ -1,4 +1,4 @@
-"""The outside peers' way to a budget."""
+"""Tests of how the peers reach a budget."""
 
 import pytest
 
@@ -10,7 +10,7 @@ def test_the_least_ratio_that_fits() -> None:
 
 
 def test_a_model_that_grows_again_with_the_ratio() -> None:
-    """At 0.5 and at all that bisection tries above it the model is over its budget."""
+    """At 0.5 and at all larger ratios that bisection tries, the model is over its budget."""
     assert least_ratio(lambda ratio: 200 if 0.6 <= ratio < 0.7 else 1000, 250) == 0.6
 
 

@@ -1,4 +1,4 @@
-"""The attack on the proof, in small: every kind of fault, twice."""
+"""A small attack on the proof: every kind of fault, twice."""
 
 import random
 
@@ -21,7 +21,7 @@ def test_no_planted_fault_passes_and_every_sound_plan_does(kind: str) -> None:
     assert figures["accepted_unsound"] == figures["planner_unsound"] == 0
 
 
-def test_the_judge_finds_a_fault_without_any_proof() -> None:
+def test_the_referee_finds_a_fault_without_any_proof() -> None:
     rng = random.Random(1)
     network = random_network(rng, must=("gate",))
     plan = build_plan(network, spec(), verify=False)

@@ -1,4 +1,4 @@
-"""The figures of `benchmarks.search`, worked by hand, and its trials against those of a launched run."""
+"""Tests of `benchmarks.search`: figures worked out by hand, and trials against those of a launched run."""
 
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,11 @@ def test_equals_share_a_rank() -> None:
 
 
 def test_the_best_arm_is_chosen_on_the_other_seeds() -> None:
-    """Seed 0 is a's lucky one. On seeds 1 and 2 b leads, so b stands for the best on seed 0 (0.5 against 0.4); without
-    seed 1 or 2, a's luck leads, so a stands there (0.2 against 0.4, twice)."""
+    """Arm a is lucky on seed 0 only.
+
+    On seeds 1 and 2 b leads, so b is the best arm for seed 0 (0.5 against 0.4). Without seed 1 or 2 a leads by luck, so
+    a is the best arm there (0.2 against 0.4, twice).
+    """
     arms = [result("a", 0, 1.0), result("b", 0, 0.5)]
     arms += [result(name, seed, accuracy) for seed in (1, 2) for name, accuracy in (("a", 0.2), ("b", 0.6))]
     won = gain(arms, [result("plain", seed, 0.4) for seed in range(3)])
@@ -63,8 +66,10 @@ def test_one_seed_shows_no_gain() -> None:
 
 
 def test_trials_and_seconds_until_near_the_best_of_all_arms() -> None:
-    """The mark is 0.80 − 0.01. Arm a comes there with its third trial, after 1 + 2 + 3 seconds; b never does; a trial
-    that was stopped early counts with its seconds and has no score."""
+    """The mark is 0.80 − 0.01: arm a reaches it with its third trial, after 1 + 2 + 3 seconds, and b never does.
+
+    A trial that was stopped early counts with its seconds and has no score.
+    """
     curve = [{"accuracy": 0.3, "seconds": 1.0}, {"accuracy": None, "seconds": 2.0}, {"accuracy": 0.795, "seconds": 3.0}]
     best = [*curve, {"accuracy": 0.8, "seconds": 4.0}]
     rows = standings([result("a", 0, 0.8, curve=best, trials=4), result("b", 0, 0.5)], [result("peer", 0, 0.9)])
@@ -75,8 +80,11 @@ def test_trials_and_seconds_until_near_the_best_of_all_arms() -> None:
 
 
 def test_agreement_beside_its_ceiling() -> None:
-    """Ranks 1 2 3 4: against 1 2 4 3 ρ is 1 − 6·2/(4·15) = 0.8, against 2 1 4 3 it is 1 − 6·4/60 = 0.6; of those two
-    with each other 1 − 6·2/60 = 0.8."""
+    """Spearman's ρ by hand.
+
+    Ranks 1 2 3 4 against 1 2 4 3 give ρ = 1 − 6·2/(4·15) = 0.8, against 2 1 4 3 they give 1 − 6·4/60 = 0.6, and those
+    two with each other give 1 − 6·2/60 = 0.8.
+    """
     tuned = ((1, 2), (2, 1), (4, 4), (3, 3))
     scores = ((1, 1), (2, 2), (4, 3), (3, 4))
     sampled = [
@@ -91,9 +99,11 @@ def test_agreement_beside_its_ceiling() -> None:
     assert found.among_winners is None
 
 
-def test_what_is_left_is_told_by_kind() -> None:
-    """Two of three searches took 30 s, one fine-tune of five took 10 s, the samples none yet: 1·30 + 4·10 + 2·20 for
-    two processes."""
+def test_the_time_left_is_estimated_by_kind() -> None:
+    """Two processes need half of 1·30 + 4·10 + 2·20 s.
+
+    Two of three searches took 30 s on average, one fine-tune of five took 10 s, and no sample is done yet.
+    """
     clock = Clock([Kind.ARM] * 3 + [Kind.PEER] * 5 + [Kind.PROXY] * 2, processes=2)
     for kind, seconds in ((Kind.ARM, 20.0), (Kind.ARM, 40.0), (Kind.PEER, 10.0)):
         clock.done(kind, seconds)
@@ -145,7 +155,7 @@ def test_another_proxy_is_another_benchmark(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_trials_are_those_of_a_launched_run(whole: Launched, tmp_path: Path) -> None:
-    """One process, one trial at a time and no Ray decide and score as `launch.py` with Ray's actors does."""
+    """One process with one trial at a time and no Ray decides and scores as `launch.py` with Ray's actors."""
     config = make_config({**payloads_of(whole.events, RunStarted)[0].config, "runs": tmp_path})
     with Ledger.create(tmp_path / "ledger.jsonl") as ledger:
         search_cell(Cell.of(config), config.arm, ledger)

@@ -1,4 +1,4 @@
-"""The real command in this process, without Ray: what a launch is held against, and what Ray has no part in."""
+"""The real command in this process, without Ray: to compare a launch with, and to test what does not need Ray."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -11,13 +11,13 @@ from tests.cli.launched import Launched
 
 
 def run_alone(folder: Path, *arguments: str, **variables: str) -> Launched:
-    """`launch.py` with these arguments and environment variables, to its end; one worker fine-tunes."""
+    """Run `launch.py` with these arguments and environment variables to its end; one worker fine-tunes."""
     with _at(folder, variables):
         return Launched(main([*arguments, "--executor", "local", "--finetune-workers", "1"]), "", folder)
 
 
 def search_alone(folder: Path, *arguments: str, **variables: str) -> Launched:
-    """`launch.py` with these arguments and environment variables, interrupted when the winner is known."""
+    """Run `launch.py` with these arguments and environment variables, and interrupt it when the winner is known."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""`launch.py` that stands still at a given event of its ledger, for whoever watches to strike at exactly that moment.
+"""`launch.py` that halts at a given event of its ledger, so that a test can act at exactly that moment.
 
     python -m tests.cli.halting '{"before": false, "kind": "rung", "trial": 2, "rung": 0}' VERB …
 
@@ -19,7 +19,7 @@ from tracking.payloads import Payload
 
 
 def install(before: bool, wanted: dict[str, Any]) -> None:
-    """From here on every ledger of this process halts it at that moment, once."""
+    """Make every ledger of this process halt it once, at that event."""
     record, pending = Ledger.record, [wanted]
 
     def recording(self: Ledger, payload: Payload) -> Event:
@@ -38,7 +38,7 @@ def install(before: bool, wanted: dict[str, Any]) -> None:
 
 
 def _halt() -> None:
-    # A line of its own, whatever another thread was writing, and whole.
+    # On its own line, whatever another thread was writing, and in one piece.
     os.write(1, f"\nhalted {os.getpid()}\n".encode())
     os.kill(os.getpid(), signal.SIGSTOP)
 

@@ -19,15 +19,15 @@ from tracking.runs import RunDir, RunDirs
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ("--trials", "6", "--window", "4", "--epochs", "3", "--runs", "runs")
-"""Enough trials for both workers to serve several, and a fine-tune of seconds; the same search with any number of
-workers."""
+"""Enough trials for two workers to run several each, and a fine-tune of seconds. The search is the same with any number
+of workers."""
 
 
 Ending = tuple[int, str, float | None, int]
 
 
 def endings(events: Sequence[Event]) -> list[Ending]:
-    """Number, state, accuracy and rungs of every end of a trial, by number: one told twice is there twice."""
+    """Number, state, accuracy and rungs of every end of a trial, by number: one recorded twice is there twice."""
     return sorted((end.trial, end.state.value, end.accuracy, end.rungs) for end in payloads_of(events, TrialEnded))
 
 
@@ -64,14 +64,20 @@ def launch(
     by: signal.Signals = signal.SIGINT,
     halt_at: Mapping[str, Any] | None = None,
 ) -> Launched:
-    """Run `launch.py` in `folder`; send it a signal once, when a line of its output satisfies `interrupt_at`.
+    """Run `launch.py` in a process of its own, to its end.
 
-    `halt_at`: an event of its ledger at which it stands still and says so, see `halting.py`.
+    Args:
+        folder: where it runs.
+        arguments: of the command line.
+        interrupt_at: tells for each line of output whether to send the signal, which is sent once.
+        variables: environment variables beside this process's own.
+        by: the signal.
+        halt_at: an event of its ledger at which it halts and says so, see `halting.py`.
     """
-    door = [str(ROOT / "launch.py")] if halt_at is None else ["-m", "tests.cli.halting", json.dumps(halt_at)]
+    entry = [str(ROOT / "launch.py")] if halt_at is None else ["-m", "tests.cli.halting", json.dumps(halt_at)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     process = subprocess.Popen(
-        [sys.executable, *door, *arguments],
+        [sys.executable, *entry, *arguments],
         cwd=folder,
         env={**environment, "PYTHONPATH": str(ROOT), **(variables or {})},
         stdout=subprocess.PIPE,
@@ -94,7 +100,7 @@ def says(words: str) -> Callable[[str], bool]:
 
 
 def launch_once(shared: Path, *arguments: str) -> Launched:
-    """The same launch for all workers of a session: the first that asks runs it, the others wait and read."""
+    """Launch once for all workers of a test session: the first that asks runs it, the others wait and read."""
     entry = shared / "whole"
     with locked(entry):
         said = entry / "launched.json"

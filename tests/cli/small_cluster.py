@@ -1,8 +1,8 @@
 """A Ray cluster on this machine: a head that runs no trial and two nodes with one CPU each.
 
-Run as a program, because a process that is connected to one Ray cannot well start another. It writes one line of JSON,
-`{"address", "nodes"}` with the process id of each node's raylet, and stays until its standard input ends. A line there
-is the number of the node to kill, answered by a line once it is dead.
+Run as a program, because a process that is connected to one Ray cluster cannot easily start another. It writes one line
+of JSON, `{"address", "nodes"}` with the process id of each node's raylet, and stays until its standard input ends. Each
+line there is the number of a node to kill; it answers with a line once the node is dead.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ prepare_environment(local=True)
 
 from ray.cluster_utils import Cluster  # noqa: E402  reads the environment on import
 
-# So that a lost node is told within a second or two, and not after fifteen.
+# So that a lost node is reported within a second or two, not after fifteen.
 WATCHFUL = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 3}
 
 
@@ -38,8 +38,10 @@ def main() -> None:
 
 
 def _kill(raylet: int) -> None:
-    """End all that runs on a node, as a machine that goes does. Its workers outlive their raylet by a moment, in which
-    one of them could still end its trial."""
+    """End all processes of a node, as a machine that fails does.
+
+    Its workers would outlive their raylet by a moment, in which one of them could still end its trial.
+    """
     node = psutil.Process(raylet)
     processes = [*node.children(recursive=True), node]
     for process in processes:

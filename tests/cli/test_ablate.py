@@ -1,4 +1,4 @@
-"""The ablation as a user launches it: of two arms one is there, the other is run; then the same command again."""
+"""The ablation as a user launches it: one arm is run before, the other by it; then the same command again."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Launched:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 class TestAblation:
-    def test_every_arm_was_run_on_equal_terms_and_told(self, study: Launched) -> None:
+    def test_every_arm_was_run_on_equal_terms_and_shown(self, study: Launched) -> None:
         assert study.code == 0, study.output
         runs = read_runs(f"sqlite:///{study.folder / 'mlflow.db'}")
         assert {(run.proposer, run.llm, run.seed, run.trials_proposed) for run in runs} == {
@@ -56,7 +56,7 @@ class TestAblation:
         monkeypatch.chdir(study.folder)
         monkeypatch.setattr(RayExecutor, "ready", lambda *_: pytest.fail("there is nothing to start Ray for"))
         assert main([*COMMAND]) == 0
-        told = capsys.readouterr().out
-        assert told.count("done before:") == 2
-        assert "inconclusive" in told
+        shown = capsys.readouterr().out
+        assert shown.count("done before:") == 2
+        assert "inconclusive" in shown
         assert len([path for path in Path("runs").iterdir() if not path.is_symlink()]) == 2

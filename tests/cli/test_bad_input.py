@@ -16,7 +16,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The error's text, once it has been seen to be one paragraph with code 2 and no run begun."""
+    """The error's text, after checking that it is one paragraph with code 2 and that no run was begun."""
     assert main(arguments) == 2
     captured = capsys.readouterr()
     text = captured.err.strip()
@@ -57,7 +57,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("--criteria l3", ("'l3'", "l2")),
         ("--base nowhere.pth", ("nowhere.pth",)),
         ("--output logits", ("one tensor", "--output logits")),
-        ("--model tests.trainers.structured:twins", ("features is [2, 8, 16, 16]", "fine [2, 10]", "--output")),
+        ("--model tests.trainers.structured:twins", ("features [2, 8, 16, 16]", "fine [2, 10]", "--output")),
         ("--model tests.trainers.structured:twins --output fin", ("'fin'", "coarse [2, 10]")),
         ("--config nowhere.yaml", ("nowhere.yaml",)),
         ("--llm gpt-4 --proposer rules", ("contradict",)),

@@ -29,7 +29,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture
 def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Starting Ray takes seconds, and has a test of its own."""
+    """Starting Ray takes seconds, and has its own test."""
     monkeypatch.setattr(cli.doctor, "check_ray", lambda address: Check("Ray", State.OK, "not looked at"))
 
 
@@ -56,7 +56,7 @@ def test_how_structure_has_to_be_asked_for() -> None:
         (FaultName.UNAUTHORISED, "unauthorised: Incorrect API key", "the key is wrong"),
         (FaultName.UNKNOWN_MODEL, "Names that would work: scripted", "name one of the models"),
         (FaultName.NO_CREDIT, "Insufficient credits", "add credit"),
-        (FaultName.DIE, "unreachable", "see that the server is up"),
+        (FaultName.DIE, "unreachable", "check that the server is up"),
     ],
 )
 def test_what_is_wrong_and_what_to_do(fault: FaultName, found: str, advice: str) -> None:
@@ -100,7 +100,7 @@ def test_a_store_that_is_there_one_that_will_be_and_one_that_cannot_be(tmp_path:
     assert check_mlflow("ftp://x/y").state is State.FAILED
 
 
-def test_the_machine_is_told(tmp_path: Path) -> None:
+def test_the_machine_is_described(tmp_path: Path) -> None:
     checks = {check.name: check for check in (*check_machine(), *check_disk(tmp_path / "not" / "yet"))}
     assert "cores" in checks["processor"].found
     assert str(tmp_path) in checks["disk for runs"].found
@@ -127,9 +127,9 @@ class TestCommand:
 
     def test_all_is_well(self, server: ScriptedServer, capsys: pytest.CaptureFixture[str]) -> None:
         code = main(["doctor", "--llm", f"vllm:tiny@{server.url}/v1", "--json"])
-        told = json.loads(capsys.readouterr().out)
-        assert (code, told["state"]) in ((0, "ok"), (0, "warning")), told
-        assert {"name", "state", "found", "advice"} == set(told["checks"][0])
+        found = json.loads(capsys.readouterr().out)
+        assert (code, found["state"]) in ((0, "ok"), (0, "warning")), found
+        assert {"name", "state", "found", "advice"} == set(found["checks"][0])
 
     def test_one_of_several_models_fails(self, server: ScriptedServer, capsys: pytest.CaptureFixture[str]) -> None:
         line = ["doctor", "--llm", f"vllm:tiny@{server.url}/v1", "--llm", "gpt-4", "--json"]

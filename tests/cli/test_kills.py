@@ -1,4 +1,4 @@
-"""A run that is interrupted twice in its search and killed in its fine-tune; then more trials than were asked for."""
+"""A run that is interrupted twice in its search and killed in its fine-tune, and then extended by more trials."""
 
 import shutil
 import signal
@@ -73,7 +73,7 @@ def test_nothing_is_lost_or_repeated(story: Story) -> None:
 
 
 def test_the_result_is_that_of_an_undisturbed_run(whole: Launched, story: Story) -> None:
-    """Another number of workers, three signals and as many resumes: the same proposals, scores, winner and accuracy."""
+    """Another number of workers, three signals and three resumes: the same proposals, scores, winner and accuracy."""
     ended = story.ended
     assert payloads_of(ended.events, Proposed) == payloads_of(whole.events, Proposed)
     assert ended.ends == whole.ends

@@ -1,4 +1,4 @@
-"""The main job with an LLM, from the command line: undisturbed, under faults with a key, and replayed without."""
+"""The whole job with an LLM, from the command line: undisturbed, under faults with a key, and replayed without."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TINY = ("--trials", "4", "--epochs", "2", "--finetune-workers", "1", "--llm-per-call", "1")
 CANARY = "sk-proj-canary0123456789abcdefCANARY"
-# the part that no masking of a vendor's leaves
+# The part that no vendor's own masking leaves visible.
 TRACE = "canary0123456789abcdef"
 ANSWERS = tuple(
     {"strategies": [strategy]}
@@ -39,12 +39,15 @@ ANSWERS = tuple(
 
 @dataclass(frozen=True)
 class Chain:
-    """Three runs of the same search in one folder, and what was seen of the second while it ran; the others end with
-    the search.
+    """Three runs of the same search in one folder, and what was observed of the second while it ran.
 
     Attributes:
-        totals: the books of the second run's server.
-        ray_files: how many files of Ray's own logs were searched for the key; `leaks` has it: files and processes.
+        clean: without faults; it ends with the search.
+        faulty: with faults, to its end.
+        replayed: with the second's answers; it ends with the search.
+        totals: the counts of the second run's server.
+        ray_files: how many files of Ray's own logs were searched for the key.
+        leaks: the files and processes that have the key.
     """
 
     clean: Launched
@@ -61,7 +64,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     script = folder / "script.json"
     script.write_text(Script(model="scripted-strategist", answers=ANSWERS).model_dump_json())
     clean = search_alone(folder, *TINY, "--runs", "clean", "--llm", f"scripted:{script}", "--no-mlflow")
-    scratch = Path(tempfile.mkdtemp(prefix="esp-"))  # short: Ray's sockets lie below it
+    scratch = Path(tempfile.mkdtemp(prefix="esp-"))  # short, because Ray's sockets lie below it
     watch = Watch(scratch)
     try:
         with ScriptedServer(_faulty_script()) as server:
@@ -74,13 +77,13 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     assert faulty.code == 0, faulty.output
     name = faulty.run.run_id
     replay = ("--llm", f"replay:{folder / 'runs' / name}", "--finetune-workers", "1")
-    # what comes after the search asks no model
+    # After the search no model is asked.
     replayed = search_alone(folder, "--runs", "again", *replay, "--no-mlflow")
     return Chain(_at(clean, "clean"), faulty, _at(replayed, "again"), totals, watch.files, watch.leaks)
 
 
 class Watch:
-    """Looks at Ray's files and processes once the search is over and its session still up; never interrupts."""
+    """Searches Ray's files and processes when the search is over and its session still up; never interrupts."""
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
@@ -97,7 +100,7 @@ class Watch:
 
 
 def _faulty_script() -> Script:
-    """Three kinds of fault for certain, and 30 % by chance after them; no other key than the canary is taken."""
+    """Three kinds of fault for certain, then 30 % by chance; no key but the canary is accepted."""
     first = (FaultName.SERVER_ERROR, FaultName.HTML, FaultName.WRONG_SCHEMA)
     return Script(
         model="scripted-strategist",
@@ -109,7 +112,7 @@ def _faulty_script() -> Script:
 
 
 def _at(run: Launched, runs: str) -> Launched:
-    """The same command with its own folder of runs, where `Launched` looks."""
+    """The same command, seen from a folder where `Launched` finds its runs."""
     folder = run.folder / f"view-{runs}"
     folder.mkdir()
     (folder / "runs").symlink_to(run.folder / runs, target_is_directory=True)
@@ -120,11 +123,11 @@ def _holds_key(path: Path) -> bool:
     try:
         return TRACE.encode() in path.read_bytes()
     except OSError:
-        return False  # a socket, or gone meanwhile
+        return False  # a socket, or deleted meanwhile
 
 
 def _descendants() -> list[psutil.Process]:
-    """All processes below the launched one, which alone may have the key."""
+    """All processes below the launched one, which is the only one that may have the key."""
     return [below for child in psutil.Process().children() for below in child.children(recursive=True)]
 
 
@@ -137,7 +140,7 @@ def _with_key(process: psutil.Process) -> str:
 
 
 def _proposals(run: Launched) -> list[dict[str, Any]]:
-    """What was proposed; by whom is the one thing in which the runs may differ."""
+    """What was proposed, without the proposer, in which alone the runs may differ."""
     return [record.model_dump(exclude={"proposer"}) for record in payloads_of(run.events, Proposed)]
 
 
@@ -183,7 +186,7 @@ class TestUnderFaults:
 
 class TestCanary:
     def test_the_key_was_used(self, chain: Chain) -> None:
-        """The server takes no other."""
+        """The server accepts no other."""
         assert chain.totals["answers"] >= 3
 
     def test_no_file_and_no_output_holds_it(self, chain: Chain) -> None:
@@ -214,15 +217,15 @@ class TestReplayed:
     def test_one_that_does_not_fit_fails_and_says_so(
         self, chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """In this process and without Ray: the question is what becomes of the run, and no trial of its own matters."""
+        """In this process and without Ray: only the run's end matters, not its trials."""
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(LocalExecutor, "run_trials", lambda _, session, __: play(session))
         line = ["--llm", f"replay:{chain.faulty.run.path}", "--llm-per-call", "2", "--no-mlflow", "--executor", "local"]
         assert main(line) == 2
-        told = " ".join(capsys.readouterr().err.split())
-        assert "the prompt is now" in told
-        assert "Traceback" not in told
-        assert f"go on with: python launch.py resume {RunDirs(tmp_path / 'runs').resolve('latest').run_id}" in told
+        text = " ".join(capsys.readouterr().err.split())
+        assert "the prompt is now" in text
+        assert "Traceback" not in text
+        assert f"go on with: python launch.py resume {RunDirs(tmp_path / 'runs').resolve('latest').run_id}" in text
         summary = read_summary(RunDirs(tmp_path / "runs").resolve("latest").summary)
         assert summary.status is RunStatus.FAILED
         assert "the prompt is now" in (summary.error or "")

@@ -36,11 +36,11 @@ IDENTITY = {
     "rung": ("trial", "rung"),
     "trial_ended": ("trial",),
 }
-"""The events that every session of this search comes to once, and the fields that tell one from another."""
+"""The events that this search has once each, and the fields that distinguish them."""
 
 
 class Server(ScriptedServer):
-    """One for all sessions of a run; makes up an answer to each question, the same to the same. Counts by question."""
+    """The server of all sessions of a run: improvises the same answer to the same question, and counts questions."""
 
     def __init__(self) -> None:
         super().__init__(Script(improvise=3))
@@ -54,7 +54,7 @@ class Server(ScriptedServer):
         self.director.next_scene = counting  # type: ignore[method-assign]
 
     def launch(self, folder: Path, moment: dict[str, Any], *arguments: str) -> Launched:
-        """Asking this server, and killed with kill -9 at that event of the ledger."""
+        """Launch a run that asks this server, and kill it with SIGKILL at that event of its ledger."""
         run = launch(
             folder,
             *arguments,
@@ -69,7 +69,7 @@ class Server(ScriptedServer):
 
 @dataclass(frozen=True)
 class Kill:
-    """What there was when the driver was dead: the calls in its ledger, and the server's count of each question."""
+    """The state when the driver was dead: the calls in its ledger, and the server's count of each question."""
 
     moment: dict[str, Any]
     calls: tuple[LlmCall, ...]
@@ -78,8 +78,10 @@ class Kill:
 
 @dataclass(frozen=True)
 class Story:
-    """A run with what befell it. Its last session is in this process, and ends as soon as the winner is known: of what
-    follows, `test_kills.py` tells."""
+    """A run and its kills.
+
+    Its last session is in this process, and ends as soon as the winner is known: `test_kills.py` tests what follows.
+    """
 
     run: Launched
     kills: list[Kill]
@@ -105,7 +107,7 @@ def killed(undisturbed: Story, tmp_path_factory: pytest.TempPathFactory) -> Stor
     with Server() as server:
         arguments: tuple[str, ...] = (*SMALL, "--llm-base-url", f"{server.url}/v1")
         for _ in range(KILLS):
-            # Of the nearer half, so that there is room for the kills after it.
+            # From the first half, so that there is room for later kills.
             moment = {**dice.choice(to_come[: len(to_come) // 2]), "before": dice.random() < 0.5}
             run = server.launch(folder, moment, *arguments)
             kills.append(Kill(moment, payloads_of(run.events, LlmCall), server.heard.copy()))
@@ -128,15 +130,15 @@ def test_the_proposals_and_the_winner_are_those_of_an_undisturbed_run(undisturbe
 
 
 def test_each_call_is_in_the_ledger_once(undisturbed: Story, killed: Story) -> None:
-    told = [(call.call, call.fingerprint) for call in payloads_of(killed.run.events, LlmCall)]
+    recorded = [(call.call, call.fingerprint) for call in payloads_of(killed.run.events, LlmCall)]
     expected = [(call.call, call.fingerprint) for call in payloads_of(undisturbed.run.events, LlmCall)]
     assert [number for number, _ in expected] == list(range(len(expected)))
     assert len(expected) >= 2
-    assert told == expected, str(killed)
+    assert recorded == expected, str(killed)
 
 
 def test_a_call_whose_answer_was_recorded_is_never_asked_again(undisturbed: Story, killed: Story) -> None:
-    """By the server's own count. Only a call that was in flight at a kill is: no answer to it is known."""
+    """By the server's own count. Only a call that was in flight at a kill is asked again: its answer is not known."""
     for kill in killed.kills:
         for call in kill.calls:
             assert killed.heard[_question(call)] == kill.heard[_question(call)], str(killed)
@@ -151,7 +153,7 @@ def test_a_call_whose_answer_was_recorded_is_never_asked_again(undisturbed: Stor
 
 
 def _moments(run: Launched) -> list[dict[str, Any]]:
-    """The events of a run that can be halted at, in their order."""
+    """The events of a run at which it can be halted, in their order."""
     return [
         {"kind": event.kind.value, **{name: getattr(event.payload, name) for name in IDENTITY[event.kind.value]}}
         for event in run.events

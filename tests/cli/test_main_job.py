@@ -1,4 +1,4 @@
-"""The main job for real: Ray, Tune, Train, MLflow and a database, from the command line to the exported model."""
+"""The whole job: Ray, Tune, Train, MLflow and a database, from the command line to the exported model."""
 
 import itertools
 import json

@@ -21,7 +21,7 @@ SPEC = ModelSpec("resnet18_quarter", 10, (1, 32, 32))
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pruned, untrained model, and beside it what other people publish of it."""
+    """A pruned, untrained model, and beside it the files that other people publish of it."""
     folder = tmp_path_factory.mktemp("models")
     base = create_model(SPEC)
     plan = build_plan(base, SPEC, verify=False)
@@ -41,8 +41,8 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.chdir(tmp_path)
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
-    """What a verb says with --json."""
+def run_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    """The object that a verb prints with --json."""
     assert main([*arguments, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert isinstance(found, dict)
@@ -57,7 +57,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 def test_a_profile_s_stages_add_up(capsys: pytest.CaptureFixture[str]) -> None:
-    found = told(capsys, "profile")
+    found = run_json(capsys, "profile")
     assert found["baseline_macs"] == 2_658_432
     stages = found["stages"]
     assert isinstance(stages, list)
@@ -74,8 +74,12 @@ def test_a_profile_as_a_table_with_groups_and_a_picture(capsys: pytest.CaptureFi
 
 
 def test_a_published_size_is_the_default_and_a_dataset_s_on_demand(capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(capsys, "profile", "--model", "resnet18", "--input-size", "64")["input_size"] == [3, 64, 64]
-    assert told(capsys, "profile", "--model", "resnet18_quarter", "--dataset", "shapes")["input_size"] == [3, 32, 32]
+    assert run_json(capsys, "profile", "--model", "resnet18", "--input-size", "64")["input_size"] == [3, 64, 64]
+    assert run_json(capsys, "profile", "--model", "resnet18_quarter", "--dataset", "shapes")["input_size"] == [
+        3,
+        32,
+        32,
+    ]
 
 
 def test_a_factory_of_one_s_own(
@@ -92,7 +96,7 @@ def test_a_factory_of_one_s_own(
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     size = ("--input-size", "8", "--num-classes", "5")
-    found = told(capsys, "profile", "--model", "mine_7391:net", *size)
+    found = run_json(capsys, "profile", "--model", "mine_7391:net", *size)
     assert found["baseline_macs"] == 27 * 8 * 36 + 8 * 36 * 5
     assert "no weights today" in refused(capsys, "profile", "--model", "mine_7391:broken", *size)
     assert "returned a int" in refused(capsys, "profile", "--model", "mine_7391:number", *size)
@@ -103,7 +107,7 @@ def test_a_factory_of_one_s_own(
 def test_a_checkpoint_s_profile_is_the_pruned_model_s(
     capsys: pytest.CaptureFixture[str], checkpoint: Path, how: str
 ) -> None:
-    assert told(capsys, "profile", how, str(checkpoint))["baseline_macs"] == load_pruned(checkpoint).macs
+    assert run_json(capsys, "profile", how, str(checkpoint))["baseline_macs"] == load_pruned(checkpoint).macs
 
 
 @pytest.mark.parametrize(("file", "extra"), [("clean.pth", ()), ("whole.pt", ("--trust-pickle",))])
@@ -112,8 +116,8 @@ def test_what_others_publish_is_profiled_and_evaluated(
 ) -> None:
     source = ("--checkpoint", str(checkpoint.parent / file), "--model", SPEC.name, *extra)
     macs = load_pruned(checkpoint).macs
-    assert told(capsys, "profile", *source)["baseline_macs"] == macs
-    found = told(capsys, "evaluate", *source)
+    assert run_json(capsys, "profile", *source)["baseline_macs"] == macs
+    found = run_json(capsys, "evaluate", *source)
     assert (found["macs"], found["macs_by_plan"]) == (macs, macs)
 
 
@@ -131,13 +135,13 @@ def test_the_logits_of_a_published_model_are_named(capsys: pytest.CaptureFixture
     shapes = ("--dataset", "shapes")
     asked = ("--num-classes", "20", "--input-size", "32", "--output", "fine")
     coarse, fine = (
-        told(capsys, "evaluate", *source, *shapes, "--output", name)["correct"] for name in ("coarse", "fine")
+        run_json(capsys, "evaluate", *source, *shapes, "--output", name)["correct"] for name in ("coarse", "fine")
     )
     assert coarse != fine
-    found = told(capsys, "export", *source, *asked, "--format", "torchscript,espalier", "--out", "ours")
+    found = run_json(capsys, "export", *source, *asked, "--format", "torchscript,espalier", "--out", "ours")
     assert [row["format"] for row in found["exported"]] == ["torchscript", "espalier"]  # type: ignore[attr-defined]
     assert load_pruned("ours").spec.output == "fine"
-    assert told(capsys, "evaluate", "--checkpoint", "ours", *shapes)["correct"] == fine
+    assert run_json(capsys, "evaluate", "--checkpoint", "ours", *shapes)["correct"] == fine
     assert "cannot be asked of ours" in refused(capsys, "evaluate", "--checkpoint", "ours", "--output", "coarse")
 
 
@@ -148,7 +152,7 @@ def test_a_published_model_without_logits_is_refused(capsys: pytest.CaptureFixtu
     assert "coarse [2, 20], fine [2, 20]: name" in refused(capsys, "evaluate", *source, *shapes)
     assert "'fin'" in refused(capsys, "evaluate", *source, *shapes, "--output", "fin")
     assert "'fin'" in refused(capsys, "export", *source, *size, "--output", "fin")
-    assert told(capsys, "export", *source, *size, "--format", "pt2")["exported"], "nothing needs its logits"
+    assert run_json(capsys, "export", *source, *size, "--format", "pt2")["exported"], "nothing needs its logits"
 
 
 def test_export_writes_checks_and_describes(capsys: pytest.CaptureFixture[str], checkpoint: Path) -> None:
@@ -166,19 +170,19 @@ def test_no_card_is_made_of_another_model_s_checkpoint(capsys: pytest.CaptureFix
     Path("there", CARD).unlink()
     capsys.readouterr()
     source = ("--checkpoint", str(checkpoint.parent / "clean.pth"), "--model", SPEC.name)
-    assert told(capsys, "export", *source, "--format", "torchscript", "--out", "there")["card"] is None
+    assert run_json(capsys, "export", *source, "--format", "torchscript", "--out", "there")["card"] is None
     assert not Path("there", CARD).exists()
 
 
 def test_a_published_file_becomes_a_checkpoint(capsys: pytest.CaptureFixture[str], checkpoint: Path) -> None:
     source = ("--checkpoint", str(checkpoint.parent / "clean.pth"), "--model", SPEC.name)
-    found = told(capsys, "export", *source, "--format", "espalier", "--out", "ours")
+    found = run_json(capsys, "export", *source, "--format", "espalier", "--out", "ours")
     assert found["macs"] == load_pruned("ours").macs
     assert found["card"] == f"ours/{CARD}"
 
 
 def test_latency_measures_both_models_in_every_setting(capsys: pytest.CaptureFixture[str], checkpoint: Path) -> None:
-    found = told(
+    found = run_json(
         capsys, "latency", "--checkpoint", str(checkpoint), "--batch-size", "1,2", "--repeats", "5",
         "--memory-format", "contiguous,channels_last",
     )  # fmt: skip

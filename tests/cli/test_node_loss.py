@@ -1,4 +1,4 @@
-"""A node of a Ray cluster killed under a running trial: the run goes on with what is left, and comes to the same."""
+"""A node of a Ray cluster killed under a running trial: the run goes on with what is left, to the same result."""
 
 import json
 import os
@@ -30,11 +30,14 @@ CONNECTION = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ENABLE_WINDOWS_OR_OSX_CLUS
 
 @dataclass(frozen=True)
 class SmallCluster:
-    """A head without CPUs and two nodes with one each, in processes of their own: see `small_cluster.py`.
+    """A head without CPUs and two nodes with one CPU each, in their own processes: see `small_cluster.py`.
 
     Attributes:
-        nodes: process id of each node's raylet, the parent of all that runs there.
-        variables: what a driver needs to connect to it.
+        address: for drivers.
+        nodes: process id of each node's raylet, the parent of all processes there.
+        variables: environment variables that a driver needs to connect.
+        orders: its standard input.
+        answers: its standard output.
     """
 
     address: str
@@ -44,7 +47,7 @@ class SmallCluster:
     answers: IO[str]
 
     def kill_node_of(self, process: int) -> None:
-        """Returns when it is dead."""
+        """Kill the node that a process runs on, and wait until it is dead."""
         self.orders.write(f"{self.nodes.index(psutil.Process(process).ppid())}\n")
         self.orders.flush()
         assert self.answers.readline() == "dead\n"
@@ -65,14 +68,14 @@ def cluster() -> Iterator[SmallCluster]:
         ) as process:
             assert process.stdin is not None
             assert process.stdout is not None
-            told = json.loads(process.stdout.readline())
-            yield SmallCluster(told["address"], told["nodes"], variables, process.stdin, process.stdout)
+            started = json.loads(process.stdout.readline())
+            yield SmallCluster(started["address"], started["nodes"], variables, process.stdin, process.stdout)
             process.stdin.close()  # ends it
 
 
 @pytest.fixture(scope="module")
 def bereft(cluster: SmallCluster, tmp_path_factory: pytest.TempPathFactory) -> Launched:
-    """The run of `whole` on the cluster, where the node dies on which trial 2 has its first rung behind it."""
+    """The run of `whole` on the cluster, where the node of trial 2 dies after the trial's first rung."""
     folder = tmp_path_factory.mktemp("bereft")
 
     def strike(line: str) -> bool:
@@ -93,7 +96,7 @@ def bereft(cluster: SmallCluster, tmp_path_factory: pytest.TempPathFactory) -> L
 
 
 def test_the_run_goes_on_to_its_end(bereft: Launched) -> None:
-    """The fine-tune, too, finds its place on the node that is left."""
+    """The fine-tune, too, runs on the node that is left."""
     assert bereft.code == 0, bereft.output
     assert bereft.summary.status is RunStatus.FINISHED
     assert bereft.run.model.exists()

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-import cli.search
-from cli.main import main, normalise
+import cli.running
+from cli.main import main
+from cli.spelling import normalise
 from search.errors import ConfigError
 from search.setup.config import RunConfig, make_config
 
@@ -19,11 +20,8 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[RunConfig]:
     """Configurations that `search` would have run."""
     seen: list[RunConfig] = []
 
-    def start(config: RunConfig) -> int:
-        seen.append(config)
-        return 0
-
-    monkeypatch.setattr(cli.search, "start", start)
+    monkeypatch.setattr(cli.running, "start_run", seen.append)
+    monkeypatch.setattr(cli.running, "exit_code", lambda _: 0)
     return seen
 
 

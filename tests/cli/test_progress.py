@@ -1,4 +1,4 @@
-"""The view of a run, fed with events: what stands below the lines on a terminal, and what a log says."""
+"""The view of a run, fed with events: the rows below the lines on a terminal, and what a log says."""
 
 import io
 import re
@@ -54,7 +54,7 @@ SEARCHING: tuple[Payload, ...] = (
 
 
 class Seen:
-    """A view on a console that is read and not looked at."""
+    """A view on a console whose text can be read back."""
 
     def __init__(self, *, terminal: bool, width: int = 80, trials: int = 8) -> None:
         self._file = io.StringIO()
@@ -76,10 +76,10 @@ class Seen:
         return CONTROL.sub("", self._file.getvalue()).splitlines()
 
     def board(self) -> dict[str, str]:
-        """The rows below the bar as they stand, by name."""
+        """The current rows below the bar, by name."""
         self._file.truncate(0)
         self._file.seek(0)
-        self._console.print(self.view._picture())
+        self._console.print(self.view._render())
         assert all(len(line) <= self._console.width for line in self.lines)
         rows = [line.strip().split(None, 1) for line in self.lines]
         return {row[0]: row[1] for row in rows if len(row) > 1}
@@ -108,7 +108,7 @@ def test_before_anything_was_tried(terminal: Seen) -> None:
 
 
 def test_the_best_is_chosen_as_the_winner_is(terminal: Seen) -> None:
-    """Not a trial that was stopped early; among equals the one with fewer MACs, then the earlier."""
+    """A trial that was stopped early is not; among equals it is the one with fewer MACs, then the earlier."""
     cheap = by_llm(2).model_copy(update={"macs": 900})
     ends = (
         trial_ended(3, TrialState.STOPPED_EARLY, 0.95),
@@ -122,16 +122,16 @@ def test_the_best_is_chosen_as_the_winner_is(terminal: Seen) -> None:
 
 
 @pytest.mark.parametrize(
-    ("second", "told"),
+    ("second", "words"),
     [
         ({"cost_usd": None}, "2 LLM calls · 240 tokens · at least $0.0100"),
         ({"usage": None}, "2 LLM calls · at least 120 tokens · $0.0200"),
         ({"quality": None}, "2 LLM calls · 240 tokens · $0.0200"),
     ],
 )
-def test_what_a_vendor_did_not_tell_is_not_made_up(terminal: Seen, second: dict[str, object], told: str) -> None:
+def test_what_a_vendor_did_not_report_is_not_made_up(terminal: Seen, second: dict[str, object], words: str) -> None:
     board = terminal.feed((*preparation(), call(0, 2), call(1, 2, **second))).board()
-    assert board["spent"] == f"0 of 8 trials · {told}"
+    assert board["spent"] == f"0 of 8 trials · {words}"
     unknown = "proposals of the LLM are not counted in this ledger"
     assert board["waiting"] == (unknown if "quality" in second else "4 proposals of the LLM")
 
@@ -144,7 +144,7 @@ def test_an_arm_that_takes_over_leaves_no_proposal_waiting(terminal: Seen) -> No
 def test_a_resumed_search_stands_where_it_stood(terminal: Seen) -> None:
     earlier = numbered(SEARCHING)
     terminal.view.remember(earlier)
-    assert terminal.lines == [], "what is known is not told again"
+    assert terminal.lines == [], "what is known is not shown again"
     seq = earlier[-1].seq
     with terminal.view:
         terminal.view.event(Event(seq + 1, earlier[-1].time, Resumed(from_seq=seq)))
@@ -181,13 +181,13 @@ def test_nothing_is_wider_than_the_terminal() -> None:
     board = wide.feed((*preparation(), START, *crowd, trial_ended(1), rung(3, 1))).board()
     assert board["running"].startswith("24 trials: 3 at rung 2 · 0, 2, 4, 5, 6,")
     assert board["running"].endswith("…")
-    told = Seen(terminal=True, width=80).feed((*preparation(), START, *crowd, trial_ended(1)))
-    (line,) = [line for line in told.lines if "trial   1 · " in line]
+    shown = Seen(terminal=True, width=80).feed((*preparation(), START, *crowd, trial_ended(1)))
+    (line,) = [line for line in shown.lines if "trial   1 · " in line]
     assert len(line) == 80
     assert "completed at 90.00 %, the best so far · why not why" in line
 
 
-def test_an_error_is_told_whole() -> None:
+def test_an_error_is_shown_whole() -> None:
     failed = trial_ended(0, TrialState.FAILED, None, "out of memory " * 20)
     assert Seen(terminal=True).feed((*preparation(), START, failed)).written.count("out of memory") == 20
 

@@ -1,1 +1,1 @@
-"""Tests of ground/."""
+"""Tests of `ground/`."""

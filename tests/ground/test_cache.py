@@ -1,3 +1,5 @@
+"""Tests of the cache folder."""
+
 from pathlib import Path
 
 import pytest

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all."""
+"""Tests of atomic files."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Near misses of a name."""
+"""Tests of near misses of a name."""
 
 from ground.names import did_you_mean, near_misses
 

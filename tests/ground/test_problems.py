@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in words."""
+"""Tests of descriptions of pydantic's errors."""
 
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -26,9 +26,9 @@ class Outer(BaseModel):
 
 
 def fault(**fields: object) -> ValidationError:
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(ValidationError) as error:
         Outer.model_validate(fields)
-    return caught.value
+    return error.value
 
 
 def test_each_problem_has_its_place() -> None:
@@ -39,11 +39,11 @@ def test_each_problem_has_its_place() -> None:
     )
 
 
-def test_no_more_are_told_than_asked_for() -> None:
+def test_no_more_problems_are_described_than_asked_for() -> None:
     assert describe_problems(fault(inner=[{"number": "x"}], other=1), "the file", most=1).count(";") == 0
 
 
-def test_a_problem_of_no_field_is_the_whole_thing_s() -> None:
+def test_a_problem_of_no_field_has_the_name_of_the_whole() -> None:
     assert describe_problems(fault(inner=[], name="nobody"), "the file").startswith("the file: ")
 
 

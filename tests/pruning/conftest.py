@@ -1,4 +1,4 @@
-"""Plans that several tests look at, made once."""
+"""Models and plans that several tests share."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ VIT = ModelSpec("vit_quarter", 10, (3, 32, 32))
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Proofs of these tests are given here and now, and not left in the user's cache."""
+    """An empty cache, so that these tests prove their plans and leave nothing in the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ESPALIER_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         yield

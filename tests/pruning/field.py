@@ -1,4 +1,4 @@
-"""Small networks of kinds that people bring and that were once cut wrongly, refused, or crashed."""
+"""Small networks of kinds that occur in users' code and were once cut wrongly, refused, or crashed."""
 
 import dataclasses
 from collections import deque
@@ -10,14 +10,14 @@ from torch.nn import functional as F
 
 
 class Mixed(nn.Module):
-    """conv 3→16 · something between · conv 16→8 · linear 8→5; subclasses say what is between."""
+    """Conv 3→16 · an operation · conv 16→8 · linear 8→5; subclasses define the operation."""
 
     def __init__(self) -> None:
         super().__init__()
         self.first, self.second, self.head = nn.Conv2d(3, 16, 3, 2, 1), nn.Conv2d(16, 8, 3, 2, 1), nn.Linear(8, 5)
 
     def between(self, x: torch.Tensor) -> torch.Tensor:
-        """What is done to 16 channels."""
+        """The operation on 16 channels."""
         return x
 
     def forward(self, x: torch.Tensor) -> Any:
@@ -26,7 +26,7 @@ class Mixed(nn.Module):
 
 
 class LiteralSlice(Mixed):
-    """Four channels are gated, by a bound that stands in the code."""
+    """Four channels are gated, by a bound that is a literal in the code."""
 
     def between(self, x: torch.Tensor) -> torch.Tensor:
         return torch.cat([torch.sigmoid(x[:, :4]), x[:, 4:]], 1)
@@ -49,14 +49,14 @@ class LastFour(Mixed):
 
 
 class LiteralNarrow(Mixed):
-    """Four channels from the third on."""
+    """Four channels, starting with the third."""
 
     def between(self, x: torch.Tensor) -> torch.Tensor:
         return x + F.pad(x.narrow(1, 2, 4).mean(1, keepdim=True), (0, 0))
 
 
 class LiteralMask(Mixed):
-    """A mask that is made in forward, with a bound in the code."""
+    """A mask that is created in the forward pass, with a literal bound."""
 
     def between(self, x: torch.Tensor) -> torch.Tensor:
         mask = torch.ones(x.shape[1], device=x.device, dtype=x.dtype)
@@ -65,7 +65,7 @@ class LiteralMask(Mixed):
 
 
 class AttributeSlice(Mixed):
-    """As LiteralSlice, with the bound in an attribute, which can follow."""
+    """As `LiteralSlice`, with the bound in an attribute, which can follow a cut."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,21 +76,21 @@ class AttributeSlice(Mixed):
 
 
 class Scaled(Mixed):
-    """Divided by a number that is taken from how many channels there are."""
+    """Scaled by a number that depends on the number of channels."""
 
     def between(self, x: torch.Tensor) -> torch.Tensor:
         return x * x.shape[1] ** -0.5
 
 
 class Branching(Mixed):
-    """Computes something else where there are few channels."""
+    """Computes something else if there are few channels."""
 
     def between(self, x: torch.Tensor) -> torch.Tensor:
         return torch.tanh(x) if x.shape[1] < 16 else x
 
 
 class Flip(Mixed):
-    """Adds itself, turned round over pixels (3) or channels (1)."""
+    """Adds the reversed input, over pixels (3) or channels (1)."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class Flip(Mixed):
 
 
 class Tuned(nn.Module):
-    """Cosine attention over 64 dims with 8 heads and a temperature of 8, which is no width."""
+    """Cosine attention over 64 dims with 8 heads and a temperature of 8, which is not a width."""
 
     def __init__(self, temperature: int = 8) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class Tuned(nn.Module):
 
 
 class CosineAttention(nn.Module):
-    """See Tuned."""
+    """The attention layer of `Tuned`."""
 
     def __init__(self, temperature: int) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class CosineAttention(nn.Module):
 
 
 class Margin(nn.Module):
-    """A head on normalised features whose scale, 64, is as many as the channels; `literal` also writes the width."""
+    """A head on normalised features whose scale equals the width, 64; `literal` also writes the width as a number."""
 
     def __init__(self, *, literal: bool = False) -> None:
         super().__init__()
@@ -143,32 +143,32 @@ class Margin(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """Three convolutions whose first two results are returned too; subclasses say how."""
+    """Three convolutions whose first two results are returned too; subclasses define the structure."""
 
     def __init__(self) -> None:
         super().__init__()
         self.one, self.two, self.three = nn.Conv2d(3, 6, 3, 2, 1), nn.Conv2d(6, 8, 3, 2, 1), nn.Conv2d(8, 12, 3, 2, 1)
         self.head = nn.Linear(12, 5)
 
-    def told(self, logits: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> Any:
-        """What forward returns."""
+    def returned(self, logits: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> Any:
+        """The output of the forward pass."""
         return logits, [a, b]
 
     def forward(self, x: torch.Tensor) -> Any:
         a = F.relu(self.one(x))
         b = F.relu(self.two(a))
-        return self.told(self.head(F.relu(self.three(b)).mean((2, 3))), a, b)
+        return self.returned(self.head(F.relu(self.three(b)).mean((2, 3))), a, b)
 
 
 class PyramidDict(Pyramid):
-    """A dict in a dict."""
+    """Returns nested dicts."""
 
-    def told(self, logits: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> Any:
+    def returned(self, logits: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> Any:
         return {"logits": logits, "features": {"a": a, "b": b}}
 
 
 @dataclasses.dataclass
-class Told:
+class Answer:
     """Logits, and one feature map in a tuple."""
 
     logits: torch.Tensor
@@ -176,14 +176,14 @@ class Told:
 
 
 class PyramidData(Pyramid):
-    """A dataclass."""
+    """Returns a dataclass."""
 
-    def told(self, logits: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> Any:
-        return Told(logits, (b,))
+    def returned(self, logits: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> Any:
+        return Answer(logits, (b,))
 
 
 class Auxiliary(Mixed):
-    """A second classifier of the 16 channels, with a hidden layer of its own, that runs in training mode only."""
+    """A second classifier of the 16 channels, with a hidden layer, that runs in training mode only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -196,19 +196,19 @@ class Auxiliary(Mixed):
 
 
 class TrainsSliced(Mixed):
-    """Slices by a bound in its code, in training mode only."""
+    """Slices by a literal bound, in training mode only."""
 
     def between(self, x: torch.Tensor) -> torch.Tensor:
         return torch.cat([x[:, :4] * 0.9, x[:, 4:]], 1) if self.training else x
 
 
 class Dropping(Mixed):
-    """Stochastic depth, as timm and torchvision write it: memory that is asked for and then drawn into."""
+    """Stochastic depth as in timm and torchvision, which fill uninitialised memory with random numbers."""
 
     def between(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training:
             return x
-        # what was asked for here before holds values that are not a number
+        # Leaves NaNs in the memory that `torch.empty` below may get.
         torch.full((x.shape[0], 1, 1, 1), torch.nan, dtype=x.dtype, device=x.device)
         return x + F.dropout2d(x, 0.2) * torch.empty(x.shape[0], 1, 1, 1, dtype=x.dtype, device=x.device).bernoulli_(
             0.9
@@ -216,14 +216,14 @@ class Dropping(Mixed):
 
 
 class TrainsUnknown(Mixed):
-    """Does in training mode what no rule follows."""
+    """Runs an operation without a rule, in training mode only."""
 
     def between(self, x: torch.Tensor) -> torch.Tensor:
         return x * torch.linalg.svdvals(x.flatten(2)).mean() if self.training else x
 
 
 class Keeper(Mixed):
-    """Keeps what it computed: in an attribute, a list, a dict, and an object of its own."""
+    """Stores activations in an attribute, a list, a dict, and a custom object."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -240,13 +240,13 @@ class Keeper(Mixed):
 
 
 class Holder:
-    """An object of the user's."""
+    """A custom object that holds an activation."""
 
     map: torch.Tensor | None = None
 
 
 class Encoder(nn.Module):
-    """torch's own transformer encoder on patches: heads 4, MLPs of 64."""
+    """The transformer encoder of torch on patches, with 4 heads and MLPs of 64."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -259,14 +259,14 @@ class Encoder(nn.Module):
 
 
 class Listed(Mixed):
-    """Picks channels by a list of numbers, and scales by a tensor made of one."""
+    """Selects channels by a list of indices, and scales by a tensor made from a number."""
 
     def between(self, x: torch.Tensor) -> torch.Tensor:
         return x * x[:, [0, 1, 2]].mean(1, keepdim=True) * torch.tensor(0.5)
 
 
 class Devices(Mixed):
-    """Makes tensors in forward without naming a device, as much code does that never left the CPU."""
+    """Creates tensors in the forward pass without a device, as code for the CPU often does."""
 
     def between(self, x: torch.Tensor) -> torch.Tensor:
         ramp = torch.arange(x.shape[-1]).float() / x.shape[-1]

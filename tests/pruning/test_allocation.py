@@ -1,4 +1,4 @@
-"""Ratios per set become units per group."""
+"""Tests of allocation: ratios per set become units per group."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from pruning.errors import AllocationError
 from pruning.plan import Plan
 
 
-def test_without_scores_each_group_keeps_its_set_s_share(resnet_plan: Plan) -> None:
+def test_without_scores_each_group_keeps_the_share_of_its_set(resnet_plan: Plan) -> None:
     ratios = [0.5] * len(resnet_plan.sets)
     ratios[0] = 0.01
     kept = allocate(resnet_plan, ratios)
@@ -17,7 +17,7 @@ def test_without_scores_each_group_keeps_its_set_s_share(resnet_plan: Plan) -> N
 
 
 def test_with_scores_a_set_is_ranked_together(resnet_plan: Plan) -> None:
-    """Two groups of 64: the first has one great unit and 63 of nothing, the second is even."""
+    """Two groups of 64: the first has one important unit and 63 unimportant ones, the second has equal ones."""
     scores = tuple(torch.ones(g.units) for g in resnet_plan.groups)
     alike = next(s for s in resnet_plan.sets if s.units == 64 and len(s.groups) == 2)
     first, second = alike.groups
@@ -31,7 +31,7 @@ def test_every_group_keeps_its_best_unit(resnet_plan: Plan) -> None:
     assert min(allocate(resnet_plan, [0.001] * len(resnet_plan.sets), scores=scores)) == 1
 
 
-def test_scale_of_a_layer_s_weights_does_not_matter(resnet_plan: Plan) -> None:
+def test_the_scale_of_weights_in_a_layer_does_not_matter(resnet_plan: Plan) -> None:
     generator = torch.Generator().manual_seed(0)
     scores = tuple(torch.rand(g.units, generator=generator) for g in resnet_plan.groups)
     scaled = tuple(score * 2.0**i for i, score in enumerate(scores))

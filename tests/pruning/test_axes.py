@@ -1,4 +1,4 @@
-"""The algebra of axes: what is known about one dimension must reach every other."""
+"""Tests of the algebra of axes: what is known about one dimension must reach every other."""
 
 import math
 

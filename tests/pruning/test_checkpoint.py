@@ -1,4 +1,4 @@
-"""Checkpoints come back equal in a fresh process, and damaged ones are refused by what is wrong with them."""
+"""Tests of checkpoints: they are equal in a new process, and damaged ones are refused with the reason."""
 
 import dataclasses
 import json
@@ -49,7 +49,7 @@ def test_comes_back_in_a_fresh_process(saved: tuple[Path, nn.Module]) -> None:
     assert float(run.stdout) == pytest.approx(pruned(torch.ones(1, 1, 32, 32)).double().sum().item(), abs=1e-5)
 
 
-def test_whoever_may_read_one_file_may_read_the_other(saved: tuple[Path, nn.Module]) -> None:
+def test_both_files_have_the_same_permissions(saved: tuple[Path, nn.Module]) -> None:
     folder, _ = saved
     assert (folder / WEIGHTS).stat().st_mode == (folder / ARCHITECTURE).stat().st_mode
 

@@ -1,4 +1,4 @@
-"""What a copy takes along: weights and settings, but nothing that an earlier forward pass left behind."""
+"""Tests of copies: they have weights and settings, but nothing that an earlier forward pass stored."""
 
 import copy
 from typing import Any
@@ -22,7 +22,7 @@ SPEC = ModelSpec("toy", 5, (3, 16, 16))
 
 @pytest.fixture
 def trained() -> field.Keeper:
-    """A model that has run forward and backward, and still holds what it saw."""
+    """A model that has run forward and backward, and still holds its activations."""
     model = field.Keeper()
     model(torch.randn(2, *SPEC.input_size)).sum().backward()
     with pytest.raises(RuntimeError, match="graph leaves"):

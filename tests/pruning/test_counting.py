@@ -1,4 +1,4 @@
-"""Counts derived by hand, and fvcore's own total for each operation that it prices."""
+"""Tests of MACs: against counts derived by hand, and against fvcore for each operation that it counts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +14,6 @@ from pruning.models import ModelSpec
 from pruning.planning import build_plan
 from tests.pruning.toys import Branches, Chain, Grouped, Residual
 from tests.trainers.structured import Multi, Told
-
-pytest.importorskip("fvcore")
 
 
 def spec(pixels: int = 8) -> ModelSpec:
@@ -65,7 +63,7 @@ def test_concatenation_and_halves_by_hand() -> None:
 
 
 class _Module(nn.Module):
-    """conv 3→8, then the operation in question, then whatever is left to two outputs."""
+    """Conv 3→8, then the operation under test, then a mean over pixels."""
 
     def __init__(self, operation: Callable[[Any, torch.Tensor], torch.Tensor], **layers: nn.Module) -> None:
         super().__init__()
@@ -124,14 +122,14 @@ OPERATIONS: dict[str, _Module] = {
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_each_operation_costs_what_fvcore_says(name: str) -> None:
-    """The model's outputs are fixed, so a head that can be cut is put behind: `prove` then slices and recounts."""
+    """The model's outputs are fixed, so a head that can be cut is appended: `prove` then slices and counts again."""
     operation = OPERATIONS[name]
     width = operation(torch.zeros(1, 3, 8, 8)).shape[1]
     model = nn.Sequential(operation, nn.Linear(width, 6), nn.Linear(6, 2)).eval()
     try:
         plan = build_plan(model, spec())
-    except PruningError as problem:
-        pytest.fail(str(problem))
+    except PruningError as error:
+        pytest.fail(str(error))
     assert plan.baseline_macs == count_macs(model, (3, 8, 8))
     assert "fvcore on 2 random prunings" in plan.proof
 
@@ -147,7 +145,7 @@ def test_the_counter_puts_mode_and_attention_back(vit: nn.Module) -> None:
 
 
 def test_what_a_model_returns_does_not_change_its_count() -> None:
-    """The tracer of fvcore itself knows no dataclass."""
+    """The tracer of fvcore itself does not accept dataclasses."""
     told = Told()
     assert count_macs(told, (1, 32, 32)) == count_macs(Multi(), (1, 32, 32))
     assert type(told(torch.zeros(1, 1, 32, 32))).__name__ == "Answer"

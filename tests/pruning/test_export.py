@@ -1,4 +1,4 @@
-"""What is written for other runtimes computes the same, and the card says what it is."""
+"""Tests of exported files, which compute the same as the module, and of the model card."""
 
 import random
 from collections import OrderedDict
@@ -54,7 +54,7 @@ Forms = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], object]
 
 
 class Formed(nn.Module):
-    """Logits, a map and the image, returned as it is told to."""
+    """Returns logits, a feature map and the image in a given structure."""
 
     def __init__(self, form: Forms) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Weights that others published: opened by their shapes, never by running them unasked."""
+"""Tests of published weights: they are opened by their shapes, and code in them runs only with explicit trust."""
 
 import random
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_a_resnet_opens_by_its_shapes(resnet: nn.Module, resnet_plan: Plan, tmp_
     assert [len(units) for units in opened.selection] == [len(units) for units in selection]
 
 
-def test_a_transformer_s_dims_and_widths_open_by_their_shapes(vit: nn.Module, vit_plan: Plan, tmp_path: Path) -> None:
+def test_dims_and_widths_of_a_transformer_open_by_their_shapes(vit: nn.Module, vit_plan: Plan, tmp_path: Path) -> None:
     selection = tuple(
         units if "[heads]" not in g.name else tuple(range(g.units))
         for g, units in zip(vit_plan.groups, random_selection(vit_plan, random.Random(2)), strict=True)
@@ -45,7 +45,7 @@ def test_shapes_that_fit_no_plan_are_refused(resnet: nn.Module, tmp_path: Path) 
     state = resnet.state_dict()
     state["layer2.0.bn1.weight"] = state["layer2.0.bn1.weight"][:-1]
     torch.save(state, tmp_path / "odd.pth")
-    with pytest.raises(CheckpointError, match=r"no pruning of resnet18_quarter: .* where the rest"):
+    with pytest.raises(CheckpointError, match=r"no pruning of resnet18_quarter: .* where the other"):
         open_state_dict(tmp_path / "odd.pth", RESNET)
 
 
@@ -68,7 +68,7 @@ def test_garbage_is_refused(tmp_path: Path, content: bytes) -> None:
         open_state_dict(tmp_path / "bad.pth", RESNET)
 
 
-def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="there is no file"):
         open_state_dict(tmp_path / "none.pth", RESNET)
 

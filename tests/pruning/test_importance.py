@@ -1,4 +1,4 @@
-"""One contract for every criterion, and for each the number that its formula gives by hand."""
+"""Tests of importance: one contract for every criterion, and scores worked out by hand."""
 
 import copy
 import dataclasses
@@ -32,7 +32,7 @@ def batches() -> Batches:
 
 
 class CriterionContract:
-    """What a search relies on, whatever the criterion."""
+    """What a search requires of every criterion."""
 
     @pytest.fixture
     def criterion(self) -> Criterion:
@@ -137,7 +137,7 @@ def test_fpgm_gives_a_copied_filter_less_than_a_lonely_one(chain: tuple[nn.Modul
 
 
 def test_taylor_by_hand(chain: tuple[nn.Module, Plan]) -> None:
-    """Against the change that really scaling a unit's weights by 1 + ε makes, in float64."""
+    """Compared with the change of the loss when a unit's weights are scaled by 1 + ε, in float64."""
     model, plan = chain[0].double(), chain[1]
     images, labels = torch.randn(6, 3, 8, 8, dtype=torch.float64), torch.arange(6) % 5
     score = importance("taylor").scores(model, plan, [(images, labels)])[0][3].item()
@@ -151,7 +151,7 @@ def test_taylor_by_hand(chain: tuple[nn.Module, Plan]) -> None:
 
 
 def test_the_hessian_s_diagonal_is_exact_where_the_hessian_is_diagonal() -> None:
-    """A loss that curves by each weight alone: any signs give `z · Hz = h`."""
+    """A loss with a diagonal Hessian: any signs give `z · Hz = h`."""
     layer = nn.Linear(3, 1, bias=False)
     curvature = torch.tensor([1.0, 2.0, 5.0])
     loss = (0.5 * curvature * layer.weight.square()).sum()

@@ -1,4 +1,4 @@
-"""From names to modules, and what is said when there is none."""
+"""Tests of creating models by name, and of the errors for unknown names."""
 
 import pickle
 import sys
@@ -58,7 +58,7 @@ def factories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "own_models"
 
 
-def test_a_factory_of_ones_own(factories: str) -> None:
+def test_a_factory_of_the_user(factories: str) -> None:
     model = create_model(ModelSpec(f"{factories}:good", 4, (3, 4, 4)))
     assert model(torch.zeros(1, 3, 4, 4)).shape == (1, 4)
 

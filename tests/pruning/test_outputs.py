@@ -1,4 +1,4 @@
-"""Whatever a model returns, each of its tensors is found once, and the logits by convention or by name."""
+"""Tests of outputs: each tensor is found once, and the logits by convention or by name."""
 
 import dataclasses
 import enum
@@ -62,7 +62,7 @@ def test_every_tensor_has_a_name(output: object, names: list[str]) -> None:
     assert [tensor.shape[1] for tensor in tensors_of(output)] == [3, 4, 5][: len(names)]
 
 
-def test_a_hugging_face_output_is_looked_into() -> None:
+def test_a_hugging_face_output_is_searched() -> None:
     from transformers.modeling_outputs import ImageClassifierOutput
 
     output = ImageClassifierOutput(logits=A, hidden_states=(B, C))
@@ -70,7 +70,7 @@ def test_a_hugging_face_output_is_looked_into() -> None:
     assert logits_of(output) is A
 
 
-def test_no_tensor_is_lost_where_two_ways_read_alike() -> None:
+def test_no_tensor_is_lost_where_two_paths_read_alike() -> None:
     found = named_tensors({"a.b": A, "a": {"b": B}, "1": C})
     assert [id(found[name]) for name in ("a.b", "a.b'", "1")] == [id(A), id(B), id(C)]
 
@@ -80,12 +80,12 @@ def test_no_tensor_is_lost_where_two_ways_read_alike() -> None:
     [
         ((tensor for tensor in (A, B)), "generator"),
         ({"deep": [A, map(id, [B])]}, "map"),
-        ({A, B}, "set"),  # in what order would depend on where they lie in memory
+        ({A, B}, "set"),  # its order depends on memory addresses
         ((A, nn.ReLU()), "ReLU"),
         ({"maps": {"a": A}.values()}, "dict_values"),
     ],
 )
-def test_what_cannot_be_looked_into_is_refused_by_its_type(output: object, kind: str) -> None:
+def test_what_cannot_be_searched_is_refused_by_its_type(output: object, kind: str) -> None:
     with pytest.raises(UnsupportedModelError, match=f"returns a {kind}, whose tensors"):
         tensors_of(output)
 
@@ -111,7 +111,7 @@ def test_the_logits(output: object, name: str | None, expected: torch.Tensor) ->
     ("output", "name", "words"),
     [
         ({"logits": A, "f": [B]}, "logit", "no tensor called 'logit'; it has logits [2, 3], f.0 [2, 4]. Name"),
-        (A, "logits", "one tensor, which has no name: leave --output logits out"),
+        (A, "logits", "one tensor, which has no name: leave out --output logits"),
         ((None, []), None, "holds no tensor"),
         ([], "0", "holds no tensor"),
     ],
@@ -133,7 +133,7 @@ def test_heads_have_the_shape_of_the_logits() -> None:
 
 
 class Returns(nn.Module):
-    """Answers with what it was given, as long as the images."""
+    """Returns what `make` makes of the first six pixels of each image."""
 
     def __init__(self, make: Any) -> None:
         super().__init__()
@@ -152,17 +152,17 @@ class Returns(nn.Module):
         (lambda x: x.squeeze(), None),
     ],
 )
-def test_logits_of_one_number_a_class_are_accepted(make: Any, name: str | None) -> None:
+def test_logits_of_one_number_per_class_are_accepted(make: Any, name: str | None) -> None:
     check_logits(Returns(make), ModelSpec("m", 6, (1, 3, 3), name))
 
 
 @pytest.mark.parametrize(
     ("make", "name", "words"),
     [
-        (lambda x: x[:, :5], None, "should be [2, 6] for 6 classes, and what it returns is [2, 5]."),
-        (lambda x: (x[:, :2], x), None, "and 0 is [2, 2]. Its output has 0 [2, 2], 1 [2, 6]: name"),
-        (lambda x: {"out": x[..., None, None]}, None, "out is [2, 6, 1, 1]."),
-        (lambda x: x[:1], None, "is [1, 6]"),
+        (lambda x: x[:, :5], None, "6 classes its logits should have the shape [2, 6], but its output has [2, 5]."),
+        (lambda x: (x[:, :2], x), None, "but 0 has [2, 2]. Its output has 0 [2, 2], 1 [2, 6]: name"),
+        (lambda x: {"out": x[..., None, None]}, None, "out has [2, 6, 1, 1]."),
+        (lambda x: x[:1], None, "has [1, 6]"),
         (lambda x: (x[:, :2], x), "logits", "no tensor called 'logits'; it has 0 [2, 2], 1 [2, 6]"),
         (lambda x: x @ x, None, "forward of 2 images"),
         (lambda x: iter([x]), None, "list_iterator"),

@@ -1,4 +1,4 @@
-"""Owner maps: which indices stay, how many, and whose they are, against index tables written out by hand."""
+"""Tests of owner maps against index tables written by hand: which indices stay, how many, and who owns them."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Beside torch-pruning: equal outputs wherever it is right, and a case where it is not."""
+"""Tests against torch-pruning: equal outputs where it is right, and a case where it is not."""
 
 import copy
 from typing import Any
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from pruning.models import ModelSpec, create_model
 from pruning.planning import build_plan
-from pruning.proof import randomised
+from pruning.proof import randomised_copy
 from pruning.slicing import slice_model
 
 tp = pytest.importorskip("torch_pruning")
@@ -24,9 +24,9 @@ def _cut_by_peer(graph: Any, layer: nn.Module, gone: list[int]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "mobilenetv2_100", "densenet121"])
 def test_cuts_as_torch_pruning_does(name: str) -> None:
-    """The first half of every group goes, in both libraries."""
+    """The first half of every group is cut, in both libraries."""
     spec = ModelSpec(name, 10, (3, 64, 64))
-    model = randomised(create_model(spec), torch.Generator().manual_seed(0)).float()
+    model = randomised_copy(create_model(spec), torch.Generator().manual_seed(0)).float()
     plan = build_plan(model, spec, verify=False)
     ours = slice_model(model, plan, tuple(tuple(range(g.units // 2, g.units)) for g in plan.groups))
     theirs = copy.deepcopy(model)
@@ -40,7 +40,7 @@ def test_cuts_as_torch_pruning_does(name: str) -> None:
 
 
 class Normed(nn.Module):
-    """linear 3→64 · layer norm · linear 64→2, on pooled pixels."""
+    """Linear 3→64 · layer norm · linear 64→2, on pooled pixels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,8 +53,8 @@ class Normed(nn.Module):
 
 
 def test_a_layer_norm_keeps_its_weights_in_order_where_torch_pruning_scrambles_them() -> None:
-    """torch-pruning 1.6.1 collects the kept indices in a set and calls `Tensor.sort()`, which sorts a copy."""
-    model: Any = randomised(Normed(), torch.Generator().manual_seed(0)).float()
+    """torch-pruning 1.6.1 collects the kept indices in a set and calls `Tensor.sort()`, which sorts only a copy."""
+    model: Any = randomised_copy(Normed(), torch.Generator().manual_seed(0)).float()
     kept = [7, 16, 40]
     image = torch.randn(4, 3, 2, 2)
     inside = F.linear(image.mean((2, 3)), model.enter.weight[kept], model.enter.bias[kept])

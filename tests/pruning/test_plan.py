@@ -1,4 +1,4 @@
-"""Plans of small networks: their groups, their sets, and that they price what is really left after a cut."""
+"""Tests of plans of small networks: their groups, their sets, and exact costs after a cut."""
 
 import pickle
 import random

@@ -1,4 +1,4 @@
-"""The fast arithmetic equals the slow one, to the last integer."""
+"""Tests of polynomials: the fast arithmetic equals Python's integers exactly."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""Projection: never over, as close below as single units allow, never far from what was asked."""
+"""Tests of projection: never over the target, as close below as units allow, and near the proposal."""
 
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -30,12 +30,12 @@ def rungs(plan: Plan, allocation: tuple[int, ...], round_to: int) -> "np.ndarray
 
 
 def moved(plan: Plan, result: Projection, round_to: int = 1) -> int:
-    """Steps of the group that ended furthest from the scaled proposal."""
+    """The largest number of steps of any group from the scaled proposal."""
     return int(np.abs(rungs(plan, result.allocation, round_to) - rungs(plan, result.scaled, round_to)).max())
 
 
 def one_group_away(plan: Plan, result: Projection, target: int, round_to: int) -> list[int]:
-    """The MACs, not over the target, of what differs from the scaled proposal in one group by one or two steps."""
+    """MACs, not over the target, of allocations one or two steps of one group away from the scaled proposal."""
     near = []
     for group, step in zip(plan.groups, plan.steps(round_to), strict=True):
         for steps in range(-REACH, REACH + 1):
@@ -119,7 +119,7 @@ def test_scaling_keeps_the_shape_of_the_proposal(resnet50_plan: Plan) -> None:
 
 
 def test_the_scaled_proposal_is_the_largest_that_fits(resnet50_plan: Plan) -> None:
-    """One part in a thousand more of every group, and it would be over."""
+    """With 0.2 % more of every group it would be over the target."""
     target = resnet50_plan.baseline_macs // 2
     result = project(resnet50_plan, resnet50_plan.full(), target)
     share = result.scaled[-1] / resnet50_plan.groups[-1].units
@@ -157,8 +157,10 @@ def test_rounding_must_be_positive(resnet_plan: Plan) -> None:
 
 
 class Encoder(nn.Module):
-    """Sixteen patches and a class token through two layers of four heads and 64 neurons: three groups, of which one
-    head is worth a fifth of the network."""
+    """Two layers of four heads and 64 neurons on sixteen patches and a class token.
+
+    It has three groups; one head is a fifth of the network.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -181,10 +183,8 @@ def encoder_plan() -> Plan:
 
 @pytest.mark.parametrize("target", [370_992, 222_595])
 @pytest.mark.parametrize("asked", [(4, 64, 64), (1, 1, 1), (4, 64, 1), (1, 64, 64), (2, 32, 21)])
-def test_one_coarse_group_does_not_give_the_budget_away(
-    encoder_plan: Plan, asked: tuple[int, ...], target: int
-) -> None:
-    """Within two steps of the scaled proposal the full one ends at 76 % and 69 % of these targets."""
+def test_one_coarse_group_does_not_waste_the_budget(encoder_plan: Plan, asked: tuple[int, ...], target: int) -> None:
+    """Within two steps of the scaled proposal the full allocation ends at 76 % and 69 % of these targets."""
     assert [group.units for group in encoder_plan.groups] == [4, 64, 64]
     result = project(encoder_plan, asked, target)
     check(encoder_plan, result, target, 1)
@@ -200,7 +200,7 @@ def test_what_is_refilled_keeps_the_shape_of_the_proposal(encoder_plan: Plan) ->
 
 
 def priced(units: Sequence[int], kinds: Sequence[GroupKind], terms: Mapping[tuple[int, ...], int]) -> Plan:
-    """A plan of which only groups and MACs are known, which is all that projection looks at."""
+    """A plan with groups and MACs only, which is all that projection uses."""
     groups = tuple(
         Group(i, f"group {i}", count, kind, i, ()) for i, (count, kind) in enumerate(zip(units, kinds, strict=True))
     )
@@ -246,7 +246,7 @@ def reachable(plan: Plan, round_to: int) -> "np.ndarray[tuple[int], np.dtype[np.
 @settings(max_examples=150)
 @given(coarse_plans(), st.floats(0, 1), st.randoms(use_true_random=False), st.sampled_from([1, 8, 16]))
 def test_no_allocation_uses_the_budget_better(plan: Plan, at: float, rng: Random, round_to: int) -> None:
-    """Against every allocation there is, with targets that some allocation meets exactly or nearly."""
+    """Compared with every allocation, for targets that some allocation meets exactly or nearly."""
     macs = reachable(plan, round_to)
     assume(macs.min() < macs.max())
     met = int(np.sort(macs)[int(at * (len(macs) - 1))])
@@ -259,8 +259,11 @@ def test_no_allocation_uses_the_budget_better(plan: Plan, at: float, rng: Random
 
 
 def test_many_coarse_groups_leave_the_rest_to_the_fine_ones() -> None:
-    """Heads and their dims in eight blocks are more than can be tried in all combinations, and one more of either
-    costs so much that the scaled proposal stops there: the MLPs have to go on without them."""
+    """The MLPs use the budget that heads and dims cannot use.
+
+    Heads and their dims in eight blocks have too many combinations to try all, and one more of either costs so much
+    that the scaled proposal stops there.
+    """
     kinds = [GroupKind.EMBEDDING, *[GroupKind.HEADS, GroupKind.HEAD_DIMS, GroupKind.NEURONS] * 8]
     terms: dict[tuple[int, ...], int] = {(): 1000, (0,): 37_642}
     for heads in range(1, 25, 3):

@@ -1,4 +1,4 @@
-"""The oracle has teeth: a plan that forgets anything is refused."""
+"""Tests of the proof: a plan that omits anything is refused."""
 
 import dataclasses
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.pruning.field import Flip
 from tests.pruning.toys import Chain, Residual, Spectral
 
 
-def test_the_right_plan_moves_nothing(resnet: nn.Module, resnet_plan: Plan, vit: nn.Module, vit_plan: Plan) -> None:
+def test_a_right_plan_changes_no_output(resnet: nn.Module, resnet_plan: Plan, vit: nn.Module, vit_plan: Plan) -> None:
     assert permutation_error(resnet_plan, resnet) < 1e-12
     assert permutation_error(vit_plan, vit) < 1e-12
 
@@ -57,7 +57,6 @@ def test_the_failing_layer_is_named(resnet: nn.Module, resnet_plan: Plan) -> Non
 
 
 def test_a_wrong_price_is_found(resnet: nn.Module, resnet_plan: Plan) -> None:
-    pytest.importorskip("fvcore")
     broken = dataclasses.replace(resnet_plan, macs_polynomial=resnet_plan.variant_polynomial)
     with pytest.raises(UnsupportedModelError, match="counting MACs"):
         prove(broken, resnet)
@@ -80,7 +79,7 @@ def test_a_proof_is_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert build_plan(Residual(), spec).proof == "anew"
 
 
-def test_another_size_or_another_network_is_proved_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_size_or_another_network_is_proved_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ESPALIER_CACHE_DIR", str(tmp_path))
     build_plan(Residual(), ModelSpec("toy", 2, (3, 8, 8)))
     build_plan(Residual(), ModelSpec("toy", 2, (3, 9, 9)))
@@ -89,7 +88,7 @@ def test_another_size_or_another_network_is_proved_anew(tmp_path: Path, monkeypa
 
 
 class Doubled(Residual):
-    """Adds what an operation with this argument makes of its channels; and holds a table that it never cuts."""
+    """Applies an operation with this argument, and holds tensors that are not weights and are never cut."""
 
     def __init__(self, argument: float = 1.0, table: float = 0.0, loose: float = 0.0) -> None:
         super().__init__()
@@ -103,7 +102,7 @@ class Doubled(Residual):
 
 
 @pytest.mark.parametrize("other", [{"argument": 2.0}, {"table": 1.0}, {"loose": 1.0}])
-def test_whatever_is_not_a_weight_is_part_of_what_was_proved(
+def test_whatever_is_not_a_weight_is_part_of_the_key(
     other: dict[str, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ESPALIER_CACHE_DIR", str(tmp_path))
@@ -113,9 +112,11 @@ def test_whatever_is_not_a_weight_is_part_of_what_was_proved(
     assert len(list((tmp_path / "proofs").iterdir())) == 2
 
 
-def test_the_proof_of_one_reordering_is_none_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The operations have the same names: turned round over pixels, and over channels. Were the rule to miss that, the
-    second must still be proved by itself."""
+def test_a_proof_of_one_reordering_does_not_hold_for_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reversing pixels and reversing channels are operations of the same name.
+
+    Even if the rule overlooked the difference, the second network must not pass by the proof of the first.
+    """
     monkeypatch.setenv("ESPALIER_CACHE_DIR", str(tmp_path))
     spec = ModelSpec("toy", 5, (3, 16, 16))
     with mock.patch.dict(RULES, {"flip": same_shape}):
@@ -124,7 +125,7 @@ def test_the_proof_of_one_reordering_is_none_of_another(tmp_path: Path, monkeypa
             build_plan(Flip(1), spec)
 
 
-def test_where_a_tensor_came_from_is_part_of_what_was_proved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_origin_of_a_tensor_is_part_of_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Twice(Residual):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             x = self.stem(x)
@@ -149,9 +150,9 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch:
 
 
 def test_an_operation_without_a_rule_is_refused_by_name() -> None:
-    with pytest.raises(UnsupportedModelError, match="svd") as refusal:
+    with pytest.raises(UnsupportedModelError, match="svd") as error:
         build_plan(Spectral(), ModelSpec("toy", 2, (3, 8, 8)))
-    assert refusal.value.operation.startswith("aten.")
+    assert error.value.operation.startswith("aten.")
 
 
 def test_a_network_with_nothing_to_cut_is_refused() -> None:
@@ -160,7 +161,7 @@ def test_a_network_with_nothing_to_cut_is_refused() -> None:
 
 
 def test_cut_channels_that_are_silenced_instead_give_the_same_output() -> None:
-    """The other oracle: with its weights at zero a channel says nothing, so cutting it changes nothing."""
+    """Another oracle: a channel with zero weights contributes nothing, so cutting it changes nothing."""
     torch.manual_seed(0)
     model = Residual().double().eval()
     plan = build_plan(model, ModelSpec("toy", 2, (3, 8, 8)))

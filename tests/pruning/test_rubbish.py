@@ -1,4 +1,4 @@
-"""The oracle that looks at every operation: it names the one that does something else in a sliced model."""
+"""Tests of the oracle for every operation: it names the one that does something else in a sliced model."""
 
 import dataclasses
 from unittest import mock
@@ -16,7 +16,7 @@ from pruning.planning import build_plan
 from pruning.proof import prove, rounds
 from pruning.rules.pointwise import same_shape
 from pruning.rules.table import RULES
-from pruning.settling import probes, settled, unsettled
+from pruning.settling import probes, settle_plan, unsettled_plan
 from pruning.trace import trace
 from tests.pruning import field
 
@@ -24,7 +24,7 @@ SPEC = ModelSpec("toy", 5, (3, 16, 16))
 
 
 def rubbish(plan: Plan, model: nn.Module, *, training: bool = False) -> float:
-    return Oracles(plan, model, probes(plan)[1], training=training).rubbish()
+    return Oracles(plan, model, probes(plan)[1], training=training).rubbish_error()
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -39,7 +39,7 @@ def test_a_sound_plan_computes_the_same_at_every_operation(
 @pytest.mark.parametrize(
     "model", [field.AttributeSlice(), field.Tuned(), field.Margin(), field.Encoder(), field.LiteralMask()]
 )
-def test_so_does_one_of_a_network_from_the_field(model: nn.Module) -> None:
+def test_a_sound_plan_of_a_users_network_computes_the_same(model: nn.Module) -> None:
     assert rubbish(build_plan(model, SPEC, verify=False), model) < 1e-12
 
 
@@ -56,9 +56,9 @@ def test_a_temperature_that_follows_the_heads_is_found_where_it_is_used() -> Non
 
 
 @pytest.mark.parametrize("model", [field.LiteralSlice(), field.LiteralWrite(), field.LastFour(), field.LiteralNarrow()])
-def test_a_plan_that_never_looked_at_a_sliced_model_is_found_out(model: nn.Module) -> None:
-    """As every plan was, before: groups of 4 and 12 of which the model's code knows nothing."""
-    plan = unsettled(trace(model, SPEC.input_size), shadow_of(model), SPEC)
+def test_a_plan_that_was_not_settled_is_refused(model: nn.Module) -> None:
+    """Its groups of 4 and 12 do not fit the literal bounds in the model's code."""
+    plan = unsettled_plan(trace(model, SPEC.input_size), shadow_of(model), SPEC)
     with pytest.raises(UnsupportedModelError):
         rubbish(plan, model)
     with pytest.raises(UnsupportedModelError):
@@ -68,7 +68,7 @@ def test_a_plan_that_never_looked_at_a_sliced_model_is_found_out(model: nn.Modul
 def test_a_reordering_taken_for_an_operation_on_each_channel_is_found() -> None:
     model = field.Flip(1)
     with mock.patch.dict(RULES, {"flip": same_shape}):
-        plan = settled(trace(model, SPEC.input_size), shadow_of(model), SPEC)
+        plan = settle_plan(trace(model, SPEC.input_size), shadow_of(model), SPEC)
         assert [group.units for group in plan.groups] == [16, 8]
         with pytest.raises(UnsupportedModelError, match=r"aten\.flip"):
             rubbish(plan, model)
@@ -81,7 +81,7 @@ def test_rubbish_shows_an_order_that_equal_channels_would_hide() -> None:
 
     model = Equal(1)
     with mock.patch.dict(RULES, {"flip": same_shape}):
-        plan = settled(trace(model, SPEC.input_size), shadow_of(model), SPEC)
+        plan = settle_plan(trace(model, SPEC.input_size), shadow_of(model), SPEC)
         assert 16 in [group.units for group in plan.groups]
         with pytest.raises(UnsupportedModelError, match=r"aten\.flip"):
             rubbish(plan, model)
@@ -99,8 +99,11 @@ class Narrow(nn.Module):
 
 
 def test_groups_of_few_units_are_reordered_in_turns() -> None:
-    """There is one way to reorder two units, so a bias of the wrong group moves along: only if one group is left as it
-    is does it show. The cut hides it as well, where it happens to keep the same unit in both."""
+    """A bias that follows the wrong group of two units shows only if one of the two groups is not reordered.
+
+    There is one way to reorder two units, so the bias moves along. The cut hides the fault as well if it keeps the same
+    unit in both groups.
+    """
     model = Narrow()
     plan = build_plan(model, SPEC)
     one, two = (plan.parameters[f"{layer}.weight"][0] for layer in ("one", "two"))
@@ -108,12 +111,12 @@ def test_groups_of_few_units_are_reordered_in_turns() -> None:
     assert one != two
     broken = dataclasses.replace(plan, parameters={**plan.parameters, "one.bias": (two,)})
     oracles = Oracles(broken, model, ((0,), (0,)))
-    assert oracles.permuted() < 1e-12
-    assert oracles.rubbish() < 1e-12
-    assert max(oracles.permuted(some) for some in rounds(broken)) > 1e-3
+    assert oracles.permutation_error() < 1e-12
+    assert oracles.rubbish_error() < 1e-12
+    assert max(oracles.permutation_error(some) for some in rounds(broken)) > 1e-3
 
 
-def test_of_any_two_groups_of_few_units_one_is_reordered_alone(vit_plan: Plan) -> None:
+def test_of_any_two_groups_of_few_units_some_round_reorders_one(vit_plan: Plan) -> None:
     few = [group.index for group in vit_plan.groups if group.units <= 4]
     turns = [set(some) for some in rounds(vit_plan) if some is not None]
     assert len(few) > 2
@@ -123,7 +126,7 @@ def test_of_any_two_groups_of_few_units_one_is_reordered_alone(vit_plan: Plan) -
 def test_an_output_that_a_plan_cuts_is_found() -> None:
     model = field.PyramidDict()
     with mock.patch("pruning.trace.named_tensors", return_value={}):
-        plan = unsettled(trace(model, SPEC.input_size), shadow_of(model), SPEC)
+        plan = unsettled_plan(trace(model, SPEC.input_size), shadow_of(model), SPEC)
     assert [group.units for group in plan.groups] == [6, 8, 12, 5]
     with pytest.raises(UnsupportedModelError, match="the model's output"):
         prove(plan, model)
@@ -131,7 +134,7 @@ def test_an_output_that_a_plan_cuts_is_found() -> None:
 
 def test_a_plan_without_the_training_pass_is_refused() -> None:
     model = field.Auxiliary()
-    plan = settled(trace(model, SPEC.input_size, training=False), shadow_of(model), SPEC)
+    plan = settle_plan(trace(model, SPEC.input_size, training=False), shadow_of(model), SPEC)
     with pytest.raises(UnsupportedModelError, match="training pass"):
         prove(plan, model)
 
@@ -141,11 +144,11 @@ def test_a_training_pass_taken_for_the_eval_pass_is_found() -> None:
     found = trace(model, SPEC.input_size, training=False)
     found.passes[True] = found.passes[False]
     with pytest.raises(UnsupportedModelError):
-        prove(unsettled(found, shadow_of(model), SPEC), model)
+        prove(unsettled_plan(found, shadow_of(model), SPEC), model)
 
 
 def test_a_number_that_no_forward_pass_reads_is_found_too() -> None:
-    """A group norm never looks at how many channels it says it has."""
+    """A group norm never reads its `num_channels`."""
 
     class Grouped(field.Mixed):
         def __init__(self) -> None:

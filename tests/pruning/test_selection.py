@@ -1,4 +1,4 @@
-"""The best units stay, in order, and ties are broken the same way everywhere."""
+"""Tests of selection: the best units stay, in order, and ties are always broken the same way."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ def test_the_highest_scores_stay_in_their_own_order() -> None:
     assert select((torch.tensor([0.1, 0.9, 0.5, 0.7]),), (2,)) == ((1, 3),)
 
 
-def test_of_equals_the_first_stay() -> None:
+def test_ties_go_to_the_first_units() -> None:
     assert select((torch.ones(300), torch.tensor([1.0, 2.0, 1.0])), (3, 2)) == ((0, 1, 2), (0, 1))
 
 

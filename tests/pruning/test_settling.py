@@ -1,4 +1,4 @@
-"""What a plan may cut is what sliced models keep to: numbers that do not follow, outputs, the training pass."""
+"""Tests of settling: plans cut only what sliced models can follow (numbers in code, outputs, the training pass)."""
 
 import random
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from torch import nn
 
 from pruning.errors import UnsupportedModelError
 from pruning.models import ModelSpec
-from pruning.oracles import randomised
+from pruning.oracles import randomised_copy
 from pruning.outputs import named_tensors
 from pruning.plan import GroupKind, Plan
 from pruning.planning import build_plan
@@ -63,7 +63,7 @@ def test_a_bound_in_an_attribute_follows() -> None:
 
 
 @pytest.mark.parametrize("temperature", [8, 7, 64])
-def test_a_number_that_only_equals_a_width_is_left_alone(temperature: int) -> None:
+def test_a_number_that_merely_equals_a_width_is_not_changed(temperature: int) -> None:
     model = field.Tuned(temperature)
     plan = build_plan(model, SPEC)
     assert [(g.units, g.kind) for g in plan.groups][1:] == [(8, GroupKind.HEADS), (8, GroupKind.HEAD_DIMS)]
@@ -72,9 +72,9 @@ def test_a_number_that_only_equals_a_width_is_left_alone(temperature: int) -> No
     assert vars(pruned.get_submodule("attention"))["temperature"] == temperature
 
 
-def test_silenced_heads_say_what_cut_heads_say() -> None:
-    """With a temperature that had followed the heads, it would be another softmax."""
-    model = randomised(field.Tuned(), torch.Generator().manual_seed(0))
+def test_cutting_silenced_heads_changes_no_output() -> None:
+    """If the temperature followed the heads, the softmax would differ."""
+    model = randomised_copy(field.Tuned(), torch.Generator().manual_seed(0))
     plan = build_plan(model, SPEC)
     pruned = slice_model(model, plan, (tuple(range(64)), (0, 2, 5), tuple(range(8))))
     gone = torch.tensor([8 * head + dim for head in (1, 3, 4, 6, 7) for dim in range(8)])
@@ -84,7 +84,7 @@ def test_silenced_heads_say_what_cut_heads_say() -> None:
     torch.testing.assert_close(pruned(image), model(image), rtol=1e-10, atol=1e-10)
 
 
-def test_the_scale_of_a_margin_head_is_left_alone() -> None:
+def test_the_scale_of_a_margin_head_is_not_changed() -> None:
     model = field.Margin()
     plan = build_plan(model, SPEC)
     assert units(plan) == {"first": 8, "second": 64}
@@ -92,7 +92,7 @@ def test_the_scale_of_a_margin_head_is_left_alone() -> None:
 
 
 def test_a_layer_that_another_one_reads_states_its_weights_too() -> None:
-    """torch's attention never runs its output projection: it takes the weights."""
+    """The attention of torch never runs its output projection; it reads the weights."""
     plan = build_plan(field.Encoder(), SPEC)
     pruned = slice_model(field.Encoder(), plan, ((0, 2, 3), tuple(range(9)), tuple(range(64))))
     projection = pruned.get_submodule("encoder.layers.0.self_attn.out_proj")
@@ -112,9 +112,9 @@ def test_what_is_returned_keeps_its_shape_however_nested(model: nn.Module, free:
     assert len(shapes[0]) == (2 if isinstance(model, field.PyramidData) else 3)
 
 
-def test_an_output_that_cannot_be_looked_into_is_refused() -> None:
+def test_an_output_that_cannot_be_searched_is_refused() -> None:
     class Hidden(field.Pyramid):
-        def told(self, logits: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> Any:
+        def returned(self, logits: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> Any:
             return (tensor for tensor in (logits, a))
 
     with pytest.raises(UnsupportedModelError, match="generator"):
@@ -133,7 +133,7 @@ def test_the_training_pass_is_followed_through_a_cut() -> None:
     assert plan.baseline_params == sum(p.numel() for p in model.parameters())
 
 
-def test_chance_in_training_is_no_disagreement() -> None:
+def test_randomness_in_training_is_no_disagreement() -> None:
     plan = build_plan(field.Dropping(), SPEC)
     assert units(plan) == {"first": 16, "second": 8}
     assert "both modes)" in plan.proof
@@ -161,12 +161,12 @@ def test_writing_into_a_tensor_made_without_a_device_is_refused() -> None:
             made.copy_(x)
             return made
 
-    with pytest.raises(UnsupportedModelError, match="without naming the model's device"):
+    with pytest.raises(UnsupportedModelError, match="without the model's device"):
         build_plan(Written(), SPEC)
 
 
 def test_a_plan_is_the_same_with_and_without_its_proof() -> None:
-    """A checkpoint is rebuilt without one."""
+    """A checkpoint is rebuilt without a proof."""
     for model in (field.LiteralSlice(), field.Auxiliary(), field.Tuned()):
         proved, plain = build_plan(model, SPEC), build_plan(model, SPEC, verify=False)
         assert (proved.groups, proved.attributes, proved.parameters) == (
@@ -176,6 +176,6 @@ def test_a_plan_is_the_same_with_and_without_its_proof() -> None:
         )
 
 
-def test_probes_cut_every_group_that_can_be(resnet_plan: Plan) -> None:
+def test_probes_cut_every_group(resnet_plan: Plan) -> None:
     for probe in probes(resnet_plan):
         assert all(len(kept) < group.units for kept, group in zip(probe, resnet_plan.groups, strict=True))

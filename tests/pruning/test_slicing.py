@@ -1,4 +1,4 @@
-"""What a sliced module is: the right weights, the right numbers, and nothing of the base."""
+"""Tests of slicing: the right weights, the right attributes, and no storage shared with the base."""
 
 import random
 
@@ -8,7 +8,7 @@ from torch import nn
 
 from pruning.errors import AllocationError
 from pruning.plan import Plan
-from pruning.proof import random_selection, randomised
+from pruning.proof import random_selection, randomised_copy
 from pruning.slicing import Selection, slice_model
 
 
@@ -17,7 +17,7 @@ def selection(resnet_plan: Plan) -> Selection:
     return random_selection(resnet_plan, random.Random(3))
 
 
-def test_layers_say_what_they_are(resnet: nn.Module, resnet_plan: Plan, selection: Selection) -> None:
+def test_layers_state_their_sizes(resnet: nn.Module, resnet_plan: Plan, selection: Selection) -> None:
     pruned = slice_model(resnet, resnet_plan, selection)
     for module in pruned.modules():
         if isinstance(module, nn.Conv2d):
@@ -29,7 +29,7 @@ def test_layers_say_what_they_are(resnet: nn.Module, resnet_plan: Plan, selectio
             assert [module.out_features, module.in_features] == list(module.weight.shape)
 
 
-def test_attention_says_what_it_is(vit: nn.Module, vit_plan: Plan) -> None:
+def test_attention_states_its_sizes(vit: nn.Module, vit_plan: Plan) -> None:
     names = [g.name for g in vit_plan.groups]
     selection = [tuple(range(g.units)) for g in vit_plan.groups]
     selection[names.index("blocks.1.attn.qkv[heads]")] = (0, 2, 3)
@@ -78,9 +78,9 @@ def test_a_pruned_module_trains(resnet: nn.Module, resnet_plan: Plan, selection:
     assert all(parameter.grad is not None for parameter in pruned.parameters())
 
 
-def test_silenced_units_can_go(resnet: nn.Module, resnet_plan: Plan, selection: Selection) -> None:
-    """With every weight that a unit owns at zero it says nothing: cutting it must not change the output."""
-    subject = randomised(resnet, torch.Generator().manual_seed(0))
+def test_cutting_silenced_units_changes_no_output(resnet: nn.Module, resnet_plan: Plan, selection: Selection) -> None:
+    """A unit whose weights are all zero contributes nothing: cutting it must not change the output."""
+    subject = randomised_copy(resnet, torch.Generator().manual_seed(0))
     pruned = slice_model(subject, resnet_plan, selection)
     state = dict(subject.named_parameters())
     with torch.no_grad():
@@ -101,10 +101,12 @@ def test_units_that_do_not_exist_are_refused(resnet: nn.Module, resnet_plan: Pla
         slice_model(resnet, resnet_plan, selection)
 
 
-def test_silenced_heads_and_dims_can_go(vit: nn.Module, vit_plan: Plan) -> None:
-    """Zero rows of the projections to q, k and v silence a head, or a dim of every head: cutting them must change
-    nothing, the root that scales the products included."""
-    subject = randomised(vit, torch.Generator().manual_seed(0)).float()
+def test_cutting_silenced_heads_and_dims_changes_no_output(vit: nn.Module, vit_plan: Plan) -> None:
+    """Zero rows of the projections to q, k and v silence a head, or a dim of every head.
+
+    Cutting them must not change the output, so the scale of the products must stay as well.
+    """
+    subject = randomised_copy(vit, torch.Generator().manual_seed(0)).float()
     for module in subject.modules():
         if hasattr(module, "fused_attn"):
             vars(module)["fused_attn"] = True

@@ -1,4 +1,4 @@
-"""The MACs of each stage, whole and cut: exact, as fvcore counts them on the model that is really cut."""
+"""Tests of the MACs of each stage, whole and cut, against fvcore's counts of the sliced model."""
 
 import random
 

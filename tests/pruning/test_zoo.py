@@ -12,8 +12,6 @@ from pruning.planning import build_plan
 from pruning.proof import random_selection
 from pruning.slicing import slice_model
 
-pytest.importorskip("fvcore")
-
 KINDS = {
     "resnext50_32x4d": (64, {GroupKind.CHANNELS, GroupKind.CONV_GROUPS}),
     "mobilenetv3_small_100": (64, {GroupKind.CHANNELS}),

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 
 class Chain(nn.Module):
-    """conv 3→8 (3×3, same) · batch norm · relu · conv 8→6 (3×3, stride 2) · pool · linear 6→5."""
+    """Conv 3→8 (3×3, same) · batch norm · relu · conv 8→6 (3×3, stride 2) · pool · linear 6→5."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class Chain(nn.Module):
 
 
 class Residual(nn.Module):
-    """A stem of 4 channels, a block of 6 inside, added back."""
+    """A stem of 4 channels and a residual block with 6 channels inside."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Residual(nn.Module):
 
 
 class Grouped(nn.Module):
-    """conv 3→8 · grouped conv 8→12 in 4 groups · depthwise conv 12 · conv 12→2."""
+    """Conv 3→8 · grouped conv 8→12 in 4 groups · depthwise conv 12 · conv 12→2."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ SPEC = ModelSpec("resnet18_quarter", 10, (1, 32, 32))
 
 
 def pruned_checkpoint(folder: Path, *, share: float = 0.05) -> Path:
-    """An untrained model at `share` of its MACs."""
+    """Save an untrained model at `share` of its MACs."""
     model = initial_model(SPEC, seed=0)
     plan = build_plan(model, SPEC, verify=False)
     target = round(plan.baseline_macs * share)

@@ -21,7 +21,7 @@ def small_net(num_classes: int = 3, seed: int = 0, *, dropout: float = 0.0) -> n
 
 
 def small_split(count: int = 60, classes: int = 3, seed: int = 0) -> TensorSplit:
-    """Images whose label is the place of a bright bar: easily learned."""
+    """Images whose label is the position of a bright bar: easily learned."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(count) % classes
     images = 0.3 * torch.randn((count, 1, 9, 9), generator=generator)

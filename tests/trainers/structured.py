@@ -69,13 +69,13 @@ def twins(num_classes: int, in_chans: int) -> nn.Module:
 
 
 def wide(in_chans: int) -> nn.Module:
-    """Has classes of its own, whatever is asked for."""
+    """Twelve classes, whatever number is asked for."""
     body = nn.Sequential(nn.Conv2d(in_chans, 8, 3, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     return nn.Sequential(body, nn.Linear(8, 12))
 
 
 def hugging_face(num_classes: int, in_chans: int) -> nn.Module:
-    """A ViT of two layers; its answer is a dataclass that is a dict, too."""
+    """A ViT of two layers, which returns a dataclass that is also a dict."""
     from transformers import ViTConfig, ViTForImageClassification
 
     config = ViTConfig(

@@ -1,3 +1,5 @@
+"""The base model and its cache."""
+
 import dataclasses
 import json
 import logging
@@ -93,7 +95,7 @@ def test_a_damaged_entry_is_trained_again_with_a_warning(
 
 
 _meeting: list[Barrier] = []
-"""Of a process of the test below: a barrier is handed to a process as it starts, and cannot be sent with a task."""
+"""In a process of the test below: a barrier is passed to a process when it starts, and cannot be sent with a task."""
 
 
 def _meet_at(barrier: Barrier) -> None:
@@ -117,7 +119,7 @@ def test_two_processes_at_once_train_once(tmp_path: Path) -> None:
 
 
 def test_a_model_with_other_classes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataPathError, match=r"answers 10 classes.*'shapes' has 20.*num_classes=20"):
+    with pytest.raises(DataPathError, match=r"has 10 classes.*'shapes' has 20.*num_classes=20"):
         train_base(SPEC, Shapes(), RECIPE, seed=0, cache_dir=tmp_path)
 
 

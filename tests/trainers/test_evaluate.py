@@ -1,3 +1,5 @@
+"""Accuracy and loss over a split."""
+
 import math
 
 import pytest
@@ -11,7 +13,7 @@ from trainers.evaluate import evaluate
 
 
 class Echo(nn.Module):
-    """Answers the image's own pixels as logits."""
+    """Returns the image's own pixels as logits."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 RECIPE = Recipe(lr=0.05, epochs=4, batch_size=128, warmup_epochs=0.5)
 
 INTERRUPT = signal.getsignal(signal.SIGINT)
-"""Whoever runs the tests in the background has it ignored."""
+"""The handler as it was: ignored where the tests run in the background."""
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +41,13 @@ def timeless(history: tuple[EpochReport, ...]) -> list[EpochReport]:
 
 @dataclass(frozen=True)
 class Survived:
-    """A fine-tune whose leading worker was killed after its second epoch.
+    """A fine-tune whose main worker was killed after its second epoch.
 
     Attributes:
-        heard: each epoch told, and the thread that heard it.
-        killed, last: process ids of the worker that was killed, and of the one that led at the end.
+        result: what it ended with.
+        heard: each epoch reported, and the thread in which it was.
+        killed: process ids of the workers that were killed.
+        last: process id of the main worker at the end.
     """
 
     result: FinetuneResult
@@ -74,7 +76,7 @@ def survived(ray_session: None, checkpoint: Path, tmp_path_factory: pytest.TempP
 
 
 @pytest.mark.slow
-def test_two_workers_train_and_tell_of_each_epoch(survived: Survived) -> None:
+def test_two_workers_train_and_report_each_epoch(survived: Survived) -> None:
     result = survived.result
     assert result.completed
     assert result.workers == 2
@@ -139,7 +141,7 @@ def test_any_other_error_becomes_one_of_ours(
         run_with(FakeTrainer(RuntimeError("a trace\nthe node is gone")), monkeypatch, checkpoint, tmp_path)
 
 
-def test_a_cluster_that_became_too_small_is_the_reason_told(
+def test_a_cluster_that_became_too_small_is_the_reason_reported(
     ray_session: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = iter([{"CPU": 2.0}, {"CPU": 0.0}])
@@ -225,5 +227,5 @@ def test_ray_must_be_running(checkpoint: Path, tmp_path: Path, monkeypatch: pyte
 def test_what_every_worker_would_fail_on_fails_in_the_driver(
     ray_session: None, checkpoint: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataPathError, match="answers 10 classes"):
+    with pytest.raises(DataPathError, match="has 10 classes"):
         finetune(checkpoint, "shapes", None, RECIPE, seed=2, workers=1, out_dir=tmp_path, storage_dir=tmp_path)

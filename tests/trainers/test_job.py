@@ -1,3 +1,5 @@
+"""One worker's part of a fine-tune, without Ray."""
+
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,7 +76,7 @@ def test_another_recipe_does_not_continue_this_state(checkpoint: Path, tmp_path:
 
 def test_a_dataset_with_other_classes_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     job = a_job(checkpoint, tmp_path, dataset="shapes")
-    with pytest.raises(DataPathError, match="answers 10 classes"):
+    with pytest.raises(DataPathError, match="has 10 classes"):
         run_job(job, ALONE)
 
 

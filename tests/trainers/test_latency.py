@@ -1,3 +1,5 @@
+"""What is measured, and that measuring changes nothing."""
+
 import pytest
 import torch
 from torch import Tensor, nn

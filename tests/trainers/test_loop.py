@@ -1,3 +1,5 @@
+"""The training loop against steps derived by hand, and continued after an interruption."""
+
 import copy
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,7 +146,7 @@ def test_several_heads_share_the_loss() -> None:
 
 
 class Wrapped(nn.Module):
-    """A network whose logits lie beside features, and a second head with weights of its own."""
+    """A network that returns features beside its logits, and has a second head with its own weights."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -29,7 +29,7 @@ def faulty(fault: BaseException | None, *, at: int, up_to: int) -> Callable[[int
 
 
 @pytest.mark.parametrize("fault", [CPU, GPU, MemoryError()])
-def test_it_is_told_from_other_faults(fault: BaseException) -> None:
+def test_it_is_scores_from_other_faults(fault: BaseException) -> None:
     assert out_of_memory(fault)
     assert not out_of_memory(RuntimeError("shapes do not match"))
     assert not out_of_memory(ValueError("can't allocate memory"))
@@ -42,16 +42,16 @@ def test_without_a_fault_nothing_is_said() -> None:
 @pytest.mark.parametrize("fault", [CPU, GPU])
 @pytest.mark.parametrize("at", [0, 1, 2])
 def test_it_is_tried_once_more_with_half_the_batch(fault: BaseException, at: int) -> None:
-    """Every rung is told once; those after the fault come from the smaller batch, and say so."""
-    told = list(with_less_memory(faulty(fault, at=at, up_to=32), 64))
-    assert [scored.rung for scored, _ in told] == [0, 1, 2]
-    assert [scored.loss for scored, _ in told] == [64.0] * at + [32.0] * (3 - at)
-    notes = [note for _, note in told]
+    """Every rung is reported once; those after the fault come from the smaller batch, and say so."""
+    scores = list(with_less_memory(faulty(fault, at=at, up_to=32), 64))
+    assert [scored.rung for scored, _ in scores] == [0, 1, 2]
+    assert [scored.loss for scored, _ in scores] == [64.0] * at + [32.0] * (3 - at)
+    notes = [note for _, note in scores]
     assert notes[:at] == [None] * at
     assert all(note and note.startswith("out of memory at batch size 64, so once more at 32") for note in notes[at:])
 
 
-def test_a_second_time_it_is_the_end_and_both_are_told() -> None:
+def test_a_second_time_it_is_the_end_and_both_are_scores() -> None:
     with pytest.raises(torch.OutOfMemoryError) as caught:
         list(with_less_memory(faulty(GPU, at=0, up_to=1), 64))
     assert "once more at 32" in caught.value.__notes__[-1]

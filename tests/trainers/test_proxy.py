@@ -1,3 +1,5 @@
+"""A trial's scores, and the images that they are taken on."""
+
 import pickle
 from pathlib import Path
 
@@ -52,7 +54,7 @@ def test_stopping_early_changes_no_score(data: ProxyData) -> None:
 
 
 def test_only_the_holdout_is_scored(splits: Splits, data: ProxyData) -> None:
-    """Turning the holdout's labels round turns the score round, whatever was trained on."""
+    """Inverting the holdout's labels inverts the score, whatever was trained on."""
     wrong = ProxyData(
         data.train_images, data.train_labels, data.holdout_images, (data.holdout_labels + 1) % 3,
         data.shift, data.flip,

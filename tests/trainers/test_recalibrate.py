@@ -1,3 +1,5 @@
+"""BatchNorm statistics after recalibration."""
+
 import torch
 from torch import nn
 

@@ -1,3 +1,5 @@
+"""Recipes: defaults, overrides and what is refused."""
+
 import pytest
 from pydantic import ValidationError
 from torch import nn

@@ -1,3 +1,5 @@
+"""Learning rates, and the images of each step."""
+
 import math
 
 import pytest

@@ -1,3 +1,5 @@
+"""Training states and reports on disk."""
+
 from pathlib import Path
 
 import pytest

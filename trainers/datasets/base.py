@@ -1,4 +1,4 @@
-"""The interface of a dataset, and the three parts it hands out."""
+"""The interface of a dataset, and its three parts."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from torch import Tensor
 from trainers.errors import DataPathError
 
 Batch = tuple[Tensor, Tensor]
-"""Images [n, C, H, W] float32 and labels [n] int64, both on the device that was asked for."""
+"""Images [n, C, H, W] float32 and labels [n] int64, both on the requested device."""
 
 InputSize = tuple[int, int, int]
 """Channels, height, width."""
@@ -30,10 +30,16 @@ class Split(ABC):
     def batches(
         self, index_batches: Sequence[Tensor], *, device: torch.device, augment: bool, seed: int
     ) -> Iterator[Batch]:
-        """One batch for each tensor of indices, in that order.
+        """Read batches of images.
 
-        With `augment` the dataset's training-time transformation is drawn from `seed` alone: the
-        same seed and indices give the same pixels.
+        Args:
+            index_batches: the indices of each batch.
+            device: where the batches are needed.
+            augment: whether to apply the dataset's random transformation for training.
+            seed: decides that transformation alone: the same seed and indices give the same pixels.
+
+        Yields:
+            One batch per tensor of indices, in that order.
         """
 
     @abstractmethod
@@ -42,10 +48,10 @@ class Split(ABC):
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """A hash that changes when the data do."""
+        """A hash that changes with the data."""
 
     def to(self, device: torch.device) -> "Split":
-        """This split with its images kept on `device`, where it keeps images at all."""
+        """This split with its images on `device`, if it keeps images at all."""
         return self
 
     def __len__(self) -> int:
@@ -54,7 +60,12 @@ class Split(ABC):
 
 @dataclass(frozen=True, slots=True)
 class DataInfo:
-    """What a model must fit: the number of classes, and one image's channels, height and width."""
+    """What a model must fit.
+
+    Attributes:
+        num_classes: number of classes.
+        input_size: channels, height and width of an image.
+    """
 
     num_classes: int
     input_size: InputSize
@@ -68,7 +79,7 @@ class Splits:
         info: classes and image size.
         train: what weights are fitted to.
         holdout: a seeded, stratified part of the *training* images; every score of a search reads it.
-        test: never moves with the seed; read once, at the end.
+        test: the same for every seed; read once, at the end.
     """
 
     info: DataInfo
@@ -78,22 +89,48 @@ class Splits:
 
 
 class Dataset(ABC):
-    """A source of labelled images."""
+    """A source of labelled images.
+
+    Attributes:
+        name: what users call it.
+        needs_path: whether it is read from a folder that the user names.
+    """
 
     name: ClassVar[str]
     needs_path: ClassVar[bool] = False
 
     @abstractmethod
     def info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
-        """Classes and image size, without reading an image. Raises DataPathError."""
+        """Classes and image size, found without reading an image.
+
+        Args:
+            data_path: the folder of a dataset that is read from one.
+            input_size: the image size to use instead of the dataset's own.
+
+        Raises:
+            DataPathError: the path is missing, of the wrong layout, or given where none is read.
+        """
 
     @abstractmethod
     def splits(self, data_path: Path | None = None, *, seed: int, input_size: InputSize | None = None) -> Splits:
-        """The three parts; `seed` decides which training images the holdout takes. Raises DataPathError."""
+        """The three parts of the dataset.
+
+        Args:
+            data_path: the folder of a dataset that is read from one.
+            seed: decides which training images the holdout takes.
+            input_size: the image size to use instead of the dataset's own.
+
+        Raises:
+            DataPathError: the path is missing, of the wrong layout, or given where none is read.
+        """
 
 
 def refuse_path(name: str, data_path: Path | None) -> None:
-    """A built-in dataset reads no files: a path given to it is a mistake to report, not to ignore."""
+    """Report a path given to a built-in dataset, which reads no files, as a mistake.
+
+    Raises:
+        DataPathError: there is a path.
+    """
     if data_path is not None:
         raise DataPathError(
             f"the dataset {name!r} is built in and reads no files, but the data path {str(data_path)!r} was "

@@ -1,4 +1,4 @@
-"""Which training images are set aside to score strategies with."""
+"""Which training images are set aside to score strategies on."""
 
 from dataclasses import dataclass
 
@@ -10,17 +10,25 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """Two disjoint sorted sets of indices that together are all of them."""
+    """All indices in two disjoint, sorted parts."""
 
     train: Indices
     holdout: Indices
 
 
 def stratified_holdout(labels: Indices, *, fraction: float, seed: int, per_class_limit: int | None = None) -> Partition:
-    """Sets aside `fraction` of each class (rounded; at least one image, at most `per_class_limit`).
+    """Set aside a fraction of each class.
 
-    Every class keeps at least one image on both sides, so it needs two.
-    Raises ValueError when a class has fewer.
+    Every class has at least one image in both parts, so it needs two.
+
+    Args:
+        labels: [N] of all training images.
+        fraction: share of each class, rounded to whole images.
+        seed: decides which images.
+        per_class_limit: most images of a class; None sets no limit.
+
+    Raises:
+        ValueError: a class has fewer than two images.
     """
     generator = np.random.default_rng(seed)
     chosen = [

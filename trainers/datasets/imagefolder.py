@@ -1,4 +1,4 @@
-"""Folders of image files, `train/<class>/…` and `val/<class>/…`, read as they are needed. ImageNet is one."""
+"""Folders of image files, `train/<class>/…` and `val/<class>/…`, read on demand. ImageNet is one."""
 
 import hashlib
 import os
@@ -34,16 +34,18 @@ Samples = tuple[tuple[str, int], ...]
 
 
 class ImageFolder(Dataset):
-    """Any folder with `train/` and `val/`, one sub-folder for each class; `val/` is the test part."""
+    """Any folder with `train/` and `val/`, with one sub-folder per class; `val/` is the test part."""
 
     name: ClassVar[str] = "imagefolder"
     needs_path: ClassVar[bool] = True
 
     def info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
+        """One class per folder in `train/`; 224×224 RGB unless asked otherwise."""
         classes = _classes(self._part(data_path, "train"))
         return DataInfo(num_classes=len(classes), input_size=_checked_size(input_size or DEFAULT_SIZE))
 
     def splits(self, data_path: Path | None = None, *, seed: int, input_size: InputSize | None = None) -> Splits:
+        """The files' names in three parts; at most 50 images of a class are in the holdout."""
         info = self.info(data_path, input_size=input_size)
         train_folder, test_folder = self._part(data_path, "train"), self._part(data_path, "val")
         classes = _classes(train_folder)
@@ -80,6 +82,7 @@ class ImageNet(ImageFolder):
     name: ClassVar[str] = "imagenet"
 
     def info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
+        """As for any folder of images, but with exactly 1,000 classes."""
         found = super().info(data_path, input_size=input_size)
         if found.num_classes != 1000:
             raise DataPathError(
@@ -91,12 +94,12 @@ class ImageNet(ImageFolder):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FolderSplit(Split):
-    """Image files decoded by worker processes while the model computes.
+    """Image files, decoded by worker processes while the model computes.
 
     Attributes:
         samples: file and label of each image.
-        size: channels, height and width that images are brought to.
-        readers: worker processes; None takes one for each core, at most 8; 0 reads in this process.
+        size: channels, height and width that images are resized to.
+        readers: worker processes; None takes one per core, at most 8; 0 reads in this process.
     """
 
     samples: Samples
@@ -105,18 +108,21 @@ class FolderSplit(Split):
 
     @property
     def labels(self) -> Tensor:
+        """The labels of all files, in their order."""
         return torch.tensor([label for _, label in self.samples], dtype=torch.int64)
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def images(self, indices: Tensor) -> Tensor:
+        """Decode the files at these indices, all at once."""
         batches = self.batches([indices], device=torch.device("cpu"), augment=False, seed=0)
         return next(iter(batches))[0]
 
     def batches(
         self, index_batches: Sequence[Tensor], *, device: torch.device, augment: bool, seed: int
     ) -> Iterator[Batch]:
+        """Yield batches as the reader processes decode them, a few ahead of the model."""
         readers = self.readers if self.readers is not None else min(MAX_READERS, len(os.sched_getaffinity(0)))
         loader: DataLoader[tuple[Tensor, int]] = DataLoader(
             _Files(self.samples, _transform(self.size, augment=augment), seed),
@@ -128,7 +134,7 @@ class FolderSplit(Split):
             yield images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
 
     def fingerprint(self) -> str:
-        """Hashes names, labels and file sizes: reading every image would take hours on ImageNet."""
+        """Hash names, labels and file sizes: reading every image would take hours on ImageNet."""
         digest = hashlib.sha256(repr(self.size).encode())
         for path, label in self.samples:
             name = "/".join(Path(path).parts[-3:])
@@ -145,7 +151,7 @@ class _Files(TorchDataset[tuple[Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         path, label = self._samples[index]
-        # seeded by the image, so that the number of reader processes changes no pixel
+        # Seeded by the image, so that the number of reader processes changes no pixel.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(mixed(self._seed, index))
             return self._transform(folder.pil_loader(path)), label
@@ -168,9 +174,7 @@ def _transform(size: InputSize, *, augment: bool) -> Any:
 def _classes(part: Path) -> tuple[str, ...]:
     names = tuple(sorted(entry.name for entry in part.iterdir() if entry.is_dir()))
     if len(names) < 2:
-        raise DataPathError(
-            f"{str(part)!r} holds {len(names)} class folders: expected at least two, one for each class"
-        )
+        raise DataPathError(f"{str(part)!r} holds {len(names)} class folders: expected at least two, one per class")
     return names
 
 

@@ -1,4 +1,4 @@
-"""A split whose images all fit in memory: batches are cut by index, with no worker processes."""
+"""A split whose images all fit in memory: batches are taken by index, without worker processes."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -18,8 +18,8 @@ class TensorSplit(Split):
     Attributes:
         pixels: [N, C, H, W] float32, normalised.
         targets: [N] int64 on the CPU.
-        shift: augmentation moves an image by up to this many pixels each way (edges are repeated).
-        flip: augmentation mirrors left and right for half of the images.
+        shift: augmentation moves an image by up to this many pixels in each direction; edge pixels are repeated.
+        flip: whether augmentation mirrors half of the images, left to right.
     """
 
     pixels: Tensor
@@ -29,14 +29,17 @@ class TensorSplit(Split):
 
     @property
     def labels(self) -> Tensor:
+        """The targets."""
         return self.targets
 
     def images(self, indices: Tensor) -> Tensor:
+        """Copies on the CPU, wherever the pixels are."""
         return self.pixels[indices.to(self.pixels.device)].cpu().float()
 
     def batches(
         self, index_batches: Sequence[Tensor], *, device: torch.device, augment: bool, seed: int
     ) -> Iterator[Batch]:
+        """Yield batches; with `augment`, shifted and mirrored ones, drawn batch after batch from one generator."""
         generator = torch.Generator().manual_seed(seed)
         for indices in index_batches:
             images = self.pixels[indices.to(self.pixels.device)].to(device, torch.float32)
@@ -53,12 +56,14 @@ class TensorSplit(Split):
         return images
 
     def fingerprint(self) -> str:
+        """Hash every pixel and label, and the augmentation."""
         digest = hashlib.sha256(repr((tuple(self.pixels.shape), self.shift, self.flip)).encode())
         digest.update(self.pixels.cpu().contiguous().numpy().tobytes())
         digest.update(self.targets.numpy().tobytes())
         return digest.hexdigest()
 
     def to(self, device: torch.device) -> "TensorSplit":
+        """This split with its pixels on `device`; the targets stay on the CPU."""
         return replace(self, pixels=self.pixels.to(device))
 
     def take(self, indices: Tensor) -> "TensorSplit":
@@ -67,7 +72,7 @@ class TensorSplit(Split):
 
 
 def shifted(images: Tensor, limit: int, generator: torch.Generator) -> Tensor:
-    """Each image [n, C, H, W] moved by its own offset in −limit…limit, rows and columns; edges repeat."""
+    """Move each image [n, C, H, W] by its own offset in −limit…limit rows and columns; edge pixels are repeated."""
     count, _, height, width = images.shape
     rows, columns = torch.randint(0, 2 * limit + 1, (2, count), generator=generator).to(images.device)
     padded = F.pad(images, (limit, limit, limit, limit), mode="replicate")
@@ -76,7 +81,7 @@ def shifted(images: Tensor, limit: int, generator: torch.Generator) -> Tensor:
 
 
 def fitted(images: Tensor, size: InputSize) -> Tensor:
-    """Images [n, C, H, W] resized (bilinear) to `size`; one channel is repeated, several are averaged to one."""
+    """Resize images [n, C, H, W] (bilinear) to `size`; another number of channels is made of their mean."""
     channels, height, width = size
     if images.shape[1] != channels:
         images = images.mean(dim=1, keepdim=True).expand(-1, channels, -1, -1)
@@ -86,11 +91,11 @@ def fitted(images: Tensor, size: InputSize) -> Tensor:
 
 
 def row_major(images: Tensor) -> Tensor:
-    """The images [n, C, H, W] with exactly the strides of a new tensor.
+    """Copy images [n, C, H, W] into a tensor with exactly the strides of a new one.
 
-    With one channel, `contiguous()` leaves strides that also read as channels-last, and convolutions
-    then compute that way. On CPUs that must not happen: oneDNN's weight gradient of strided 1×1
-    convolutions writes past its workspace there when input channels are few, as they are in a pruned
-    model (https://github.com/uxlfoundation/oneDNN/issues/6035).
+    With one channel, `contiguous()` leaves strides that are also those of channels-last, and convolutions then compute
+    in that format. On CPUs this must not happen: there oneDNN's weight gradient of strided 1×1 convolutions writes past
+    its workspace if there are few input channels, as in a pruned model
+    (https://github.com/uxlfoundation/oneDNN/issues/6035).
     """
     return torch.empty(images.shape, dtype=images.dtype, device=images.device).copy_(images)

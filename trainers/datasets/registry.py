@@ -11,7 +11,11 @@ DATASETS: dict[str, type[Dataset]] = {kind.name: kind for kind in (Digits, Shape
 
 
 def dataset(name: str) -> Dataset:
-    """The dataset of that name. Raises UnknownDatasetError, with near misses."""
+    """The dataset of that name.
+
+    Raises:
+        UnknownDatasetError: there is none; the message names near misses.
+    """
     kind = DATASETS.get(name)
     if kind is None:
         hint = did_you_mean(map(repr, near_misses(name.lower(), DATASETS, most=2, likeness=0.5)))

@@ -1,8 +1,8 @@
-"""A procedural set that is hard enough to tell pruning strategies apart: no download, no file.
+"""A procedural dataset, hard enough to distinguish pruning strategies: no download, no file.
 
-An image shows one large figure (its class is shape × texture) over a shaded background, half hidden
-by small distractor figures of other shapes and textures, under noise. Position, size, angle, colours,
-texture phase and direction vary freely, so neither colour nor place gives the class away.
+An image shows one large figure, whose class is shape × texture, over a shaded background. Small distractor figures of
+other shapes and textures hide parts of it, and noise is added. Position, size, angle, colours, texture phase and
+direction vary freely, so neither colour nor position reveals the class.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ TEST_IMAGES = 2000
 HOLDOUT_FRACTION = 0.2
 DISTRACTORS = 2
 NOISE = 0.05
-# The data themselves are fixed: a search's seed moves only the holdout.
+# The data are fixed: a search's seed changes only the holdout.
 _TRAIN_SEED, _TEST_SEED = 20_261, 20_262
 _SIDE = 32
 # Small enough that a chunk's working set stays in the processor's cache: nearly three times as fast as 1,000.
@@ -39,10 +39,12 @@ class Shapes(Dataset):
     name: ClassVar[str] = "shapes"
 
     def info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
+        """Twenty classes; 32×32 RGB unless asked otherwise."""
         refuse_path(self.name, data_path)
         return DataInfo(num_classes=len(SHAPES) * len(TEXTURES), input_size=input_size or DEFAULT_SIZE)
 
     def splits(self, data_path: Path | None = None, *, seed: int, input_size: InputSize | None = None) -> Splits:
+        """The images, drawn with fixed seeds and normalised, in memory."""
         info = self.info(data_path, input_size=input_size)
         pool, test = drawn(TRAIN_IMAGES, _TRAIN_SEED), drawn(TEST_IMAGES, _TEST_SEED)
         parts = stratified_holdout(pool.targets.numpy(), fraction=HOLDOUT_FRACTION, seed=seed)
@@ -62,7 +64,7 @@ def _resized(split: TensorSplit, size: InputSize) -> TensorSplit:
 
 @lru_cache(maxsize=2)
 def drawn(count: int, seed: int) -> TensorSplit:
-    """`count` images, as many of each class as of any other; kept, as a search asks for them again and again."""
+    """Draw `count` images, equally many per class. They are cached, as a search needs them repeatedly."""
     generator = torch.Generator().manual_seed(seed)
     targets = torch.arange(count) % (len(SHAPES) * len(TEXTURES))
     chunks = [draw(part, generator) for part in targets.split(_CHUNK)]
@@ -70,7 +72,7 @@ def drawn(count: int, seed: int) -> TensorSplit:
 
 
 def draw(labels: Tensor, generator: torch.Generator) -> Tensor:
-    """Images [n, 3, 32, 32] with values in 0…1 for labels [n] (shape × number of textures + texture)."""
+    """Draw images [n, 3, 32, 32] with values in 0…1 for labels [n] (shape × number of textures + texture)."""
     count = len(labels)
     image = _background(count, generator)
     main = _Figures(
@@ -93,7 +95,7 @@ def draw(labels: Tensor, generator: torch.Generator) -> Tensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Figures:
-    """One figure for each image: shape and texture indices [n], radius [n] and centre [n, 2] in pixels."""
+    """One figure per image: shape and texture indices [n], radius [n] and centre [n, 2] in pixels."""
 
     shape: Tensor
     texture: Tensor
@@ -102,7 +104,7 @@ class _Figures:
 
 
 def _painted(image: Tensor, figures: _Figures, generator: torch.Generator) -> Tensor:
-    """The images with one figure laid over each."""
+    """Draw one figure over each image."""
     count = len(image)
     u, v = _turned(figures.centre, _uniform((count,), 0.0, 2 * torch.pi, generator))
     radius = figures.radius[:, None, None]
@@ -110,7 +112,7 @@ def _painted(image: Tensor, figures: _Figures, generator: torch.Generator) -> Te
     s, t = _turned(figures.centre, _uniform((count,), 0.0, 2 * torch.pi, generator))
     weave = _weave(s, t, figures.texture, generator)[:, None]
     first = torch.rand((count, 3, 1, 1), generator=generator)
-    # half a turn around the colour cube plus a little: two inks that can always be told apart
+    # About half a turn around the colour cube: two inks that can always be distinguished.
     second = (first + 0.5 + _uniform((count, 3, 1, 1), -0.15, 0.15, generator)) % 1.0
     ink = first * (1 - weave) + second * weave
     return image + inside[:, None] * (ink - image)
@@ -145,7 +147,7 @@ def _weave(s: Tensor, t: Tensor, texture: Tensor, generator: torch.Generator) ->
 
 
 def _turned(centre: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
-    """Pixel coordinates [n, H, W] seen from `centre` [n, 2] after a turn by `angle` [n]."""
+    """Pixel coordinates [n, H, W] relative to `centre` [n, 2], rotated by `angle` [n]."""
     steps = torch.arange(_SIDE, dtype=torch.float32)
     y = (steps[:, None] - centre[:, 0, None, None]).expand(-1, _SIDE, _SIDE)
     x = (steps[None, :] - centre[:, 1, None, None]).expand(-1, _SIDE, _SIDE)
@@ -154,11 +156,11 @@ def _turned(centre: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _background(count: int, generator: torch.Generator) -> Tensor:
-    """A shading from one random colour to another, in a random direction: [n, 3, 32, 32]."""
+    """Draw a gradient from one random colour to another, in a random direction: [n, 3, 32, 32]."""
     angle = _uniform((count,), 0.0, 2 * torch.pi, generator)
     along, _ = _turned(torch.full((count, 2), _SIDE / 2), angle)
     weight = (along / _SIDE + 0.5).clamp(0, 1)[:, None]
-    # dull colours: a figure's bright inks stand out
+    # Dull colours, so that a figure's bright inks stand out.
     first, second = _uniform((2, count, 3, 1, 1), 0.35, 0.65, generator)
     return first * (1 - weight) + second * weight
 

@@ -1,4 +1,4 @@
-"""What every dataset promises."""
+"""What every dataset guarantees."""
 
 import hashlib
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The handwritten digits against scikit-learn's own loader."""
+
 from pathlib import Path
 
 import numpy as np

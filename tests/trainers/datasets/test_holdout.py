@@ -1,3 +1,5 @@
+"""Which images are set aside, for any labels."""
+
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,3 +1,5 @@
+"""Folders of image files, and what is refused of them."""
+
 import shutil
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Splits in memory: shifts, sizes and strides."""
+
 import pytest
 import torch
 

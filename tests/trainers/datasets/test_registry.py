@@ -1,3 +1,5 @@
+"""Datasets by name."""
+
 import pickle
 
 import pytest

@@ -1,3 +1,5 @@
+"""The procedural dataset: what its classes look like, and what drawing costs."""
+
 from typing import Any
 
 import pytest
@@ -57,7 +59,7 @@ class Counted(TorchDispatchMode):
 
 
 def test_many_are_drawn_with_as_many_operations_as_few() -> None:
-    """Which is what makes a set of thousands a matter of a second."""
+    """This is why thousands of images take about a second."""
     counts = []
     for labels in (torch.arange(2), torch.arange(200) % 20):
         with Counted() as counted:

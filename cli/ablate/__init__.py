@@ -1,0 +1,7 @@
+"""The verb `ablate`, a group of studies: a new one is a file beside this and a line here."""
+
+from cli.lazy import Verb, group_of
+
+STUDIES = (Verb("llm", "cli.ablate.llm", "Which LLM proposes best, and is it better than classical search?"),)
+
+command = group_of(STUDIES, text="Run a study of many searches on equal terms.", no_args_is_help=True)

@@ -1,0 +1,57 @@
+"""Commands that are listed without being imported."""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+class Verb(NamedTuple):
+    """One line in the table of a group.
+
+    Attributes:
+        name: what the user types.
+        module: dotted name of the module that has the verb's `command`: a function with Typer's annotations, or a
+            group of further verbs.
+        summary: what the group's --help says of it.
+    """
+
+    name: str
+    module: str
+    summary: str
+
+
+class LazyCommand(TyperCommand):
+    """Stands for a verb in its group, and imports it when it is run or asked for its --help."""
+
+    def __init__(self, verb: Verb) -> None:
+        super().__init__(verb.name, short_help=verb.summary)
+        self._verb = verb
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """The context of the verb itself, which runs it in place of this command."""
+        return load_command(self._verb).make_context(*args, **kwargs)
+
+
+def group_of(verbs: Sequence[Verb], *, text: str, no_args_is_help: bool = False) -> TyperGroup:
+    """Make a group of verbs, none of which is imported yet.
+
+    Args:
+        verbs: in the order of the group's --help.
+        text: what the group's --help says of the group.
+        no_args_is_help: whether the group without a verb shows its --help.
+    """
+    commands = [LazyCommand(verb) for verb in verbs]
+    return TyperGroup(commands=commands, help=text, no_args_is_help=no_args_is_help, rich_markup_mode="rich")
+
+
+def load_command(verb: Verb) -> Any:
+    """Import a verb's module and make its `command` ready to be run."""
+    command: Callable[..., None] | TyperGroup = import_module(verb.module).command
+    if isinstance(command, TyperGroup):
+        return command
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+    app.command(verb.name)(command)
+    return typer.main.get_command(app)

@@ -1,0 +1,31 @@
+"""Options and arguments that several verbs have in common."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+CheckpointOption = Annotated[Path, typer.Option(help="Folder with model.safetensors and architecture.json.")]
+SourceOption = Annotated[
+    Path, typer.Option(help="A checkpoint folder, or a published .pth, .pt or .safetensors file (with --model).")
+]
+ArchitectureOption = Annotated[
+    str | None, typer.Option(help="Architecture of a published file; a checkpoint folder names its own.")
+]
+InputSizeOption = Annotated[int | None, typer.Option(min=8, help="Side of the square input.")]
+ClassesOption = Annotated[int | None, typer.Option(min=1, help="Instead of the published number.")]
+OutputOption = Annotated[
+    str | None, typer.Option(help="Tensor of a published model's output that holds the logits, as features.0.")
+]
+TrustOption = Annotated[
+    bool, typer.Option("--trust-pickle", help="Open a whole pickled module: this runs its author's code.")
+]
+DatasetOption = Annotated[str, typer.Option(help="digits, shapes, imagefolder or imagenet.")]
+DataPathOption = Annotated[Path | None, typer.Option(help="Folder of a dataset that is read from disk.")]
+SeedOption = Annotated[int, typer.Option(help="Of the run that made the checkpoint: it decides the holdout.")]
+ConfigOption = Annotated[Path | None, typer.Option(help="YAML file with the same fields; the command line wins.")]
+RunsOption = Annotated[Path, typer.Option(help="Folder of the run folders.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, a path, or latest.")]
+TrackingUriOption = Annotated[str | None, typer.Option(help="MLflow's store; default: mlflow.db here.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")]
+JsonTablesOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")]

@@ -1,0 +1,148 @@
+"""Runs a search on the screen: what `search`, `resume` and the studies have in common."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cli.console import say, show_table
+from cli.progress import ProgressView
+from search.launching import Launch, begin, reopen
+from search.outcome.formats import macs_text, share_text
+from search.outcome.report import trial_rows
+from search.outcome.sentences import sentences
+from search.outcome.summary import LlmSummary, Summary
+from search.run import RunOutcome
+from search.setup.config import RunConfig
+from tracking.events import Event
+from tracking.kinds import RunStatus
+from tracking.runs import RunDir
+
+INTERRUPTED = 130
+SHOWN_TRIALS = 8
+
+
+def start_run(config: RunConfig) -> RunOutcome:
+    """Run a new search, shown from its beginning to its end."""
+    launch = begin(config)
+    say(f"run {launch.folder.run_id}: {config.model} on {config.dataset}, proposed by {describe_arm(config)}")
+    return _execute(launch)
+
+
+def resume_run(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None) -> RunOutcome:
+    """Go on with a run, shown to its end; see `search.launching.reopen`."""
+    launch = reopen(folder, add_trials=add_trials, elsewhere=elsewhere)
+    more = f", with {add_trials} more trials" if add_trials else ""
+    say(f"resuming {folder.run_id} after event {launch.resumed_after}{more}")
+    return _execute(launch)
+
+
+def describe_arm(config: RunConfig) -> str:
+    """Name the arm and its model, or say that it asks none."""
+    return f"{config.arm} ({config.llm})" if config.llm else f"{config.arm} (classical, no LLM)"
+
+
+def exit_code(outcome: RunOutcome) -> int:
+    """What the process exits with after a run: 0, or 130 if the user interrupted it."""
+    return INTERRUPTED if outcome.summary.status is RunStatus.INTERRUPTED else 0
+
+
+def _execute(launch: Launch) -> RunOutcome:
+    with ProgressView(launch.config.trials) as view:
+        try:
+            outcome = launch.execute([view])
+        except Exception as error:
+            line = _resume_line(launch.folder, launch.config)
+            error.add_note(f"The run is kept. Once the cause is fixed, go on with:\n  {line}")
+            raise
+    _show_result(outcome)
+    if outcome.summary.status is RunStatus.INTERRUPTED:
+        say(f"Interrupted. Go on with:\n  {_resume_line(outcome.folder, outcome.config)}")
+    return outcome
+
+
+def _resume_line(folder: RunDir, config: RunConfig) -> str:
+    return f"python launch.py resume {folder.run_id}{_runs_option(config)}"
+
+
+def _show_result(outcome: RunOutcome) -> None:
+    summary, folder, config = outcome.summary, outcome.folder, outcome.config
+    _show_trials(outcome.events)
+    if summary.baseline and summary.winner:
+        _show_models(summary)
+    if summary.explanation and summary.winner:
+        for number, reason in enumerate(sentences(summary.explanation, summary.winner)):
+            say(f"{'' if number else 'why':<8} {reason}")
+    if summary.llm_use:
+        _say_use(summary.llm_use)
+    say(f"summary  {folder.summary}")
+    say(f"report   {folder.report}")
+    if summary.winner and summary.winner.accuracy is not None:
+        say(f"model    {folder.model}")
+    if summary.mlflow:
+        uri = summary.mlflow.tracking_uri
+        say(f"MLflow   {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}")
+    if not outcome.in_sync:
+        say(f"MLflow does not hold all of this run ({outcome.sync_reason}). Catch up with:")
+        say(f"  python launch.py sync {folder.run_id}{_runs_option(config)}")
+
+
+def _say_use(use: LlmSummary) -> None:
+    read, wrote = use.input_tokens, use.output_tokens
+    tokens = "tokens not reported" if read is None or wrote is None else f"{read:,} tokens read, {wrote:,} written"
+    cost = "cost unknown" if use.cost_usd is None else f"${use.cost_usd:.4f}"
+    wrong = ("parse_errors", "schema_errors", "out_of_range", "duplicates", "incoherent")
+    faults = [f"{use.quality[name]} {name.replace('_', ' ')}" for name in wrong if use.quality and use.quality[name]]
+    say(f"LLM      {use.calls} calls: {', '.join([tokens, cost, *faults])}")
+
+
+def _show_trials(events: Sequence[Event]) -> None:
+    rows = trial_rows(events)
+    shown = rows[:SHOWN_TRIALS]
+    show_table(
+        f"The best {len(shown)} of {len(rows)} trials",
+        ("trial", "proposer", "idea", "MACs", "holdout", "state"),
+        [
+            (
+                str(row.spec.trial),
+                row.spec.proposer,
+                row.spec.rationale,
+                f"{row.spec.macs:,}",
+                share_text(row.end.accuracy if row.end else None),
+                row.end.state.value.replace("_", " ") if row.end else "unfinished",
+            )
+            for row in shown
+        ],
+        text=("proposer", "idea", "state"),
+        winner=next((index for index, row in enumerate(shown) if row.is_winner), -1),
+    )
+
+
+def _show_models(summary: Summary) -> None:
+    base, winner = summary.baseline, summary.winner
+    assert base is not None, "a winner has a base"
+    assert winner is not None
+    latency = "–" if winner.latency_ms is None else f"{winner.latency_ms:.2f} ms"
+    show_table(
+        "Base and winner",
+        ("model", "MACs", "params", "test accuracy", "latency"),
+        [
+            ("base", f"{base.macs:,}", f"{base.params:,}", share_text(base.accuracy), ""),
+            (
+                f"winner (trial {winner.trial}, {winner.proposer})",
+                f"{winner.macs:,}",
+                f"{winner.params:,}",
+                share_text(winner.accuracy),
+                latency,
+            ),
+            ("share of the base", f"{winner.macs / base.macs:.2%}", f"{winner.params / base.params:.2%}", "", ""),
+        ],
+        text=("model",),
+        winner=1,
+    )
+    if summary.target_macs:
+        used = f"{winner.macs / summary.target_macs:.3%}"
+        say(f"budget   {macs_text(summary.target_macs)} ({summary.target_macs:,}), {used} of it used")
+
+
+def _runs_option(config: RunConfig) -> str:
+    return "" if config.runs == Path("runs") else f" --runs {config.runs}"
