@@ -177,11 +177,11 @@ def _why_excluded(run: RunRecord) -> str | None:
     if run.status is not RunStatus.FINISHED:
         return "it did not finish"
     if run.accuracy is None or run.winner_macs is None:
-        return "its winner was not read on the test set"
+        return "its winner was not evaluated on the test set"
     if run.target_macs is None:
         return "its target was not recorded"
     if run.winner_macs > (run.band_macs[1] if run.band_macs else run.target_macs):
-        return "its winner is over the budget"
+        return "its winner exceeds the budget"
     return None
 
 

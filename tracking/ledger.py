@@ -176,17 +176,17 @@ class Ledger:
             self._break(size, error)
             raise LedgerWriteError(str(self.path), event.seq, str(error)) from error
 
-    def _break(self, size: int, error: OSError) -> None:
+    def _break(self, size: int, cause: OSError) -> None:
         """Remove the unacknowledged line if possible, and refuse all further events.
 
         After a failed fsync the kernel may have dropped pages, so the success of a later one would prove nothing.
         """
-        self._broken = f"an earlier write failed ({error})"
+        self._broken = f"an earlier write failed ({cause})"
         assert self._descriptor is not None
         try:
             os.ftruncate(self._descriptor, size)
-        except OSError as second:
-            self._broken += f", and its incomplete line could not be removed ({second})"
+        except OSError as error:
+            self._broken += f", and its incomplete line could not be removed ({error})"
 
 
 def encode(event: Event) -> bytes:

@@ -87,11 +87,11 @@ def test_what_an_arm_is_made_of_and_where_it_ran_may_differ(name: str) -> None:
     [
         ({"status": RunStatus.INTERRUPTED}, "did not finish"),
         ({"status": None}, "did not finish"),
-        ({"accuracy": None}, "not read on the test set"),
-        ({"winner_macs": None}, "not read on the test set"),
+        ({"accuracy": None}, "not evaluated on the test set"),
+        ({"winner_macs": None}, "not evaluated on the test set"),
         ({"target_macs": None}, "target was not recorded"),
-        ({"winner_macs": 1_010_001}, "over the budget"),
-        ({"band_macs": None, "winner_macs": 1_000_001}, "over the budget"),
+        ({"winner_macs": 1_010_001}, "exceeds the budget"),
+        ({"band_macs": None, "winner_macs": 1_000_001}, "exceeds the budget"),
     ],
 )
 def test_what_cannot_be_compared_is_left_out_with_its_reason(change: dict[str, object], reason: str) -> None:
