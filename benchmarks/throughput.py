@@ -207,7 +207,7 @@ def _proposer(arm: str, prepared: Prepared, space: SearchSpace, ledger: Ledger) 
     if prepared.client is None:
         return CLASSICAL[arm](space)
     settings = CallSettings(trials=prepared.config.trials)
-    return LLMProposer(space, prepared.client, CallBook(ledger, space).record, settings)
+    return LLMProposer(space, prepared.client, CallBook(ledger, space), settings)
 
 
 def _context(prepared: Prepared) -> "TrialContext":

@@ -17,18 +17,20 @@ class LLMClient(ABC):
     @property
     @abstractmethod
     def model(self) -> str:
-        """The model as asked for, in the words of the command line."""
+        """The model as named on the command line."""
 
     @abstractmethod
     def complete(self, request: Request) -> Completion:
-        """Ask, try again where that helps, validate, and say what came of it.
+        """Send the request, retry where that helps, validate the answer, and return what came of it.
 
-        Never raises for a fault of the vendor, the network or the answer: those are outcomes.
-        Raises LLMConfigurationError when the request itself contradicts the configuration.
+        Faults of the vendor, the network or the answer are outcomes and raise nothing.
+
+        Raises:
+            LLMConfigurationError: the request itself contradicts the configuration.
         """
 
     def close(self) -> None:
-        """Release sockets and wake calls that wait; they end as `cancelled`. May be called twice."""
+        """Release sockets and end calls that wait, as `cancelled`. May be called twice."""
         return
 
     def __enter__(self) -> Self:

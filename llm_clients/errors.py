@@ -1,8 +1,8 @@
-"""What a user can get wrong about an LLM. A vendor's fault is never raised: it is a `Completion` with an outcome."""
+"""Errors that a user can make about an LLM. A vendor's fault is not raised: it is a `Completion` with an outcome."""
 
 
 class LLMError(ValueError):
-    """Base of every error of this room. Plain arguments only, so that it survives pickling."""
+    """Base of every error of this room. It takes plain arguments only, so that it survives pickling."""
 
 
 class LLMConfigurationError(LLMError):
@@ -10,7 +10,7 @@ class LLMConfigurationError(LLMError):
 
 
 class MissingKeyError(LLMConfigurationError):
-    """No API key. Names the environment variable, never a value."""
+    """An API key is missing. The message names the environment variable and never a value."""
 
     def __init__(self, model: str, variable: str) -> None:
         super().__init__(model, variable)

@@ -1,4 +1,4 @@
-"""One call from request to completion: replies are validated, invalid ones sent back, refusals reworded once."""
+"""One call from request to completion: validates replies, sends invalid ones back, rewords once after a refusal."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import replace
 from llm_clients.kinds import CallOutcome
 from llm_clients.redaction import redact
 from llm_clients.request import Completion, Json, Message, Request, Role, Usage
-from llm_clients.trips import Ended, Line, Trips, in_words
+from llm_clients.trips import Ended, Line, Trips, describe_schema
 from llm_clients.validation import Validation, validate_reply
 from llm_clients.vendors.base import Reply
 
 
 class Exchange:
-    """Runs once."""
+    """One call. To be run once."""
 
     def __init__(self, line: Line, request: Request) -> None:
         self._line = line
@@ -24,6 +24,7 @@ class Exchange:
         self._reworded = False
 
     def run(self) -> Completion:
+        """Make trips until an answer is valid, or until nothing more can be done."""
         messages = self._request.messages
         last: Reply | None = None
         while True:
@@ -39,14 +40,14 @@ class Exchange:
             messages = (*messages, *more)
 
     def _mark(self, validation: Validation) -> None:
-        """Write the validation beside the trip that it is about."""
-        words = redact(f"{validation.detail} {validation.error or ''}".strip())
+        """Record the validation with the trip that it is about."""
+        detail = redact(f"{validation.detail} {validation.error or ''}".strip())
         problem = None if validation.problem is None else validation.problem.value
         trail = self._trips.trail
-        trail[-1] = replace(trail[-1], result=validation.outcome.value, detail=words, problem=problem)
+        trail[-1] = replace(trail[-1], result=validation.outcome.value, detail=detail, problem=problem)
 
     def _follow_up(self, reply: Reply, validation: Validation) -> tuple[Message, ...]:
-        """What to say next; nothing when this validation is the last."""
+        """The messages to send next; none when this validation is final."""
         if self._trips.remaining_s() <= 0:
             return ()
         if validation.outcome is CallOutcome.INVALID and self._reasked < self._line.options.reasks:
@@ -84,4 +85,4 @@ class Exchange:
 
 def _correction(validation: Validation, schema: Mapping[str, Json] | None) -> str:
     assert schema is not None, "only an answer with a schema can be invalid"
-    return f"That answer is not valid: {validation.error}\n{in_words(schema)}"
+    return f"That answer is not valid: {validation.error}\n{describe_schema(schema)}"

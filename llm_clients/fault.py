@@ -1,4 +1,4 @@
-"""What can go wrong on the way to an answer, sorted by what helps. Values, not exceptions: they hold no request."""
+"""Failures on the way to an answer, sorted by what helps against them. Values, not exceptions: they hold no request."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from llm_clients.request import Usage
 
 
 class FaultKind(StrEnum):
+    """What went wrong with one trip to a server."""
+
     RATE_LIMITED = "rate_limited"
     OVERLOADED = "overloaded"
     SERVER_ERROR = "server_error"
@@ -27,7 +29,7 @@ class Fault:
     """One failed trip to a server.
 
     Attributes:
-        detail: the vendor's own words where there are any.
+        detail: the vendor's message where there is one.
         retry_after_s: how long the server asked us to wait, if it did.
         status: the HTTP status, None when no answer came.
         usage: tokens that the server counted although it gave no answer.
@@ -41,22 +43,23 @@ class Fault:
 
     @property
     def passing(self) -> bool:
-        """Whether the same request may succeed a little later."""
+        """Whether the same request may succeed later."""
         return self.kind in _PASSING
 
     @property
     def outcome(self) -> CallOutcome:
+        """The outcome of a call that ends with this fault."""
         return _OUTCOMES[self.kind]
 
 
 def fault_of_status(status: int, detail: str, *, code: str = "", retry_after_s: float | None = None) -> Fault:
-    """Sort an HTTP error by its status, and by the vendor's code where one status means two things."""
+    """Classify an HTTP error by its status, and by the vendor's code where one status has two meanings."""
     kind = _BY_STATUS.get(status, FaultKind.SERVER_ERROR if status >= 500 else FaultKind.REJECTED)
-    told = f"{code} {detail}".lower()
-    # OpenAI says 429 and Anthropic 400 for an empty account: waiting does not fill it
-    if kind in (FaultKind.RATE_LIMITED, FaultKind.REJECTED) and any(word in told for word in _NO_CREDIT):
+    text = f"{code} {detail}".lower()
+    # OpenAI answers 429 and Anthropic 400 for an empty account, and waiting does not help there
+    if kind in (FaultKind.RATE_LIMITED, FaultKind.REJECTED) and any(word in text for word in _NO_CREDIT):
         kind = FaultKind.OUT_OF_QUOTA
-    if kind is FaultKind.REJECTED and any(word in told for word in _NO_MODEL):
+    if kind is FaultKind.REJECTED and any(word in text for word in _NO_MODEL):
         kind = FaultKind.UNKNOWN_MODEL
     return Fault(kind, detail, retry_after_s, status)
 

@@ -1,16 +1,16 @@
-"""The words in which a call is recorded: what became of it, and how structure was asked for."""
+"""The enums that describe a call in the ledger: its outcome, and how structure was asked for and found."""
 
 from enum import StrEnum
 
 
 class CallOutcome(StrEnum):
-    """What became of a call. Only ANSWERED carries a value; nothing is ever made up for the others."""
+    """How a call ended. Only `ANSWERED` carries a value; nothing is invented for the others."""
 
     ANSWERED = "answered"
     INVALID = "invalid"  # still failing validation after the last re-ask
     TRUNCATED = "truncated"  # the model ran into max_tokens
     REFUSED = "refused"  # by the model or by the vendor's content filter; see stop_reason
-    RATE_LIMITED = "rate_limited"  # still limited at the deadline, or told to wait longer than the cap
+    RATE_LIMITED = "rate_limited"  # still limited at the deadline, or the server asked for a longer wait than the cap
     UNAUTHORISED = "unauthorised"
     OUT_OF_QUOTA = "out_of_quota"  # the vendor's credit is used up
     OVER_BUDGET = "over_budget"  # our own --max-cost or --max-tokens-total: the call was not made
@@ -22,7 +22,7 @@ class CallOutcome(StrEnum):
 
 
 class AnswerMode(StrEnum):
-    """How structure is asked for, best first. Whatever the mode, the answer is validated here."""
+    """How structured output is requested, best first. In every mode the answer is validated by this package."""
 
     NATIVE = "native"
     TOOL = "tool"
@@ -30,7 +30,7 @@ class AnswerMode(StrEnum):
 
 
 class AnswerForm(StrEnum):
-    """Where in the text the JSON was."""
+    """Where in the text the JSON was found."""
 
     JSON = "json"
     FENCED = "fenced"

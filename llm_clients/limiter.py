@@ -1,4 +1,4 @@
-"""One pace for all callers of an endpoint: it backs off on 429, finds the rate that the server allows, and recovers."""
+"""One rate limiter for all callers of an endpoint: it backs off on 429, finds the allowed rate, and recovers."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import threading
 from llm_clients.retry import Clock
 
 START_RATE = 20.0
-"""Sends a second before anything is known of the server."""
+"""Requests per second before anything is known about the server."""
 
 
 class AdaptiveLimiter:
-    """Spaces out the sends of any number of threads.
+    """Spaces out the requests of any number of threads.
 
-    Sends leave one by one, `1 / rate` seconds apart, so callers that were refused together do not return together. A
-    429 cuts the rate once for all requests under way: to just below what the server has let through since the last
-    cut, or by half when that is too little to tell. The rate then grows quickly up to the rate that failed and slowly
-    from there on: just above the allowed rate a 429 costs more than the last percent gains. 429s in a row without a
-    success double the pause and leave the rate alone, so that it is there again when the server is.
+    Requests leave one by one, `1 / rate` seconds apart, so callers that were refused together do not return together.
+    A 429 cuts the rate once for all requests in flight: to just below what the server has accepted since the last
+    cut, or by half when that is too little to measure. The rate then grows quickly up to the rate that failed and
+    slowly beyond it: just above the allowed rate a 429 costs more than the last percent gains. Consecutive 429s
+    without a success double the pause and do not change the rate, so that it is still known when the server recovers.
     """
 
     def __init__(self, rate: float = START_RATE) -> None:
@@ -32,18 +32,23 @@ class AdaptiveLimiter:
 
     @property
     def rate(self) -> float:
-        """Sends a second at present."""
+        """The present rate, in requests per second."""
         return self._rate
 
     def acquire(self, clock: Clock, patience_s: float) -> float | None:
-        """Wait for a turn; the time of the send, or None when it would take longer than `patience_s` or was closed."""
+        """Wait for a turn.
+
+        Returns:
+            The time at which the request may leave; None when that would take longer than `patience_s` or the clock
+            was closed meanwhile.
+        """
         deadline = clock.now() + patience_s
         while True:
             with self._lock:
                 now = clock.now()
                 wait_s = self._next - now
                 if wait_s <= 0:
-                    # from the planned time, not from now: threads wake up late, and that must not lower the rate
+                    # counted from the planned time, not from now: threads wake up late, which must not lower the rate
                     self._next = max(self._next, now - 1 / self._rate) + 1 / self._rate
                     self._sends.append(now)
                     del self._sends[:-_REMEMBERED]
@@ -52,7 +57,7 @@ class AdaptiveLimiter:
                 return None
 
     def passed(self) -> None:
-        """The server took a request, whatever came of it."""
+        """Note that the server accepted a request, whatever came of it."""
         with self._lock:
             self._streak = 0
             self._passed += 1
@@ -61,7 +66,7 @@ class AdaptiveLimiter:
             self._rate = min(self._rate * (1 + growth), _FASTEST)
 
     def limited(self, now: float, sent_at: float, retry_after_s: float | None) -> None:
-        """The server answered 429 to a request that was sent at `sent_at`."""
+        """Note that the server answered 429 to a request that was sent at `sent_at`."""
         with self._lock:
             if retry_after_s is not None:
                 self._next = max(self._next, now + retry_after_s)
@@ -76,13 +81,13 @@ class AdaptiveLimiter:
             self._sends, self._passed = [], 0
 
     def _cut(self, sent_at: float) -> None:
-        # a 429 comes back at once and an answer takes long: what is still under way by now has been let through
+        # a 429 comes back at once and an answer takes long, so what is still in flight by now was accepted
         taken = [sent for sent in self._sends if sent < sent_at]
         if len(taken) < _ENOUGH_TO_TELL:
             self._wall = self._rate
             self._rate = max(self._rate / 2, _SLOWEST)
             return
-        # the pause after the last 429 counts: what a bucket saved up meanwhile is not its rate
+        # includes the pause after the last 429: what a token bucket saved up in that time is not its rate
         began = taken[0] if self._cut_at == float("-inf") else self._cut_at
         measured = (len(taken) + 0.5) / (sent_at - began)
         self._wall = min(self._rate, measured)

@@ -1,4 +1,4 @@
-"""How a client goes about its calls: patience, money, manners."""
+"""The options of a client: retries, limits and measurements."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from llm_clients.spend_limit import SpendLimit
 
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
-    """What holds for every call of a client.
+    """The options for every call of a client.
 
     Attributes:
         policy: when to try again.
-        reasks: how often an invalid answer is sent back with the validator's words.
+        reasks: how often an invalid answer is sent back with the validator's message.
         budget: shared by all clients that spend from it; None sets no limit.
-        price: of the model; None looks it up in the price file.
+        price: the model's; None looks it up in the price file.
         limiter: shared by the callers of one endpoint; None takes the endpoint's own.
         sample_server: measure the server's processes during calls when it runs on this machine.
-        clock: makes the clock of each client.
+        clock: creates the clock of each client.
     """
 
     policy: RetryPolicy = field(default_factory=RetryPolicy)

@@ -1,4 +1,4 @@
-"""What tokens cost: a dated file that ships with the package, and the user's own on top of it."""
+"""Token prices: a dated file that ships with the package, and the user's own on top of it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Price:
     output_per_million: float
 
     def cost(self, usage: Usage) -> float:
-        """US dollars."""
+        """The cost in US dollars."""
         return (usage.input_tokens * self.input_per_million + usage.output_tokens * self.output_per_million) / 1e6
 
 
@@ -43,9 +43,10 @@ class PriceBook(BaseModel):
     """A price file.
 
     Attributes:
-        as_of: the day on which the prices were read. Standard tier, prompts below the vendor's long-context surcharge.
-        sources: where.
-        models: by the name that is sent to the vendor; OpenRouter's names contain a slash.
+        as_of: the day on which the prices were read. They are for the standard tier and for prompts below the vendor's
+            long-context surcharge.
+        sources: where they were read.
+        models: prices by the name that is sent to the vendor; OpenRouter's names contain a slash.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,15 +56,16 @@ class PriceBook(BaseModel):
     models: Mapping[str, PriceEntry]
 
     def price(self, model: str) -> Price | None:
-        """By the exact name, else by the name without its snapshot date; None when the file does not know."""
+        """The price under the exact name, else under the name without its snapshot date; None if neither is listed."""
         entry = self.models.get(model) or self.models.get(_SNAPSHOT.sub("", model))
         return None if entry is None else Price(entry.input_per_million, entry.output_per_million)
 
 
 def load_prices(override: Path | None = None) -> PriceBook:
-    """The shipped prices, with the user's file laid over them.
+    """Load the shipped prices, overridden by those of the user's file.
 
-    Raises LLMConfigurationError, which names the file and what is wrong in it.
+    Raises:
+        LLMConfigurationError: the file cannot be used; the message names it and what is wrong in it.
     """
     shipped = _shipped()
     if override is None:

@@ -1,4 +1,4 @@
-"""One small call that tells whether a model can be used: key, address, name, structured output."""
+"""One small call that checks whether a model can be used: key, address, name, structured output."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from llm_clients.request import Json, Request
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a probe found.
+    """The result of a probe.
 
     Attributes:
         model: as the server reports it.
-        mode: how this server can be asked for structure; None when it did not answer.
-        not_sent: parameters that the model does not take.
-        detail: what is wrong, in the vendor's words.
+        mode: how this server takes requests for structured output; None when it did not answer.
+        not_sent: parameters that the model does not accept.
+        detail: what is wrong, as the vendor says it.
     """
 
     outcome: CallOutcome
@@ -30,6 +30,7 @@ class Probe:
 
     @property
     def usable(self) -> bool:
+        """Whether the model gave a valid answer."""
         return self.outcome is CallOutcome.ANSWERED
 
 
@@ -47,7 +48,7 @@ _SCHEMA: Json = {
     "additionalProperties": False,
 }
 
-# room for models that cannot be stopped from reasoning first
+# enough for models that always reason first
 _QUESTION = Request.ask(
     'Choose a whole number from 1 to 3 and answer with JSON such as {"number": 2}.',
     schema=_SCHEMA,

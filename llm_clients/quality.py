@@ -1,4 +1,4 @@
-"""How well a model keeps to what it was asked for, counted per answer. Incoherence is for the caller to find."""
+"""How well a model keeps to what it was asked for, counted per answer. Incoherence is counted by the caller."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ class Quality:
     Attributes:
         calls: calls made.
         answers: texts that a model gave, valid or not.
-        valid: answers that passed.
-        parse_errors, schema_errors, out_of_range: answers that did not, by the validator.
-        truncated, refused: answers without a usable text.
+        valid: answers that passed validation.
+        parse_errors: answers without JSON.
+        schema_errors: answers whose JSON does not fit the schema.
+        out_of_range: answers that fail only by the bounds of a value.
+        truncated: answers cut at the token limit.
+        refused: answers that are refusals.
         duplicates: valid answers equal to an earlier one.
-        fenced, prose: calls whose final JSON stood in a code fence or in prose.
-        faults: trips that brought no answer: not the model's fault.
+        fenced: calls whose final JSON was in a code fence.
+        prose: calls whose final JSON was in prose.
+        faults: trips that brought no answer, which is not the model's fault.
     """
 
     calls: int = 0
@@ -43,11 +47,12 @@ class Quality:
         return Quality(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     def to_json(self) -> dict[str, Json]:
+        """The counts by name."""
         return asdict(self)
 
 
 def quality_of(completion: Completion) -> Quality:
-    """The counts of one call; duplicates need a `Tally`."""
+    """The counts of one call, without duplicates: those need a `Tally`."""
     results = [attempt.result for attempt in completion.trail]
     problems = [attempt.problem for attempt in completion.trail]
     answers = [result for result in results if result in _ANSWERS]
@@ -75,7 +80,7 @@ class Tally:
         self._seen: set[str] = set()
 
     def count(self, completion: Completion) -> Quality:
-        """The quality of this call, a duplicate of an earlier answer included."""
+        """Add a call, and return its own counts, with whether it duplicates an earlier answer."""
         with self._lock:
             duplicate = completion.answered and self._known(completion.value)
             quality = quality_of(completion) + Quality(duplicates=int(duplicate))
@@ -83,6 +88,7 @@ class Tally:
             return quality
 
     def total(self) -> Quality:
+        """The counts of all calls so far."""
         with self._lock:
             return self._total
 

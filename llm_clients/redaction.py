@@ -1,4 +1,4 @@
-"""Nothing that looks like a key leaves this room: not in a ledger, a log, an error or a pickle."""
+"""Redaction of secrets: nothing that looks like a key gets into a ledger, a log, an error or a pickle."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
+        """The key itself, for the vendor's SDK only."""
         return self._value
 
     def __repr__(self) -> str:
         return f"Secret({REDACTED})"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret does not travel: connect to the model in the process that calls it")
+        raise TypeError("a Secret cannot be pickled: connect to the model in the process that calls it")
 
 
 class Redactor:
-    """Removes the secrets it was given, and whatever else is shaped like a key, from text."""
+    """Removes the given secrets, and anything else shaped like a key, from text."""
 
     __slots__ = ("_secrets",)
 
@@ -49,6 +50,7 @@ class Redactor:
         self._secrets = tuple(Secret(value) for value in sorted(values, key=len, reverse=True))
 
     def __call__(self, text: str) -> str:
+        """The text with every secret replaced by `[redacted]`."""
         for secret in self._secrets:
             text = text.replace(secret.reveal(), REDACTED)
         return redact(text)

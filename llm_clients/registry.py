@@ -1,4 +1,4 @@
-"""From the name on the command line to a client that can be asked."""
+"""Creates the client for a model's name on the command line."""
 
 from __future__ import annotations
 
@@ -66,13 +66,15 @@ def _ollama() -> type[OllamaVendor]:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Where a family of models is served, and which environment variables say so.
+    """Where a family of models is served, and which environment variables configure it.
 
     Attributes:
-        vendor: imports its SDK, which takes seconds: a search that asks no model must not wait for that.
-        key_variable: holds the key; None when none is needed.
-        url_variables: hold the base URL, the first that is set wins; the names are the SDKs' own.
-        default_url: used when nothing else is said; None when the user must say.
+        vendor: imports and returns the vendor's class. Its SDK takes seconds to import, and a search that asks no
+            model must not wait for that.
+        key_variable: the variable that holds the key; None when no key is needed.
+        url_variables: variables that may hold the base URL; the first that is set counts. The names are the SDKs' own.
+        default_url: the URL if none is given; None when the user must give one.
+        key_needed: whether the service refuses calls without a key.
     """
 
     vendor: Callable[[], type[AnthropicVendor] | type[OpenAIVendor] | type[OllamaVendor]]
@@ -100,13 +102,21 @@ def connect(
     prices: PriceBook | None = None,
     recorded: Iterable[Mapping[str, Json]] | None = None,
 ) -> LLMClient:
-    """A client for the model.
+    """Create the client for a model. No call is made.
 
-    `prices` are the shipped ones unless given. `recorded` are the payloads of the `llm_call` events that `replay:RUN`
-    repeats: the caller reads them, because ledgers are not known in this room. No call is made here.
+    Args:
+        model: a name as on the command line, such as `claude-…`, `ollama:NAME` or `scripted:FILE`.
+        base_url: of the service; None takes it from the name, the environment or the service's default.
+        env: environment variables with keys and base URLs.
+        options: None takes the defaults.
+        prices: None takes the shipped ones.
+        recorded: payloads of the `llm_call` events that `replay:RUN` repeats. The caller reads them, because this room
+            does not know ledgers.
 
-    Raises MissingKeyError when the service needs a key that `env` does not hold, LLMConfigurationError when the name
-    says nothing to us, the base URL is missing, or a cost limit meets a model whose price is not known.
+    Raises:
+        MissingKeyError: the service needs a key that `env` does not hold.
+        LLMConfigurationError: the name is unknown, the base URL is missing, or there is a cost limit and the model's
+            price is not known.
     """
     options = ClientOptions() if options is None else options
     kind, _, rest = model.partition(":")
@@ -120,7 +130,7 @@ def connect(
 
 
 def _resolve(model: str) -> tuple[str, str, str | None]:
-    """Service, the name to send, and the base URL that the name carries."""
+    """The service, the name to send to it, and the base URL that the name contains, if any."""
     service, colon, rest = model.partition(":")
     if colon and service in SERVICES and rest:
         name, at, url = rest.partition("@") if service in ("vllm", "ollama") else (rest, "", "")
@@ -149,8 +159,8 @@ _SHORT_NAMES: Mapping[str, tuple[str, str, str | None]] = {
 
 
 def _vendor(service: Service, model: str, name: str, base_url: str | None, env: Mapping[str, str]) -> Vendor:
-    told = next((env[variable] for variable in service.url_variables if env.get(variable)), None)
-    url = base_url or told or service.default_url
+    from_env = next((env[variable] for variable in service.url_variables if env.get(variable)), None)
+    url = base_url or from_env or service.default_url
     if url is None:
         raise LLMConfigurationError(
             f"{model!r} needs to know where its server is: write {model}@http://host:port/v1, or give a base URL"
@@ -167,14 +177,14 @@ def _complete_terms(options: ClientOptions, vendor: Vendor, prices: PriceBook | 
     """The price of the model and the shared limiter of the endpoint, where the options leave them open."""
     price = options.price
     if price is None and is_local(vendor.endpoint):
-        price = Price(0.0, 0.0)  # a server on this machine sends no bill
+        price = Price(0.0, 0.0)  # a server on this machine charges nothing
     elif price is None:
         price = (prices or load_prices()).price(vendor.model)
     return replace(options, price=price, limiter=options.limiter or _limiter(vendor))
 
 
 def _limiter(vendor: Vendor) -> AdaptiveLimiter:
-    """One for each model of an endpoint: vendors limit by model, and every client of this process counts."""
+    """One limiter per model and endpoint: vendors limit by model, and all clients of this process count together."""
     with _LIMITERS_LOCK:
         return _LIMITERS.setdefault((vendor.endpoint, vendor.model), AdaptiveLimiter())
 
@@ -188,7 +198,7 @@ def _with_scheme(url: str) -> str:
 
 
 def _connect_scripted(model: str, path: Path, options: ClientOptions) -> LLMClient:
-    # imported late: a user of a real model needs no server
+    # imported late: a real model needs no scripted server
     from llm_clients.scripted.client import ScriptedClient
     from llm_clients.scripted.script import load_script
 

@@ -1,4 +1,4 @@
-"""The client of every real server."""
+"""The client for every server, real or scripted."""
 
 from __future__ import annotations
 
@@ -18,15 +18,19 @@ from llm_clients.trips import Line
 from llm_clients.validation import check_schema
 from llm_clients.vendors.base import Vendor
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class RemoteClient(LLMClient):
-    """Asks one vendor on the given options."""
+    """Calls one vendor with the given options."""
 
     def __init__(self, name: str, vendor: Vendor, options: ClientOptions) -> None:
-        """Raises LLMConfigurationError for a cost limit on a model whose price is not known."""
-        self._name = redact(name)  # an address in it may hold a password
+        """Create the client.
+
+        Raises:
+            LLMConfigurationError: there is a cost limit, and the model's price is not known.
+        """
+        self._name = redact(name)  # a URL in it may hold a password
         if options.budget is not None:
             options.budget.require_price(self._name, options.price)
         self.vendor = vendor
@@ -43,18 +47,21 @@ class RemoteClient(LLMClient):
 
     @property
     def model(self) -> str:
+        """The model as named on the command line, without a password."""
         return self._name
 
     def complete(self, request: Request) -> Completion:
+        """Make one call, and measure a local server's processes during it."""
         if request.schema is not None:
             check_schema(request.schema)
         with self._processes().sampled() as sample:
             completion = Exchange(self._line, request).run()
         completion = replace(completion, resources=sample.result())
-        logger.info("%s: %s after %d attempts", self._name, completion.outcome, completion.attempts)
+        _log.info("%s: %s after %d attempts", self._name, completion.outcome, completion.attempts)
         return completion
 
     def close(self) -> None:
+        """End waits and trips in flight, and release sockets."""
         self._line.clock.close()
         self.vendor.close()
 
@@ -62,4 +69,4 @@ class RemoteClient(LLMClient):
         return local_server(self.vendor.endpoint if self._line.options.sample_server else None)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("an LLM client does not travel: connect to the model in the process that calls it")
+        raise TypeError("an LLM client cannot be pickled: connect to the model in the process that calls it")

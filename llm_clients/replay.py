@@ -1,4 +1,4 @@
-"""`replay:RUN`: the completions of a recorded run once more, without a key and without a socket."""
+"""`replay:RUN`: the completions of a recorded run again, without a key and without a socket."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llm_clients.request import Completion, Json, Request
 
 
 class ReplayMismatchError(LLMConfigurationError):
-    """The run asks something that the recorded run did not ask: it is not the same run any more."""
+    """The run makes a call that the recorded run did not make, so it is no longer the same run."""
 
     def __init__(self, name: str, what: str) -> None:
         super().__init__(name, what)
@@ -27,16 +27,21 @@ class ReplayMismatchError(LLMConfigurationError):
 
 
 class ReplayClient(LLMClient):
-    """Gives each request the completion that the same request was given before.
+    """Gives each request the completion that was recorded for the same request.
 
-    Requests are matched by fingerprint and not by position, so calls may run at the same time; the n-th call of a
-    prompt gets the n-th recorded completion of it.
+    Requests are matched by fingerprint and not by position, so calls may run at the same time. The n-th call with a
+    prompt gets the n-th completion recorded for it.
     """
 
     def __init__(self, name: str, recorded: Iterable[Mapping[str, Json]]) -> None:
-        """`recorded` holds payloads of `llm_call` events, as `call_record` makes them.
+        """Read the recorded calls.
 
-        Raises LLMConfigurationError when there is none, or one that cannot be read.
+        Args:
+            name: the model as named on the command line.
+            recorded: payloads of `llm_call` events, as `call_record` makes them.
+
+        Raises:
+            LLMConfigurationError: there is no recorded call, or one that cannot be read.
         """
         self._name = name
         self._lock = threading.Lock()
@@ -51,16 +56,21 @@ class ReplayClient(LLMClient):
 
     @property
     def model(self) -> str:
+        """The model as named on the command line."""
         return self._name
 
     @property
     def left(self) -> int:
-        """Recorded calls that have not been asked for yet."""
+        """How many recorded calls have not been asked for yet."""
         with self._lock:
             return sum(len(completions) for completions in self._left.values())
 
     def complete(self, request: Request) -> Completion:
-        """Raises ReplayMismatchError for a request that the recorded run did not make, or not as often."""
+        """The recorded completion of this request.
+
+        Raises:
+            ReplayMismatchError: the recorded run did not make this request, or not as often.
+        """
         with self._lock:
             completions = self._left.get(request.fingerprint())
             if completions:
@@ -69,7 +79,7 @@ class ReplayClient(LLMClient):
         raise ReplayMismatchError(self._name, _repeated(request) if known else self._difference(request))
 
     def _difference(self, request: Request) -> str:
-        """Where the request leaves the recorded one that it agrees with longest."""
+        """Where the request first differs from the recorded one with which it has the longest common beginning."""
         agreed, recorded = max(
             ((_agreement(request, other), other) for other in self._requests), key=lambda two: two[0]
         )
@@ -100,6 +110,6 @@ def _flat(request: Request) -> str:
 
 
 def _agreement(request: Request, other: Request) -> int:
-    """Length of the common beginning."""
+    """The length of the common beginning."""
     new, old = _flat(request), _flat(other)
     return next((i for i, (a, b) in enumerate(zip(new, old, strict=False)) if a != b), min(len(new), len(old)))

@@ -17,12 +17,16 @@ Json: TypeAlias = Any
 
 
 class Role(StrEnum):
+    """Who wrote a message."""
+
     USER = "user"
     ASSISTANT = "assistant"
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """One message of a conversation."""
+
     role: Role
     content: str
 
@@ -33,12 +37,12 @@ class Request:
 
     Attributes:
         system: instructions; may be empty.
-        messages: the conversation so far; the last one is the user's.
-        schema: JSON schema that the answer must satisfy, or None for free text. Flat, with all fields required,
-            is what every server can enforce.
-        max_tokens: most output tokens, reasoning included.
+        messages: the conversation so far; the last message is the user's.
+        schema: JSON schema that the answer must satisfy, or None for free text. Every server can enforce a flat one
+            with all fields required.
+        max_tokens: limit of output tokens, reasoning included.
         temperature: sent only where the model takes one; otherwise `Completion.not_sent` says so.
-        reword: said once more, as the user, if the model refuses; None accepts the first refusal.
+        reword: what to answer once, as the user, if the model refuses; None accepts the first refusal.
     """
 
     system: str
@@ -50,7 +54,7 @@ class Request:
 
     @classmethod
     def ask(cls, prompt: str, *, system: str = "", **options: Any) -> Self:
-        """A request of a single user message."""
+        """A request with a single user message."""
         return cls(system=system, messages=(Message(Role.USER, prompt),), **options)
 
     def to_json(self) -> dict[str, Json]:
@@ -67,11 +71,12 @@ class Request:
 
     @classmethod
     def from_json(cls, payload: Mapping[str, Json]) -> Self:
+        """The inverse of `to_json`, for a request without anything that looked like a key."""
         messages = tuple(Message(Role(m["role"]), m["content"]) for m in payload["messages"])
         return cls(**{**payload, "messages": messages})
 
     def fingerprint(self) -> str:
-        """SHA-256 of the redacted request: the same before and after a trip through the ledger."""
+        """SHA-256 of the redacted request: the same before it is written to a ledger and after it is read back."""
         canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -88,6 +93,7 @@ class Usage:
 
     @property
     def total(self) -> int:
+        """Tokens of both directions."""
         return self.input_tokens + self.output_tokens
 
 
@@ -96,12 +102,13 @@ class Attempt:
     """One trip to the server.
 
     Attributes:
-        result: an `CallOutcome`, or the kind of fault that ended the trip.
-        detail: the vendor's or the validator's words, redacted.
+        result: a `CallOutcome`, or the kind of fault that ended the trip.
+        mode: how structured output was requested.
+        detail: the vendor's or the validator's message, redacted.
         text: the raw answer, if there was one.
         usage: None when the server reported none.
-        latency_s: from sending to the last byte, without our own waiting.
-        slept_s: how long we waited between this attempt and the next one.
+        latency_s: from sending to the last byte, without the client's own waiting.
+        slept_s: how long the client waited between this attempt and the next one.
         problem: why an invalid answer is invalid: "parse_error", "schema_error" or "out_of_range".
     """
 
@@ -120,19 +127,19 @@ class Completion:
     """What came of a request. Text, JSON and errors of a vendor are redacted when this is made.
 
     Attributes:
-        value: the parsed and validated answer (the text itself when no schema was asked for); None unless answered.
+        value: the parsed and validated answer (the text itself when no schema was given); None unless answered.
         text: the raw last answer, also when it is invalid.
-        stop_reason: in the server's own word.
+        stop_reason: as the server reported it.
         usage: tokens summed over all attempts.
         latency_s: wall time of the whole call, waiting included.
         cost_usd: of all attempts; None when the model's price is not known.
         attempts: trips to the server; `trail` has one entry for each.
-        model: as the server reported it; as asked for when it reported none.
-        detail: why the outcome is not `answered`, in the vendor's words where there are any.
-        validation_error: the validator's words about the last answer.
+        model: as the server reported it; as requested when it reported none.
+        detail: why the outcome is not `answered`, with the vendor's message where there is one.
+        validation_error: the validator's message about the last answer.
         form: how the answer was found in the text: "json", "fenced" or "prose".
-        not_sent: parameters of the request that this model does not take.
-        durations_s: the server's own timings (Ollama: load, prompt_eval, eval, total), None if it has none.
+        not_sent: parameters of the request that this model does not accept.
+        durations_s: the server's own timings (Ollama: load, prompt_eval, eval, total), None if it reports none.
         resources: what the server's processes on this machine used during the call, None if not measurable.
     """
 
@@ -156,11 +163,12 @@ class Completion:
 
     @property
     def answered(self) -> bool:
+        """Whether there is a value."""
         return self.outcome is CallOutcome.ANSWERED
 
     @property
     def scripted(self) -> bool:
-        """Whether a scripted server answered, by the name it reports: never mistaken for a model."""
+        """Whether a scripted server answered, by the name that it reports, so that it is not mistaken for a model."""
         return self.model.startswith("scripted")
 
     def to_json(self) -> dict[str, Json]:
@@ -170,7 +178,7 @@ class Completion:
 
     @classmethod
     def from_json(cls, payload: Mapping[str, Json]) -> Self:
-        """The inverse of `to_json`; other keys of a ledger event are ignored."""
+        """The inverse of `to_json`. Other keys of a ledger event are ignored."""
         known = {name: payload[name] for name in cls.__dataclass_fields__ if name in payload}
         usage = Usage(**known.pop("usage", {}))
         trail = tuple(_attempt(item) for item in known.pop("trail", ()))

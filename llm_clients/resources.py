@@ -1,4 +1,4 @@
-"""What a model server on this machine uses while it answers. What cannot be measured is null, never estimated."""
+"""Resources that a model server on this machine uses while it answers. What cannot be measured is null."""
 
 from __future__ import annotations
 
@@ -16,18 +16,22 @@ from urllib.parse import urlsplit
 import psutil
 
 SAMPLE_EVERY_S = 0.1
-"""Between two looks at memory and processes. CPU time is counted by the kernel, not sampled."""
+"""Seconds between two samples of memory and processes. CPU time is counted by the kernel, not sampled."""
 
 
 class ServerProcesses:
-    """The process that listens on an endpoint's port, and all its descendants (Ollama's runners are children)."""
+    """The process that listens on an endpoint's port, with all its descendants (Ollama's runners are children)."""
 
     def __init__(self, pid: int | None) -> None:
         self._pid = pid
 
     @contextmanager
     def sampled(self) -> Iterator[Sample]:
-        """Sample while the body runs; the sample's `result` is None when there is no such process to see."""
+        """Sample while the body runs.
+
+        Yields:
+            The sample; its `result` is None when no such process can be seen.
+        """
         sample = Sample(self._pid)
         sample.start()
         try:
@@ -50,6 +54,7 @@ class Sample:
         self._processes = 0
 
     def start(self) -> None:
+        """Take a first sample, and go on in a thread."""
         if self._pid is not None:
             self._began = time.monotonic()
             self._look()
@@ -57,6 +62,7 @@ class Sample:
             self._thread.start()
 
     def stop(self) -> None:
+        """End the thread, and take a last sample."""
         if self._pid is not None:
             self._stop.set()
             self._thread.join()
@@ -64,10 +70,10 @@ class Sample:
             self._wall_s = time.monotonic() - self._began
 
     def result(self) -> dict[str, float | None] | None:
-        """Seconds and bytes.
+        """The measurements in seconds and bytes, None when there are none.
 
-        `cpu_s` counts user and system time of all processes seen, those that started during the call from zero; GPU
-        memory is what the driver lists for these processes.
+        `cpu_s` counts user and system time of all processes seen, from zero for those that started during the call.
+        GPU memory is what the driver lists for these processes.
         """
         if self._pid is None or not self._rss:
             return None
@@ -94,7 +100,7 @@ class Sample:
                 times = process.cpu_times()
                 resident += process.memory_info().rss
             except psutil.Error:
-                continue  # gone, or not ours to see: the next look decides
+                continue  # it has ended, or may not be inspected
             self._cpu_now[process.pid] = times.user + times.system
         if members:
             self._rss.append(resident)
@@ -105,13 +111,13 @@ class Sample:
 
 
 def local_server(endpoint: str | None) -> ServerProcesses:
-    """The processes behind an endpoint on this machine; an empty one for a far server, or one in this very process."""
+    """The processes behind an endpoint, if it is on this machine and outside this process; otherwise none."""
     port = None if endpoint is None else _local_port(endpoint)
     return ServerProcesses(None if port is None else _listener(port))
 
 
 def is_local(endpoint: str) -> bool:
-    """Whether an endpoint is on this machine, by its loopback address."""
+    """Whether an endpoint has a loopback address, and so is on this machine."""
     return _local_port(endpoint) is not None
 
 
@@ -121,8 +127,10 @@ def _local_port(endpoint: str) -> int | None:
     try:
         address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError:
-        return None  # a name that has to be looked up is not this machine
-    local = address.is_loopback or address.is_unspecified  # OLLAMA_HOST is often where the server binds: 0.0.0.0
+        return None  # a name that needs a lookup is not taken for this machine
+    local = (
+        address.is_loopback or address.is_unspecified
+    )  # OLLAMA_HOST is often the address that the server binds: 0.0.0.0
     return (parts.port or (443 if parts.scheme == "https" else 80)) if local else None
 
 
@@ -145,20 +153,20 @@ def _tree(pid: int | None) -> list[psutil.Process]:
 
 
 def _gpu_memory(pids: set[int]) -> int | None:
-    """Bytes that the driver attributes to the processes; None without a driver that says."""
+    """Bytes that the driver attributes to the processes; None if no driver reports them."""
     tool = _nvidia_smi()
     if tool is None:
         return None
     query = [tool, "--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits"]
     try:
-        told = subprocess.run(query, capture_output=True, text=True, timeout=5, check=True)  # noqa: S603 - fixed words
+        listed = subprocess.run(query, capture_output=True, text=True, timeout=5, check=True)  # noqa: S603 - fixed arguments
     except (OSError, subprocess.SubprocessError):
         return None
-    return _mebibytes(told.stdout, pids)
+    return _mebibytes(listed.stdout, pids)
 
 
 def _mebibytes(table: str, pids: set[int]) -> int | None:
-    """Sum of the rows `pid, MiB` of these processes; None when there is none, or one without a number."""
+    """The sum, in bytes, of the rows `pid, MiB` of these processes; None if there is none or one without a number."""
     found = []
     for row in table.splitlines():
         pid, _, memory = row.partition(",")

@@ -1,4 +1,4 @@
-"""The one retry policy. It decides; the caller waits."""
+"""The only retry policy. It decides, and the caller waits."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from llm_clients.fault import Fault, FaultKind
 
 
 class Clock(Protocol):
-    """Time and waiting, injected so that no test sleeps."""
+    """Time and waiting, injected so that tests need not sleep."""
 
     def now(self) -> float:
         """Monotonic seconds."""
 
     def wait(self, seconds: float) -> bool:
-        """Wait; False if the client was closed meanwhile."""
+        """Wait, and return False if the client was closed meanwhile."""
 
     def close(self) -> None:
-        """End every wait, now and later."""
+        """End every wait, present and future."""
 
 
 class WallClock:
@@ -32,23 +32,30 @@ class WallClock:
         self._closed = threading.Event()
 
     def now(self) -> float:
+        """Seconds of `time.monotonic`."""
         return time.monotonic()
 
     def wait(self, seconds: float) -> bool:
+        """Wait, and return False if the client was closed meanwhile."""
         return not self._closed.wait(max(seconds, 0.0))
 
     def close(self) -> None:
+        """End every wait, present and future."""
         self._closed.set()
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
+    """Decision to try again after a sleep."""
+
     sleep_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    why: str
+    """Decision to end the call."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +63,10 @@ class RetryPolicy:
     """When to try again, and when to stop.
 
     Attributes:
-        attempts: most trips in a row that end in a passing fault. Rate limits do not count: the deadline ends those.
-        first_sleep_s: upper bound of the first random sleep; it doubles with each fault in a row.
-        cap_s: longest single sleep. A server that asks for more than this is not waited for.
+        attempts: limit of consecutive trips that end in a passing fault. Rate limits do not count: the deadline ends
+            those.
+        first_sleep_s: upper bound of the first random sleep; it doubles with each consecutive fault.
+        cap_s: longest single sleep. If a server asks for more, the call ends.
         total_s: deadline of the whole call: attempts, sleeps and re-asks together.
         attempt_s: longest single trip.
     """
@@ -74,7 +82,14 @@ class RetryPolicy:
             raise LLMConfigurationError(f"a retry policy needs positive numbers, not {self}")
 
     def decide(self, fault: Fault, row: int, remaining_s: float, dice: random.Random) -> Retry | GiveUp:
-        """What to do after the `row`-th fault in a row (from 1) with `remaining_s` to the deadline."""
+        """Decide what to do after a fault.
+
+        Args:
+            fault: the last one.
+            row: its number among consecutive faults, from 1.
+            remaining_s: seconds to the deadline.
+            dice: spreads the sleeps.
+        """
         if not fault.passing:
             return GiveUp(fault.detail)
         if fault.kind is not FaultKind.RATE_LIMITED and row >= self.attempts:
@@ -90,6 +105,6 @@ class RetryPolicy:
     def _sleep(self, fault: Fault, row: int, dice: random.Random) -> float:
         bound = min(self.cap_s, self.first_sleep_s * 2.0 ** min(row - 1, 30))
         if fault.retry_after_s is not None:
-            # never earlier than asked for; spread, so that several callers do not return together
+            # never earlier than the server asks, and spread so that several callers do not return together
             return min(self.cap_s, fault.retry_after_s + dice.uniform(0, min(bound, fault.retry_after_s / 4)))
         return dice.uniform(bound / 2, bound)

@@ -1,4 +1,4 @@
-"""A limit on money and tokens that cannot be overrun: reserved before a call, settled after it."""
+"""A limit on money and tokens that cannot be exceeded: each call reserves an upper bound, and is settled after it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from llm_clients.request import Json, Message, Usage
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The most that a call under way can use."""
+    """The most that a call in flight can use."""
 
     tokens: int
     cost_usd: float
@@ -22,23 +22,26 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """The call would fit if the calls under way used less than they hold: worth waiting for."""
+    """The call may fit once the calls in flight have used less than they hold, so it is worth waiting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The call does not fit, whatever the others use."""
 
-    words: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Where a budget stands.
+    """What has been used of the limits.
 
     Attributes:
-        unsettled_usd: the most that trips without an answer may have been charged (read timeouts: the server may have
-            worked to the end). It counts against the limits, but not as spent.
+        tokens: as the servers counted them.
+        cost_usd: at the prices known.
+        unsettled_tokens: the most that trips without an answer may have used. After a read timeout the server may have
+            worked to the end.
+        unsettled_usd: the most that such trips may have cost. Both count against the limits, but not as spent.
     """
 
     tokens: int
@@ -62,9 +65,16 @@ class SpendLimit:
         spent_usd: float = 0.0,
         spent_tokens: int = 0,
     ) -> None:
-        """`spent_*`: what earlier sessions of the same run have used up already.
+        """Set the limits; None sets none.
 
-        Raises LLMConfigurationError for a limit that is not positive.
+        Args:
+            max_cost_usd: the most to spend.
+            max_tokens: the most tokens to use, input and output together.
+            spent_usd: what earlier sessions of the same run have spent.
+            spent_tokens: what earlier sessions of the same run have used.
+
+        Raises:
+            LLMConfigurationError: a limit is not positive.
         """
         for name, limit in (("--max-cost", max_cost_usd), ("--max-tokens-total", max_tokens)):
             if limit is not None and not limit > 0:
@@ -78,7 +88,11 @@ class SpendLimit:
         self._unsettled: list[Hold] = []
 
     def require_price(self, model: str, price: Price | None) -> None:
-        """Raises LLMConfigurationError when a cost limit meets a model whose price is not known."""
+        """Check that a cost limit can be kept.
+
+        Raises:
+            LLMConfigurationError: there is a cost limit, and the model's price is not known.
+        """
         if self.max_cost_usd is not None and price is None:
             raise LLMConfigurationError(
                 f"--max-cost {self.max_cost_usd:g} cannot be kept: the price of {model!r} is not known. Give it in a "
@@ -86,18 +100,25 @@ class SpendLimit:
             )
 
     def reserve(self, usage: Usage, price: Price | None) -> Hold | Busy | Refused:
-        """Set aside the most that a call can use."""
+        """Reserve the most that a call can use."""
         hold = Hold(usage.total, 0.0 if price is None else price.cost(usage))
         with self._lock:
             if not self._fits(hold, self._settled()):
-                return Refused(self._words(hold))
+                return Refused(self._describe_refusal(hold))
             if not self._fits(hold, _sum([self._settled(), *self._holds])):
                 return Busy()
             self._holds.append(hold)
             return hold
 
     def settle(self, hold: Hold, usage: Usage | None, cost_usd: float | None, *, uncertain: bool = False) -> None:
-        """Replace a hold by what the server counted; keep it as unsettled when nobody knows."""
+        """Replace a hold by what the server counted.
+
+        Args:
+            hold: the reservation of the call.
+            usage: as the server counted it; None if it reported none.
+            cost_usd: None if not known.
+            uncertain: the server may have worked without an answer arriving, so the hold stays, as unsettled.
+        """
         with self._lock:
             self._holds.remove(hold)
             if uncertain:
@@ -106,6 +127,7 @@ class SpendLimit:
             self._cost += cost_usd or 0.0
 
     def spent(self) -> Spent:
+        """What has been used so far."""
         with self._lock:
             unsettled = _sum(self._unsettled)
             return Spent(self._tokens, self._cost, unsettled.tokens, unsettled.cost_usd)
@@ -117,7 +139,7 @@ class SpendLimit:
         tokens_fit = self.max_tokens is None or used.tokens + hold.tokens <= self.max_tokens
         return tokens_fit and (self.max_cost_usd is None or used.cost_usd + hold.cost_usd <= self.max_cost_usd)
 
-    def _words(self, hold: Hold) -> str:
+    def _describe_refusal(self, hold: Hold) -> str:
         used = self._settled()
         limits = []
         if self.max_cost_usd is not None:

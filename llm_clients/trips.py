@@ -1,4 +1,4 @@
-"""From a conversation to a reply: one trip after another, paced, paid for, and tried again where that helps."""
+"""From a conversation to a reply: trips to the server, with rate limit, budget and retries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from llm_clients.vendors.base import Ask, Reply, Vendor
 
 @dataclass(slots=True)
 class Line:
-    """A vendor, and what its client has learned of it so far: shared by all calls."""
+    """A vendor, and what its client has learned about it so far; shared by all calls."""
 
     vendor: Vendor
     options: ClientOptions
@@ -43,10 +43,13 @@ class Ended:
 
 
 class Trips:
-    """All trips of one call; `trail` lists them.
+    """All trips of one call.
 
     Attributes:
-        cost_usd: of all trips so far; None once one was charged and nobody knows how much.
+        mode: how structured output is requested at present.
+        takes_temperature: whether the model takes a temperature, as far as is known.
+        trail: the trips so far.
+        cost_usd: of all trips so far; None once one was charged an unknown amount.
     """
 
     def __init__(self, line: Line, request: Request) -> None:
@@ -59,21 +62,22 @@ class Trips:
         self.cost_usd: float | None = 0.0 if line.price is not None else None
 
     def remaining_s(self) -> float:
-        """Until the deadline of the call."""
+        """Seconds until the deadline of the call."""
         return self._line.options.policy.total_s - self.elapsed_s()
 
     def elapsed_s(self) -> float:
+        """Seconds since the call began."""
         return self._line.clock.now() - self._started
 
     def reply(self, messages: tuple[Message, ...]) -> Reply | Ended:
-        """Trips until the server replies, or until trying again would not help."""
+        """Make trips until the server replies, or until trying again would not help."""
         row = 0
         while True:
             got = self._trip(replace(self._request, messages=messages))
             if isinstance(got, Ended):
                 return got
             if isinstance(got, Reply):
-                # only now is it known that the server had objected to the mode and not to the request
+                # only now is it known that the server rejected the mode and not the request
                 self._line.mode = self.mode
                 return got
             if self._adapt(got):
@@ -97,13 +101,13 @@ class Trips:
             self._settle(hold, None, None)
             return self._out_of_time()
         if self.trail:
-            # what our own pace and the policy made this trip wait, told where the wait began
+            # how long the limiter and the policy made this trip wait, recorded with the trip before it
             gap = sent_at - self._began - self.trail[-1].latency_s
             self.trail[-1] = replace(self.trail[-1], slept_s=max(gap, 0.0))
         self._began = sent_at
         got = self._line.vendor.send(ask, self._timeout())
         if isinstance(got, Reply):
-            # half a surrogate pair, which a cut or broken answer may hold, cannot be written or sent back
+            # half a surrogate pair, as in a cut or broken answer, cannot be written or sent back
             got = replace(got, text=got.text.encode("utf-8", "replace").decode())
         self._pace(got, sent_at)
         self._settle(hold, got.usage, self._cost(got), uncertain=_may_be_charged(got))
@@ -112,7 +116,7 @@ class Trips:
 
     def _ask(self, request: Request) -> Ask:
         if request.schema is not None and self.mode is AnswerMode.PROMPT:
-            request = replace(request, system=f"{request.system}\n\n{in_words(request.schema)}".strip())
+            request = replace(request, system=f"{request.system}\n\n{describe_schema(request.schema)}".strip())
         return Ask.of(request, self.mode, takes_temperature=self.takes_temperature)
 
     def _timeout(self) -> float:
@@ -147,7 +151,7 @@ class Trips:
             if isinstance(hold, Hold):
                 return hold
             if isinstance(hold, Refused):
-                return Ended(CallOutcome.OVER_BUDGET, hold.words)
+                return Ended(CallOutcome.OVER_BUDGET, hold.reason)
             assert isinstance(hold, Busy)
             if self.remaining_s() <= 0 or not self._line.clock.wait(_BUDGET_POLL_S):
                 return Ended(CallOutcome.OVER_BUDGET, "not asked: the calls under way hold what is left of the budget")
@@ -157,12 +161,12 @@ class Trips:
             self._line.options.budget.settle(hold, usage, cost, uncertain=uncertain)
 
     def _cost(self, got: Reply | Fault) -> float | None:
-        """US dollars of a trip: what the server says it charged, else tokens by the price; also added to the sum."""
+        """US dollars of a trip, as the server reports them or by tokens and price; they are added to the sum."""
         cost = got.cost_usd if isinstance(got, Reply) else None
         if cost is None and got.usage is not None:
             cost = None if self._line.price is None else self._line.price.cost(got.usage)
         elif cost is None:
-            return 0.0  # no tokens counted, nothing charged as far as anyone can tell
+            return 0.0  # no tokens counted, so nothing is known to be charged
         known = self.cost_usd is not None or not any(attempt.usage for attempt in self.trail)
         self.cost_usd = (self.cost_usd or 0.0) + cost if cost is not None and known else None
         return cost
@@ -170,7 +174,7 @@ class Trips:
     # after a fault -----------------------------------------------------------------------------------------------
 
     def _adapt(self, fault: Fault) -> bool:
-        """After a 400: leave out what the server names, else ask for structure one mode lower."""
+        """After a 400: leave out the parameter that the server names, else request structure in the next mode."""
         if fault.kind is not FaultKind.REJECTED:
             return False
         sent_one = self._request.temperature is not None and self.takes_temperature
@@ -186,34 +190,34 @@ class Trips:
     def _wait_or_end(self, fault: Fault, row: int) -> Ended | None:
         decision = self._line.options.policy.decide(fault, row, self.remaining_s(), self._line.dice)
         if isinstance(decision, GiveUp):
-            return Ended(fault.outcome, self._last_words(fault, decision.why))
+            return Ended(fault.outcome, self._describe_end(fault, decision.reason))
         if fault.kind is FaultKind.RATE_LIMITED:
-            return None  # the limiter makes everyone wait
+            return None  # the limiter makes all callers wait
         if not self._line.clock.wait(decision.sleep_s):
             return Ended(CallOutcome.CANCELLED, f"the client was closed after: {fault.detail}")
         return None
 
-    def _last_words(self, fault: Fault, why: str) -> str:
+    def _describe_end(self, fault: Fault, reason: str) -> str:
         if fault.kind is not FaultKind.UNKNOWN_MODEL:
-            return why
+            return reason
         names = self._line.vendor.models(self._timeout())
         if isinstance(names, Fault) or not names:
-            return f"{why} (the server lists no models)"
+            return f"{reason} (the server lists no models)"
         near = near_misses(self._line.vendor.model, names, most=5, likeness=0.3) or sorted(names)[:8]
-        return f"{why} Names that would work: {', '.join(near)}"
+        return f"{reason} Names that would work: {', '.join(near)}"
 
     def _out_of_time(self) -> Ended:
         last = self.trail[-1] if self.trail else None
         if self.remaining_s() > 0 and not self._line.clock.wait(0.0):
             return Ended(CallOutcome.CANCELLED, "closed while waiting for its turn")
-        told = "" if last is None else f"; the last fault: {last.detail}"
+        cause = "" if last is None else f"; the last fault: {last.detail}"
         return Ended(
-            CallOutcome.RATE_LIMITED, f"no turn within the deadline of {self._line.options.policy.total_s:g} s{told}"
+            CallOutcome.RATE_LIMITED, f"no turn within the deadline of {self._line.options.policy.total_s:g} s{cause}"
         )
 
 
-def in_words(schema: Mapping[str, Json]) -> str:
-    """The schema as an instruction, for servers that take it no other way and for re-asks."""
+def describe_schema(schema: Mapping[str, Json]) -> str:
+    """The schema as an instruction, for servers that accept it in no other way and for re-asks."""
     return f"Answer with a single JSON object and nothing else. It must satisfy this JSON schema:\n{json.dumps(schema)}"
 
 
@@ -221,5 +225,5 @@ _BUDGET_POLL_S = 0.05
 
 
 def _may_be_charged(got: Reply | Fault) -> bool:
-    """Nobody knows what a trip without an answer cost, if the server was at work when we gave up."""
+    """Whether the cost of a failed trip is unknown: after a timeout the server may have worked to the end."""
     return isinstance(got, Fault) and got.kind is FaultKind.TIMEOUT

@@ -1,4 +1,4 @@
-"""From a reply to what it is worth: find the JSON, check it against the schema, say in words what is wrong."""
+"""Validation of a reply: find the JSON, check it against the schema, and describe what is wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +27,15 @@ class Problem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What a reply is worth. `error` holds the validator's words, fit to be sent back to the model."""
+    """The result of validating a reply.
+
+    Attributes:
+        value: the parsed answer if it is valid.
+        form: where its JSON was found.
+        problem: why an answer is invalid.
+        error: the validator's message, which may be sent back to the model.
+        detail: why there is no answer.
+    """
 
     outcome: CallOutcome
     value: Json = None
@@ -38,7 +46,7 @@ class Validation:
 
 
 def validate_reply(reply: Reply, schema: Mapping[str, Json] | None) -> Validation:
-    """Refusals and truncation first: the text of either is not an answer, unless it is whole and valid all the same."""
+    """Validate a reply. A refusal is no answer, and a truncated text is none unless it is valid all the same."""
     if reply.refusal is not None:
         return Validation(CallOutcome.REFUSED, detail=reply.refusal)
     if schema is None:
@@ -55,7 +63,7 @@ def validate_text(text: str, schema: Mapping[str, Json]) -> Validation:
     """Parse and validate an answer. JSON inside a code fence or inside prose counts, and the form says so."""
     found = find_json(text)
     if found is None:
-        return Validation(CallOutcome.INVALID, problem=Problem.PARSE, error=_parse_words(text))
+        return Validation(CallOutcome.INVALID, problem=Problem.PARSE, error=_describe_parse_error(text))
     value, form = found
     if not _is_unicode(value):
         return Validation(
@@ -64,16 +72,16 @@ def validate_text(text: str, schema: Mapping[str, Json]) -> Validation:
     errors = sorted(Draft202012Validator(dict(schema)).iter_errors(value), key=lambda error: list(map(str, error.path)))
     if not errors:
         return Validation(CallOutcome.ANSWERED, value=value, form=form)
-    problem = Problem.RANGE if all(error.validator in _RANGE_WORDS for error in errors) else Problem.SCHEMA
-    return Validation(CallOutcome.INVALID, form=form, problem=problem, error=_schema_words(errors))
+    problem = Problem.RANGE if all(error.validator in _RANGE_KEYWORDS for error in errors) else Problem.SCHEMA
+    return Validation(CallOutcome.INVALID, form=form, problem=problem, error=_describe_schema_errors(errors))
 
 
 def find_json(text: str) -> tuple[Json, AnswerForm] | None:
-    """The whole text as JSON; else the last code fence that parses; else the longest JSON object or array in it."""
+    """The whole text as JSON, else the last code fence that parses, else the longest JSON object or array in it."""
     try:
         return _strict(text), AnswerForm.JSON
     except ValueError:
-        pass  # not an error yet: it may stand in a fence or in prose
+        pass  # not an error yet: it may be in a fence or in prose
     for block in reversed(_FENCE.findall(text)):
         try:
             return _strict(block), AnswerForm.FENCED
@@ -83,7 +91,11 @@ def find_json(text: str) -> tuple[Json, AnswerForm] | None:
 
 
 def check_schema(schema: Mapping[str, Json]) -> None:
-    """Raises LLMConfigurationError when the schema itself is not valid."""
+    """Check the schema itself.
+
+    Raises:
+        LLMConfigurationError: it is not a valid JSON schema.
+    """
     try:
         Draft202012Validator.check_schema(dict(schema))
     except SchemaError as error:
@@ -92,11 +104,11 @@ def check_schema(schema: Mapping[str, Json]) -> None:
 
 _FENCE = re.compile(r"```(?:json|JSON)?\s*\n(.*?)```", re.DOTALL)
 
-_RANGE_WORDS = frozenset(
+_RANGE_KEYWORDS = frozenset(
     {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems", "enum"}
 )
 
-_WORDS_LIMIT = 5  # errors worth telling at once
+_MOST_ERRORS = 5  # how many errors are described at once
 
 _OPENING = re.compile(r"[{\[]")
 _BRACKET = re.compile(r"[{}\[\]]")
@@ -122,10 +134,10 @@ def _strict(text: str) -> Json:
 
 
 def _in_prose(text: str) -> tuple[Json, AnswerForm] | None:
-    """The longest JSON object or array that stands free in the text.
+    """The longest JSON object or array in the text that is not part of another bracket.
 
-    Brackets that hold no JSON are skipped as a whole; what follows one that never closes is not looked at: a piece of
-    a cut answer is no answer, even if it happens to satisfy the schema.
+    Brackets that hold no JSON are skipped as a whole. Text after a bracket that never closes is ignored: a piece of a
+    cut answer is no answer, even if it happens to satisfy the schema.
     """
     decoder = json.JSONDecoder(parse_constant=_refuse)
     best: tuple[int, Json] | None = None
@@ -146,7 +158,7 @@ def _in_prose(text: str) -> tuple[Json, AnswerForm] | None:
 
 
 def _closing(text: str, start: int) -> int | None:
-    """The end of the bracket that opens at `start`, by counting; None when it never closes."""
+    """The end of the bracket that opens at `start`, found by counting; None if it never closes."""
     depth = 0
     for bracket in _BRACKET.finditer(text, start):
         depth += 1 if bracket.group() in "{[" else -1
@@ -155,7 +167,7 @@ def _closing(text: str, start: int) -> int | None:
     return None
 
 
-def _parse_words(text: str) -> str:
+def _describe_parse_error(text: str) -> str:
     try:
         _strict(text)
     except ValueError as error:
@@ -163,10 +175,10 @@ def _parse_words(text: str) -> str:
     raise AssertionError("called for text that parses")
 
 
-def _schema_words(errors: list[ValidationError]) -> str:
-    told = [f"{error.json_path}: {_short(error.message)}" for error in errors[:_WORDS_LIMIT]]
-    more = len(errors) - len(told)
-    return "; ".join(told) + (f"; and {more} more" if more else "")
+def _describe_schema_errors(errors: list[ValidationError]) -> str:
+    described = [f"{error.json_path}: {_short(error.message)}" for error in errors[:_MOST_ERRORS]]
+    more = len(errors) - len(described)
+    return "; ".join(described) + (f"; and {more} more" if more else "")
 
 
 def _short(message: str, limit: int = 200) -> str:

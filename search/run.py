@@ -4,7 +4,6 @@ import dataclasses
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 import torch
@@ -292,11 +291,11 @@ class Run:
             return CLASSICAL[prepared.config.arm](space)
         config = prepared.config
         arm = ASKING[config.arm]
-        book = CallBook(self._ledger, space, partial(arm.read, space=space))
+        book = CallBook(self._ledger, space)
         settings = CallSettings(
             config.llm_per_call, config.llm_max_tokens, config.llm_temperature, config.trials, config.llm_ahead
         )
-        return arm(space, prepared.client, book.record, settings)
+        return arm(space, prepared.client, book, settings)
 
     def _choose(self, session: SearchSession, context: TrialContext) -> Winner:
         """Cut the winner as its trial did, and name it once its checkpoint is there."""

@@ -223,6 +223,7 @@ class LlmCall(Payload):
 
     Attributes:
         text: The raw answer; None if there was none.
+        points: The optimiser's strategies that the request shows; None for an arm that shows none, and in older ledgers.
     """
 
     kind = EventKind.LLM_CALL
@@ -248,6 +249,7 @@ class LlmCall(Payload):
     resources: JsonObject | None = None
     scripted: bool = False
     quality: AnswerQuality | None = None
+    points: tuple[StrategyRecord, ...] | None = None
 
 
 class Decision(Payload):

@@ -1,4 +1,4 @@
-"""A server that speaks the vendors' wire formats and says what a script tells it to: for rehearsals and tests.
+"""A server with the vendors' wire formats that answers by a script, for rehearsals and tests.
 
-It never passes for a model: the name it reports starts with "scripted". See `script.py` for the file format.
+It cannot be mistaken for a model: the name it reports starts with "scripted". See `script.py` for the file format.
 """

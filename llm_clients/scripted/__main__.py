@@ -1,8 +1,8 @@
-"""`python -m llm_clients.scripted [--port N] SCRIPT.json`: serve a script until interrupted.
+"""Serve a script until interrupted: `python -m llm_clients.scripted [--port N] SCRIPT.json`.
 
-Standard output gets two lines of JSON: `{"event": "serving", "url", "model", "pid"}` once the port accepts
+It writes two lines of JSON to standard output: `{"event": "serving", "url", "model", "pid"}` once the port accepts
 connections, and `{"event": "stopped", "requests", "answers", "input_tokens", "output_tokens", "cost_usd", "faults"}`.
-The same books are at `GET /scripted/totals` at any time.
+The same totals are at `GET /scripted/totals` at any time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from llm_clients.scripted.server import ScriptedServer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 after SIGINT or SIGTERM, 2 for a bad script."""
+    """Run the command; returns 0 after SIGINT or SIGTERM, and 2 for a bad script."""
     parser = argparse.ArgumentParser(prog="python -m llm_clients.scripted", description="Serve a script.")
     parser.add_argument("script", type=Path, help="JSON file, see llm_clients/scripted/script.py")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")

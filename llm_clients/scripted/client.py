@@ -1,4 +1,4 @@
-"""`scripted:FILE`: a server in this process, spoken to through a real SDK over a real socket."""
+"""`scripted:FILE`: a server in this process, called through a real SDK over a real socket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from llm_clients.vendors.openai import OpenAIVendor, OpenRouterVendor, VLLMVendo
 
 
 class ScriptedClient(RemoteClient):
-    """A remote client that brings its own server, and closes it. The script's price counts, if it has one."""
+    """A remote client that starts its own server and closes it. It uses the script's price, if there is one."""
 
     def __init__(self, name: str, script: Script, options: ClientOptions) -> None:
         self.server = ScriptedServer(script)
@@ -24,12 +24,13 @@ class ScriptedClient(RemoteClient):
         super().__init__(name, scripted_vendor(script, self.server.url), replace(options, price=price))
 
     def close(self) -> None:
+        """Close the client, then its server."""
         super().close()
         self.server.close()
 
 
 def scripted_vendor(script: Script, url: str, wire: WireName | None = None) -> Vendor:
-    """The vendor that speaks the script's wire format, or another one, to a scripted server."""
+    """The vendor for a scripted server, in the script's wire format or another one."""
     key = Secret(script.key or "scripted-needs-no-key")
     vendor, suffix = _VENDORS[wire or script.wire]
     return vendor(script.model, key, url + suffix, Redactor(key))

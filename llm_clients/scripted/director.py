@@ -1,4 +1,4 @@
-"""Decides what each call gets, and keeps the books that a client's own can be checked against."""
+"""Decides what each call gets, and keeps totals against which a client's own can be checked."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Totals:
     """What a server has done so far.
 
     Attributes:
-        arrivals: seconds since the start at which each request came in.
-        accepted: arrivals of the requests that the rate limit let through.
+        arrivals: when each request arrived, in seconds since the start.
+        accepted: arrivals of the requests that the rate limit accepted.
         usage: tokens of all answers that were sent whole, valid or not.
     """
 
@@ -34,6 +34,7 @@ class Totals:
     accepted: list[float] = field(default_factory=list)
 
     def to_json(self, script: Script) -> dict[str, Json]:
+        """The totals with the script's model, and their cost at the script's price."""
         return {
             "model": script.model,
             "requests": self.requests,
@@ -47,7 +48,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What one call gets: the text of an answer, spoilt on the way out by `fault` if there is one."""
+    """What one call gets: the text of an answer, which `fault` spoils if there is one."""
 
     text: str
     fault: FaultName | None = None
@@ -55,7 +56,7 @@ class Scene:
 
 
 class Director:
-    """Thread-safe: every decision is taken under one lock."""
+    """Decides for all calls of a server. Thread-safe: every decision is taken under one lock."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
@@ -68,9 +69,12 @@ class Director:
         self._bucket = None if script.rate_limit is None else Bucket(script.rate_limit, self._started)
 
     def next_scene(self, prompt: str, schema: Mapping[str, Json] | None) -> Scene:
-        """What the call with this first user message gets. Only a genuine answer uses up its place in `answers`.
+        """Decide what the call with this first user message gets.
 
-        Raises ScriptError when the script has come to its end.
+        Only a genuine answer uses up its place in `answers`.
+
+        Raises:
+            ScriptError: the script has come to its end.
         """
         with self._lock:
             now = time.monotonic()
@@ -85,16 +89,18 @@ class Director:
             return scene
 
     def charge(self, usage: Usage) -> None:
-        """A text went out whole."""
+        """Count a text that is sent whole."""
         with self._lock:
             self.totals.answers += 1
             self.totals.usage += usage
 
     def count(self, fault: str) -> None:
+        """Count a fault that no script asked for."""
         with self._lock:
             self.totals.faults[fault] += 1
 
     def snapshot(self) -> dict[str, Json]:
+        """The totals so far."""
         with self._lock:
             return self.totals.to_json(self.script)
 
@@ -120,7 +126,7 @@ class Director:
         return Scene(text, fault)
 
     def _peek(self, prompt: str, schema: Mapping[str, Json] | None) -> str:
-        """The answer whose turn it is; a stand-in for spoiling when the script has only faults."""
+        """The answer whose turn it is; a placeholder to be spoilt when the script has only faults."""
         answers = self.script.answers
         if not answers and self.script.improvise is not None:
             return as_text("Improvised." if schema is None else improvise(schema, prompt, self.script.improvise))
@@ -139,7 +145,7 @@ class Director:
 
 
 class Bucket:
-    """A token bucket; says how long to wait for the next token."""
+    """A token bucket that tells how long to wait for the next token."""
 
     def __init__(self, limit: RateLimit, now: float) -> None:
         self._limit = limit
@@ -147,7 +153,7 @@ class Bucket:
         self._filled = now
 
     def take(self, now: float) -> float:
-        """0 and one token taken, or the seconds until there is one."""
+        """Take a token and return 0, or return the seconds until there is one."""
         gained = (now - self._filled) * self._limit.per_second
         self._tokens = min(self._tokens + gained, float(self._limit.burst))
         self._filled = now

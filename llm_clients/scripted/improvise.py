@@ -1,4 +1,4 @@
-"""Answers made up from the schema that was asked for: valid, seeded, and without any thought behind them."""
+"""Random answers that fit the requested schema, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from llm_clients.request import Json
 
 
 def improvise(schema: Mapping[str, Json], prompt: str, seed: int) -> Json:
-    """A value that satisfies a schema of the kind that models are asked for; the same for the same prompt and seed.
+    """A value that satisfies a schema of the kind that models are given; the same for the same prompt and seed.
 
-    Knows type, properties, items, bounds, enum, const, $ref and the first branch of anyOf. Raises ScriptError for a
-    type that it does not know.
+    Supports `type`, `properties`, `items`, bounds, `enum`, `const`, `$ref` and the first branch of `anyOf`.
+
+    Raises:
+        ScriptError: the schema has an unknown type.
     """
     dice = random.Random(f"{seed}:{prompt}")  # noqa: S311 - a rehearsal
     return _value(schema, schema.get("$defs", {}), dice)
@@ -58,7 +60,7 @@ def _array(schema: Mapping[str, Json], definitions: Mapping[str, Json], dice: ra
 
 
 def _number(schema: Mapping[str, Json], dice: random.Random) -> float:
-    """Three digits, as a model would write it, strictly inside the bounds where there are two."""
+    """A number with three decimals, as a model would write it, strictly between the bounds if there are two."""
     low = float(schema.get("minimum", schema.get("exclusiveMinimum", 0.0)))
     high = float(schema.get("maximum", schema.get("exclusiveMaximum", low + 1.0)))
     value = round(low + (high - low) * dice.uniform(0.05, 0.95), 3)

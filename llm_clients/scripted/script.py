@@ -1,4 +1,4 @@
-"""The file that tells a scripted server what to say and how to fail."""
+"""The file format that tells a scripted server what to answer and how to fail."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from llm_clients.request import Json
 
 
 class WireName(StrEnum):
+    """The vendors whose wire formats the server has."""
+
     ANTHROPIC = "anthropic"
     OPENAI = "openai"
     OPENROUTER = "openrouter"
@@ -25,7 +27,7 @@ class WireName(StrEnum):
 
 
 class FaultName(StrEnum):
-    """Ways to fail. The last six of them deliver text, which may be charged; the first ones deliver none."""
+    """Ways to fail. The last seven deliver text, which may be charged; the others deliver none."""
 
     RATE_LIMIT = "rate_limit"  # 429, with Retry-After if the step says so
     SERVER_ERROR = "server_error"  # 500
@@ -39,11 +41,11 @@ class FaultName(StrEnum):
     NULL_CHOICES = "null_choices"
     UNAUTHORISED = "unauthorised"  # 401
     NO_CREDIT = "no_credit"  # 402
-    INSUFFICIENT_QUOTA = "insufficient_quota"  # what OpenAI (429) and Anthropic (400) say of an empty account
+    INSUFFICIENT_QUOTA = "insufficient_quota"  # what OpenAI (429) and Anthropic (400) answer for an empty account
     UNKNOWN_MODEL = "unknown_model"  # 404
     BAD_REQUEST = "bad_request"  # 400
     DIE = "die"  # the server stops, in the middle of the answer
-    CUT_JSON = "cut_json"  # said to be complete, but half the text
+    CUT_JSON = "cut_json"  # half the text, reported as complete
     TRUNCATED = "truncated"  # half the text, stopped by max_tokens
     PROSE = "prose"  # the right JSON inside prose
     WRONG_SCHEMA = "wrong_schema"
@@ -55,8 +57,8 @@ class FaultName(StrEnum):
 class Order(StrEnum):
     """Which of `answers` is next."""
 
-    CYCLE = "cycle"  # the next one, for each answer that was delivered
-    BY_PROMPT = "by_prompt"  # by the hash of the first user message: the same whatever the order of arrival
+    CYCLE = "cycle"  # the next one after each delivered answer
+    BY_PROMPT = "by_prompt"  # by the hash of the first user message, whatever the order of arrival
 
 
 class _Frozen(BaseModel):
@@ -78,7 +80,7 @@ class Step(_Frozen):
 
 
 class RandomFaults(_Frozen):
-    """Faults by chance, drawn from the seed, the prompt and how often it was asked: not from the order of arrival."""
+    """Random faults, drawn from the seed, the prompt and how often it was asked, and not from the order of arrival."""
 
     probability: Annotated[float, Field(ge=0, le=1)]
     seed: int = 0
@@ -96,17 +98,18 @@ class RandomFaults(_Frozen):
 
 
 class PerMillion(_Frozen):
-    """US dollars per million tokens that the server counts, so that a cost counter can be checked against it."""
+    """US dollars per million tokens that the server counts, against which a client's cost can be checked."""
 
     input_per_million: Annotated[float, Field(ge=0)]
     output_per_million: Annotated[float, Field(ge=0)]
 
     def price(self) -> Price:
+        """As the clients' own type."""
         return Price(self.input_per_million, self.output_per_million)
 
 
 class RateLimit(_Frozen):
-    """A token bucket: more than `burst` at once, or `per_second` on average, gets a 429."""
+    """A token bucket: requests above `burst` at once, or above `per_second` on average, get a 429."""
 
     per_second: Annotated[float, Field(gt=0)]
     burst: Annotated[int, Field(ge=1)] = 1
@@ -114,20 +117,23 @@ class RateLimit(_Frozen):
 
 
 class Script(_Frozen):
-    """A scripted server's whole character.
+    """How a scripted server behaves.
 
     Attributes:
         model: reported with each answer; starts with "scripted".
-        wire: which client `scripted:FILE` talks through. The server itself speaks all formats at once.
+        wire: the vendor whose client `scripted:FILE` uses. The server itself has all formats at once.
         calls: what the first calls get, one by one.
         answers: what the calls after those get, in `order`; JSON values, or raw text as strings.
-        improvise: a seed; calls that `answers` has nothing for get a made-up answer that fits the schema they ask for.
+        order: which of the answers is next.
+        improvise: a seed; calls for which `answers` has nothing get a random answer that fits their schema.
         random_faults: which of those calls fail.
+        price: by which the server computes its cost.
+        rate_limit: above which it answers 429.
         latency_s: how long an answer takes.
         hang_s: how long `hang` and `trickle` last when the client does not give up.
-        models: names that the server has; any other is answered with 404. Empty: it takes every name.
+        models: names that the server accepts; any other is answered with 404. Empty: it accepts every name.
         key: when set, any other key is answered with 401.
-        structured: ways to ask for structure that the server takes; others are answered with 400.
+        structured: modes of structured output that the server accepts; others are answered with 400.
         takes_temperature: when false, a temperature is answered with 400.
     """
 
@@ -155,7 +161,11 @@ class Script(_Frozen):
 
 
 def load_script(path: Path) -> Script:
-    """Raises ScriptError, which quotes the file's name and what is wrong in it."""
+    """Load a script.
+
+    Raises:
+        ScriptError: the file cannot be used; the message names it and what is wrong in it.
+    """
     try:
         return Script.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -165,5 +175,5 @@ def load_script(path: Path) -> Script:
 
 
 def as_text(answer: Json) -> str:
-    """What a model would have written."""
+    """The answer as a model would write it."""
     return answer if isinstance(answer, str) else json.dumps(answer)

@@ -1,4 +1,4 @@
-"""The scripted server itself: one thread per connection, on loopback unless told otherwise."""
+"""The scripted server itself: one thread per connection, on loopback by default."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from llm_clients.scripted.script import FaultName, Script
 from llm_clients.scripted.spoil import spoil
 from llm_clients.scripted.wires import AnthropicWire, Asked, OpenAIWire, Wire, tokens_of, wire_of
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class ScriptedServer:
@@ -36,7 +36,7 @@ class ScriptedServer:
 
     @property
     def url(self) -> str:
-        """Base of every path; OpenAI-compatible clients add `/v1` to it."""
+        """The base of every path; OpenAI-compatible clients add `/v1` to it."""
         host, port = self._http.server_address[:2]
         return f"http://{host!s}:{port}"
 
@@ -45,7 +45,7 @@ class ScriptedServer:
         return self.director.snapshot()
 
     def close(self) -> None:
-        """Stop accepting, end what hangs, free the port."""
+        """Stop accepting requests, end hanging answers and free the port."""
         if not self.closing.is_set():
             self.closing.set()
             self._http.shutdown()
@@ -73,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Http
 
     def do_GET(self) -> None:
-        """Lists of models, and the server's own books at `/scripted/totals`."""
+        """List the models, or the server's own totals at `/scripted/totals`."""
         script = self.server.owner.script
         path = self.path.partition("?")[0]
         if path == "/scripted/totals":
@@ -87,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, {"error": {"message": f"nothing at {self.path}", "code": 404}})
 
     def do_POST(self) -> None:
-        """One call of a client."""
+        """Answer one call of a client."""
         body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
         wire = wire_of(self.path.partition("?")[0])
         if wire is None:
@@ -108,13 +108,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._play(wire, asked, scene)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
-        logger.debug(format, *args)
+        _log.debug(format, *args)
 
     def _objection(self, asked: Asked) -> tuple[int, str, str] | None:
-        """Why the request is refused before the script has its say: status, code, message."""
+        """Why the request is refused before the script is used: status, code, message."""
         script = self.server.owner.script
         if script.key is not None and self._key() != script.key:
-            # real servers quote part of the key back: so does this one, to see that it goes nowhere
+            # real servers quote part of the key; this one does too, so that tests can check that it is redacted
             return 401, "invalid_api_key", f"Incorrect API key provided: {self._key()}"
         if script.models and asked.model not in script.models:
             return 404, "model_not_found", f"model: {asked.model} has been retired"
@@ -143,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
         text = scene.text if scene.fault is None else spoil(scene.text, scene.fault)
         usage = Usage(tokens_of(asked.characters), tokens_of(len(text)))
         stop = _STOPS.get(scene.fault, "stop") if scene.fault is not None else "stop"
-        # booked before it is sent: a client that has its answer finds it in the books
+        # counted before it is sent, so that a client that has its answer finds it in the totals
         owner.director.charge(usage)
         self._send(200, wire.answer(asked, text, owner.script.model, usage, stop))
 
@@ -177,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
                     threading.Thread(target=self.server.owner.close, daemon=True).start()
 
     def _trickle(self) -> None:
-        """Blanks, which JSON allows before a value: the read timeout of an HTTP client never sees a pause."""
+        """Send blanks, which JSON allows before a value, so that an HTTP client's read timeout never sees a pause."""
         owner = self.server.owner
         self.send_response(200)
         self.send_header("content-type", "application/json")
@@ -190,10 +190,10 @@ class _Handler(BaseHTTPRequestHandler):
             try:
                 self.wfile.write(b" ")
             except OSError:
-                return  # the client has given up, which is what this is for
+                return  # the client has given up, as intended
 
     def _reset(self) -> None:
-        # linger of zero seconds: closing sends RST instead of FIN
+        # with a linger of zero seconds, closing sends RST instead of FIN
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RD)
@@ -209,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body)
         except OSError:
-            logger.debug("the client went away before its answer")
+            _log.debug("the client went away before its answer")
 
 
 _TRICKLE_S = 0.02

@@ -1,4 +1,4 @@
-"""Ways to spoil a good answer, each the kind of thing that models do."""
+"""Ways to spoil a good answer, each a thing that models do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from llm_clients.scripted.script import FaultName
 
 
 def spoil(text: str, fault: FaultName) -> str:
-    """The text as `fault` leaves it; unchanged for a fault that is not about text."""
+    """The text as spoilt by `fault`; unchanged for a fault that does not affect text."""
     if fault in (FaultName.CUT_JSON, FaultName.TRUNCATED):
         return text[: max(len(text) // 2, 1)]
     if fault is FaultName.PROSE:
@@ -29,7 +29,7 @@ def _parsed(text: str) -> Json:
 
 
 def _enlarged(value: Json) -> Json:
-    """Every number far above any bound."""
+    """The value with every number far above any bound."""
     if isinstance(value, bool) or not isinstance(value, int | float | list | dict):
         return value
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The vendors' wire formats, seen from the server's side."""
+"""The vendors' wire formats on the server's side."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from llm_clients.request import Json, Usage
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the scripted server reads of a request.
+    """What the scripted server reads from a request.
 
     Attributes:
-        prompt: the first user message: re-asks of the same question share it.
-        mode: how structure was asked for; PROMPT also when it was not.
+        prompt: the first user message, which re-asks of the same question share.
+        characters: of all messages.
+        mode: how structured output was requested; `PROMPT` also when it was not.
         schema: the one that the answer must satisfy, wherever it was found; None for free text.
+        temperature: whether one was sent.
     """
 
     model: str
@@ -34,7 +36,8 @@ class Wire(ABC):
     """One wire format."""
 
     @abstractmethod
-    def read(self, body: Mapping[str, Json]) -> Asked: ...
+    def read(self, body: Mapping[str, Json]) -> Asked:
+        """Read a request's body."""
 
     @abstractmethod
     def answer(self, asked: Asked, text: str, model: str, usage: Usage, stop: str) -> dict[str, Json]:
@@ -45,21 +48,27 @@ class Wire(ABC):
         """A completion whose list of choices is empty or null."""
 
     @abstractmethod
-    def error(self, status: int, code: str, message: str) -> dict[str, Json]: ...
+    def error(self, status: int, code: str, message: str) -> dict[str, Json]:
+        """An error's body."""
 
     @abstractmethod
-    def listing(self, models: Sequence[str]) -> dict[str, Json]: ...
+    def listing(self, models: Sequence[str]) -> dict[str, Json]:
+        """A list of models."""
 
 
 def tokens_of(characters: int) -> int:
-    """Four characters to a token, rounded up: this server's own count, which no model's tokenizer shares."""
+    """The tokens of a text by this server's own count: one per four characters, rounded up."""
     return math.ceil(characters / 4)
 
 
 class AnthropicWire(Wire):
-    """https://platform.claude.com/docs/en/api/messages"""
+    """Anthropic's Messages API.
+
+    https://platform.claude.com/docs/en/api/messages
+    """
 
     def read(self, body: Mapping[str, Json]) -> Asked:
+        """The schema is in `output_config.format` or in the first tool."""
         system = str(body.get("system", ""))
         mode, schema = AnswerMode.PROMPT, None
         if native := body.get("output_config", {}).get("format"):
@@ -69,6 +78,7 @@ class AnthropicWire(Wire):
         return _asked(body, mode, schema, system=system, temperature="temperature" in body)
 
     def answer(self, asked: Asked, text: str, model: str, usage: Usage, stop: str) -> dict[str, Json]:
+        """A text block, or a `tool_use` block in the mode `TOOL`."""
         block: Json = {"type": "text", "text": text}
         if asked.mode is AnswerMode.TOOL and stop == "stop" and (arguments := _object(text)) is not None:
             block = {"type": "tool_use", "id": "toolu_scripted", "name": "give_answer", "input": arguments}
@@ -83,25 +93,32 @@ class AnthropicWire(Wire):
         }
 
     def empty(self, model: str, content: list[Json] | None) -> dict[str, Json]:
+        """A message with these content blocks."""
         head = {"id": "msg_scripted", "type": "message", "role": "assistant", "model": model}
         usage = {"input_tokens": 0, "output_tokens": 0}
         return {**head, "content": content, "stop_reason": "end_turn", "stop_sequence": None, "usage": usage}
 
     def error(self, status: int, code: str, message: str) -> dict[str, Json]:
+        """The vendor's error type follows from the status."""
         kinds = {400: "invalid_request_error", 401: "authentication_error", 402: "billing_error"}
         kinds |= {404: "not_found_error", 429: "rate_limit_error", 529: "overloaded_error"}
         error = {"type": kinds.get(status, "api_error"), "message": message}
         return {"type": "error", "error": error, "request_id": "req_scripted"}
 
     def listing(self, models: Sequence[str]) -> dict[str, Json]:
+        """As `/v1/models` answers."""
         data = [{"type": "model", "id": name, "display_name": name} for name in models]
         return {"data": data, "has_more": False, "first_id": None, "last_id": None}
 
 
 class OpenAIWire(Wire):
-    """https://platform.openai.com/docs/api-reference/chat; spoken by OpenRouter and vLLM too."""
+    """OpenAI's chat completions, which OpenRouter and vLLM use too.
+
+    https://platform.openai.com/docs/api-reference/chat
+    """
 
     def read(self, body: Mapping[str, Json]) -> Asked:
+        """The schema is in `response_format` or in the first tool."""
         mode, schema = AnswerMode.PROMPT, None
         if native := body.get("response_format", {}).get("json_schema"):
             mode, schema = AnswerMode.NATIVE, native.get("schema")
@@ -110,6 +127,7 @@ class OpenAIWire(Wire):
         return _asked(body, mode, schema, temperature="temperature" in body)
 
     def answer(self, asked: Asked, text: str, model: str, usage: Usage, stop: str) -> dict[str, Json]:
+        """One choice, with a tool call in the mode `TOOL`."""
         message: dict[str, Json] = {"role": "assistant", "content": text, "refusal": None}
         if stop == "refusal":
             message = {"role": "assistant", "content": None, "refusal": "Scripted refusal."}
@@ -120,15 +138,16 @@ class OpenAIWire(Wire):
             message["content"] = None
             message["tool_calls"] = [{"id": "call_scripted", "type": "function", "function": function}]
         reason = {"refusal": "stop"}.get(stop, stop)
-        told = {
+        counts = {
             "prompt_tokens": usage.input_tokens,
             "completion_tokens": usage.output_tokens,
             "total_tokens": usage.total,
         }
         choice = {"index": 0, "message": message, "finish_reason": reason, "logprobs": None}
-        return {**self.empty(model, [choice]), "usage": told}
+        return {**self.empty(model, [choice]), "usage": counts}
 
     def empty(self, model: str, content: list[Json] | None) -> dict[str, Json]:
+        """A completion with these choices."""
         return {
             "id": "chatcmpl-scripted",
             "object": "chat.completion",
@@ -138,22 +157,29 @@ class OpenAIWire(Wire):
         }
 
     def error(self, status: int, code: str, message: str) -> dict[str, Json]:
+        """The code is also the type."""
         return {"error": {"message": message, "type": code, "param": None, "code": code or status}}
 
     def listing(self, models: Sequence[str]) -> dict[str, Json]:
+        """As `/v1/models` answers."""
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "scripted"} for name in models]
         return {"object": "list", "data": data}
 
 
 class OllamaWire(Wire):
-    """https://docs.ollama.com/api/chat"""
+    """Ollama's own chat endpoint.
+
+    https://docs.ollama.com/api/chat
+    """
 
     def read(self, body: Mapping[str, Json]) -> Asked:
+        """The schema is in `format`."""
         schema = body.get("format")
         mode = AnswerMode.NATIVE if schema else AnswerMode.PROMPT
         return _asked(body, mode, schema, temperature="temperature" in body.get("options", {}))
 
     def answer(self, asked: Asked, text: str, model: str, usage: Usage, stop: str) -> dict[str, Json]:
+        """One message; a refusal is plain text, as Ollama has no field for it."""
         refused = stop in ("refusal", "content_filter")
         said = "I cannot help with that." if stop == "refusal" else "" if refused else text
         return {
@@ -171,18 +197,21 @@ class OllamaWire(Wire):
         }
 
     def empty(self, model: str, content: list[Json] | None) -> dict[str, Json]:
+        """A chat without a message, or with an empty one."""
         message = None if content is None else {"role": "assistant", "content": ""}
         return {"model": model, "message": message, "done": True, "done_reason": "stop"}
 
     def error(self, status: int, code: str, message: str) -> dict[str, Json]:
+        """Ollama sends the message alone."""
         return {"error": message}
 
     def listing(self, models: Sequence[str]) -> dict[str, Json]:
+        """As `/api/tags` answers."""
         return {"models": [{"name": name, "model": name} for name in models]}
 
 
 def wire_of(path: str) -> Wire | None:
-    """The format that a path belongs to, whatever prefix the base URL puts before it."""
+    """The format to which a path belongs, whatever prefix the base URL adds; None for an unknown path."""
     for ending, wire in _PATHS.items():
         if path.endswith(ending):
             return wire
@@ -213,7 +242,7 @@ def _asked(
 
 
 def _schema_in(texts: Sequence[str]) -> Mapping[str, Json] | None:
-    """The schema that the client wrote into the instructions: on the lowest mode, and in whole when it asks again."""
+    """The schema that the client wrote into its instructions: in the mode `PROMPT`, and whenever it asks again."""
     for text in reversed(texts):
         _, mark, rest = text.rpartition("JSON schema:\n")
         if mark:

@@ -1,4 +1,7 @@
-"""Claude through the official SDK. https://platform.claude.com/docs/en/api/messages"""
+"""Claude through the official SDK.
+
+https://platform.claude.com/docs/en/api/messages
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,7 @@ class AnthropicVendor(Vendor):
         )
 
     def send(self, ask: Ask, timeout_s: float) -> Reply | Fault:
+        """Make one trip to `/v1/messages`."""
         create: Any = self._sdk.messages.with_raw_response.create
         arguments = self._arguments(ask)
         payload = trip(lambda: create(**arguments, timeout=timeout_s), anthropic, self._transport, self._redactor)
@@ -44,6 +48,7 @@ class AnthropicVendor(Vendor):
         return message if isinstance(message, Fault) else _reply(message)
 
     def models(self, timeout_s: float) -> tuple[str, ...] | Fault:
+        """The names listed at `/v1/models`."""
         listing: Any = self._sdk.models.with_raw_response.list
         payload = trip(lambda: listing(timeout=timeout_s), anthropic, self._transport, self._redactor)
         if isinstance(payload, Fault):
@@ -52,6 +57,7 @@ class AnthropicVendor(Vendor):
         return page if isinstance(page, Fault) else tuple(entry.id for entry in page.data)
 
     def close(self) -> None:
+        """End trips in flight and release sockets."""
         self._transport.shut_down()
         self._sdk.close()
 
@@ -67,7 +73,7 @@ class AnthropicVendor(Vendor):
 
 
 def _structure(schema: Mapping[str, Json], mode: AnswerMode) -> dict[str, Json]:
-    # transform_schema moves what the grammar cannot hold (numeric bounds) into descriptions; we check those ourselves
+    # transform_schema moves numeric bounds, which the grammar lacks, into descriptions; our validation checks them
     if mode is AnswerMode.NATIVE:
         wire = anthropic.transform_schema(dict(schema))
         return {"output_config": {"format": {"type": "json_schema", "schema": wire}}}
@@ -128,11 +134,11 @@ def _refusal(message: _Message) -> str | None:
     if message.stop_reason != "refusal":
         return None
     details = message.stop_details or _StopDetails()
-    told = [f"category {details.category}" if details.category else "", details.explanation or ""]
-    return ": ".join(part for part in told if part) or "no reason given"
+    reasons = [f"category {details.category}" if details.category else "", details.explanation or ""]
+    return ": ".join(part for part in reasons if part) or "no reason given"
 
 
 def _sum(tokens: _Tokens) -> Usage:
-    """All tokens read, cached ones included: prices of cached tokens differ, but we ask for no caching."""
+    """All tokens, cached ones included. Those have other prices, but no caching is requested."""
     cached = (tokens.cache_creation_input_tokens or 0) + (tokens.cache_read_input_tokens or 0)
     return Usage(tokens.input_tokens + cached, tokens.output_tokens)

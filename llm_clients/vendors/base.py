@@ -1,4 +1,4 @@
-"""What a server is to us: one trip, one reply or one fault. Retries, validation and budgets live above."""
+"""The interface to a server: one trip gives one reply or one fault. Retries, validation and budgets lie above it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llm_clients.kinds import AnswerMode
 from llm_clients.request import Json, Message, Request, Usage
 
 ANSWER_TOOL = "give_answer"
-"""Name of the tool on the mode that asks for structure through a tool call."""
+"""The name of the tool in the mode that requests structure through a tool call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Ask:
     """A request as one trip sends it.
 
     Attributes:
-        temperature: None also when the model was found not to take one.
-        mode: how `schema` is asked for; meaningless without one.
+        temperature: None also when the model was found not to accept one.
+        mode: how `schema` is requested; meaningless without one.
     """
 
     system: str
@@ -33,19 +33,22 @@ class Ask:
 
     @classmethod
     def of(cls, request: Request, mode: AnswerMode, *, takes_temperature: bool) -> Ask:
+        """The request in this mode, without a temperature where the model accepts none."""
         temperature = request.temperature if takes_temperature else None
         return cls(request.system, request.messages, request.schema, request.max_tokens, temperature, mode)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a server said, before it is validated.
+    """A server's answer, before it is validated.
 
     Attributes:
-        stop_reason: the server's word.
-        truncated: the model ran into the token limit.
+        model: as the server reported it.
+        stop_reason: as the server reported it.
         usage: None when the server reported none.
-        refusal: the refusal in the vendor's or the model's words; None if it did not refuse.
+        truncated: whether the model ran into the token limit.
+        refusal: the vendor's or the model's refusal; None if it did not refuse.
+        durations_s: the server's own timings, if it reports any.
         cost_usd: what the server says it charged, if it says so.
     """
 
@@ -60,10 +63,10 @@ class Reply:
 
 
 class Vendor(ABC):
-    """One model behind one endpoint. Safe to use from several threads."""
+    """One model at one endpoint. Safe to use from several threads."""
 
     modes: ClassVar[tuple[AnswerMode, ...]] = (AnswerMode.NATIVE, AnswerMode.TOOL, AnswerMode.PROMPT)
-    """What the server may be able to do, best first; it may still refuse one with a 400."""
+    """The modes that the server may support, best first; it may still reject one with a 400."""
 
     takes_temperature: ClassVar[bool] = True
 
@@ -73,11 +76,11 @@ class Vendor(ABC):
 
     @abstractmethod
     def send(self, ask: Ask, timeout_s: float) -> Reply | Fault:
-        """One trip. Raises nothing for what the server or the network does."""
+        """Make one trip. Failures of the server or the network are returned as faults and raise nothing."""
 
     @abstractmethod
     def models(self, timeout_s: float) -> tuple[str, ...] | Fault:
-        """Names that the server says it has."""
+        """The model names that the server lists."""
 
     @abstractmethod
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Ollama's own chat endpoint: unlike its OpenAI-compatible one it reports how long loading, reading and writing took.
+"""Ollama's own chat endpoint. Unlike its OpenAI-compatible one, it reports how long loading and evaluation took.
 
 https://docs.ollama.com/api/chat
 """
@@ -24,9 +24,9 @@ _NANOSECONDS = 1e-9
 
 
 class OllamaVendor(Vendor):
-    """`/api/chat` over the OpenAI SDK's transport (same errors, same deadline); needs no key."""
+    """`/api/chat` over the OpenAI SDK's transport, with the same errors and deadline; needs no key."""
 
-    # `format` is enforced locally since 0.5; its cloud accepts and ignores it, which our validation finds out
+    # local servers enforce `format` since 0.5; the cloud accepts and ignores it, which our validation notices
     modes: ClassVar[tuple[AnswerMode, ...]] = (AnswerMode.NATIVE, AnswerMode.PROMPT)
 
     def __init__(self, model: str, key: Secret, base_url: str, redactor: Redactor) -> None:
@@ -41,6 +41,7 @@ class OllamaVendor(Vendor):
         )
 
     def send(self, ask: Ask, timeout_s: float) -> Reply | Fault:
+        """Make one trip to `/api/chat`."""
         body = self._body(ask)
         payload = self._call("post", "/api/chat", timeout_s, body=body)
         if isinstance(payload, Fault):
@@ -49,6 +50,7 @@ class OllamaVendor(Vendor):
         return chat if isinstance(chat, Fault) else _reply(chat)
 
     def models(self, timeout_s: float) -> tuple[str, ...] | Fault:
+        """The names listed at `/api/tags`."""
         payload = self._call("get", "/api/tags", timeout_s)
         if isinstance(payload, Fault):
             return payload
@@ -56,6 +58,7 @@ class OllamaVendor(Vendor):
         return tags if isinstance(tags, Fault) else tuple(entry.name for entry in tags.models)
 
     def close(self) -> None:
+        """End trips in flight and release sockets."""
         self._transport.shut_down()
         self._sdk.close()
 
@@ -85,7 +88,7 @@ class OllamaVendor(Vendor):
 
 
 class _Raw:
-    """The shape of a raw response of the SDK, for an endpoint that the SDK does not know."""
+    """Looks like a raw response of the SDK, for an endpoint that the SDK does not know."""
 
     def __init__(self, response: httpx2.Response) -> None:
         self.http_response = response
@@ -128,10 +131,10 @@ def _reply(chat: _Chat) -> Reply | Fault:
 
 
 def _durations(chat: _Chat) -> dict[str, float]:
-    told = {
+    reported = {
         "load": chat.load_duration,
         "prompt_eval": chat.prompt_eval_duration,
         "eval": chat.eval_duration,
         "total": chat.total_duration,
     }
-    return {name: value * _NANOSECONDS for name, value in told.items() if value is not None}
+    return {name: value * _NANOSECONDS for name, value in reported.items() if value is not None}

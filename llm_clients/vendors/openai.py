@@ -1,4 +1,4 @@
-"""GPT through the official SDK, and every server that speaks its chat format.
+"""GPT through the official SDK, and every server that has the same chat format.
 
 https://platform.openai.com/docs/api-reference/chat/create
 """
@@ -21,7 +21,7 @@ from llm_clients.vendors.transport import Transport
 
 
 class OpenAIVendor(Vendor):
-    """Chat completions as OpenAI itself serves them."""
+    """Chat completions as OpenAI serves them."""
 
     tokens_field: ClassVar[str] = "max_completion_tokens"
     extra_body: ClassVar[Mapping[str, Json]] = {}
@@ -38,6 +38,7 @@ class OpenAIVendor(Vendor):
         )
 
     def send(self, ask: Ask, timeout_s: float) -> Reply | Fault:
+        """Make one trip to `/chat/completions`."""
         create: Any = self._sdk.chat.completions.with_raw_response.create
         arguments = self._arguments(ask)
         payload = trip(lambda: create(**arguments, timeout=timeout_s), openai, self._transport, self._redactor)
@@ -47,6 +48,7 @@ class OpenAIVendor(Vendor):
         return chat if isinstance(chat, Fault) else self._reply(chat)
 
     def models(self, timeout_s: float) -> tuple[str, ...] | Fault:
+        """The names listed at `/models`."""
         listing: Any = self._sdk.models.with_raw_response.list
         payload = trip(lambda: listing(timeout=timeout_s), openai, self._transport, self._redactor)
         if isinstance(payload, Fault):
@@ -55,6 +57,7 @@ class OpenAIVendor(Vendor):
         return page if isinstance(page, Fault) else tuple(entry.id for entry in page.data)
 
     def close(self) -> None:
+        """End trips in flight and release sockets."""
         self._transport.shut_down()
         self._sdk.close()
 
@@ -90,19 +93,25 @@ class OpenAIVendor(Vendor):
 
 
 class OpenRouterVendor(OpenAIVendor):
-    """https://openrouter.ai/docs/api-reference/overview"""
+    """OpenRouter, which passes calls on to many providers.
+
+    https://openrouter.ai/docs/api-reference/overview
+    """
 
     tokens_field: ClassVar[str] = "max_tokens"
-    # without this a provider that ignores response_format may be chosen, silently
+    # without this, OpenRouter may choose a provider that silently ignores response_format
     extra_body: ClassVar[Mapping[str, Json]] = {"provider": {"require_parameters": True}}
 
     def _charged(self, chat: _Chat) -> float | None:
-        """Its credits are US dollars. https://openrouter.ai/docs/use-cases/usage-accounting"""
+        """The cost that it reports in credits, which are US dollars.
+
+        https://openrouter.ai/docs/use-cases/usage-accounting
+        """
         return None if chat.usage is None else chat.usage.cost
 
 
 class VLLMVendor(OpenAIVendor):
-    """A server of one's own that speaks the format (vLLM, llama.cpp): plain `response_format` works there."""
+    """A self-hosted server with the same format, such as vLLM or llama.cpp, where plain `response_format` works."""
 
     tokens_field: ClassVar[str] = "max_tokens"
 

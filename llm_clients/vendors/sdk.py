@@ -1,4 +1,4 @@
-"""What both official SDKs share: how a call is made, and how their errors become plain faults."""
+"""What both official SDKs share: making a call, and turning their errors into faults."""
 
 from __future__ import annotations
 
@@ -19,14 +19,19 @@ from llm_clients.vendors.transport import Transport
 
 _Wire = TypeVar("_Wire", bound=BaseModel)
 
-_DETAIL_LIMIT = 500  # characters of a vendor's message that are worth keeping
+_DETAIL_LIMIT = 500  # characters of a vendor's message that are kept
 
 
 def trip(call: Callable[[], Any], sdk: Any, transport: Transport, redactor: Redactor) -> Mapping[str, Json] | Fault:
-    """Make one raw call through an SDK module and return the JSON object of a good answer, or the fault.
+    """Make one raw call through an SDK, and return the JSON object of a good answer or the fault.
 
-    `sdk` is the `anthropic` or the `openai` module: their error classes have the same names and shapes. Nothing of
-    the SDK's error survives: it holds the request, and the request holds the key.
+    The SDK's error is not kept anywhere: it holds the request, and the request holds the key.
+
+    Args:
+        call: makes the call and returns the SDK's raw response.
+        sdk: the `anthropic` or the `openai` module, whose error classes have the same names and attributes.
+        transport: of the SDK's HTTP client.
+        redactor: removes keys from the messages of faults.
     """
     if transport.closed:
         return Fault(FaultKind.CONNECTION, "the client is closed")
@@ -47,7 +52,7 @@ def trip(call: Callable[[], Any], sdk: Any, transport: Transport, redactor: Reda
 
 
 def parse_wire(shape: type[_Wire], payload: Mapping[str, Json]) -> _Wire | Fault:
-    """Read the fields we use; a fault that names the bad field when the answer is not of that shape."""
+    """Read the fields that are used; a fault that names the bad field if the answer does not have them."""
     try:
         return shape.model_validate(payload)
     except ValidationError as error:
@@ -56,12 +61,12 @@ def parse_wire(shape: type[_Wire], payload: Mapping[str, Json]) -> _Wire | Fault
 
 
 def empty_answer(stop_reason: str | None, usage: Usage | None) -> Fault:
-    """A completion without text, tool call or refusal: no answer, though it may have been charged."""
+    """The fault of a completion without text, tool call or refusal: no answer, though it may have been charged."""
     return Fault(FaultKind.MALFORMED, f"an empty answer (stop reason {stop_reason})", status=200, usage=usage)
 
 
 def fault_in_body(body: Json, status: int, redactor: Redactor, retry_after_s: float | None = None) -> Fault:
-    """The fault that an error body tells of: {"error": {"message", "code", "type"}} or {"error": "text"}."""
+    """The fault that an error body describes: `{"error": {"message", "code", "type"}}` or `{"error": "text"}`."""
     error = body.get("error", body) if isinstance(body, Mapping) else body
     if not isinstance(error, Mapping):
         return fault_of_status(status, redactor(_clip(str(error))), retry_after_s=retry_after_s)
@@ -74,7 +79,7 @@ def _object_of(status: int, text: str, redactor: Redactor) -> Mapping[str, Json]
     try:
         payload = json.loads(text)
     except (ValueError, RecursionError):
-        # a proxy's or a captive portal's page: both SDKs would hand it over as a str, silently
+        # a page of a proxy or a captive portal, which both SDKs would silently return as a str
         return Fault(FaultKind.MALFORMED, redactor(f"not JSON: {_clip(text, 80)!r}"), status=status)
     if not isinstance(payload, Mapping):
         return Fault(FaultKind.MALFORMED, redactor(f"not a JSON object: {_clip(text, 80)!r}"), status=status)
@@ -84,7 +89,9 @@ def _object_of(status: int, text: str, redactor: Redactor) -> Mapping[str, Json]
 
 
 def _fault_of_good_status(payload: Mapping[str, Json], redactor: Redactor) -> Fault:
-    """OpenRouter reports an upstream failure as status 200 with an error body whose code is the real status.
+    """The fault in an answer with status 200.
+
+    OpenRouter reports an upstream failure as status 200 with an error body whose code is the real status.
 
     https://openrouter.ai/docs/api-reference/errors
     """
@@ -104,7 +111,7 @@ def _fault_of_error(response: httpx2.Response, redactor: Redactor) -> Fault:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by `retry-after-ms` or `Retry-After` (seconds or an HTTP date), None without either."""
+    """Seconds to wait, from `retry-after-ms` or `Retry-After` (seconds or an HTTP date); None without either."""
     milliseconds = headers.get("retry-after-ms")
     value = headers.get("retry-after")
     try:
@@ -119,11 +126,11 @@ def _until(date: str | None) -> float | None:
     try:
         return None if date is None else max(parsedate_to_datetime(date).timestamp() - time.time(), 0.0)
     except ValueError:
-        return None  # a header in no known form asks for nothing
+        return None  # a header in an unknown form is ignored
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason: the SDKs say only "Connection error."."""
+    """The innermost error: the SDKs' own message is only "Connection error."."""
     while error.__cause__ is not None:
         error = error.__cause__
     return f"{type(error).__name__}: {error}"

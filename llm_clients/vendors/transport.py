@@ -1,4 +1,4 @@
-"""What our clients ask of HTTP beyond the SDKs: a deadline for the whole answer, and a close that ends what hangs."""
+"""HTTP features that the SDKs lack: a deadline for the whole answer, and a close that ends hanging reads."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ import httpx2
 class Transport:
     """Options for an SDK's HTTP client, and the sockets that it opens.
 
-    httpx2 times each read alone, so a server that trickles a byte a second never times out. Event hooks make the read
-    timeout a deadline for the whole body, checked at each chunk: a server that trickles and then hangs is given up
-    after at most one read timeout more.
+    httpx2 limits each read separately, so a server that sends one byte per second never times out. Event hooks make
+    the read timeout a deadline for the whole body, which is checked at each chunk. A server that sends slowly and then
+    hangs is given up after at most one more read timeout.
 
-    Closing a client does not wake a thread that reads from it: the descriptor goes, the wait stays. Shutting the
-    socket down does.
+    Closing a client does not wake a thread that reads from it: the descriptor is closed, and the thread still waits.
+    Shutting the socket down wakes it.
+
+    Attributes:
+        closed: whether `shut_down` was called.
     """
 
     def __init__(self) -> None:
@@ -32,16 +35,16 @@ class Transport:
         self.closed = False
 
     def options(self) -> dict[str, Any]:
-        """Keyword arguments of `DefaultHttpxClient`; all clients share the certificates, which take 50 ms to read."""
+        """Keyword arguments for `DefaultHttpxClient`. All clients share the certificates, which take 50 ms to read."""
         return {"verify": _tls(), "event_hooks": {"request": [self._before], "response": [_watch_body]}}
 
     def shut_down(self) -> None:
-        """End every exchange under way."""
+        """End every exchange in flight."""
         with self._lock:
             self.closed = True
             sockets = list(self._sockets)
         for each in sockets:
-            with suppress(OSError):  # closed already, which is what is wanted
+            with suppress(OSError):  # already closed
                 each.shutdown(socket.SHUT_RDWR)
 
     def _before(self, request: httpx2.Request) -> None:

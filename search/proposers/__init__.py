@@ -1,1 +1,1 @@
-"""The arms: one proposer a file, all behind one interface; those that ask a model have a room below."""
+"""The arms: one proposer per file, all with one interface. Those that ask a model have a room of their own."""

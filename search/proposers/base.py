@@ -1,4 +1,4 @@
-"""The one interface of every arm."""
+"""The interface of every arm."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,69 +13,84 @@ from tracking.totals import COMMON_START
 
 
 class Proposer(ABC):
-    """Proposes strategies and learns from what came of them.
+    """Proposes strategies and learns from their results.
 
-    `propose` runs inside Tune's event loop: it returns at once, and None means "not yet". A classical arm is a function
-    of its space, the ticket and `history.readable()`, so that it repeats itself however the trials were scheduled.
+    `propose` runs inside Tune's event loop, so it returns at once; None means "not yet". A classical arm is a function
+    of its space, the ticket and `history.readable()`, so that its proposals do not depend on how trials are scheduled.
+
+    Attributes:
+        name: of the arm, by which users choose it.
+        space: what may be chosen.
+        course: the master's present course.
     """
 
     name: str
     reads_sensitivity: ClassVar[bool] = False
-    """Whether it is worth measuring, before the first proposal, what each set hurts when it alone is cut."""
+    """Whether the arm uses the accuracy lost when one set alone is cut, which is then measured before it starts."""
 
     steerable: ClassVar[bool] = False
-    """Whether its proposals follow `course`; the master does not watch one that would not listen."""
+    """Whether its proposals depend on `course`. The master does not assess the search of an arm that ignores it."""
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
         self.course = Course.EXPLOIT
 
-    def begin(self) -> None:  # noqa: B027  only who asks elsewhere has to
-        """The search is about to start: whoever needs time to think may begin to."""
+    def begin(self) -> None:  # noqa: B027  only an arm that asks elsewhere needs it
+        """Start work that takes time: the search is about to begin."""
 
     def awaited(self) -> bool:
         """Whether the first trial should wait for this proposer's first answer.
 
-        Tune gives a free actor the next trial sooner than it finishes starting another one. Where trials are shorter
-        than an actor's start, a worker that has nothing to do at first would never come to work.
+        Tune gives the next trial to a free actor before it has started another one. Where trials are shorter than the
+        start of an actor, a worker without a trial at first would never get one.
         """
         return False
 
     @abstractmethod
     def propose(self, ticket: int, history: History) -> Proposal | None:
-        """The strategy for the next trial, number `len(history)`, or None while it is not ready.
+        """The strategy for the next trial, number `len(history)`.
 
-        `ticket` counts the proposals asked for, from 1 (0 is the common start): it goes on when a proposal was turned
-        back as a repetition or a miss, while the trial number does not.
+        Args:
+            ticket: number of this request for a proposal, from 1 (0 is the common start). It goes on after a proposal
+                that was turned back as a repetition or a miss, while the trial number does not.
+            history: the trials so far.
+
+        Returns:
+            The proposal; None while none is ready.
         """
 
     def steer(self, course: Course) -> None:
-        """Take the master's course for the proposals to come. One without a neighbourhood to leave may ignore it."""
+        """Follow the master's course from the next proposal on. An arm that refines no best trial may ignore it."""
         self.course = course
 
     def problem(self) -> str | None:
-        """Why this proposer will never answer again, in a sentence for the user; None while it may.
+        """Why this proposer will never propose again, as a sentence for the user; None while it may.
 
-        An arm that has only so many different strategies says so here once `propose` has answered None for want of
-        another: the search then ends in order, with the trials that it has.
+        An arm with a finite list of strategies says so here once `propose` has returned None at its end. The search
+        then ends normally, with the trials that it has.
         """
         return None
 
     def failure(self) -> Exception | None:
-        """What makes the whole search void, to be raised once the running trials have ended; None while it stands."""
+        """The error that makes the whole search invalid, to be raised once the running trials have ended; else None."""
         return None
 
-    def restore(self, history: History, events: Sequence[Event]) -> None:  # noqa: B027  most arms keep no more
-        """Take up an interrupted search: `history` holds its trials, `events` are all that it wrote down."""
+    def restore(self, history: History, events: Sequence[Event]) -> None:  # noqa: B027  most arms have no state
+        """Restore the state of an interrupted search.
+
+        Args:
+            history: its trials.
+            events: all that its ledger holds.
+        """
 
     def close(self) -> None:  # noqa: B027  most arms own no thread and no socket
-        """Give back threads and sockets; called once, also after a fault."""
+        """Release threads and sockets; called once, also after an error."""
 
 
 def uniform_start(space: SearchSpace) -> Proposal:
-    """The configuration that every arm starts from: one ratio for all sets, which projection puts on budget.
+    """The proposal with which every arm starts: one ratio for all sets, which projection puts on budget.
 
-    The ratio asked for is exact for a network whose MACs are quadratic in its width.
+    The ratio is exact for a network whose MACs are quadratic in its width.
     """
     ratio = (space.budget.target_macs / space.profile.baseline_macs) ** 0.5
     strategy = Strategy(tuple(ratio for _ in space.profile.sets), space.criteria[0], space.round_to)

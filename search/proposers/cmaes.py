@@ -13,21 +13,21 @@ from tracking.kinds import Course
 
 LOWEST = 0.05
 SIGMA = 0.35
-"""First standard deviation, in log keep ratio: a factor of 1.4."""
+"""The initial standard deviation, in log keep ratio: a factor of 1.4."""
 POPULATION = 6
-"""Results a generation: a budget of tens of trials cannot pay for the usual 4 + 3·ln(dimensions)."""
+"""Results per generation: a budget of tens of trials cannot pay for the usual 4 + 3·ln(dimensions)."""
 
 STRETCH = {Course.WIDEN: 2.0, Course.EXPLORE: 4.0}
-"""How much farther from the mean a point is drawn on a course; the distribution itself learns from what came of it."""
+"""How much farther from the mean a point is drawn on a course. The distribution learns from its result as usual."""
 
 
 class CMAESProposer(Proposer):
     """Covariance matrix adaptation (Hansen, arXiv:1604.00772), by the library that Optuna's CmaEsSampler wraps.
 
     Each proposal replays the generations that the readable history fills, in the order of the trials' numbers, and
-    draws one point from a stream of its own. Optuna's sampler keeps its state in attributes of its study, which a
-    resume would have to recover; replayed, the proposal is a function of the seed, the ticket and the history, and
-    trials that another proposer made are learned from as well. Trials without a score teach nothing and are left out.
+    draws one point from its own random stream. Optuna's sampler keeps its state in attributes of its study, which a
+    resume would have to recover. Replayed, the proposal is a function of the seed, the ticket and the history, and it
+    learns from another proposer's trials as well. Trials without a score are left out.
     """
 
     name = "cmaes"
@@ -39,7 +39,8 @@ class CMAESProposer(Proposer):
         self._start = self._point(uniform_start(space).strategy)
 
     def propose(self, ticket: int, history: History) -> Proposal:
-        # Imported here because it brings scipy.stats, which would keep the start of every other arm for two seconds.
+        """A point drawn from the distribution that the readable history gives."""
+        # Imported here because it imports scipy.stats, which would delay the start of every other arm by two seconds.
         from cmaes import CMA
 
         optimiser = CMA(
@@ -59,6 +60,6 @@ class CMAESProposer(Proposer):
         return Proposal(strategy, self.name, f"drawn from generation {optimiser.generation}")
 
     def _point(self, strategy: Strategy) -> NDArray[np.float64]:
-        """The logs of the ratios; a second, idle dimension where there is one set: the algorithm needs two."""
+        """The logs of the ratios, with an unused second dimension if there is one set: the algorithm needs two."""
         logs = np.log(np.clip(strategy.ratios, LOWEST, 1.0))
         return logs if len(logs) > 1 else np.append(logs, math.log(LOWEST) / 2)

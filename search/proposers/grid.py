@@ -8,9 +8,9 @@ from search.space.search_space import SearchSpace
 from search.space.strategy import Proposal, Strategy, clip_ratios
 
 REACH = 0.8
-"""Farthest tilt along one direction, in log keep ratio: exp(0.8) keeps 2.2 times the uniform share at its end."""
+"""The largest tilt along one direction, in log keep ratio: exp(0.8) keeps 2.2 times the uniform share at its end."""
 LEVELS = 4
-"""Lattices of spacing REACH, REACH/2, …: the last has 17 points along each direction."""
+"""The number of lattices, with spacing `REACH`, `REACH`/2, …: the last has 17 points along each direction."""
 
 Point = tuple[int, ...]
 
@@ -18,8 +18,8 @@ Point = tuple[int, ...]
 class GridProposer(ListedProposer):
     """Allocations that are log-linear in the profile's directions (depth, cost, …), at the points of a lattice.
 
-    Within a level the points with few tilts come first, so that a small budget sees each direction alone before it
-    sees their mixtures. A direction in which all sets are alike is left out.
+    Within a level the points with few tilts come first, so that a small budget tries each direction alone before their
+    combinations. A direction in which all sets are equal is left out.
     """
 
     name = "grid"
@@ -31,9 +31,11 @@ class GridProposer(ListedProposer):
         self._points = lattice(len(self._features), LEVELS)
 
     def count(self) -> int:
+        """The number of lattice points without the origin, which is the common start."""
         return len(self._points)
 
     def nth(self, index: int) -> Proposal:
+        """The uniform share, tilted as point `index` says."""
         tilts = [REACH * step / 2 ** (LEVELS - 1) for step in self._points[index]]
         start = math.log((self.space.budget.target_macs / self.space.profile.baseline_macs) ** 0.5)
         logs = [
@@ -46,8 +48,10 @@ class GridProposer(ListedProposer):
 
 
 def lattice(dimensions: int, levels: int) -> tuple[Point, ...]:
-    """Integer points of [-2^(levels-1), 2^(levels-1)]^dimensions without the origin, coarse lattices first, each
-    point once; within a level those with the fewest non-zero coordinates first."""
+    """Integer points of [-2^(levels-1), 2^(levels-1)]^dimensions without the origin, each point once.
+
+    Coarse lattices come first, and within a level the points with the fewest non-zero coordinates.
+    """
     if not dimensions:
         return ()
     finest = 2 ** (levels - 1)

@@ -1,4 +1,4 @@
-"""Isomorphic pruning: units ranked within sets of alike groups, one ratio for all sets, bisected to the budget."""
+"""Isomorphic pruning: units ranked within sets of equal groups, one ratio for all sets, bisected to the budget."""
 
 from enum import StrEnum
 from itertools import product
@@ -27,18 +27,20 @@ class Scale(StrEnum):
 class IsomorphicProposer(ListedProposer):
     """Isomorphic pruning (Fang et al., arXiv:2407.04616).
 
-    Groups whose layers have the same shape and place form a set; its units are ranked together, and every set keeps
-    the same share r. r is the largest whose allocation costs no more than the target by the plan's exact count; what
-    rounding leaves of the budget is spent by projection. Trials differ in the criterion and in what a score is divided
-    by to make groups comparable.
+    Groups whose layers have the same shape and place form a set. Its units are ranked together, and every set keeps
+    the same share r: the largest whose allocation costs no more than the target by the plan's exact count. Projection
+    spends what rounding leaves of the budget. Trials differ in the criterion, and in the number by which a score is
+    divided to make groups comparable.
     """
 
     name = "isomorphic"
 
     def count(self) -> int:
+        """One proposal for each scale and criterion."""
         return len(self.space.criteria) * len(Scale)
 
     def nth(self, index: int) -> Proposal:
+        """The scales in turn, each with all criteria."""
         scale, criterion = list(product(Scale, self.space.criteria))[index]
         scores = _scaled(self.space.scores[criterion], scale)
         ratio, allocation = self._bisected(scores)
@@ -47,7 +49,7 @@ class IsomorphicProposer(ListedProposer):
         return Proposal(_joint(strategy), self.name, why, allocation)
 
     def _bisected(self, scores: Scores) -> tuple[float, Allocation]:
-        """The largest ratio on budget. Shares are nested: a larger ratio only adds units, so costs rise with it."""
+        """The largest ratio on budget, and its allocation. A larger ratio only adds units, so its cost is higher."""
         plan, sets = self.space.plan, len(self.space.profile.sets)
         low, high = 0.0, 1.0
         best = plan.floor()

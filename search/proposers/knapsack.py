@@ -1,4 +1,4 @@
-"""Greedy knapsack: take away what loses the least importance for the MACs that it saves, until the budget holds."""
+"""Greedy knapsack: remove the units with the least loss of importance per MAC saved, until the budget is met."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,25 +13,29 @@ from search.space.search_space import SearchSpace
 from search.space.strategy import Proposal, Strategy, clip_ratios
 
 EXPONENTS = (1.0, 1.4, 0.7, 2.0, 0.5)
-"""Powers of the loss: above 1 importance weighs more than MACs, below 1 less."""
+"""Powers of the loss: above 1 importance has more weight than MACs, below 1 less."""
 _TINY = 1e-30
 
 Vector = NDArray[np.float64]
 
 
 class Worth(StrEnum):
-    """What a group is worth to the network when it keeps some of its units.
+    """The value of a group to the network when it keeps some of its units.
 
-    With C the sum of the kept units' scores, C₀ that of all of the group's, and L the layers that its units run through
-    (a residual stream's run through many, and every one of them goes short when a unit goes):
+    Let C be the sum of the kept units' scores, C₀ that of all units of the group, and L the number of layers that its
+    units run through. A residual stream's units run through many, and each of those loses when a unit is cut.
 
-    `SHARE`: L · C / C₀. `ROOT`: L · √(C / C₀). `REMAINING`: L · log(C / C₀), in which a unit counts by what its group
-    still has, so that none is emptied. Those three do not depend on the size of a group's scores. `SCORE`: C as it is,
-    for criteria whose scores mean the same in every layer, as Taylor's do; it empties layers by those that do not.
+    * `SHARE`: L · C / C₀.
+    * `ROOT`: L · √(C / C₀).
+    * `REMAINING`: L · log(C / C₀). A unit counts by what its group still has, so that no group is emptied.
+    * `SCORE`: C itself, for criteria whose scores mean the same in every layer, such as Taylor's. With others it
+      empties layers.
 
-    On the quarter-width ResNet at 15 % of its MACs and the procedural set, one seed, holdout accuracy after the proxy
-    (uniform 0.35 by l2, 0.50 by Taylor): by l2 0.65, 0.62, 0.36, 0.08, and without L at most 0.21; by Taylor 0.62 to
-    0.64, but 0.69 by `SCORE`.
+    The first three do not depend on the magnitude of a group's scores.
+
+    Measured on the quarter-width ResNet at 15 % of its MACs and the procedural set, with one seed, holdout accuracy
+    after the proxy (uniform: 0.35 by l2, 0.50 by Taylor): by l2 0.65, 0.62, 0.36 and 0.08 in the order above, and
+    without L at most 0.21; by Taylor 0.62 to 0.64, but 0.69 by `SCORE`.
     """
 
     SHARE = "its share of its group in each of its layers"
@@ -41,30 +45,34 @@ class Worth(StrEnum):
 
 
 class KnapsackProposer(ListedProposer):
-    """Resource-aware greedy pruning as in HALP (arXiv:2110.10811) and its kind, with exact costs.
+    """Resource-aware greedy pruning as in HALP (arXiv:2110.10811) and similar methods, with exact costs.
 
-    Of all groups, the one whose least important step of units has the lowest loss^p / MACs saved loses that step, and
-    the savings of all groups are priced anew by the plan's polynomial, because a unit's cost depends on what its
-    neighbours still keep. Trials differ in the criterion, in what a group is worth (`Worth`) and in the power p.
+    Each round removes the step of least important units that has the lowest loss^p / MACs saved among all groups. The
+    plan's polynomial then computes the savings of all groups anew, because a unit's cost depends on what its neighbours
+    still keep. Trials differ in the criterion, in the value of a group (`Worth`) and in the power p.
     """
 
     name = "knapsack"
 
     def count(self) -> int:
+        """One proposal for each power, worth and criterion."""
         return len(EXPONENTS) * len(Worth) * len(self.space.criteria)
 
     def nth(self, index: int) -> Proposal:
+        """The powers in turn, each with all worths, each with all criteria."""
         exponent, worth, criterion = list(product(EXPONENTS, Worth, self.space.criteria))[index]
         allocation = greedy(self.space, criterion, worth, exponent)
         strategy = Strategy(shares_by_set(self.space.plan, allocation), criterion, self.space.round_to)
         power = "" if exponent == 1 else f" to the power {exponent:g}"
-        why = f"least loss of {criterion} a MAC, a unit counted by {worth.value}{power}"
+        why = f"least loss of {criterion} per MAC, a unit counted by {worth.value}{power}"
         return Proposal(strategy, self.name, why, allocation)
 
 
 def greedy(space: SearchSpace, criterion: str, worth: Worth, exponent: float = 1.0) -> Allocation:
-    """The allocation that is left when, from the whole model, the step of least loss^exponent a MAC has been taken
-    again and again until the target holds."""
+    """The allocation that remains when the target is met.
+
+    From the whole model, the step with the least loss^exponent per MAC is removed again and again.
+    """
     curves = [
         _curve(np.sort(score.double().numpy())[::-1], worth, exponent, len(group.layers), step, floor)
         for score, group, step, floor in zip(
@@ -80,15 +88,19 @@ def greedy(space: SearchSpace, criterion: str, worth: Worth, exponent: float = 1
 
 @dataclass(frozen=True, slots=True)
 class _Curve:
-    """One group's way down: `counts` that it may keep, from all to the floor, and the `losses` of each step, infinite
-    where no step is left."""
+    """The steps by which one group shrinks.
+
+    Attributes:
+        counts: units that it may keep, from all down to the floor.
+        losses: the loss of each step, infinite where no step is left.
+    """
 
     counts: NDArray[np.int64]
     losses: Vector
 
 
 def _curve(ranked: Vector, worth: Worth, exponent: float, layers: int, step: int, floor: int) -> _Curve:
-    """From the scores of a group, best first."""
+    """The curve of a group, from its scores in descending order."""
     units = len(ranked)
     counts = np.unique([units, *range(floor, units, step)])[::-1]
     kept = np.maximum(np.cumsum(ranked)[counts - 1], _TINY)
@@ -107,7 +119,7 @@ def _curve(ranked: Vector, worth: Worth, exponent: float, layers: int, step: int
 
 
 def _lightened(plan: Plan, curves: list[_Curve], target_macs: int) -> Allocation:
-    """Steps down until at or under the target. Each round prices the one next step of every group, all at once."""
+    """Remove steps until at or under the target. Each round computes the cost of every group's next step at once."""
     groups = np.arange(len(curves))
     place = np.zeros(len(curves), dtype=np.int64)
     kept = np.array([curve.counts[0] for curve in curves])

@@ -1,4 +1,4 @@
-"""Random allocations: what any search must beat."""
+"""Random allocations: the baseline that any search must beat."""
 
 import numpy as np
 
@@ -14,6 +14,7 @@ class RandomProposer(Proposer):
     name = "random"
 
     def propose(self, ticket: int, history: History) -> Proposal:
+        """The draw of this ticket's stream, which depends on nothing else."""
         rng = np.random.default_rng([self.space.seed, ticket])
         ratios = clip_ratios(rng.uniform(0.05, 1.0, size=len(self.space.profile.sets)).tolist())
         criterion = self.space.criteria[int(rng.integers(len(self.space.criteria)))]

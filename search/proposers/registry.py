@@ -26,7 +26,7 @@ CLASSICAL: dict[str, type[Proposer]] = {
 }
 """Arms that need nothing but the search space."""
 ASKING: dict[str, type[LLMProposer]] = {LLMProposer.name: LLMProposer, HybridProposer.name: HybridProposer}
-"""Arms that ask a language model, one model for all of an arm's calls."""
+"""Arms that ask a language model: one model for all calls of an arm."""
 
 
 def arm_class(name: str) -> type[Proposer]:
@@ -35,7 +35,11 @@ def arm_class(name: str) -> type[Proposer]:
 
 
 def check_proposer(name: str) -> None:
-    """Raise ConfigError for a name that is no arm."""
+    """Check that there is an arm of this name.
+
+    Raises:
+        ConfigError: there is none.
+    """
     known = [*CLASSICAL, *ASKING]
     if name not in known:
         hint = did_you_mean(near_misses(name, known, most=1))

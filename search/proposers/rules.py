@@ -1,4 +1,4 @@
-"""The default arm: constructions that are known to be strong, then steps around the best so far, group by group."""
+"""The default arm: constructions that are known to be strong, then steps around the best trial, group by group."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -17,25 +17,26 @@ from search.space.strategy import Proposal, Strategy, clip_ratios
 from tracking.kinds import Course
 
 TILT = 0.5
-"""First tilt, in log keep ratio at the end of a feature: exp(0.5) keeps 1.65 times the uniform share there."""
+"""The first tilt, in log keep ratio at the end of a feature: exp(0.5) keeps 1.65 times the uniform share there."""
 
 ROUNDS = 3
-"""Rounds of steps around the best: a fourth would move by less than a unit where groups are small."""
+"""Rounds of steps around the best trial: a fourth would move small groups by less than a unit."""
 PRIMES = (2, 3, 5, 7)
 WIDER = 3
-"""How much longer steps become when the search is to widen."""
+"""How much longer steps become on the course `widen`."""
 
 _Idea = Callable[[], tuple[Allocation, str, str]]
-"""Makes an allocation, and says the criterion that ranks its units and why."""
+"""Makes an allocation, with the criterion that ranks its units and the rationale."""
 
 
 class RulesProposer(Proposer):
-    """First what is known to work, then coordinate search around the best of it.
+    """First what is known to work, then a coordinate search around the best of it.
 
-    The first round takes away what loses least by each criterion (`search.proposers.knapsack`), and tilts the uniform
-    share along each direction of the profile: towards sensitive, early, costly and coupled sets. After it, the best
-    trial that may be read is moved along one direction at a time, each group from what it keeps there, by steps that
-    halve with every round; in the end it looks elsewhere. Every request is put on the budget before it is asked for.
+    The first proposals remove the units with the least loss by each criterion (`search.proposers.knapsack`), and tilt
+    the uniform share along each direction of the profile: towards sensitive, early, costly and coupled sets. Then the
+    best readable trial is moved along one direction at a time, each group from what it keeps there, by steps that
+    halve with every round. After the last round, proposals are scattered over the whole space. Every request is put on
+    the budget before it is proposed.
     """
 
     name = "rules"
@@ -53,6 +54,7 @@ class RulesProposer(Proposer):
         )
 
     def propose(self, ticket: int, history: History) -> Proposal:
+        """A construction while there are any, then a step around the best trial, then a scattered point."""
         if ticket <= len(self._ideas):
             allocation, criterion, why = self._ideas[ticket - 1]()
             return self._proposal(allocation, criterion, why)
@@ -63,7 +65,7 @@ class RulesProposer(Proposer):
 
     def _least_loss(self, criterion: str) -> tuple[Allocation, str, str]:
         worth = Worth.SCORE if importance(criterion).estimates_loss else Worth.SHARE
-        return greedy(self.space, criterion, worth), criterion, f"least loss of {criterion} a MAC"
+        return greedy(self.space, criterion, worth), criterion, f"least loss of {criterion} per MAC"
 
     def _tilted(self, feature: str) -> tuple[Allocation, str, str]:
         sign = -1 if feature == "depth" else 1
@@ -83,8 +85,11 @@ class RulesProposer(Proposer):
         return self._proposal(moved, best.proposal.strategy.importance, why)
 
     def _scattered(self, ticket: int) -> Proposal:
-        """With nothing to refine, nothing left to, or told to look elsewhere: a point of the Kronecker sequence of
-        square roots over the features, which fills the space evenly and never comes back to a point."""
+        """A point elsewhere: there is nothing to refine, the rounds are over, or the course is `explore`.
+
+        It is a point of the Kronecker sequence of square roots over the features, which fills the space evenly and
+        never repeats a point.
+        """
         weights = {
             name: 2 * TILT * (2 * (ticket * math.sqrt(prime) % 1) - 1)
             for name, prime in zip(self._features, PRIMES, strict=False)
@@ -93,7 +98,7 @@ class RulesProposer(Proposer):
         return self._proposal(self._by_ratios(weights), self._criterion, f"elsewhere: tilted by {named}")
 
     def _by_ratios(self, weights: Mapping[str, float]) -> Allocation:
-        """The uniform share times a factor for each set that is log-linear in its features."""
+        """The uniform share, times a factor per set that is log-linear in the set's features."""
         uniform = (self.space.budget.target_macs / self.space.profile.baseline_macs) ** 0.5
         ratios = [
             uniform * math.exp(sum(weight * self._features[name][entry.index] for name, weight in weights.items()))

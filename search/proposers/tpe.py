@@ -18,14 +18,14 @@ START_UP = 6
 """Random trials before the estimator is used: a budget of tens of trials cannot pay for Optuna's default of 10."""
 
 STRETCH = 2.0
-"""How much farther from the best trial a point is moved, in log keep ratio, when the search is to widen."""
+"""How much farther from the best trial a point is moved, in log keep ratio, on the course `widen`."""
 
 
 class TPEProposer(Proposer):
-    """TPE with a constant liar: trials that still run count as poor, so that concurrent points spread out.
+    """TPE with a constant liar: running trials count as poor, so that concurrent points spread out.
 
-    A study is rebuilt for each proposal from the history that may be read. That costs milliseconds, keeps no state
-    that a resume would have to recover, and makes the proposal a function of the seed and the history.
+    A study is rebuilt from the readable history for each proposal. That costs milliseconds, needs no state that a
+    resume would have to recover, and makes the proposal a function of the seed, the ticket and the history.
     """
 
     name = "tpe"
@@ -41,6 +41,7 @@ class TPEProposer(Proposer):
         self._distributions["ranking"] = CategoricalDistribution([ranking.value for ranking in Ranking])
 
     def propose(self, ticket: int, history: History) -> Proposal:
+        """The point of greatest expected improvement by the estimator; the first ones are random."""
         sampler = optuna.samplers.TPESampler(
             seed=self.space.seed * 100_003 + ticket,
             n_startup_trials=len(history) + 1 if self.course is Course.EXPLORE else START_UP,

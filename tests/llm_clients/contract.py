@@ -1,4 +1,4 @@
-"""What every LLM client must do, whatever it talks to. A subclass supplies `connected`."""
+"""The contract of every LLM client. A subclass supplies `connected`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""`python -m tests.llm_clients.serve_tiny FOLDER`: Transformers' own OpenAI-compatible server with the model in FOLDER.
+"""Serve the model in FOLDER by Transformers' own OpenAI-compatible server.
+
+Usage: `python -m tests.llm_clients.serve_tiny FOLDER`.
 
 As `transformers serve FOLDER`, on a free port of loopback, but for one thing: its loader insists on a `device_map`,
 which needs the package accelerate even on a CPU. Here the weights are read without one.
@@ -13,7 +15,7 @@ from transformers.cli.serving import model_manager
 
 
 class PlainManager(model_manager.ModelManager):
-    """Loads onto the CPU, and no other way."""
+    """Loads onto the CPU only."""
 
     def _load_model(self, model_id_and_revision: str, *_: Any, **__: Any) -> PreTrainedModel:
         return AutoModelForCausalLM.from_pretrained(model_id_and_revision.partition("@")[0]).eval()

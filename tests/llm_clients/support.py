@@ -1,4 +1,4 @@
-"""What the tests of this room share: a schema, a clock that does not sleep, clients that talk to a script."""
+"""Shared by the tests of this room: a schema, a clock that does not sleep, clients of scripted servers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PATIENT_S = 30.0
 
 
 class LeapingClock:
-    """Real time plus every wait that was asked for: waiting costs nothing, and `waits` lists what it would have."""
+    """Real time plus every requested wait: waiting takes no time, and `waits` lists the requested waits."""
 
     def __init__(self) -> None:
         self.waits: list[float] = []

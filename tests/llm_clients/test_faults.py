@@ -15,7 +15,7 @@ F = FaultName
 
 @dataclass(frozen=True)
 class Expected:
-    """After one fault: the first trip's result, the outcome of the call, and whether it was tried again."""
+    """The expected result of the first trip, outcome of the call, and whether it is retried, after one fault."""
 
     first: str
     outcome: CallOutcome = CallOutcome.ANSWERED
@@ -48,7 +48,7 @@ TABLE = {
     F.CONTENT_FILTER: Expected("refused", CallOutcome.REFUSED, 1),
 }
 
-# Ollama is a bare model: its format has no word for these
+# Ollama's format cannot express these
 NOT_OLLAMAS = {
     F.INSUFFICIENT_QUOTA: Expected("rate_limited"),
     F.REFUSAL: Expected("invalid"),
@@ -75,6 +75,6 @@ def test_one_fault(wire: WireName, fault: FaultName) -> None:
         assert {attempt.result for attempt in completion.trail[:-1]} == {"timeout"}
         return
     assert completion.attempts == expected.trips
-    # whatever the server sent whole has been counted, and nothing else
+    # what the server sent whole is counted, and nothing else
     assert completion.usage.input_tokens == server.totals()["input_tokens"]
     assert completion.usage.output_tokens == server.totals()["output_tokens"]

@@ -1,4 +1,4 @@
-"""How structure is asked for: the best way that the server takes, and never trusted."""
+"""The ladder of modes: structured output is requested in the best mode that the server accepts, and validated."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WITH_TOOLS = [wire for wire in WireName if wire is not WireName.OLLAMA]
         (frozenset({AnswerMode.PROMPT}), AnswerMode.PROMPT, 3),
     ],
 )
-def test_the_best_rung_that_the_server_takes(
+def test_the_best_mode_that_the_server_accepts(
     wire: WireName, taken: frozenset[AnswerMode], mode: AnswerMode, trips: int
 ) -> None:
     if wire is WireName.OLLAMA and mode is not AnswerMode.NATIVE:
@@ -36,7 +36,7 @@ def test_the_best_rung_that_the_server_takes(
 
 
 @pytest.mark.parametrize("wire", WireName)
-def test_a_request_that_is_wrong_on_every_rung_is_rejected_and_teaches_nothing(wire: WireName) -> None:
+def test_a_request_that_is_wrong_in_every_mode_is_rejected_and_teaches_nothing(wire: WireName) -> None:
     modes = 2 if wire is WireName.OLLAMA else 3
     with rehearsal(failing(*[FaultName.BAD_REQUEST] * modes), wire) as (client, _):
         rejected, answered = client.complete(REQUEST), client.complete(REQUEST)

@@ -1,4 +1,4 @@
-"""The shared pace: simulated in virtual time over many servers, and once for real."""
+"""The shared rate limiter: simulated in virtual time with many servers, and once in real time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.llm_clients.support import ANSWER, REQUEST
 
 
 class VirtualClock:
-    """Its wait does not wait: it tells the simulation how long to put the caller aside."""
+    """Does not wait: it records how long the simulation has to delay the caller."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -44,8 +44,14 @@ class VirtualClock:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What a simulated server saw: `fraction` is of the rate that it allows, `herd` the most arrivals in a tenth of a
-    second once the first second is over."""
+    """What a simulated server saw.
+
+    Attributes:
+        arrivals: requests that arrived.
+        refused: those answered with 429.
+        fraction: the rate of accepted requests as a share of the allowed rate.
+        herd: the most arrivals within a tenth of a second, after the first second.
+    """
 
     arrivals: int
     refused: int
@@ -79,8 +85,8 @@ def simulate(calls: int, limit: RateLimit, *, latency_s: float, whole_seconds: b
                 accepted.append(clock.time)
                 later(latency_s, "answer")
             else:
-                told = math.ceil(wait_s) if whole_seconds else wait_s
-                limiter.limited(clock.time, detail, told if limit.retry_after else None)
+                retry_after_s = math.ceil(wait_s) if whole_seconds else wait_s
+                limiter.limited(clock.time, detail, retry_after_s if limit.retry_after else None)
                 later(latency_s / 8, "try")
         else:
             limiter.passed()
@@ -104,7 +110,7 @@ def test_it_finds_the_rate_that_the_server_allows(calls: int, retry_after: bool,
 
 @pytest.mark.parametrize("latency_s", [0.01, 0.3, 2.0])
 def test_a_server_without_patience_is_not_hammered(latency_s: float) -> None:
-    # one token, no burst: the hardest case, where each call that comes early is refused
+    # one token, no burst: the hardest case, as each early call is refused
     seen = simulate(256, RateLimit(per_second=5, burst=1), latency_s=latency_s)
     assert seen.fraction >= 0.7
     assert seen.refused <= 48

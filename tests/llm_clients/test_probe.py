@@ -28,7 +28,7 @@ def test_how_structure_must_be_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "outcome", "words"),
+    ("fault", "outcome", "message"),
     [
         (FaultName.UNAUTHORISED, CallOutcome.UNAUTHORISED, "Incorrect API key"),
         (FaultName.UNKNOWN_MODEL, CallOutcome.UNKNOWN_MODEL, "Names that would work: scripted"),
@@ -36,12 +36,12 @@ def test_how_structure_must_be_asked_for() -> None:
         (FaultName.DIE, CallOutcome.UNREACHABLE, "6 attempts in a row failed"),
     ],
 )
-def test_what_is_wrong_is_said(fault: FaultName, outcome: CallOutcome, words: str) -> None:
+def test_what_is_wrong_is_said(fault: FaultName, outcome: CallOutcome, message: str) -> None:
     with rehearsal(failing(fault), WireName.OPENAI) as (client, _):
         found = probe(client)
     assert not found.usable
     assert found.outcome is outcome
-    assert words in found.detail
+    assert message in found.detail
 
 
 def test_a_model_that_talks_nonsense_is_not_usable() -> None:

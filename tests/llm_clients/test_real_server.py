@@ -1,4 +1,4 @@
-"""A real language model behind a real inference server, over HTTP: tiny and random, so all it says is nonsense."""
+"""A real language model behind a real inference server, over HTTP: tiny and random, so its answers are nonsense."""
 
 import os
 import re
@@ -88,7 +88,7 @@ def test_nonsense_is_classified_and_never_replaced(completions: list[Completion]
 
 
 def test_tokens_are_those_of_the_tokenizer(completion: Completion) -> None:
-    """It has one token for each byte, so the first prompt can be counted by hand."""
+    """The model has one token per byte, so the first prompt can be counted by hand."""
     first = completion.trail[0].usage
     assert first is not None
     texts = (SYSTEM, PROMPTS[0])
@@ -124,7 +124,7 @@ def test_a_probe_says_that_it_cannot_be_used(served: Served) -> None:
     assert found.mode is AnswerMode.NATIVE
 
 
-def test_another_model_than_the_server_s_is_refused_with_its_words(served: Served) -> None:
+def test_another_model_than_the_server_s_is_refused_with_its_message(served: Served) -> None:
     _, at, url = served.name.partition("@")
     with connect(f"vllm:other-model{at}{url}", env={}, options=ClientOptions(policy=RetryPolicy(total_s=30))) as client:
         got = client.complete(Request.ask("Hello.", max_tokens=4))
@@ -133,7 +133,7 @@ def test_another_model_than_the_server_s_is_refused_with_its_words(served: Serve
 
 
 def test_a_search_with_it_ends_with_what_there_is(served: Served, tmp_path: Path) -> None:
-    """The arm gives up, labelled; the common start was tried all the same; the server is alive."""
+    """The arm gives up and says so, the common start is tried all the same, and the server still runs."""
     client = connect(served.name, env={}, options=ClientOptions(reasks=1))
     search = rehearse(tmp_path, client, trials=4, max_tokens=64)
     assert "gave no usable strategy in 3 calls" in (search.stop_reason or "")

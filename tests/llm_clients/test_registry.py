@@ -1,4 +1,4 @@
-"""From names to clients."""
+"""Creating clients by name."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_scripted_answers_through_a_real_sdk_and_says_so(tmp_path: Path, wire: s
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
         (None, "cannot read"),
         ("{", "is not a script"),
@@ -99,11 +99,11 @@ def test_scripted_answers_through_a_real_sdk_and_says_so(tmp_path: Path, wire: s
         ('{"calls": [{"fault": "earthquake"}]}', "fault"),
     ],
 )
-def test_a_bad_script_is_refused_by_name(tmp_path: Path, text: str | None, words: str) -> None:
+def test_a_bad_script_is_refused_by_name(tmp_path: Path, text: str | None, message: str) -> None:
     path = tmp_path / "bad.json"
     if text is not None:
         path.write_text(text)
     with pytest.raises(ScriptError) as caught:
         connect(f"scripted:{path}", env={})
     assert "bad.json" in str(caught.value)
-    assert words in str(caught.value)
+    assert message in str(caught.value)

@@ -1,4 +1,4 @@
-"""A recorded run once more, without a socket."""
+"""A recorded run again, without a socket."""
 
 from __future__ import annotations
 

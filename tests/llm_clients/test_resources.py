@@ -1,4 +1,4 @@
-"""What is measured of a local server, and what is null."""
+"""What is measured for a local server, and what is null."""
 
 from __future__ import annotations
 

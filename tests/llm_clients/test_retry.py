@@ -1,4 +1,4 @@
-"""One policy: what is tried again, how long is waited, when it ends."""
+"""The retry policy: what is retried, how long the client waits, when it gives up."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def test_sleeps_are_capped_and_never_shorter_than_asked(
     kind: FaultKind, row: int, asked_s: float | None, seed: int
 ) -> None:
     policy = RetryPolicy(attempts=50, cap_s=60.0, total_s=1e9)
-    decision = policy.decide(Fault(kind, "told", asked_s), row, 1e9, random.Random(seed))
+    decision = policy.decide(Fault(kind, "a detail", asked_s), row, 1e9, random.Random(seed))
     if asked_s is not None and asked_s > 60.0:
         assert isinstance(decision, GiveUp)
-        assert f"{asked_s:g} s" in decision.why
+        assert f"{asked_s:g} s" in decision.reason
     else:
         assert isinstance(decision, Retry)
         assert (asked_s or 0.0) <= decision.sleep_s <= 60.0
@@ -38,7 +38,7 @@ def test_sleeps_are_capped_and_never_shorter_than_asked(
 
 @given(st.sampled_from([kind for kind in FaultKind if kind not in PASSING]), st.integers(1, 5))
 def test_what_does_not_pass_is_not_tried_again(kind: FaultKind, row: int) -> None:
-    assert RetryPolicy().decide(Fault(kind, "told"), row, 1e9, random.Random(0)) == GiveUp("told")
+    assert RetryPolicy().decide(Fault(kind, "a detail"), row, 1e9, random.Random(0)) == GiveUp("a detail")
 
 
 def test_sleeps_grow_with_faults_in_a_row() -> None:
@@ -75,9 +75,9 @@ def test_what_a_server_asks_to_wait(headers: dict[str, str], seconds: float | No
 def test_a_date_to_wait_for() -> None:
     later = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=90)
     soonest = datetime.now(UTC)
-    told = _retry_after({"retry-after": format_datetime(later, usegmt=True)})
-    assert told is not None
-    assert soonest <= later - timedelta(seconds=told) <= datetime.now(UTC)
+    seconds = _retry_after({"retry-after": format_datetime(later, usegmt=True)})
+    assert seconds is not None
+    assert soonest <= later - timedelta(seconds=seconds) <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize("wire", WireName)
@@ -154,12 +154,12 @@ def test_faults_in_a_row_start_over_after_a_reply() -> None:
 
 def test_closing_wakes_a_wait() -> None:
     clock = WallClock()
-    told: list[bool] = []
-    waiter = threading.Thread(target=lambda: told.append(clock.wait(60.0)))
+    waited: list[bool] = []
+    waiter = threading.Thread(target=lambda: waited.append(clock.wait(60.0)))
     waiter.start()
     clock.close()
     waiter.join()
-    assert told == [False]
+    assert waited == [False]
     assert not clock.wait(0.0)
 
 

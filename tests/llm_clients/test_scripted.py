@@ -1,4 +1,4 @@
-"""The scripted server: its command, its books, and a rehearsal under faults."""
+"""The scripted server: its command, its totals, and a rehearsal under faults."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_answers_cycle_and_faults_use_none_up() -> None:
 def test_an_improvised_answer_fits_what_was_asked(wire: WireName, taken: frozenset[AnswerMode]) -> None:
     with rehearsal(Script(improvise=7, structured=taken), wire) as (client, _):
         first, again, other = [client.complete(question) for question in (QUESTIONS[0], QUESTIONS[0], QUESTIONS[1])]
-    # Claude's grammar holds no bounds: there a first answer may be out of range, as a real one may, and is sent back
+    # Claude's grammar has no bounds: a first answer may be out of range there, as a real one may, and is sent back
     assert all(completion.answered for completion in (first, again, other))
     assert first.value == again.value != other.value
 
@@ -138,7 +138,7 @@ def test_one_command_serves_every_format_and_tells_its_books(tmp_path: Path) -> 
                 completion = client.complete(REQUEST)
             assert completion.value == ANSWER
             assert completion.scripted
-            # a server of another process on this machine is measured while it answers
+            # a server in another process of this machine is measured while it answers
             assert completion.resources is not None
             assert (completion.resources["rss_peak_bytes"] or 0) > 10e6
             assert (completion.resources["cpu_s"] or 0) >= 0

@@ -1,4 +1,4 @@
-"""A canary key goes through every fault: it is nowhere but in the request that needs it."""
+"""A canary key goes through every fault, and is found only in the request that needs it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from llm_clients.scripted.script import FaultName, Script, WireName
 from llm_clients.scripted.server import ScriptedServer
 from tests.llm_clients.support import ATTEMPT_S, REQUEST, LeapingClock, failing
 
-# not of any vendor's shape: found only because it is known, as a company's own gateway key would be
+# without any vendor's shape, like the key of a company's own gateway: found only because it is known
 CANARY = "canary.0123456789abcdef.KEY"
 
 NAMES = {
@@ -121,9 +121,9 @@ def test_a_configuration_error_shows_no_key() -> None:
     "error",
     [
         MissingKeyError("gpt-4", "OPENAI_API_KEY"),
-        LLMConfigurationError("told"),
-        ScriptError("told"),
-        ReplayMismatchError("replay:x", "told"),
+        LLMConfigurationError("a detail"),
+        ScriptError("a detail"),
+        ReplayMismatchError("replay:x", "a detail"),
     ],
 )
 def test_our_errors_travel(error: Exception) -> None:

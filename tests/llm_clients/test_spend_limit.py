@@ -1,4 +1,4 @@
-"""A limit that cannot be overrun."""
+"""A limit that cannot be exceeded."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def test_what_was_spent_before_counts() -> None:
     assert isinstance(budget.reserve(Usage(100, 100), Price(0.0, 500.0)), Hold)
     refused = budget.reserve(Usage(100, 900), Price(0.0, 500.0))
     assert isinstance(refused, Refused)
-    assert "$0.1000 of --max-cost $1 is left" in refused.words
-    assert "900 of --max-tokens-total 1000 are left" in refused.words
+    assert "$0.1000 of --max-cost $1 is left" in refused.reason
+    assert "900 of --max-tokens-total 1000 are left" in refused.reason
 
 
-def test_what_nobody_knows_stays_reserved() -> None:
+def test_an_unknown_cost_stays_reserved() -> None:
     budget = SpendLimit(max_tokens=100)
     hold = budget.reserve(Usage(60, 0), None)
     assert isinstance(hold, Hold)
@@ -74,7 +74,7 @@ def test_what_nobody_knows_stays_reserved() -> None:
 
 @given(st.text(max_size=200), st.integers(1, 5000))
 def test_the_reservation_is_an_upper_bound(text: str, max_tokens: int) -> None:
-    # a tokenizer that works on bytes makes at most one token of each
+    # a tokenizer that works on bytes makes at most one token per byte
     most = most_usage(text, REQUEST.messages, REQUEST.schema, max_tokens)
     assert most.input_tokens >= len(text.encode()) + len(json.dumps(REQUEST.schema))
     assert most.output_tokens == max_tokens

@@ -1,4 +1,4 @@
-"""Finding the JSON, and saying what is wrong with it."""
+"""Finding the JSON in an answer, and describing what is wrong with it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_loops_of_a_broken_model_are_parse_errors(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "problem", "words"),
+    ("value", "problem", "message"),
     [
         ({**ANSWER, "ratios": [0.5, 1.5]}, Problem.RANGE, "$.ratios[1]: 1.5 is greater than the maximum of 1"),
         ({**ANSWER, "ratios": [0.5]}, Problem.RANGE, "$.ratios: [0.5] is too short"),
@@ -80,10 +80,10 @@ def test_loops_of_a_broken_model_are_parse_errors(text: str) -> None:
         ([ANSWER], Problem.SCHEMA, "is not of type 'object'"),
     ],
 )
-def test_the_validators_words(value: Any, problem: Problem, words: str) -> None:
+def test_the_validators_message(value: Any, problem: Problem, message: str) -> None:
     validation = validate_text(json.dumps(value), SCHEMA)
     assert (validation.outcome, validation.problem, validation.value) == (CallOutcome.INVALID, problem, None)
-    assert words in (validation.error or "")
+    assert message in (validation.error or "")
 
 
 def test_many_errors_are_told_in_short() -> None:

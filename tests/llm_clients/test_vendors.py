@@ -1,4 +1,4 @@
-"""What differs between servers: how they say it."""
+"""What differs between the vendors' wire formats."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_claude_gets_no_bounds_in_its_grammar_and_no_temperature() -> None:
     sent = AnthropicVendor("m", KEY, "http://127.0.0.1:1", REDACTOR)._arguments(ASK)
     grammar = sent["output_config"]["format"]["schema"]["properties"]["ratios"]["items"]
     assert "maximum" not in grammar
-    assert "maximum: 1" in grammar["description"]  # told, and checked by us
+    assert "maximum: 1" in grammar["description"]  # described to the model, and checked by our validation
     assert not {"temperature", "top_p", "extra_body"} & set(sent)
 
 

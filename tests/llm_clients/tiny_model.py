@@ -1,4 +1,4 @@
-"""A real language model for a real server: some random weights and a byte tokenizer, made here in a second."""
+"""A real language model for a real server: random weights and a byte tokenizer, created in a second."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ MARKS = ("<|end|>", "<|pad|>", "<|system|>", "<|user|>", "<|assistant|>")
 
 
 def save_tiny_model(folder: Path) -> None:
-    """Write model and tokenizer as any published one is written; nothing is downloaded."""
+    """Write model and tokenizer in the published format; nothing is downloaded."""
     tokenizer = _tokenizer()
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
@@ -32,13 +32,13 @@ def save_tiny_model(folder: Path) -> None:
         pad_token_id=tokenizer.pad_token_id,
     )
     model = LlamaForCausalLM(config)
-    # random weights hardly ever end of their own accord: every eighth letter ends an answer as well
+    # random weights hardly ever end an answer: every eighth letter ends one as well
     model.generation_config.eos_token_id = [tokenizer.eos_token_id, *range(3, 256, 8)]
     model.save_pretrained(folder)
 
 
 def _tokenizer() -> PreTrainedTokenizerFast:
-    """One token for each byte."""
+    """One token per byte."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     inner = Tokenizer(models.BPE(vocab={letter: index for index, letter in enumerate(alphabet)}, merges=[]))
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

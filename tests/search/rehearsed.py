@@ -1,9 +1,8 @@
-"""A whole search by an LLM arm without Ray: real session, client and sockets, and scores that a rule dictates."""
+"""A whole search by an LLM arm without Ray: real session, client and sockets, and scores that follow from a rule."""
 
 import hashlib
 import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from llm_clients.client import LLMClient
@@ -24,7 +23,11 @@ PATIENCE_S = 60.0
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """What a search came to. `failure`: what made it void."""
+    """The result of a search.
+
+    Attributes:
+        failure: what made the search invalid, if anything did.
+    """
 
     events: tuple[Event, ...]
     winner: TrialSpec | None
@@ -69,8 +72,7 @@ def rehearse(
     with Ledger.open(path) if path.exists() else Ledger.create(path) as ledger:
         settings = CallSettings(per_call, max_tokens, trials=trials)
         asking = ASKING[arm]
-        book = CallBook(ledger, space, partial(asking.read, space=space))
-        proposer = asking(space, client, book.record, settings)
+        proposer = asking(space, client, CallBook(ledger, space), settings)
         session = support.session(ledger, proposer, space, trials=trials, window=3)
         try:
             session.restore(ledger.events)
@@ -84,7 +86,7 @@ def rehearse(
 
 
 def score(spec: TrialSpec) -> float:
-    """Of a trial: anything, as long as it is always the same."""
+    """A trial's score: an arbitrary one that is always the same."""
     return int.from_bytes(hashlib.sha256(repr(spec.allocation).encode()).digest()[:2], "big") / 65536
 
 

@@ -1,4 +1,4 @@
-"""Searches by a scripted LLM, whole: under faults, replayed, resumed, and on a budget."""
+"""Whole searches by a scripted LLM: under faults, replayed, resumed, and on a budget."""
 
 import json
 import socket
@@ -36,12 +36,12 @@ KEPT = {
         {"point": 0, "action": "keep", "keep": [], "importance": "l2", "ranking": "local", "rationale": "It fits."}
     ]
 }
-"""What an arm that asks about one of an optimiser's points is answered: to take it as it is."""
+"""The answer to an arm that asks about one of an optimiser's points: keep it."""
 PRICE = {"input_per_million": 3.0, "output_per_million": 15.0}
 
 
 def scripted(folder: Path, *, budget: SpendLimit | None = None, **changes: Any) -> ScriptedClient:
-    """The rehearsal that the documentation ships, one strategy a call; its clock leaps over every wait."""
+    """The rehearsal that the documentation ships, one strategy per call. Its clock skips every wait."""
     path = folder / "script.json"
     path.write_text(json.dumps({**json.loads(FAULTY.read_text()), "price": PRICE, "answers": ANSWERS, **changes}))
     options = ClientOptions(clock=LeapingClock, sample_server=False, budget=budget)
@@ -61,7 +61,7 @@ def folder_of_faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def faulty(folder_of_faulty: Path) -> tuple[Rehearsed, dict[str, Any]]:
-    """The search under faults, and the books of its server."""
+    """The search under faults, and the totals of its server."""
     folder_of_faulty.mkdir(parents=True)
     client = scripted(folder_of_faulty)
     return rehearse(folder_of_faulty, client), client.server.totals()
@@ -107,7 +107,7 @@ def test_quality_is_counted_for_each_answer(faulty: tuple[Rehearsed, dict[str, A
 
 @pytest.fixture
 def no_sockets(faulty: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on, and once the run to be repeated is there."""
+    """No sockets any more, once the run to be repeated is there."""
 
     def refuse(*arguments: Any, **options: Any) -> NoReturn:
         raise AssertionError("a replay opened a socket")
@@ -158,7 +158,7 @@ def test_another_question_ends_the_replay_as_failed(
 
 
 def test_an_interrupted_search_goes_on_where_it_was(clean: Rehearsed, tmp_path: Path) -> None:
-    """The second session starts with the next answer of the same script: nothing is asked for twice."""
+    """The second session starts with the next answer of the same script, as nothing is asked for twice."""
     first = rehearse(tmp_path, scripted(tmp_path, random_faults=None), stop_at=5)
     answered = [call for call in first.calls if call.outcome == CallOutcome.ANSWERED]
     left = ANSWERS[len(answered) :]

@@ -159,7 +159,10 @@ def searched(events: Sequence[Event]) -> Search:
     winners = payloads_of(events, Winner)
     model = payloads_of(events, RunStarted)[0].llm or "no model"
     return Search(
-        proposals=values(payloads_of(events, Proposed), "proposer"),
+        proposals=[
+            made | {"rationale": made["rationale"].replace(" a MAC", " per MAC")}  # as it is put today
+            for made in values(payloads_of(events, Proposed), "proposer")
+        ],
         scores={trial: values(rungs) for trial, rungs in sorted(rungs_by_trial(events).items())},
         ends=sorted((end.trial, end.state, end.accuracy, end.rungs) for end in payloads_of(events, TrialEnded)),
         decisions=Counter(made.model_dump_json().replace(model, "the model") for made in payloads_of(events, Decision)),
@@ -176,9 +179,13 @@ def finished(events: Sequence[Event]) -> list[list[dict[str, Any]]]:
 
 
 def asked(events: Sequence[Event]) -> list[dict[str, Any]]:
-    """What the model was asked and what was made of its answers, without who it was and how long it took."""
+    """What the model was asked and what was made of its answers, without who it was and how long it took.
+
+    An optimiser's points are left out: format 1 holds them in the text of the request only, and by its fingerprint
+    they are the same.
+    """
     calls = sorted(payloads_of(events, LlmCall), key=lambda call: call.call)
-    return values(calls, "model", "latency_s", "durations_s", "resources", "trail", "request")
+    return values(calls, "model", "latency_s", "durations_s", "resources", "trail", "request", "points")
 
 
 def numbers(value: Any) -> Iterator[float]:

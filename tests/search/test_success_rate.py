@@ -1,6 +1,6 @@
 """How many proposals meet the budget: every one with projection; without it, as the paper counts its revisions."""
 
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +87,7 @@ def _arm(arm: str, space: SearchSpace, ledger: Ledger) -> Proposer:
 
 def _asking(arm: str, script: Script, space: SearchSpace, ledger: Ledger) -> LLMProposer:
     client = ScriptedClient("scripted:test", script, ClientOptions(sample_server=False))
-    book = CallBook(ledger, space, partial(ASKING[arm].read, space=space))
-    return ASKING[arm](space, client, book.record, CallSettings(per_call=1))
+    return ASKING[arm](space, client, CallBook(ledger, space), CallSettings(per_call=1))
 
 
 class TwoConvolutions(nn.Module):

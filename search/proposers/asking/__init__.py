@@ -1,1 +1,1 @@
-"""The arms that ask a language model: the prompt, the calls, and what is read from the answers."""
+"""The arms that ask a language model: when to ask, the prompt, the calls, and how answers are read."""

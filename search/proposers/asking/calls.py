@@ -1,62 +1,97 @@
-"""Calls of an LLM on their way into the ledger, each with how well the model kept to what it was asked for."""
+"""Calls of an LLM: what is asked, what came of it, and how both are written into the ledger."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
 
 from llm_clients.quality import Tally
 from llm_clients.request import Completion, Request, call_record
 from search.proposers.asking.coherence import contradictions
-from search.proposers.asking.prompt import AnswerError, read_answer
 from search.space.search_space import SearchSpace
 from search.space.strategy import Strategy
-from tracking.events import payloads_of
 from tracking.ledger import Ledger
 from tracking.payloads import LlmCall
 
-Reader = Callable[[Mapping[str, Any], Request], Sequence[tuple[Strategy, str]]]
-"""From a valid answer, and what it answers, to strategies with their rationales. Raises AnswerError."""
+RationalisedStrategy: TypeAlias = tuple[Strategy, str]
+"""A strategy and the model's rationale for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a call asks.
+
+    Attributes:
+        points: an optimiser's strategies that the request shows and an answer refers to by number; None for an arm
+            that shows none.
+    """
+
+    request: Request
+    points: tuple[Strategy, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What came of a call, read once.
+
+    Attributes:
+        strategies: those of the answer, in its order; empty when there is no usable answer.
+        problem: why a valid answer means nothing for this model; None when it was usable or there was none.
+    """
+
+    completion: Completion
+    strategies: tuple[RationalisedStrategy, ...] = ()
+    problem: str | None = None
+
+
+class CallRecorder(Protocol):
+    """What an asking arm needs of whoever keeps its calls."""
+
+    def record(self, call: int, question: Question, result: CallResult) -> None:
+        """Write a call down, before anything is made of it. Called in the thread that made the call."""
+
+    def recall(self, result: CallResult) -> None:
+        """Take note of a call that an earlier session has recorded."""
 
 
 class CallBook:
-    """Records the calls of one run, in whatever thread they are made, one at a time.
+    """Records the calls of one run, each with how well the model kept to what it was asked for.
 
-    What the ledger holds already counts as said before: a resumed run tells repetitions of its first session too.
+    Calls are recorded in whatever thread they are made, one at a time. A resumed run recalls the calls of its earlier
+    sessions first, so that repetitions of their answers are counted too.
     """
 
-    def __init__(self, ledger: Ledger, space: SearchSpace, read: Reader | None = None) -> None:
-        """`read`: of an arm whose answers are not plain lists of strategies."""
-        self._read = read or (lambda value, _: read_answer(value, space))
+    def __init__(self, ledger: Ledger, space: SearchSpace) -> None:
         self._ledger = ledger
         self._space = space
         self._tally = Tally()
-        self._said: set[Strategy] = set()
-        for call in payloads_of(ledger.events, LlmCall):
-            self._quality(Request.from_json(call.request), Completion.from_json(call.model_dump(mode="json")))
+        self._known: set[Strategy] = set()
 
-    def record(self, call: int, request: Request, completion: Completion) -> None:
-        """Write the call down, before anything is made of it."""
-        content = call_record(request, completion) | {"call": call, "quality": self._quality(request, completion)}
+    def record(self, call: int, question: Question, result: CallResult) -> None:
+        """Write a call down, before anything is made of it."""
+        points = None if question.points is None else [point.to_json() for point in question.points]
+        content = call_record(question.request, result.completion)
+        content |= {"call": call, "quality": self._quality(result), "points": points}
         self._ledger.record(LlmCall.model_validate(content))
 
-    def _quality(self, request: Request, completion: Completion) -> dict[str, Any]:
-        counts = self._tally.count(completion).to_json()
+    def recall(self, result: CallResult) -> None:
+        """Count a call that the ledger holds already."""
+        self._quality(result)
+
+    def _quality(self, result: CallResult) -> dict[str, Any]:
+        counts = self._tally.count(result.completion).to_json()
         del counts["calls"]
-        said = self._strategies(request, completion)
-        against = [contradictions(rationale, strategy.ratios, self._space.profile.sets) for strategy, rationale in said]
-        new = {strategy for strategy, _ in said} - self._said
-        self._said |= new
+        strategies = [strategy for strategy, _ in result.strategies]
+        found = _contradictions(result.strategies, self._space)
+        new = set(strategies) - self._known
+        self._known |= new
         return {
             **counts,
-            "strategies": len(said),
-            "repeated": len(said) - len(new),
-            "incoherent": sum(bool(words) for words in against),
-            "contradictions": [words for each in against for words in each],
+            "strategies": len(strategies),
+            "repeated": len(strategies) - len(new),
+            "incoherent": sum(bool(claims) for claims in found),
+            "contradictions": [claim for claims in found for claim in claims],
         }
 
-    def _strategies(self, request: Request, completion: Completion) -> Sequence[tuple[Strategy, str]]:
-        if not completion.answered:
-            return ()
-        try:
-            return self._read(completion.value, request)
-        except AnswerError:
-            return ()  # counted and answered by the proposer, which asks again
+
+def _contradictions(strategies: Sequence[RationalisedStrategy], space: SearchSpace) -> list[tuple[str, ...]]:
+    return [contradictions(rationale, strategy.ratios, space.profile.sets) for strategy, rationale in strategies]

@@ -1,4 +1,4 @@
-"""Whether what a model says of a strategy agrees with the numbers that it gives."""
+"""Checks whether a model's rationale for a strategy agrees with the strategy's numbers."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,15 +8,15 @@ from search.space.profile import SetProfile
 UNIFORM_SPREAD = 2.0
 """Ratios that differ by more than this factor are not uniform."""
 TOLERANCE = 0.02
-"""Means of keep ratios that are closer than this contradict nobody."""
+"""Mean keep ratios that differ by less than this contradict no claim."""
 
 
 def contradictions(rationale: str, ratios: Sequence[float], sets: Sequence[SetProfile]) -> tuple[str, ...]:
-    """Claims of the rationale that the ratios contradict, each in a sentence; empty when none does.
+    """Claims of the rationale that the ratios contradict, each as a sentence.
 
-    Only claims that can be checked are: that the cut is uniform, that early or late layers are kept or cut more than
-    the others, and the ratio of a set named by its number. Clauses that negate, soften or mix claims are passed over:
-    what is told here should be certain, and an incoherent rationale may well be missed.
+    Three kinds of claim can be checked: that the cut is uniform, that early or late layers are kept or cut more than
+    the others, and the ratio of a set named by its number. Clauses that negate, soften or mix claims are ignored. What
+    is reported is certain, and an incoherent rationale may be missed.
     """
     found = [*_uniform(rationale, ratios), *_numbered(rationale, ratios)]
     for clause in _CLAUSES.split(rationale.lower()):
@@ -60,7 +60,7 @@ def _numbered(rationale: str, ratios: Sequence[float]) -> Iterator[str]:
 
 
 def _region(clause: str, ratios: Sequence[float], sets: Sequence[SetProfile]) -> Iterator[str]:
-    regions = [name for name, words in _REGIONS.items() if words.search(clause)]
+    regions = [name for name, pattern in _REGIONS.items() if pattern.search(clause)]
     kept, cut = bool(_KEPT.search(clause)), bool(_CUT.search(clause))
     if len(regions) != 1 or kept == cut or _HEDGED.search(clause):
         return

@@ -1,7 +1,7 @@
-"""The analysis agent: what the LLM is asked, and how its answer becomes strategies.
+"""The prompt: what the LLM is asked, and how its answer becomes strategies.
 
-The model sees sets by index and answers with numbers only. Layer names travel as JSON, cut to length, in a block
-of data (`data_block`), and nothing of an answer is trusted before it has passed both the schema and the checks below.
+The model sees sets by index and answers with numbers only. Layer names are sent as JSON, cut to length, in a block of
+data (`data_block`). An answer is used only after it has passed both the schema and the checks below.
 """
 
 import json
@@ -21,7 +21,7 @@ from search.space.strategy import MIN_RATIO, Strategy
 from tracking.kinds import Course, Ranking
 
 SHOWN_TRIALS = 24
-"""How many ended trials the prompt shows: the best half of them, and the newest."""
+"""How many ended trials the prompt shows: the best and the newest, half each."""
 LABEL_LENGTH = 80
 RATIONALE_LENGTH = 600
 
@@ -53,7 +53,7 @@ ADVICE = {
     Course.WIDEN: " The search has stalled: vary the strategies more than the last ones did.",
     Course.EXPLORE: " The search is trapped near its best trial: propose strategies that differ from it in most sets.",
 }
-"""What the model is told of the master's course."""
+"""The sentence that the prompt adds on each course of the master."""
 
 
 class StrategyAnswer(BaseModel):
@@ -68,7 +68,7 @@ class StrategyAnswer(BaseModel):
 
 
 class Answer(BaseModel):
-    """What one call gives."""
+    """The answer to one call."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -76,7 +76,7 @@ class Answer(BaseModel):
 
 
 class AnswerError(ValueError):
-    """A well-formed answer that means nothing for this model; the message is shown to the model."""
+    """A well-formed answer that does not fit this model. The message is shown to the LLM."""
 
 
 def build_request(
@@ -89,7 +89,17 @@ def build_request(
     complaint: str = "",
     advice: str = "",
 ) -> Request:
-    """Ask for `count` strategies, showing what was tried, what it gave, and which trials still run."""
+    """Ask for `count` strategies, and show the trials so far with their results, and which trials still run.
+
+    Args:
+        space: what may be chosen.
+        history: what the model is shown.
+        count: strategies to ask for.
+        max_tokens: limit of output tokens.
+        temperature: sent where the model takes one.
+        complaint: what was wrong with the last answer, if anything was.
+        advice: a sentence of `ADVICE`.
+    """
     return Request.ask(
         "\n\n".join([_task(space, count) + advice, *known_blocks(space, history), *complaint_lines(complaint)]),
         system=SYSTEM,
@@ -101,7 +111,7 @@ def build_request(
 
 
 def known_blocks(space: SearchSpace, history: History) -> list[str]:
-    """What is known of the model and of the search so far, as delimited data."""
+    """What is known about the model and the search so far, as blocks of data."""
     return [
         data_block("sets", "\n".join(_set_line(entry, space.profile.kept) for entry in space.profile.sets)),
         data_block("ended trials", "\n".join(_trial_line(*pair) for pair in _shown(history)) or "none yet"),
@@ -110,7 +120,7 @@ def known_blocks(space: SearchSpace, history: History) -> list[str]:
 
 
 def complaint_lines(complaint: str) -> list[str]:
-    """What was wrong with the last answer, if anything was."""
+    """A paragraph on what was wrong with the last answer; empty if nothing was."""
     return [f"Your last answer could not be used: {complaint[:RATIONALE_LENGTH]}"] if complaint else []
 
 
@@ -122,7 +132,7 @@ def answer_schema(space: SearchSpace) -> dict[str, Any]:
 
 
 def strategy_fields(space: SearchSpace, *, least: int) -> dict[str, Any]:
-    """The fields of a strategy, with at least so many keep ratios and at most one a set."""
+    """The fields of a strategy, with `least` keep ratios or more and at most one per set."""
     ratios = {"type": "array", "items": {"type": "number", "minimum": MIN_RATIO, "maximum": 1}}
     return {
         "keep": ratios | {"minItems": least, "maxItems": len(space.profile.sets)},
@@ -154,7 +164,11 @@ def read_answer(value: Mapping[str, Any], space: SearchSpace) -> tuple[tuple[Str
 
 
 def read_strategy(entry: StrategyAnswer, space: SearchSpace) -> tuple[Strategy, str]:
-    """One strategy with its rationale. Raises AnswerError as `read_answer`."""
+    """One strategy with its rationale.
+
+    Raises:
+        AnswerError: as `read_answer` does.
+    """
     expected = len(space.profile.sets)
     if len(entry.keep) != expected:
         raise AnswerError(f"keep has {len(entry.keep)} numbers, and there are {expected} sets")
@@ -168,11 +182,11 @@ def read_strategy(entry: StrategyAnswer, space: SearchSpace) -> tuple[Strategy, 
 
 
 def _task(space: SearchSpace, count: int) -> str:
-    return f"Propose {count} different strategies. {terms(space)}"
+    return f"Propose {count} different strategies. {describe_task(space)}"
 
 
-def terms(space: SearchSpace) -> str:
-    """The budget, the score, and what a strategy consists of."""
+def describe_task(space: SearchSpace) -> str:
+    """The budget, the score, and what a strategy consists of, in sentences."""
     budget, profile = space.budget, space.profile
     low, high = budget.band_macs
     return (
@@ -193,8 +207,10 @@ def _kinds(space: SearchSpace) -> str:
 
 
 def data_block(title: str, text: str) -> str:
-    """JSON between the marks that `SYSTEM` calls data. No string in it can end the block: a closing mark is spelled
-    in another way that JSON reads alike."""
+    """JSON between the marks that `SYSTEM` calls data.
+
+    No string in it can end the block: a closing mark is written with an escape that JSON reads as the same string.
+    """
     closed = text.replace("</data>", "<\\/data>")
     return f"{title}:\n<data>\n{closed}\n</data>"
 

@@ -1,4 +1,4 @@
-"""What every arm owes the search; a test class for an arm inherits this and supplies `make`."""
+"""The contract of every arm. The test class of an arm inherits it and supplies `make`."""
 
 from typing import ClassVar
 

@@ -1,3 +1,5 @@
+"""The classical arms that learn: rules, random, TPE, CMA-ES."""
+
 import dataclasses
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The arms with a list of ideas: uniform, isomorphic, knapsack, grid."""
+"""The arms with a fixed list of proposals: uniform, isomorphic, knapsack, grid."""
 
 import dataclasses
 from itertools import product

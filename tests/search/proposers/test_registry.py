@@ -1,3 +1,5 @@
+"""The arms by name."""
+
 import pytest
 
 from search.arms import ASKING_ARMS, CLASSICAL_ARMS

@@ -1,4 +1,4 @@
-"""What is written down of a call: how well the model kept to what it was asked for."""
+"""What is recorded about a call: how well the model kept to what it was asked for, and the points it saw."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,14 +9,16 @@ import pytest
 from llm_clients.kinds import AnswerMode, CallOutcome
 from llm_clients.request import Attempt, Completion, Request, Usage
 from search.outcome.summary import summarise
-from search.proposers.asking.calls import CallBook
+from search.proposers.asking.calls import CallBook, CallResult, Question
+from search.proposers.asking.prompt import read_answer
+from search.space.strategy import Strategy
 from tests.search import support
 from tests.tracking.samples import llm_call, numbered, run_started
 from tracking.events import payloads_of
 from tracking.ledger import Ledger
 from tracking.payloads import AnswerQuality, LlmCall
 
-REQUEST = Request.ask("Propose.")
+QUESTION = Question(Request.ask("Propose."))
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def answer(*ratios: float, rationale: str = "because") -> Completion:
-    """Strategies that keep so much of every set."""
+    """An answer with one strategy per ratio, which keeps that share of every set."""
     sets = len(support.space().profile.sets)
     strategies = [
         {"keep": [ratio] * sets, "importance": "l2", "ranking": "local", "rationale": rationale} for ratio in ratios
@@ -35,13 +37,20 @@ def answer(*ratios: float, rationale: str = "because") -> Completion:
     return Completion(CallOutcome.ANSWERED, "m", text="…", value={"strategies": strategies}, trail=trail, attempts=1)
 
 
+def read(completion: Completion) -> CallResult:
+    strategies = read_answer(completion.value, support.space()) if completion.answered else ()
+    return CallResult(completion, strategies)
+
+
 def recorded(ledger: Ledger, *completions: Completion) -> list[AnswerQuality]:
     """The qualities that the ledger holds once these were recorded."""
     book = CallBook(ledger, support.space())
-    known = len(payloads_of(ledger.events, LlmCall))
-    for number, completion in enumerate(completions, start=known):
-        book.record(number, REQUEST, completion)
-    return [call.quality for call in payloads_of(ledger.events, LlmCall)[known:] if call.quality is not None]
+    earlier = payloads_of(ledger.events, LlmCall)
+    for call in earlier:
+        book.recall(read(Completion.from_json(call.model_dump(mode="json"))))
+    for number, completion in enumerate(completions, start=len(earlier)):
+        book.record(number, QUESTION, read(completion))
+    return [call.quality for call in payloads_of(ledger.events, LlmCall)[len(earlier) :] if call.quality is not None]
 
 
 def counts(quality: AnswerQuality, *names: str) -> tuple[Any, ...]:
@@ -50,8 +59,8 @@ def counts(quality: AnswerQuality, *names: str) -> tuple[Any, ...]:
 
 def test_repetitions_are_counted_by_answer_and_by_strategy(ledger: Ledger) -> None:
     qualities = recorded(ledger, answer(0.2, 0.3), answer(0.3, 0.4), answer(0.2, 0.3), answer(0.5, 0.5))
-    told = [counts(quality, "strategies", "repeated", "duplicates") for quality in qualities]
-    assert told == [(2, 0, 0), (2, 1, 0), (2, 2, 1), (2, 1, 0)]
+    found = [counts(quality, "strategies", "repeated", "duplicates") for quality in qualities]
+    assert found == [(2, 0, 0), (2, 1, 0), (2, 2, 1), (2, 1, 0)]
 
 
 def test_a_resumed_run_remembers_what_was_said(ledger: Ledger, tmp_path: Path) -> None:
@@ -62,18 +71,29 @@ def test_a_resumed_run_remembers_what_was_said(ledger: Ledger, tmp_path: Path) -
     assert counts(quality, "repeated", "duplicates") == (1, 1)
 
 
-def test_a_rationale_against_its_numbers_is_told(ledger: Ledger) -> None:
+def test_a_rationale_that_contradicts_its_numbers_is_recorded(ledger: Ledger) -> None:
     (quality,) = recorded(ledger, answer(0.2, rationale="Set 0 at 0.9, the others lower."))
     assert quality.incoherent == 1
     assert quality.contradictions == ("it says 0.9 for set 0, and the ratio is 0.2",)
 
 
-def test_an_arm_may_read_its_answers_in_its_own_way(ledger: Ledger) -> None:
-    book = CallBook(ledger, support.space(), lambda value, request: [(support.strategy(value["ratio"]), "mine")])
-    book.record(0, REQUEST, Completion(CallOutcome.ANSWERED, "m", value={"ratio": 0.3}))
+def test_points_are_recorded_with_the_call_that_shows_them(ledger: Ledger) -> None:
+    points = (support.strategy(1 / 3), support.strategy(0.2))
+    book = CallBook(ledger, support.space())
+    book.record(0, Question(QUESTION.request, points), read(answer(0.2)))
+    book.record(1, QUESTION, read(answer(0.2)))
+    with_points, without = payloads_of(ledger.events, LlmCall)
+    assert with_points.points is not None
+    assert tuple(Strategy.from_json(point.model_dump()) for point in with_points.points) == points
+    assert without.points is None
+
+
+def test_an_answer_without_meaning_has_no_strategies(ledger: Ledger) -> None:
+    book = CallBook(ledger, support.space())
+    book.record(0, QUESTION, CallResult(Completion(CallOutcome.ANSWERED, "m", value={}), problem="too short"))
     (call,) = payloads_of(ledger.events, LlmCall)
     assert call.quality is not None
-    assert (call.quality.strategies, call.quality.repeated) == (1, 0)
+    assert (call.quality.strategies, call.quality.repeated) == (0, 0)
 
 
 def test_what_a_model_got_wrong_and_what_the_server_did(ledger: Ledger) -> None:

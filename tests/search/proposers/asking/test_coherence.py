@@ -1,4 +1,4 @@
-"""Rationales against numbers: what is told must be certain."""
+"""Rationales against numbers: what is reported must be certain."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ FLAT = [0.3] * len(SETS)
 
 
 @pytest.mark.parametrize(
-    ("rationale", "ratios", "told"),
+    ("rationale", "ratios", "expected"),
     [
         ("Spare the early layers, whose features everything is made of.", UP, "keeps more of the early layers"),
         ("Prune the last stages hard; they are redundant.", UP, "cuts more of the late layers"),
@@ -28,9 +28,9 @@ FLAT = [0.3] * len(SETS)
         ("Set 99 is the dearest.", FLAT, "there are 9"),
     ],
 )
-def test_a_contradiction_is_told(rationale: str, ratios: list[float], told: str) -> None:
-    words = contradictions(rationale, ratios, SETS)
-    assert any(told in each for each in words), words
+def test_a_contradiction_is_reported(rationale: str, ratios: list[float], expected: str) -> None:
+    found = contradictions(rationale, ratios, SETS)
+    assert any(expected in claim for claim in found), found
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_contradiction_is_told(rationale: str, ratios: list[float], told: str)
         ("", UP),
     ],
 )
-def test_what_is_not_certain_is_not_told(rationale: str, ratios: list[float]) -> None:
+def test_what_is_not_certain_is_not_reported(rationale: str, ratios: list[float]) -> None:
     assert contradictions(rationale, ratios, SETS) == ()
 
 

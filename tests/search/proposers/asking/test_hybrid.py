@@ -9,17 +9,19 @@ from typing import Any
 import pytest
 
 from llm_clients.registry import connect
-from llm_clients.request import call_record
 from search.control.session import record_of
 from search.errors import ConfigError
-from search.proposers.asking.hybrid import HybridProposer, points_of, read_verdicts
+from search.proposers.asking.calls import CallBook
+from search.proposers.asking.hybrid import HybridProposer, read_point_answers
 from search.proposers.asking.llm import CallSettings
+from search.proposers.asking.old_ledgers import points_from_prompt
 from search.proposers.asking.prompt import AnswerError
 from search.proposers.cmaes import CMAESProposer
 from search.setup.config import make_config
 from search.space.history import History
 from tests.search import support
 from tests.search.proposers.asking.test_llm import Recorder, until
+from tracking.events import payloads_of
 from tracking.ledger import Ledger
 from tracking.payloads import LlmCall
 
@@ -27,7 +29,7 @@ SETS = len(support.space().profile.sets)
 OWN = [0.2] + [0.3] * (SETS - 1)
 
 
-def verdict(point: int, action: str = "keep", keep: Sequence[float] = ()) -> dict[str, Any]:
+def point_answer(point: int, action: str = "keep", keep: Sequence[float] = ()) -> dict[str, Any]:
     return {
         "point": point,
         "action": action,
@@ -38,7 +40,7 @@ def verdict(point: int, action: str = "keep", keep: Sequence[float] = ()) -> dic
     }
 
 
-ANSWER = {"points": [verdict(1, "override", OWN), verdict(0)]}
+ANSWER = {"points": [point_answer(1, "override", OWN), point_answer(0)]}
 
 
 @pytest.fixture
@@ -72,10 +74,13 @@ def test_a_point_is_kept_or_overridden_in_the_optimisers_order(arm: Any, tmp_pat
 
 
 def test_the_request_holds_the_points_to_the_last_digit(arm: Any) -> None:
+    """So that a ledger which did not record them can still be resumed."""
     proposer, recorder = arm([ANSWER])
     until(lambda: proposer.propose(1, History(1)), recorder)
-    points = points_of(recorder.calls[0][1], support.space())
-    assert points == [CMAESProposer(support.space()).propose(ticket, History(1)).strategy for ticket in (1, 2)]
+    _, question, _ = recorder.recorded[0]
+    points = tuple(CMAESProposer(support.space()).propose(ticket, History(1)).strategy for ticket in (1, 2))
+    assert question.points == points
+    assert points_from_prompt(question.request, support.space().round_to) == points
 
 
 def test_the_next_call_draws_other_points(arm: Any) -> None:
@@ -83,39 +88,57 @@ def test_the_next_call_draws_other_points(arm: Any) -> None:
     until(lambda: proposer.propose(1, History(1)), recorder)
     until(lambda: proposer.propose(2, History(1)), recorder)
     recorder.wait_for(2)
-    first, second = (points_of(call[1], support.space()) for call in recorder.calls[:2])
+    first, second = (question.points for _, question, _ in recorder.recorded[:2])
+    assert first
+    assert second
     assert not set(first) & set(second)
 
 
-def test_what_was_paid_for_is_taken_up_again_with_its_points(arm: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("old", [False, True], ids=["recorded", "from before points were recorded"])
+def test_what_was_paid_for_is_taken_up_again_with_its_points(arm: Any, tmp_path: Path, old: bool) -> None:
     first, recorder = arm([ANSWER])
     tried = until(lambda: first.propose(1, History(1)), recorder)
-    call, request, completion = recorder.calls[0]
+    call, question, result = recorder.recorded[0]
     with Ledger.create(tmp_path / "ledger.jsonl") as ledger:
-        ledger.record(LlmCall.model_validate({"call": call, **call_record(request, completion)}))
+        recorded = dataclasses.replace(question, points=None) if old else question
+        CallBook(ledger, support.space()).record(call, recorded, result)
         history = History(1)
         history.add(dataclasses.replace(support.spec(0), proposal=tried))
         ledger.record(record_of(history[0]))
+        assert (payloads_of(ledger.events, LlmCall)[0].points is None) is old
         second, silent = arm([ANSWER])
         second.restore(history, ledger.events)
+    assert silent.recalled == [result]
     assert second.propose(2, history).strategy.ratios == tuple(OWN)
     assert [call for call, *_ in silent.calls] in ([], [1]), "nothing that was answered is asked again"
 
 
+def test_recorded_points_count_and_not_the_prompt(arm: Any, tmp_path: Path) -> None:
+    first, recorder = arm([{"points": [point_answer(0), point_answer(1)]}])
+    until(lambda: first.propose(1, History(1)), recorder)
+    call, question, result = recorder.recorded[0]
+    points = (support.strategy(0.3), support.strategy(0.4))
+    with Ledger.create(tmp_path / "ledger.jsonl") as ledger:
+        CallBook(ledger, support.space()).record(call, dataclasses.replace(question, points=points), result)
+        second, _ = arm([ANSWER])
+        second.restore(History(1), ledger.events)
+    assert tuple(second.propose(ticket, History(1)).strategy for ticket in (1, 2)) == points
+
+
 @pytest.mark.parametrize(
-    ("answers", "words"),
+    ("answers", "message"),
     [
-        ([verdict(0)], "each point from 0 to 1 wants one answer, and answered were 0"),
-        ([verdict(0), verdict(0)], "answered were 0, 0"),
-        ([verdict(0), verdict(2)], "answered were 0, 2"),
-        ([verdict(0), verdict(1, "override", [0.5])], "keep has 1 numbers"),
-        ([verdict(0), verdict(1, "perhaps")], "does not fit the schema"),
+        ([point_answer(0)], "each point from 0 to 1 wants one answer, and answered were 0"),
+        ([point_answer(0), point_answer(0)], "answered were 0, 0"),
+        ([point_answer(0), point_answer(2)], "answered were 0, 2"),
+        ([point_answer(0), point_answer(1, "override", [0.5])], "keep has 1 numbers"),
+        ([point_answer(0), point_answer(1, "perhaps")], "does not fit the schema"),
     ],
 )
-def test_an_answer_that_settles_no_point_is_refused(answers: list[dict[str, Any]], words: str) -> None:
+def test_an_answer_that_settles_no_point_is_refused(answers: list[dict[str, Any]], message: str) -> None:
     points = [support.strategy(0.3), support.strategy(0.4)]
-    with pytest.raises(AnswerError, match=words):
-        read_verdicts({"points": answers}, points, support.space())
+    with pytest.raises(AnswerError, match=message):
+        read_point_answers({"points": answers}, points, support.space())
 
 
 def test_it_needs_a_model_and_takes_one() -> None:

@@ -6,20 +6,24 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_clients.registry import connect
-from llm_clients.request import Completion, Request, call_record
+from llm_clients.request import Completion, Request
 from search.control.session import record_of
+from search.proposers.asking import llm
+from search.proposers.asking.calls import CallBook, CallResult, Question
 from search.proposers.asking.llm import CallSettings, LLMProposer
-from search.proposers.asking.prompt import build_request, data_block
+from search.proposers.asking.prompt import build_request, data_block, read_answer
 from search.space.history import History
 from search.space.profile import Profile, SetProfile
 from search.space.strategy import Proposal
 from tests.search import support
+from tracking.events import payloads_of
 from tracking.kinds import Course, DecisionKind
 from tracking.ledger import Ledger
 from tracking.payloads import Decision, LlmCall
@@ -45,17 +49,25 @@ class Recorder:
     """Keeps calls as the run does, and lets a test wait for one without sleeping."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[int, Request, Completion]] = []
+        self.recorded: list[tuple[int, Question, CallResult]] = []
+        self.recalled: list[CallResult] = []
         self._changed = threading.Condition()
 
-    def __call__(self, call: int, request: Request, completion: Completion) -> None:
+    @property
+    def calls(self) -> list[tuple[int, Request, Completion]]:
+        return [(number, question.request, result.completion) for number, question, result in self.recorded]
+
+    def record(self, call: int, question: Question, result: CallResult) -> None:
         with self._changed:
-            self.calls.append((call, request, completion))
+            self.recorded.append((call, question, result))
             self._changed.notify_all()
+
+    def recall(self, result: CallResult) -> None:
+        self.recalled.append(result)
 
     def wait_for(self, count: int) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: len(self.calls) >= count)
+            self._changed.wait_for(lambda: len(self.recorded) >= count)
 
 
 @pytest.fixture
@@ -77,7 +89,7 @@ def arm(tmp_path: Path) -> Any:
 
 
 def until(ask: Callable[[], Proposal | None], recorder: Recorder) -> Proposal:
-    """Poll as Tune does, waiting for the thinking thread in between."""
+    """Poll as Tune does, waiting for the calling thread in between."""
     for attempt in range(1, 8):
         proposal = ask()
         if proposal is not None:
@@ -130,12 +142,13 @@ def test_no_call_is_made_that_no_trial_would_try(arm: Any) -> None:
 def test_a_call_is_recorded_before_its_strategies_are_used(arm: Any, tmp_path: Path) -> None:
     proposer, recorder = arm([answer(0.2)])
     until(lambda: proposer.propose(1, History(1)), recorder)
-    call, request, completion = recorder.calls[0]
+    call, question, result = recorder.recorded[0]
     with Ledger.create(tmp_path / "ledger.jsonl") as ledger:
-        event = ledger.record(LlmCall.model_validate({"call": call, **call_record(request, completion)}))
-    assert isinstance(event.payload, LlmCall)
-    assert event.payload.scripted
-    assert Completion.from_json(event.payload.model_dump(mode="json")).value == completion.value
+        CallBook(ledger, support.space()).record(call, question, result)
+        (payload,) = payloads_of(ledger.events, LlmCall)
+    assert payload.scripted
+    assert payload.points is None
+    assert Completion.from_json(payload.model_dump(mode="json")).value == result.completion.value
 
 
 def test_what_was_paid_for_is_taken_up_again_and_not_asked_twice(arm: Any, tmp_path: Path) -> None:
@@ -145,13 +158,34 @@ def test_what_was_paid_for_is_taken_up_again_and_not_asked_twice(arm: Any, tmp_p
     history = History(1)
     history.add(dataclasses.replace(support.spec(0), proposal=tried))
     with Ledger.create(tmp_path / "ledger.jsonl") as ledger:
-        ledger.record(LlmCall.model_validate({"call": 0, **call_record(*recorder.calls[0][1:])}))
+        CallBook(ledger, support.space()).record(*recorder.recorded[0])
         ledger.record(record_of(history[0]))
         # A strategy that was turned back was handed out, too.
         ledger.record(Decision(decision=DecisionKind.REPEATED, reason="as trial 0"))
         second.restore(history, ledger.events)
     assert until(lambda: second.propose(3, history), silent).strategy.ratios[0] == 0.6
     assert [call for call, *_ in silent.calls] in ([], [1]), "nothing that was answered is asked again"
+    assert [result.strategies for result in silent.recalled] == [recorder.recorded[0][2].strategies]
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_an_answer_is_read_once(arm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restored: bool) -> None:
+    proposer, recorder = arm([answer(0.2)], per_call=1, trials=1)
+    tried = until(lambda: proposer.propose(1, History(1)), recorder)
+    with Ledger.create(tmp_path / "ledger.jsonl") as ledger:
+        book = CallBook(ledger, support.space())
+        book.record(*recorder.recorded[0])
+        reader = Mock(side_effect=read_answer)
+        monkeypatch.setattr(llm, "read_answer", reader)
+        if restored:
+            again, silent = arm([answer(0.9)], per_call=1, trials=1)
+            again.restore(History(1), ledger.events)
+            assert again.propose(1, History(1)) == tried
+            assert silent.calls == []
+        else:
+            again, fresh = arm([answer(0.2)], per_call=1, trials=1)
+            assert until(lambda: again.propose(1, History(1)), fresh) == tried
+    assert reader.call_count == 1
 
 
 def test_an_answer_for_another_model_is_asked_again_with_the_reason_and_never_replaced(arm: Any) -> None:
@@ -195,7 +229,7 @@ def test_it_shows_what_was_tried_and_what_still_runs(arm: Any) -> None:
     assert '"trial": 1' not in ended.split("ended trials:")[1]
 
 
-def test_it_is_told_the_masters_course(arm: Any) -> None:
+def test_its_prompt_follows_the_masters_course(arm: Any) -> None:
     proposer, recorder = arm([answer(0.2)])
     proposer.steer(Course.EXPLORE)
     until(lambda: proposer.propose(1, History(1)), recorder)
