@@ -223,7 +223,7 @@ class LlmCall(Payload):
 
     Attributes:
         text: The raw answer; None if there was none.
-        points: The optimiser's strategies that the request shows; None for an arm that shows none, and in older ledgers.
+        points: Strategies of the optimiser that the request shows; None if it shows none, and in older ledgers.
     """
 
     kind = EventKind.LLM_CALL
