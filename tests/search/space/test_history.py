@@ -1,4 +1,4 @@
-"""What a decision about a trial may read, and which trial is best."""
+"""What a decision may read of earlier trials, and which trial is best."""
 
 from search.space.history import best_of
 from search.space.results import TrialResult
