@@ -90,6 +90,7 @@ def play(session: SearchSession, *, oldest_first: bool = False, stop_at: int = 0
     """Run the session's trials to its end, two at a time, with scores that their allocations dictate.
 
     Args:
+        session: not begun yet, or restored.
         oldest_first: which of the two ends first; the newer one by default.
         stop_at: interrupt the search once so many trials were proposed, in the midst of one.
     """
