@@ -8,6 +8,7 @@ from dataclasses import replace
 from llm_clients.kinds import CallOutcome
 from llm_clients.redaction import redact
 from llm_clients.request import Completion, Json, Message, Request, Role, Usage
+from llm_clients.thoughts import without_thoughts
 from llm_clients.trips import Ended, Line, Trips, describe_schema
 from llm_clients.validation import Validation, validate_reply
 from llm_clients.vendors.base import Reply
@@ -53,7 +54,7 @@ class Exchange:
         if validation.outcome is CallOutcome.INVALID and self._reasked < self._line.options.reasks:
             self._reasked += 1
             correction = _correction(validation, self._request.schema)
-            return (Message(Role.ASSISTANT, reply.text), Message(Role.USER, correction))
+            return (Message(Role.ASSISTANT, _repeated(reply)), Message(Role.USER, correction))
         if validation.outcome is CallOutcome.REFUSED and self._request.reword is not None and not self._reworded:
             self._reworded = True
             said = reply.text or validation.detail
@@ -81,6 +82,14 @@ class Exchange:
             trail=tuple(trips.trail),
             durations_s=None if reply is None else reply.durations_s,
         )
+
+
+def _repeated(reply: Reply) -> str:
+    """What the model said, without its thoughts; servers refuse an empty message."""
+    return without_thoughts(reply.text).answer.strip() or _NOTHING_SAID
+
+
+_NOTHING_SAID = "(no answer)"
 
 
 def _correction(validation: Validation, schema: Mapping[str, Json] | None) -> str:

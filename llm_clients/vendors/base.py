@@ -50,6 +50,8 @@ class Reply:
         refusal: the vendor's or the model's refusal; None if it did not refuse.
         durations_s: the server's own timings, if it reports any.
         cost_usd: what the server says it charged, if it says so.
+        thoughts: what the model thought, where the server sends it apart from the text.
+        thoughts_field: the field that the thoughts came in.
     """
 
     text: str
@@ -60,6 +62,8 @@ class Reply:
     refusal: str | None = None
     durations_s: Mapping[str, float] | None = None
     cost_usd: float | None = None
+    thoughts: str = ""
+    thoughts_field: str = ""
 
 
 class Vendor(ABC):
