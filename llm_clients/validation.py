@@ -212,10 +212,7 @@ def _objects_in(text: str) -> list[_Found]:
             means_object = _BEGINS_OBJECT.match(text, start) is not None
             if start not in closings and _is_cut(text, error):
                 return [] if means_object else found
-            if means_object and start in closings:
-                position = closings[start]
-            else:
-                position = max(broken_at, start + 1)
+            position = closings[start] if means_object and start in closings else max(broken_at, start + 1)
         else:
             found.append(_Found(value, start, position))
     return found

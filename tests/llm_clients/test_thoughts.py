@@ -64,8 +64,13 @@ def test_all_before_a_lone_end_mark_was_thought(closing: str) -> None:
         f"<think>a</think>{DRAFT}<think>No.</think>{FINAL}",
         f"<think>a</think>{FINAL}<think>Yes, {DRAFT} was worse.</think>",
         f"{FINAL}\n<think>And now",
-        f"<|channel|>analysis<|message|>{DRAFT}<|end|><|start|>assistant<|channel|>commentary<|message|>I will."
-        f"<|end|><|start|>assistant<|channel|>final<|message|>{FINAL}<|return|>",
+        "<|start|>assistant".join(
+            [
+                f"<|channel|>analysis<|message|>{DRAFT}<|end|>",
+                "<|channel|>commentary<|message|>I will.<|end|>",
+                f"<|channel|>final<|message|>{FINAL}<|return|>",
+            ]
+        ),
     ],
 )
 def test_several_thoughts(text: str) -> None:
