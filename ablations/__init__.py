@@ -1,1 +1,1 @@
-"""Studies over many runs, one a file; ``ablations.registry`` names them."""
+"""Studies over many runs, one per file; `ablations.registry` lists them."""

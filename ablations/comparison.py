@@ -1,9 +1,9 @@
-"""The first study: arms side by side on equal terms, with intervals, paired by seed."""
+"""The study `comparison`: arms with equal terms of comparison, with confidence intervals, and paired by seed."""
 
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ablations.arms import Arms, Cell, Standing, compare
+from ablations.ranking import Cell, RankedArms, Standing, compare
 from ablations.study import Study
 from ablations.table import Column, Table, Value
 from tracking.mirror.records import RunRecord
@@ -14,7 +14,7 @@ _CELL = (
     Column("baseline_macs", "Base", "MMACs", scale=1e-6, digits=3),
     Column("target_macs", "Target", "MMACs", scale=1e-6, digits=3),
 )
-# One figure of RunRecord each, shown as its mean over the runs that have it.
+# Each key is a field of RunRecord; the column shows its mean over the runs that have it.
 _FIGURES = (
     Column("accuracy", "Test accuracy", "%", scale=100, digits=2),
     Column("baseline_accuracy", "Base accuracy", "%", scale=100, digits=2),
@@ -29,12 +29,13 @@ _FIGURES = (
 
 
 class Comparison(Study):
-    """``launch.py compare``: whoever proposed, on the same model, data and budget."""
+    """Compares all arms on the same model, dataset and budget (`launch.py compare`)."""
 
     name: ClassVar[str] = "comparison"
     question: ClassVar[str] = "Which proposer gives the best model at the same budget?"
 
     def tables(self, runs: Sequence[RunRecord]) -> tuple[Table, ...]:
+        """Return the ranked arms, their pairs, and the runs that were left out."""
         arms = compare(runs)
         return (
             standings_table(arms),
@@ -43,7 +44,8 @@ class Comparison(Study):
         )
 
 
-def standings_table(arms: Arms) -> Table:
+def standings_table(arms: RankedArms) -> Table:
+    """Make the table with one row per arm and cell."""
     columns = (
         Column("rank", "Rank"),
         *_CELL,
@@ -68,7 +70,8 @@ def _standing_row(standing: Standing) -> tuple[Value, ...]:
     return (standing.rank, *_cell(standing.cell), standing.arm.label, len(standing.runs), *figures, ids)
 
 
-def pairs_table(arms: Arms) -> Table:
+def pairs_table(arms: RankedArms) -> Table:
+    """Make the table with one row per pair of arms."""
     columns = (
         *_CELL,
         Column("first", "First"),
@@ -102,7 +105,8 @@ def pairs_table(arms: Arms) -> Table:
     )
 
 
-def left_out_table(arms: Arms) -> Table:
+def left_out_table(arms: RankedArms) -> Table:
+    """Make the table of the runs that were left out."""
     return Table(
         key="left_out",
         title="Runs left out",

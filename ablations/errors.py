@@ -1,12 +1,12 @@
-"""What can go wrong when runs are compared. Every error keeps plain arguments, so that it survives pickling."""
+"""The errors of comparing runs. Every error keeps plain arguments, so that it survives pickling."""
 
 
 class AblationError(ValueError):
-    """Base of everything that this room raises for a reader to act on."""
+    """Base of all errors of this package that a user can act on."""
 
 
 class UnknownStudyError(AblationError):
-    """No study goes by this name."""
+    """There is no study of this name."""
 
     def __init__(self, asked: str, known: str) -> None:
         super().__init__(asked, known)
@@ -17,7 +17,7 @@ class UnknownStudyError(AblationError):
 
 
 class NothingToCompareError(AblationError):
-    """Not one of the runs can stand in a comparison."""
+    """None of the runs can be compared."""
 
     def __init__(self, runs: int, reasons: str) -> None:
         super().__init__(runs, reasons)
@@ -27,4 +27,4 @@ class NothingToCompareError(AblationError):
         found = (
             f"none of the {self.runs} runs found can be compared ({self.reasons})" if self.runs else "no run was found"
         )
-        return f"There is nothing to compare: {found}. Let at least one `search` end, then ask again."
+        return f"There is nothing to compare: {found}. Let at least one `search` finish, then try again."

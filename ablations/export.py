@@ -1,4 +1,4 @@
-"""Tables as files: CSV and JSON in base units for machines, LaTeX as people read them."""
+"""Converts tables to text: CSV and JSON in base units, and LaTeX with the units of the columns."""
 
 import csv
 import io
@@ -29,8 +29,11 @@ _LATEX = str.maketrans(
 
 
 def to_csv(table: Table) -> str:
-    """One line a row, in base units. An estimate takes four fields: its mean, ``_low``, ``_high``, ``_n``; a value that
-    is missing is an empty field. Notes are left out: a CSV has no place for them."""
+    """Return a table as CSV, with one line per row, in base units.
+
+    An estimate takes four fields: its mean, `_low`, `_high` and `_n`. A missing value is an empty field. The notes are
+    left out, because CSV has no place for them.
+    """
     spread = [any(isinstance(row[index], Estimate) for row in table.rows) for index in range(len(table.columns))]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -49,12 +52,12 @@ def to_csv(table: Table) -> str:
 
 
 def to_json(tables: Sequence[Table]) -> str:
-    """All tables with their titles, units and notes; values in base units, null where missing."""
+    """Return all tables as JSON with their titles and notes; values in base units, null if missing."""
     return json.dumps({"tables": [_document(table) for table in tables]}, indent=2, ensure_ascii=False) + "\n"
 
 
 def to_latex(table: Table) -> str:
-    """A ``table`` environment for the booktabs package, notes below."""
+    """Return a table as a LaTeX `table` environment for the booktabs package, with the notes below."""
     align = "".join("l" if _is_text(table, index) else "r" for index in range(len(table.columns)))
     lines = [
         r"\begin{table}",
@@ -81,7 +84,7 @@ def _fields(value: Value, wide: bool) -> Iterator[str | int | float | None]:
 
 
 def _plain(field: str | int | float | None) -> str | int | float:
-    """Text that a spreadsheet would run as a formula is quoted: model names come from outside."""
+    """Quote text that a spreadsheet would execute as a formula, because model names come from outside."""
     if field is None:
         return ""
     if isinstance(field, str) and field[:1] in {"=", "+", "-", "@", "\t", "\r"}:

@@ -1,16 +1,16 @@
-"""The LLM-selection ablation: whose strategies are better, at what price, and is any better than classical search?
+"""The study `llm`: which LLM proposes better strategies, at what cost, and is any better than classical search?
 
-The published study gave one run a model. Here every arm has an equal budget of trials and of MACs, several seeds, and
-intervals; classical arms stand in the same table.
+The published study has one run per model. Here every arm has the same number of trials, the same MAC budget and several
+seeds; the table has confidence intervals, and also contains classical arms.
 """
 
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from ablations.arms import Arms, Cell, Standing, compare
 from ablations.comparison import left_out_table, pairs_table
 from ablations.progress import seconds_to_converge
 from ablations.published import llm_selection
+from ablations.ranking import Cell, RankedArms, Standing, compare
 from ablations.statistics import Estimate, estimate
 from ablations.study import Study
 from ablations.table import Column, Table, Value
@@ -18,12 +18,13 @@ from tracking.mirror.records import RunRecord
 
 
 class LlmSelection(Study):
-    """``launch.py ablate llm``."""
+    """Compares LLMs with each other and with classical arms (`launch.py ablate llm`)."""
 
     name: ClassVar[str] = "llm"
     question: ClassVar[str] = "Which LLM proposes the best strategies, and is any better than classical search?"
 
     def tables(self, runs: Sequence[RunRecord]) -> tuple[Table, ...]:
+        """Return the arms, their pairs, the runs that were left out, and the published figures."""
         arms = compare(runs)
         return (
             _arms_table(arms),
@@ -42,7 +43,7 @@ def _sum(*counts: int | None) -> int | None:
     return sum(known) if len(known) == len(counts) else None
 
 
-# What the study tells of a run, beside what `compare` tells; None where the run does not say.
+# Figures of a run that this study shows besides those of `compare`; None if they were not recorded.
 _FIGURES: tuple[tuple[Column, Callable[[RunRecord], float | None]], ...] = (
     (Column("revisions", "Revisions", digits=1), lambda run: run.revisions),
     (Column("converged_s", "Converged in", "s", digits=1), seconds_to_converge),
@@ -64,10 +65,10 @@ _FIGURES: tuple[tuple[Column, Callable[[RunRecord], float | None]], ...] = (
 )
 _RATIO = Column("convergence_ratio", "Time against the first", "×", digits=2)
 _AFTER = 1
-"""The ratio stands beside the time that it is of."""
+"""Index in `_FIGURES` of the time that the ratio is computed from; the ratio is shown next to it."""
 
 
-def _arms_table(arms: Arms) -> Table:
+def _arms_table(arms: RankedArms) -> Table:
     first: dict[Cell, Standing] = {}
     for standing in sorted(arms.standings, key=_started):
         first.setdefault(standing.cell, standing)
@@ -87,9 +88,9 @@ def _arms_table(arms: Arms) -> Table:
         ),
         rows=tuple(_row(standing, first[standing.cell]) for standing in arms.standings),
         notes=(
-            "Converged: from the first trial's start until one ended within a point of the run's best holdout score.",
+            "Converged: from the first trial's start to the end of one within a point of the run's best holdout score.",
             "The first arm of a cell is the one whose runs started first.",
-            "Answers are counted by call trip: what was asked again counts twice. A dash: not counted or not told.",
+            "Every answer of a call counts, including those that were sent back. A dash means: not counted or unknown.",
             *arms.notes,
         ),
     )
@@ -105,7 +106,7 @@ def _row(standing: Standing, first: Standing) -> tuple[Value, ...]:
 
 
 def _ratio(mean: Value, first: Estimate | None) -> float | None:
-    """Of the means; an interval of a ratio would ask for assumptions that a few seeds cannot carry."""
+    """Return the ratio of the means, without an interval: that would need assumptions that few seeds cannot support."""
     if not isinstance(mean, Estimate) or first is None or not first.mean:
         return None
     return mean.mean / first.mean

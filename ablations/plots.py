@@ -1,4 +1,4 @@
-"""The plots of a study: arms by colour, one panel a cell."""
+"""The plots of a study: one colour per arm, one panel per cell."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,8 +10,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ablations.arms import Arms, Cell, Standing
 from ablations.progress import band, gain_over_start
+from ablations.ranking import Cell, RankedArms, Standing
 from ablations.statistics import estimate
 from search.outcome.formats import macs_text
 from tracking.mirror.records import RunRecord
@@ -19,19 +19,28 @@ from tracking.mirror.records import RunRecord
 INK = "#1f2933"
 GRID = "#e2e8f0"
 BASE = "#b7791f"
-# Okabe and Ito's palette, which readers of all kinds of colour vision can tell apart, and then again with other marks.
+# Okabe and Ito's palette, whose colours can be distinguished with any kind of colour vision. Beyond eight arms the
+# colours repeat with other markers.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
 MARKS = ("o", "s", "^", "D")
 
 Draw = Callable[[Axes, Sequence[Standing]], None]
 
 
-def draw_plots(arms: Arms, folder: Path) -> tuple[tuple[str, Path], ...]:
-    """Write every plot that the runs have figures for; returns captions and files."""
+def draw_plots(arms: RankedArms, folder: Path) -> tuple[tuple[str, Path], ...]:
+    """Draw every plot for which the runs have data.
+
+    Args:
+        arms: The ranked arms.
+        folder: Where the files are written.
+
+    Returns:
+        The caption and the file of each plot.
+    """
     wanted: tuple[tuple[str, str, Draw], ...] = (
         ("best_so_far.png", "Best holdout score so far: mean of the seeds and 95 % band", _draw_curves),
         ("pareto.png", "Test accuracy of the winners against their MACs; bars are 95 % intervals", _draw_pareto),
-        ("revisions.png", "Proposals outside the band, a run: mean and 95 % interval", _draw_revisions),
+        ("revisions.png", "Proposals outside the band, per run: mean and 95 % interval", _draw_revisions),
         ("cost_gain.png", "Gain of the best holdout score over the common start, against cost", _draw_cost),
     )
     made = []
@@ -96,7 +105,7 @@ def _draw_revisions(axes: Axes, standings: Sequence[Standing]) -> None:
 def _draw_cost(axes: Axes, standings: Sequence[Standing]) -> None:
     _draw_crosses(axes, standings, lambda run: run.cost_usd if run.llm else 0.0, gain_over_start)
     axes.axhline(0, color=INK, lw=0.8, ls=":")
-    axes.set_xlabel("cost of the LLM's calls, $ a run")
+    axes.set_xlabel("cost of the LLM's calls, $ per run")
     axes.set_ylabel("gain over the common start, points")
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:+.1f}")
 
@@ -107,7 +116,7 @@ def _draw_crosses(
     across: Callable[[RunRecord], float | None],
     up: Callable[[RunRecord], float | None],
 ) -> None:
-    """Each arm's mean with its intervals in both directions."""
+    """Draw the mean of each arm with its intervals in both directions."""
     for number, standing in enumerate(_by_name(standings)):
         x, y = estimate(across(run) for run in standing.runs), estimate(up(run) for run in standing.runs)
         if x is None or y is None:
@@ -130,12 +139,12 @@ def _finish(axes: Axes, cell: Cell) -> None:
 
 
 def _by_name(standings: Sequence[Standing]) -> list[Standing]:
-    """Colours follow the arms' names, so that an arm has the same one in every plot and cell."""
+    """Sort by the names of the arms, which determine the colours: an arm has the same colour in every plot."""
     return sorted(standings, key=lambda standing: standing.arm.label)
 
 
 def _drawn_over(number: int, standings: Sequence[Standing]) -> int:
-    """How many arms are drawn after this one. Equal ones lie on each other: the broader one below still shows."""
+    """Return how many arms are drawn after this one: with wider marks below, arms with equal values stay visible."""
     return len(standings) - 1 - number
 
 

@@ -1,4 +1,4 @@
-"""How a search got on: its best score after each trial, and when it was as good as it would get."""
+"""The progress of a search: its best score after each trial, and the time until it converged."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ from tracking.kinds import TrialState
 from tracking.mirror.records import RunRecord, TrialRecord
 
 NEAR = 0.01
-"""A point of accuracy: within it of the best, a search has converged."""
+"""A search has converged once it is within one percentage point of its best accuracy."""
 
 
 def best_so_far(run: RunRecord) -> tuple[float | None, ...]:
-    """The best holdout score among trials 0…n that were trained to the end, for each n; None before the first.
+    """Return, for each n, the best holdout score of the completed trials among 0…n; None before the first.
 
-    Trials stopped early are left out: their scores are of shorter trainings and would compare unlike with unlike.
+    Trials that were stopped early are left out, because their scores follow shorter trainings and are not comparable.
     """
     curve: list[float | None] = []
     best: float | None = None
@@ -26,14 +26,18 @@ def best_so_far(run: RunRecord) -> tuple[float | None, ...]:
 
 
 def band(runs: Sequence[RunRecord]) -> tuple[Estimate | None, ...]:
-    """`best_so_far` over several runs of an arm, as far as the longest of them goes."""
+    """Estimate the mean of `best_so_far` over several runs of an arm, up to the length of the longest."""
     curves = [best_so_far(run) for run in runs]
     length = max((len(curve) for curve in curves), default=0)
     return tuple(estimate(curve[n] if n < len(curve) else None for curve in curves) for n in range(length))
 
 
 def seconds_to_converge(run: RunRecord) -> float | None:
-    """From the start of the first trial to the end of the first that scored within NEAR of the run's best."""
+    """Return the time from the start of the first trial to the end of the first within `NEAR` of the run's best score.
+
+    Returns:
+        Seconds; None if no trial was completed, or if the times were not recorded.
+    """
     ended = [(trial, score) for trial in run.trials if (score := _score(trial)) is not None]
     starts = [trial.started_ms for trial in run.trials if trial.started_ms is not None]
     if not ended or not starts:
@@ -44,7 +48,7 @@ def seconds_to_converge(run: RunRecord) -> float | None:
 
 
 def gain_over_start(run: RunRecord) -> float | None:
-    """How much better the best trial's holdout score is than that of trial 0, with which every arm begins."""
+    """Return the best holdout score minus that of trial 0, the common start; None if trial 0 has no score."""
     start = next((trial for trial in run.trials if trial.trial == 0), None)
     scores = [score for trial in run.trials if (score := _score(trial)) is not None]
     first = None if start is None else _score(start)

@@ -1,4 +1,4 @@
-"""Figures that others published, shown beside ours and never among them: nothing here was measured by us."""
+"""Figures that others published, shown in tables of their own; none of them was measured by us."""
 
 from ablations.table import Column, Table
 
@@ -12,7 +12,7 @@ _COLUMNS = (
 
 
 def llm_selection() -> Table:
-    """The LLM-selection ablation of AgenticPruner (ICML 2026 supplement): ResNet-50 on ImageNet."""
+    """Return the LLM-selection ablation of AgenticPruner (ICML 2026 supplement): ResNet-50 on ImageNet."""
     return Table(
         key="published_llm_selection",
         title="Published, not measured here: AgenticPruner, ResNet-50 on ImageNet, target 2.06 GMACs",
@@ -22,5 +22,5 @@ def llm_selection() -> Table:
             ("GPT-4", 4.1, 1.26, 1_720_000_000, 0.7612),
             ("Llama-3-70B", 5.6, 1.67, 1_680_000_000, 0.7489),
         ),
-        notes=("As published: no intervals, and the three accuracies stand at three different MACs.",),
+        notes=("As published: without intervals, and each of the three accuracies is at different MACs.",),
     )

@@ -1,4 +1,4 @@
-"""The studies by name: a new one is a file and a line here."""
+"""The studies by name; a new study is a new file and one line here."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,11 @@ STUDIES: Mapping[str, type[Study]] = {kind.name: kind for kind in (Comparison, L
 
 
 def study(name: str) -> Study:
-    """The study of this name. Raises UnknownStudyError with those there are."""
+    """Return the study of this name.
+
+    Raises:
+        UnknownStudyError: There is none; the message lists the known ones.
+    """
     if name not in STUDIES:
         raise UnknownStudyError(name, ", ".join(STUDIES))
     return STUDIES[name]()

@@ -1,4 +1,4 @@
-"""Which runs an ablation needs, and which of them are there already."""
+"""Determines which runs an ablation needs, and which of them exist already."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,11 +16,19 @@ from tracking.runs import RunDir, RunDirs
 def schedule(
     base: RunConfig, llms: Sequence[str], arms: Sequence[str], seeds: int, *, hybrid: bool = False
 ) -> tuple[RunConfig, ...]:
-    """One configuration for each arm and seed, equal in everything else; all arms of a seed before the next seed, so
-    that a study that is cut short has as much of every arm. `hybrid`: each model also as the arm of that name.
+    """Return one configuration per arm and seed, which are equal in everything else.
+
+    All arms of a seed come before the next seed, so that an interrupted study has equally many runs of every arm.
+
+    Args:
+        base: The configuration that all runs share; its seed is the first.
+        llms: The models, each as the arm `llm`.
+        arms: The classical arms.
+        seeds: Number of seeds.
+        hybrid: Whether each model is also run as the arm `hybrid`.
 
     Raises:
-        ConfigError: an arm contradicts the rest of the configuration.
+        ConfigError: An arm contradicts the rest of the configuration.
     """
     fields = base.model_dump(exclude={"proposer", "llm", "seed"})
     who = [
@@ -32,10 +40,13 @@ def schedule(
 
 
 def earlier_run(config: RunConfig) -> tuple[RunDir, bool] | None:
-    """The newest run of this configuration that is finished or can be resumed, and whether it is finished. Which
-    executor ran it makes no difference.
+    """Find an existing run of a configuration; any executor may have run it.
 
-    Runs that failed, and folders that cannot be read, are passed over: they stay where they are.
+    Runs that failed and folders that cannot be read are ignored and left in place.
+
+    Returns:
+        The newest finished run, otherwise the newest that can be resumed, and whether it is finished; None if there is
+        neither.
     """
     wanted = config.model_dump(mode="json", exclude={"executor"})
     resumable: RunDir | None = None
@@ -55,9 +66,9 @@ def earlier_run(config: RunConfig) -> tuple[RunDir, bool] | None:
 
 
 def _dump(started: RunStarted, wanted: Mapping[str, object]) -> dict[str, object] | None:
-    """The recorded configuration, with today's defaults for fields it did not know; None if it means nothing now.
+    """Return the recorded configuration with current defaults for fields it lacks; None if it is no longer valid.
 
-    A run records the window as it came out; where none is asked for, any will do.
+    A run records the window that it used. If none is requested, any window matches.
     """
     try:
         recorded = make_config(started.config).model_dump(mode="json", exclude={"executor"})

@@ -1,4 +1,4 @@
-"""Means with their 95 % t-intervals, and the p-values of several comparisons at once."""
+"""Means with 95 % t-intervals, and p-values with a correction for multiple comparisons."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -12,9 +12,9 @@ SIGNIFICANCE = 1 - CONFIDENCE
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean of ``n`` values and the interval [low, high] that holds the true mean with 95 % confidence.
+    """The mean of `n` values, with its 95 % confidence interval [low, high].
 
-    The interval is Student's (mean ± t₀.₉₇₅,ₙ₋₁ · s/√n); one value has none, and then ``low`` and ``high`` are None.
+    The interval is Student's: mean ± t₀.₉₇₅,ₙ₋₁ · s/√n. A single value has none; `low` and `high` are then None.
     """
 
     mean: float
@@ -24,11 +24,12 @@ class Estimate:
 
     @property
     def half_width(self) -> float | None:
+        """Half the width of the interval; None for a single value."""
         return None if self.high is None else self.high - self.mean
 
 
 def estimate(values: Iterable[float | None]) -> Estimate | None:
-    """The estimate from the values that are there; None when none is."""
+    """Estimate the mean of the values that are not None; None if there are none."""
     known = [float(value) for value in values if value is not None]
     if not known:
         return None
@@ -37,26 +38,30 @@ def estimate(values: Iterable[float | None]) -> Estimate | None:
     return Estimate(mean, None if half is None else mean - half, None if half is None else mean + half, len(known))
 
 
-def p_of_mean_zero(differences: Sequence[float]) -> float | None:
-    """Two-sided p-value of Student's paired t-test that the mean difference is zero; None for fewer than two pairs.
+def paired_p_value(differences: Sequence[float]) -> float | None:
+    """Return the two-sided p-value of Student's paired t-test, whose null hypothesis is a mean difference of zero.
 
-    Differences that are all the same have no spread: all zero gives 1, all equal to something else gives 0.
+    Equal differences have no spread: the p-value is 1 if all are zero, and 0 if they all equal another value.
+
+    Returns:
+        The p-value; None for fewer than two pairs.
     """
     n = len(differences)
     if n < 2:
         return None
     mean = math.fsum(differences) / n
     variance = math.fsum((value - mean) ** 2 for value in differences) / (n - 1)
-    # Rounding alone spreads equal differences by parts in 10¹⁶ of what they were computed from, which is at most 1.
+    # Rounding alone spreads equal differences of accuracies, which are at most 1, by about 10⁻¹⁶.
     if variance < 1e-28:
         return 1.0 if abs(mean) < 1e-14 else 0.0
     return float(2 * stdtr(n - 1, -abs(mean) / math.sqrt(variance / n)))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's step-down adjustment (Scand. J. Statist. 6, 1979), which bounds the chance of one false verdict among all.
+    """Adjust p-values by Holm's step-down method (Scand. J. Statist. 6, 1979), which bounds the family-wise error rate.
 
-    Adjusted values come in the order given; what was None stays None and is not counted as a comparison.
+    Returns:
+        The adjusted values in the order given. None stays None and does not count as a comparison.
     """
     ordered = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)

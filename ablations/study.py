@@ -1,4 +1,4 @@
-"""What a study is: it makes tables of runs. One study a file; ``ablations.registry`` names them."""
+"""The interface of a study, which makes tables from runs; each study is a file, listed in `ablations.registry`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from tracking.mirror.records import RunRecord
 
 
 class Study(ABC):
-    """A question put to finished runs.
+    """A question about finished runs.
 
     Attributes:
-        name: what it is called on the command line.
-        question: what it answers, in one line.
+        name: Its name on the command line.
+        question: The question in one line.
     """
 
     name: ClassVar[str]
@@ -21,8 +21,8 @@ class Study(ABC):
 
     @abstractmethod
     def tables(self, runs: Sequence[RunRecord]) -> tuple[Table, ...]:
-        """The answer. It follows from the runs alone, whatever their order, and prints nothing.
+        """Answer the question, from the runs alone, whatever their order; print nothing.
 
         Raises:
-            NothingToCompareError: no run can stand in it.
+            NothingToCompareError: None of the runs can be compared.
         """

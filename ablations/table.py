@@ -1,25 +1,25 @@
-"""A table of a study: values in base units, their columns' titles and units, and its notes."""
+"""A table of a study: values in base units, columns with titles and units, and notes."""
 
 from dataclasses import dataclass
 
 from ablations.statistics import Estimate
 
 Value = str | int | float | Estimate | None
-"""A cell; None is a value that was not recorded, and shows as missing in every form."""
+"""A value in a table. None was not recorded, and is shown as missing in every format."""
 
 MISSING = "–"
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column.
+    """A column of a table.
 
     Attributes:
-        key: its name in files.
-        title: its name for people, without the unit.
-        unit: the unit shown to people; empty for counts and names.
-        scale: shown value = stored value × scale (files keep the stored value).
-        digits: decimals shown.
+        key: Its name in CSV and JSON.
+        title: Its displayed name, without the unit.
+        unit: The displayed unit; empty for counts and names.
+        scale: Displayed value = stored value × scale. CSV and JSON contain the stored value.
+        digits: Number of displayed decimals.
     """
 
     key: str
@@ -30,10 +30,11 @@ class Column:
 
     @property
     def heading(self) -> str:
+        """The title with the unit in parentheses."""
         return f"{self.title} ({self.unit})" if self.unit else self.title
 
     def show(self, value: Value) -> str:
-        """A value as people read it: mean ± half of the 95 % interval."""
+        """Format a value for display; an estimate as mean ± half the width of its 95 % interval."""
         match value:
             case None:
                 return MISSING
@@ -51,13 +52,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under columns.
+    """A table.
 
     Attributes:
-        key: its name in files.
-        title: what it shows, its conventions included.
-        columns, rows: each row has one value a column.
-        notes: what a reader must know to read it rightly.
+        key: Its name in files.
+        title: What it shows, with its conventions.
+        columns: The columns.
+        rows: Each row has one value per column.
+        notes: What a reader must know to interpret it correctly.
     """
 
     key: str
@@ -70,23 +72,24 @@ class Table:
         assert all(len(row) == len(self.columns) for row in self.rows), "a row does not fit the columns"
 
     def headings(self) -> tuple[str, ...]:
+        """Return the headings of all columns."""
         return tuple(column.heading for column in self.columns)
 
     def shown(self) -> tuple[tuple[str, ...], ...]:
-        """Every row as text."""
+        """Return every row as text."""
         return tuple(
             tuple(column.show(value) for column, value in zip(self.columns, row, strict=True)) for row in self.rows
         )
 
     def without(self, *keys: str) -> "Table":
-        """The same table with fewer columns: a screen is narrower than a file."""
+        """Return the table without the columns of these keys, for a narrow screen."""
         kept = [index for index, column in enumerate(self.columns) if column.key not in keys]
         columns = tuple(self.columns[index] for index in kept)
         rows = tuple(tuple(row[index] for index in kept) for row in self.rows)
         return Table(self.key, self.title, columns, rows, self.notes)
 
     def folded(self, *keys: str) -> "Table":
-        """The same table with what all rows have in common said once, in the title."""
+        """Move the columns of these keys whose value is the same in all rows into the title."""
         alike = [
             index
             for index, column in enumerate(self.columns)

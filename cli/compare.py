@@ -24,9 +24,9 @@ def command(
     """Compare arms on equal terms: same model, dataset and target."""
     # scipy and matplotlib take a second to import.
     from ablations.export import to_csv, to_json, to_latex
-    from ablations.outputs import write_outputs
     from ablations.published import llm_selection
     from ablations.registry import study
+    from ablations.study_files import write_study
     from cli.tables import show_study, show_whole
 
     uri = tracking_uri or default_uri(Path("runs"))
@@ -38,7 +38,7 @@ def command(
     for path, render in ((csv, to_csv), (latex, to_latex)):
         if path is not None:
             _write(path, render(tables[0]))
-    page = None if out is None else write_outputs(comparison, runs, out)
+    page = None if out is None else write_study(comparison, runs, out)
     if as_json:
         say(to_json(tables).rstrip())
         return

@@ -1,10 +1,10 @@
-"""The arms by name, without importing them: `search.proposers.registry` holds the classes."""
+"""The names of all arms; `search.proposers.registry` maps them to their classes."""
 
 from enum import StrEnum
 
 
 class ArmName(StrEnum):
-    """Who may propose."""
+    """The name of an arm, as in `--proposer`."""
 
     RULES = "rules"
     UNIFORM = "uniform"
@@ -19,7 +19,7 @@ class ArmName(StrEnum):
 
     @property
     def asks(self) -> bool:
-        """Whether it asks a language model."""
+        """Whether the arm asks a language model."""
         return self in (ArmName.LLM, ArmName.HYBRID)
 
 

@@ -1,0 +1,1 @@
+"""The tests of Espalier; their folders mirror the rooms."""

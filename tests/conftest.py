@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-# Read on import, by Ray and by the maths libraries: before anything else is imported.
+# Ray and the maths libraries read these on import, so set them before anything else is imported.
 os.environ.update({"OMP_NUM_THREADS": "1", "COLUMNS": "160"})
 for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "RAY_ADDRESS"):
     os.environ.pop(name, None)
@@ -21,26 +21,26 @@ from hypothesis import HealthCheck, settings  # noqa: E402
 from tests.cli.launched import QUICK, Launched, launch_once  # noqa: E402
 
 torch.set_num_threads(1)
-# A busy machine is not a failed property: no example has a time limit, and none is drawn too slowly.
+# A busy machine must not fail a property: examples have no time limit, and slow generation is not an error.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests first: begun last, the longest would leave the other worker idle at the end."""
+    """Run files with slow tests first: if the longest started last, the other worker would be idle at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 
 
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of this session that all its workers see."""
+    """Return a folder of this test session that all its workers see."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Base models of the tests are trained once for all workers, and never read from or left in the user's cache."""
+    """Train the base models once for all workers, without reading or writing the user's cache."""
     before = os.environ.get("ESPALIER_CACHE_DIR")
     os.environ["ESPALIER_CACHE_DIR"] = str(shared_folder(tmp_path_factory) / "cache")
     yield
@@ -52,7 +52,7 @@ def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
-    """A private Ray on two CPUs, shared by all tests that need one."""
+    """Start a private Ray on two CPUs, shared by all tests that need one."""
     import logging
 
     import ray
@@ -72,7 +72,7 @@ def ray_session() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Launched:
-    """An undisturbed run of the real command."""
+    """Return an undisturbed run of the real command."""
     done = launch_once(shared_folder(tmp_path_factory), *QUICK)
     assert done.code == 0, done.output
     return done

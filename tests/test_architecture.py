@@ -1,4 +1,4 @@
-"""Holds ARCHITECTURE.md's picture of the rooms against the code: who may import whom, and what stays outside."""
+"""Checks the code against the rooms of ARCHITECTURE.md: which room may import which, and which libraries."""
 
 import ast
 import sys
@@ -13,9 +13,13 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 BESIDE_THE_ROOMS = frozenset({"tests", "benchmarks", "docs"})
 
-# Third-party packages that a room, and every room in it, must not know of; after the colon, the files and folders that
-# may all the same.
+# Third-party packages that a room, and every room in it, must not import. After the colon: the files and folders that
+# may do so.
 _VENDORS = ("anthropic", "openai")
+_SEARCH_TENSORS = (
+    *("search/proposers/isomorphic.py", "search/setup/", "search/execution/"),
+    *("search/steps/evaluation.py", "search/run.py"),
+)
 BANNED: Mapping[str, tuple[str, ...]] = {
     "ground": ("ray", "mlflow", "torch", "torchvision", "timm", "optuna", "fvcore", "torch_pruning", *_VENDORS),
     "pruning": ("ray", "mlflow", "optuna", "torch_pruning", "fvcore: pruning/counter.py", *_VENDORS),
@@ -31,7 +35,7 @@ BANNED: Mapping[str, tuple[str, ...]] = {
     "search": (
         *("mlflow", "torchvision", "timm", "fvcore", "torch_pruning", *_VENDORS),
         "ray: search/execution/",
-        "torch: search/proposers/isomorphic.py, search/setup/, search/execution/, search/run.py",
+        f"torch: {', '.join(_SEARCH_TENSORS)}",
         *(f"{library}: search/proposers/" for library in ("optuna", "cmaes")),
         *(f"{library}: search/outcome/" for library in ("matplotlib", "jinja2")),
     ),
@@ -43,14 +47,14 @@ Picture = Mapping[str, frozenset[str]]
 
 
 class Module(NamedTuple):
-    """A file of Python: its dotted name, and its path from the root."""
+    """A Python file: its dotted name, and its path from the root."""
 
     name: str
     file: str
 
 
 class Import(NamedTuple):
-    """One name that is imported, dotted, with the module that it is taken from; "." for a relative import."""
+    """One imported name, dotted, including the module that it comes from; "." for a relative import."""
 
     name: str
     file: str
@@ -58,7 +62,7 @@ class Import(NamedTuple):
 
 
 def read_picture(document: str) -> Picture:
-    """The rooms of the fenced block ```rooms, in its order: what each may import of ours."""
+    """Parse the fenced block ```rooms: what each room may import of ours, in the order of the lines."""
     _, fence, rest = document.partition("```rooms\n")
     assert fence, "ARCHITECTURE.md has no ```rooms block"
     lines = [line for line in rest.partition("```")[0].splitlines() if line.strip()]
@@ -71,12 +75,12 @@ def read_picture(document: str) -> Picture:
 
 
 def meant(name: str, picture: Picture) -> frozenset[str]:
-    """The rooms that a name stands for: the one whose line begins with it, or else all that lie in it."""
+    """Return the rooms that a name means: the one with a line of its own, otherwise all rooms inside it."""
     return frozenset({name}) if name in picture else frozenset(room for room in picture if _lies_in(room, name))
 
 
 def room_of(dotted: str, picture: Picture) -> str:
-    """The innermost room of a module, or of a name in one; where none is drawn, the top-level name."""
+    """Return the innermost room of a module, or of a name in one; the top-level name if no room contains it."""
     parts = dotted.split(".")
     paths = ("/".join(parts[:depth]) for depth in range(len(parts), 0, -1))
     return next((path for path in paths if path in picture), parts[0])
@@ -87,7 +91,7 @@ def _lies_in(room: str, outer: str) -> bool:
 
 
 def upward(picture: Picture) -> list[str]:
-    """What a line allows that is not drawn on a line before it: so the lines are floors, and no rooms form a circle."""
+    """Return what lines allow that is not on a line above; if there is nothing, the rooms form no cycle."""
     found = []
     below: set[str] = set()
     for room, allowed in picture.items():
@@ -100,13 +104,13 @@ def upward(picture: Picture) -> list[str]:
 
 
 def tops_of(root: Path) -> frozenset[str]:
-    """Every top-level folder that holds Python, and every top-level module."""
+    """Return every top-level folder that contains Python files, and every top-level module."""
     folders = (path for path in root.iterdir() if path.is_dir() and path.name[0] != "." and any(path.rglob("*.py")))
     return frozenset({path.name for path in folders if path.name.isidentifier()} | {p.stem for p in root.glob("*.py")})
 
 
 def modules_of(root: Path, top: str) -> Iterator[Module]:
-    """The files of a top-level folder, or the one top-level module."""
+    """Yield the files of a top-level folder, or the one top-level module."""
     files = [root / f"{top}.py"] if (root / f"{top}.py").is_file() else sorted((root / top).rglob("*.py"))
     for path in files:
         file = path.relative_to(root)
@@ -115,7 +119,7 @@ def modules_of(root: Path, top: str) -> Iterator[Module]:
 
 
 def imports_of(root: Path, file: str) -> Iterator[Import]:
-    """Every import of a file: at the top, inside functions, under TYPE_CHECKING, and by importlib with a literal."""
+    """Yield every import of a file: at the top, inside functions, under TYPE_CHECKING, and importlib with a literal."""
     for node in ast.walk(ast.parse((root / file).read_text(encoding="utf-8"), filename=file)):
         yield from (Import(name, file, node.lineno) for name in _names(node))  # type: ignore[attr-defined]
 
@@ -137,7 +141,7 @@ def _names(node: ast.AST) -> Iterator[str]:
 
 
 def faults(root: Path, picture: Picture) -> list[str]:
-    """Everything in which the code is not as the picture shows it."""
+    """Return every way in which the code differs from the picture."""
     modules = [module for top in sorted(tops_of(root) - BESIDE_THE_ROOMS) for module in modules_of(root, top)]
     folders = [room for room in picture if not (root / f"{room}.py").is_file()]
     missing = dict.fromkeys(path for module in modules if (path := _undrawn(module, picture, folders)))
@@ -146,16 +150,15 @@ def faults(root: Path, picture: Picture) -> list[str]:
     for module in modules:
         if _undrawn(module, picture, folders) is None:
             room = room_of(module.name, picture)
-            told = ((seen, _fault(room, seen, picture)) for seen in imports_of(root, module.file))
-            found += dict.fromkeys(f"{seen.file}:{seen.line}: {fault}" for seen, fault in told if fault)
+            checked = ((seen, _fault(room, seen, picture)) for seen in imports_of(root, module.file))
+            found += dict.fromkeys(f"{seen.file}:{seen.line}: {fault}" for seen, fault in checked if fault)
     return found
 
 
 def _undrawn(module: Module, picture: Picture, folders: Sequence[str]) -> str | None:
-    """The outermost folder or file on the way to a module that should have a line, and has none.
+    """Return the outermost folder or file on the path to a module that should have a line, and has none.
 
-    In a room that is divided into other folders every folder has its line. A file needs one only where the room has
-    none.
+    In a room that contains other rooms, every folder needs a line. A file needs one only if its folder has none.
     """
     parts = module.name.split(".")
     for depth in range(len(parts)):
@@ -194,10 +197,10 @@ def _fault(room: str, seen: Import, picture: Picture) -> str | None:
 
 
 def circle(root: Path) -> list[str]:
-    """The modules of a circle, each followed by one that imports it; empty where there is none.
+    """Return the modules of an import cycle, each followed by one that imports it; empty if there is none.
 
-    It counts every import that `imports_of` sees, deferred ones and those for the type checker too, of the rooms and of
-    what stands beside them. A package's `__init__.py` is counted where it is imported by its own name.
+    All imports found by `imports_of` count, including deferred ones and those for the type checker, of the rooms and of
+    what is beside them. The `__init__.py` of a package counts if the package is imported by its own name.
     """
     modules = {module.name: module.file for top in tops_of(root) for module in modules_of(root, top)}
     graph = {
@@ -218,7 +221,7 @@ def _module(dotted: str, modules: Mapping[str, str]) -> str | None:
 
 
 def hidden(names: Iterable[str], installed: Mapping[str, Iterable[str]]) -> set[str]:
-    """Those names that a module of Python goes by too, or one of an installed distribution that is not ours."""
+    """Return the names that are also modules of the standard library, or of an installed distribution of others."""
     others = {module for module, distributions in installed.items() if set(distributions) - {"espalier"}}
     return set(names) & (others | sys.stdlib_module_names)
 
@@ -299,7 +302,7 @@ def test_an_import_planted_in_a_room_of_this_house_is_caught(
     bad = f"{file}/bad.py"
     (tmp_path / file).mkdir(parents=True)
     (tmp_path / bad).write_text(code)
-    found = [told.partition(": ")[2] for told in faults(tmp_path, picture) if told.startswith(f"{bad}:")]
+    found = [fault.partition(": ")[2] for fault in faults(tmp_path, picture) if fault.startswith(f"{bad}:")]
     assert found == [f"{file} must {fault}"]
 
 

@@ -1,4 +1,4 @@
-"""The cluster file against Ray's own schema, and against what this repository holds."""
+"""Checks the cluster file against Ray's own schema, and that Ray requires a token."""
 
 import importlib.util
 import json

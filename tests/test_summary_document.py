@@ -1,4 +1,4 @@
-"""docs/summary-schema.md says what summary.json holds: every field, no other."""
+"""docs/summary-schema.md documents every field of summary.json, and no other."""
 
 import re
 from pathlib import Path

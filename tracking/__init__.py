@@ -1,6 +1,6 @@
-"""The record of a run: an append-only ledger that is the truth, and MLflow as its view.
+"""The record of a run: an append-only ledger is the source of truth, and MLflow is a view of it.
 
-Import from the modules: ``tracking.ledger``, ``tracking.payloads``, ``tracking.runs``, ``tracking.tracker``,
-``tracking.mirror.mlflow_view``, ``tracking.mirror.sync`` and ``tracking.mirror.query``. Only the mirror imports
-MLflow, and it does so when it is used: it takes seconds.
+`tracking.ledger` writes ledgers, `tracking.reader` reads them, and `tracking.mirror.query` reads runs back from MLflow.
+Import from the modules, not from this package. Only `tracking.mirror` imports MLflow, and only when it is used,
+because that import takes seconds.
 """

@@ -1,15 +1,15 @@
-"""What can go wrong with a run's record, each with the way out in its message.
+"""The errors of a run's record; each message says what to do about it.
 
-Every error takes plain arguments and keeps them in ``args``, so that it survives pickling.
+Every error takes plain arguments and keeps them in `args`, so that it survives pickling.
 """
 
 
 class TrackingError(ValueError):
-    """Base of everything that this room raises for a reader to act on."""
+    """Base of all errors of this package that a user can act on."""
 
 
 class PayloadError(TrackingError):
-    """An event was offered with fields that its kind does not have, or with values of the wrong kind."""
+    """An event has fields that its kind does not have, or values of the wrong type."""
 
     def __init__(self, kind: str, problems: str) -> None:
         super().__init__(kind, problems)
@@ -20,14 +20,14 @@ class PayloadError(TrackingError):
 
 
 class LedgerExistsError(TrackingError):
-    """A new ledger was asked for where one lies already."""
+    """A new ledger was requested at a path that already holds one."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
 
     def __str__(self) -> str:
-        return f"{self.path} exists already, and a ledger is never overwritten; resume that run, or start a new one."
+        return f"{self.path} already exists, and a ledger is never overwritten; resume that run, or start a new one."
 
 
 class LedgerMissingError(TrackingError):
@@ -38,22 +38,22 @@ class LedgerMissingError(TrackingError):
         self.path = path
 
     def __str__(self) -> str:
-        return f"There is no ledger at {self.path}; a run's folder holds one named ledger.jsonl."
+        return f"There is no ledger at {self.path}; the folder of a run contains one named ledger.jsonl."
 
 
 class EmptyLedgerError(TrackingError):
-    """A ledger does not begin with ``run_started``: there is no run in it."""
+    """A ledger does not begin with `run_started`, so it contains no run."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
 
     def __str__(self) -> str:
-        return f"{self.path} does not begin with the start of a run, so there is nothing to show; start a run first."
+        return f"{self.path} does not begin with a run_started event, so it contains no run to show; start a run first."
 
 
 class LockedError(TrackingError):
-    """Another writer holds the lock."""
+    """Another process, or another writer in this process, holds the lock."""
 
     def __init__(self, path: str, holder: str) -> None:
         super().__init__(path, holder)
@@ -62,12 +62,15 @@ class LockedError(TrackingError):
     def __str__(self) -> str:
         return (
             f"{self.path} is being written by {self.holder}; only one process may write it at a time. "
-            "Wait until that one ends, or stop it."
+            "Wait until that process ends, or stop it."
         )
 
 
 class LedgerWriteError(TrackingError):
-    """The disk refused an event. The ledger takes no more; what was acknowledged before is intact."""
+    """An event could not be written to the disk.
+
+    The ledger accepts no further events. All events that were acknowledged before are intact.
+    """
 
     def __init__(self, path: str, seq: int, reason: str) -> None:
         super().__init__(path, seq, reason)
@@ -76,12 +79,12 @@ class LedgerWriteError(TrackingError):
     def __str__(self) -> str:
         return (
             f"Event {self.seq} could not be written to {self.path}: {self.reason}. Every earlier event is safe; "
-            "make room on the disk, then resume the run."
+            "free some space on the disk, then resume the run."
         )
 
 
 class HalfWrittenLedgerError(TrackingError):
-    """The last line of a ledger was torn off in the middle, as a crash while writing leaves it."""
+    """The last line of a ledger is incomplete, as a crash during a write leaves it."""
 
     def __init__(self, path: str, line: int, run: str) -> None:
         super().__init__(path, line, run)
@@ -90,13 +93,13 @@ class HalfWrittenLedgerError(TrackingError):
     def __str__(self) -> str:
         return (
             f"Line {self.line} of {self.path} is half written: the process was killed while it wrote its last event. "
-            f"Nothing that it had acknowledged is lost; `resume {self.run} --repair` cuts that line "
-            "(and keeps a copy of it), then goes on."
+            f"No acknowledged event is lost; `resume {self.run} --repair` cuts off that line, keeps a copy of it, "
+            "and continues the run."
         )
 
 
 class CorruptLedgerError(TrackingError):
-    """A ledger is damaged elsewhere than at its very end, which no crash of ours can do."""
+    """A ledger is damaged before its last line, which a crash during a write cannot cause."""
 
     def __init__(self, path: str, line: int, reason: str) -> None:
         super().__init__(path, line, reason)
@@ -104,24 +107,24 @@ class CorruptLedgerError(TrackingError):
 
     def __str__(self) -> str:
         return (
-            f"Line {self.line} of {self.path} is damaged: {self.reason}. This is not the trace of a crash, and cannot "
-            "be repaired safely; restore the file from a copy, or start a new run."
+            f"Line {self.line} of {self.path} is damaged: {self.reason}. A crash does not cause this, and it cannot be "
+            "repaired safely; restore the file from a backup, or start a new run."
         )
 
 
 class RunsFolderError(TrackingError):
-    """The folder of runs cannot be made or written."""
+    """The folder of runs cannot be created or written."""
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(path, reason)
         self.path, self.reason = path, reason
 
     def __str__(self) -> str:
-        return f"Runs cannot be kept in {self.path}: {self.reason}. Name a folder that can be written with --runs."
+        return f"Runs cannot be kept in {self.path}: {self.reason}. Choose a writable folder with --runs."
 
 
 class UnknownRunError(TrackingError):
-    """No run, or more than one, goes by this name."""
+    """No run matches this name, or more than one does."""
 
     def __init__(self, asked: str, root: str, reason: str) -> None:
         super().__init__(asked, root, reason)
@@ -132,7 +135,7 @@ class UnknownRunError(TrackingError):
 
 
 class TrackingUriError(TrackingError):
-    """An MLflow address that cannot be used."""
+    """The address of an MLflow store cannot be used."""
 
     def __init__(self, uri: str, reason: str) -> None:
         super().__init__(uri, reason)
@@ -146,7 +149,10 @@ class TrackingUriError(TrackingError):
 
 
 class MlflowUnreachableError(TrackingError):
-    """MLflow did not answer, or refused. The search does not need it; reading and syncing do."""
+    """MLflow did not answer, or refused the request.
+
+    A search goes on without MLflow; `compare`, `ablate` and `sync` need it.
+    """
 
     def __init__(self, uri: str, reason: str) -> None:
         super().__init__(uri, reason)
@@ -155,7 +161,7 @@ class MlflowUnreachableError(TrackingError):
     def __str__(self) -> str:
         return (
             f"MLflow at {self.uri} could not be used: {self.reason}. The run's ledger is complete without it; "
-            "start the server (or name another with --tracking-uri) and run `sync` again."
+            "start the server (or choose another with --tracking-uri), then run `sync`."
         )
 
 

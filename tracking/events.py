@@ -1,4 +1,4 @@
-"""One line of a ledger: a payload, and the envelope that it travels in."""
+"""One line of a ledger: a payload in its envelope of number and time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ class Event:
     """One line of a ledger.
 
     Attributes:
-        seq: its place in the ledger, from 1: the number of its line.
-        time: when it was written, UTC, to the microsecond.
-        payload: what happened; its class says the kind.
+        seq: Number of its line in the ledger, from 1.
+        time: When it was written, in UTC, to the microsecond.
+        payload: What happened; its class determines the kind.
     """
 
     seq: int
@@ -27,9 +27,10 @@ class Event:
 
     @property
     def kind(self) -> EventKind:
+        """The kind of the payload."""
         return self.payload.kind
 
 
 def payloads_of(events: Iterable[Event], kind: type[_P]) -> tuple[_P, ...]:
-    """The payloads of one class, in the ledger's order."""
+    """Return the payloads of one class, in the order of the ledger."""
     return tuple(event.payload for event in events if isinstance(event.payload, kind))

@@ -1,7 +1,7 @@
-"""The types of a payload's fields: what they accept, and how they are written as JSON.
+"""The field types of payloads: what they accept, and how they are written as JSON.
 
-Integers are strict: a text or a numpy integer is refused. Floats take what Python takes for one; a value that is not
-finite is written as a string, since JSON has no such numbers.
+Integers are strict: a string or a numpy integer is refused. Floats accept whatever converts to a float. A value that is
+not finite is written as a string, because JSON has no such numbers.
 """
 
 import math
@@ -11,34 +11,38 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer
 
-from tracking.clock import time_text
+from tracking.clock import format_time
 
 
 def _clean(text: object) -> object:
-    """Lone surrogates (a model's broken escape) cannot be stored as UTF-8: spell them out instead of failing."""
+    """Escape lone surrogates: they cannot be stored as UTF-8, and a language model's broken escape may contain them."""
     return text.encode("utf-8", "backslashreplace").decode() if isinstance(text, str) else text
 
 
-def _plain(value: object, where: str = "") -> Any:
-    """``value`` as JSON has it; raises ValueError that names the place of anything else."""
+def _to_json(value: object, where: str = "") -> Any:
+    """Convert `value` to JSON types.
+
+    Raises:
+        ValueError: It contains something that JSON cannot represent; the message names the place.
+    """
     match value:
         case None | bool() | int():
             return value
         case str():
             return _clean(str(value))
         case float():
-            return value if math.isfinite(value) else _spelled(value)
+            return _name_non_finite(value)
         case Mapping():
-            return {str(_clean(str(key))): _plain(item, f"{where}.{key}") for key, item in value.items()}
+            return {str(_clean(str(key))): _to_json(item, f"{where}.{key}") for key, item in value.items()}
         case list() | tuple():
-            return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
+            return [_to_json(item, f"{where}[{index}]") for index, item in enumerate(value)]
         case _:
             raise ValueError(
-                f"{where.lstrip('.') or 'it'} is a {type(value).__name__}, which JSON cannot hold: {value!r}"
+                f"{where.lstrip('.') or 'it'} is a {type(value).__name__}, which JSON cannot represent: {value!r}"
             )
 
 
-def _spelled(value: float) -> float | str:
+def _name_non_finite(value: float) -> float | str:
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -51,7 +55,7 @@ Count = Annotated[int, Field(ge=0, strict=True)]
 Macs = Annotated[int, Field(ge=1, strict=True)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Real = Annotated[float, PlainSerializer(_spelled)]
-Moment = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC)), PlainSerializer(time_text)]
-JsonObject = Annotated[dict[str, Any], BeforeValidator(_plain)]
-JsonValue = Annotated[Any, BeforeValidator(_plain)]
+Real = Annotated[float, PlainSerializer(_name_non_finite)]
+Moment = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC)), PlainSerializer(format_time)]
+JsonObject = Annotated[dict[str, Any], BeforeValidator(_to_json)]
+JsonValue = Annotated[Any, BeforeValidator(_to_json)]

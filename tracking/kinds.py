@@ -1,13 +1,13 @@
-"""The words of a ledger: what a line says with one of a few words is an enum here, and is read back as one.
+"""The enums of a ledger: every field with a fixed set of values is written from one and read back as one.
 
-The words of an LLM's call (`CallOutcome`, `AnswerMode`, `AnswerForm`) are the clients' own: `llm_clients.kinds`.
+The enums of an LLM call (`CallOutcome`, `AnswerMode`, `AnswerForm`) belong to the clients: `llm_clients.kinds`.
 """
 
 from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """Everything that happens in a run, in the order in which it first may happen."""
+    """The kinds of events, in the order in which each may first occur in a run."""
 
     RUN_STARTED = "run_started"
     BASE_READY = "base_ready"
@@ -55,7 +55,7 @@ class Subject(StrEnum):
 
 
 class SplitName(StrEnum):
-    """On which data a model was evaluated."""
+    """On which split of the data a model was evaluated."""
 
     TEST = "test"
     HOLDOUT = "holdout"
@@ -64,8 +64,8 @@ class SplitName(StrEnum):
 class Ranking(StrEnum):
     """How the units of an isomorphic set are compared.
 
-    `LOCAL` gives every group of the set the set's ratio. `JOINT` ranks the units of all its groups together by
-    importance, so that one group may lose more than another (isomorphic pruning, arXiv:2407.04616).
+    `LOCAL` applies the keep ratio of the set to each of its groups. `JOINT` ranks the units of all its groups together
+    by importance, so that one group may lose more units than another (isomorphic pruning, arXiv:2407.04616).
     """
 
     LOCAL = "local"
@@ -73,7 +73,7 @@ class Ranking(StrEnum):
 
 
 class Condition(StrEnum):
-    """How a search is going, as the master sees it."""
+    """The state of a search as the master assesses it."""
 
     OPENING = "opening"
     CONVERGING = "converging"
@@ -85,7 +85,10 @@ class Condition(StrEnum):
 
 
 class Course(StrEnum):
-    """What follows from a condition. The arm is told the first three; the session carries out the other two."""
+    """How to continue under a condition.
+
+    The arm receives the first three as instructions. The session carries out the other two.
+    """
 
     EXPLOIT = "exploit"
     EXPLORE = "explore"
@@ -95,7 +98,7 @@ class Course(StrEnum):
 
 
 class DecisionKind(StrEnum):
-    """What the session wrote down before it acted."""
+    """The decisions that the session records before it acts on them."""
 
     STOP = Course.STOP.value
     SWITCH_ARM = Course.SWITCH_ARM.value
@@ -103,14 +106,14 @@ class DecisionKind(StrEnum):
     EXPLORE = Course.EXPLORE.value
     WIDEN = Course.WIDEN.value
     RETRIED = "retried"
-    """A trial runs again: with half the batch where its memory ran out, or because its process died."""
+    """A trial runs again: with half the batch size after it ran out of memory, or because its process died."""
     REPEATED = "turned_back_repeated"
-    """A proposal became no trial, because an earlier trial was the same."""
+    """A proposal was turned back because it repeats an earlier trial."""
     MISSED = "turned_back_missed"
-    """A proposal became no trial, because its MACs missed the band; only without projection."""
+    """A proposal was turned back because its MACs missed the band. Occurs only without projection."""
 
 
 STEERED = frozenset({DecisionKind.EXPLOIT, DecisionKind.EXPLORE, DecisionKind.WIDEN})
-"""The decisions to change the course that an arm is told."""
+"""The decisions that change the course given to the arm."""
 TURNED_BACK = frozenset({DecisionKind.REPEATED, DecisionKind.MISSED})
-"""The decisions that send a proposal back."""
+"""The decisions that turn a proposal back, so that it becomes no trial."""

@@ -1,8 +1,8 @@
-"""The append-only ledger: an event is on the disk before anything acts on it.
+"""Writes the append-only ledger: an event is on the disk before anything acts on it.
 
-One JSON object a line: ``{"seq": 7, "time": "2026-11-21T10:42:33.123456Z", "kind": "rung", ...payload}``. The line is
-written whole by one ``write`` and fsynced before :meth:`Ledger.append` returns, so after a crash the file holds every
-acknowledged event and at most one torn line behind them.
+One JSON object per line: `{"seq": 7, "time": "2026-11-21T10:42:33.123456Z", "kind": "rung", ...payload}`. Each line is
+written by one `write` and fsynced before `Ledger.append` returns. After a crash the file therefore contains every
+acknowledged event, followed by at most one incomplete line.
 """
 
 import json
@@ -17,7 +17,7 @@ from typing import Self
 from pydantic import ValidationError
 
 from ground.problems import describe_problems
-from tracking.clock import time_text, utc_now
+from tracking.clock import format_time, utc_now
 from tracking.errors import LedgerExistsError, LedgerMissingError, LedgerWriteError, PayloadError
 from tracking.events import Event
 from tracking.kinds import EventKind
@@ -29,9 +29,10 @@ Listener = Callable[[Event], None]
 
 
 class Ledger:
-    """The one writer of a ledger file. Any thread may append; the lock keeps other processes out.
+    """The only writer of a ledger file.
 
-    Made by :meth:`create` or :meth:`open`, closed by :meth:`close` or a ``with`` block.
+    Any thread may append. A lock file keeps other processes out. Construct it with `create` or `open`; close it with
+    `close` or a `with` block.
     """
 
     def __init__(
@@ -48,12 +49,16 @@ class Ledger:
 
     @classmethod
     def create(cls, path: Path, *, clock: Callable[[], datetime] = utc_now) -> Self:
-        """Start an empty ledger; its entry in the folder is fsynced too.
+        """Start an empty ledger, and fsync its entry in the folder too.
+
+        Args:
+            path: Where the file is created.
+            clock: Returns the time of each event.
 
         Raises:
-            LedgerExistsError: there is one at ``path``.
-            LockedError: another process is starting one at ``path``.
-            OSError: the folder cannot be written.
+            LedgerExistsError: `path` already exists.
+            LockedError: Another process is starting a ledger at `path`.
+            OSError: The folder cannot be written.
         """
         lock = ExclusiveLock(lock_path(path), guards=path)
         try:
@@ -69,11 +74,17 @@ class Ledger:
 
     @classmethod
     def open(cls, path: Path, *, clock: Callable[[], datetime] = utc_now) -> Self:
-        """Go on with a ledger, after reading and checking every event in it.
+        """Continue an existing ledger, after reading and checking every event in it.
+
+        Args:
+            path: The ledger file.
+            clock: Returns the time of each new event.
 
         Raises:
-            LedgerMissingError, HalfWrittenLedgerError, CorruptLedgerError: as :func:`read_ledger`.
-            LockedError: another process is writing it.
+            LedgerMissingError: There is no such file.
+            HalfWrittenLedgerError: The last line is incomplete; `repair` cuts it.
+            CorruptLedgerError: Another line is not an event, or is out of order.
+            LockedError: Another process is writing it.
         """
         if not path.is_file():
             raise LedgerMissingError(str(path))
@@ -81,7 +92,8 @@ class Ledger:
         try:
             events = read_ledger(path)
             descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-            # A line that its writer was killed before fsyncing may be in memory only: settle it, we act on it now.
+            # The last writer may have been killed before its fsync, leaving a line only in the page cache. We act on
+            # that line from here on, so make it durable first.
             os.fsync(descriptor)
         except BaseException:
             lock.release()
@@ -90,17 +102,30 @@ class Ledger:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """Every event so far, those of earlier sessions included."""
+        """Every event so far, including those of earlier sessions."""
         with self._mutex:
             return tuple(self._events)
 
     def subscribe(self, listener: Listener) -> None:
-        """Call ``listener`` with each event to come, in order, once it is on the disk; it must be quick, not raise."""
+        """Call `listener` with each future event, in order, once it is on the disk.
+
+        Args:
+            listener: Called while the ledger is locked, so it must return quickly and must not raise.
+        """
         with self._mutex:
             self._listeners.append(listener)
 
     def append(self, kind: EventKind, /, **payload: object) -> Event:
-        """Write one event from its fields; see :meth:`record`. Raises PayloadError when they do not fit the kind."""
+        """Validate the fields of one event, then `record` it.
+
+        Args:
+            kind: The kind of the event.
+            **payload: The fields of that kind.
+
+        Raises:
+            PayloadError: The fields do not fit the kind; nothing was written.
+            LedgerWriteError: As for `record`.
+        """
         try:
             value = PAYLOADS[kind].model_validate(payload)
         except ValidationError as error:
@@ -108,10 +133,10 @@ class Ledger:
         return self.record(value)
 
     def record(self, payload: Payload) -> Event:
-        """Write one event and return it when it is on the disk.
+        """Write one event, and return it once it is on the disk.
 
         Raises:
-            LedgerWriteError: the disk refused it, or an earlier one, or the ledger is closed.
+            LedgerWriteError: The event or an earlier one could not be written, or the ledger is closed.
         """
         with self._mutex:
             event = Event(len(self._events) + 1, self._clock(), payload)
@@ -122,7 +147,7 @@ class Ledger:
             return event
 
     def close(self) -> None:
-        """Free the lock; a second call does nothing."""
+        """Close the file and release the lock; a second call does nothing."""
         with self._mutex:
             if self._descriptor is not None:
                 os.close(self._descriptor)
@@ -145,32 +170,34 @@ class Ledger:
         try:
             written = os.write(self._descriptor, line)
             if written != len(line):
-                raise OSError(f"only {written} of {len(line)} bytes fitted")
+                raise OSError(f"only {written} of {len(line)} bytes were written")
             os.fsync(self._descriptor)
         except OSError as error:
             self._break(size, error)
             raise LedgerWriteError(str(self.path), event.seq, str(error)) from error
 
-    def _break(self, size: int, error: OSError) -> None:
-        """Take the unacknowledged line back if the disk lets us, and refuse all others: after a failed fsync the
-        kernel may have dropped pages, so a later success would prove nothing."""
-        self._broken = f"an earlier write failed ({error})"
+    def _break(self, size: int, cause: OSError) -> None:
+        """Remove the unacknowledged line if possible, and refuse all further events.
+
+        After a failed fsync the kernel may have dropped pages, so the success of a later one would prove nothing.
+        """
+        self._broken = f"an earlier write failed ({cause})"
         assert self._descriptor is not None
         try:
             os.ftruncate(self._descriptor, size)
-        except OSError as second:
-            self._broken += f", and its torn line could not be taken back ({second})"
+        except OSError as error:
+            self._broken += f", and its incomplete line could not be removed ({error})"
 
 
 def encode(event: Event) -> bytes:
-    """The line of an event, newline included: ASCII only, so that no byte of it is a stray line end."""
+    """Return the line of an event with its newline, in ASCII, so that no other byte is a line end."""
     fields = event.payload.model_dump(mode="json", by_alias=True)
-    whole = {"seq": event.seq, "time": time_text(event.time), "kind": event.kind.value, **fields}
+    whole = {"seq": event.seq, "time": format_time(event.time), "kind": event.kind.value, **fields}
     return json.dumps(whole, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
 
 
 def fsync_folder(folder: Path) -> None:
-    """Make the entries of a folder durable: fsync of a new file does not cover its name."""
+    """Make the entries of a folder durable, because the fsync of a new file does not cover its name."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -179,5 +206,5 @@ def fsync_folder(folder: Path) -> None:
 
 
 def lock_path(path: Path) -> Path:
-    """The file that a ledger's writer holds locked."""
+    """Return the path of the lock file of a ledger."""
     return path.with_name(path.name + ".lock")

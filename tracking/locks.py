@@ -1,4 +1,4 @@
-"""One writer at a time: a lock file that the kernel frees when its holder dies, however it dies."""
+"""An exclusive lock file, which the kernel releases whenever and however its holder dies."""
 
 import fcntl
 import os
@@ -11,18 +11,25 @@ from tracking.errors import LockedError
 
 
 class ExclusiveLock:
-    """Holds ``path`` locked from construction until :meth:`release`.
+    """A lock that is held from construction until `release`.
 
-    The lock belongs to the open file and not to the process (``flock``, not ``lockf``), so that a second one in the
-    same process is refused too, and reading the file elsewhere does not drop it. The file stays behind on purpose:
-    deleting it would let two writers lock two different files of one name.
-
-    Raises:
-        LockedError: another holder has it (only when ``wait`` is false), named by process and host.
-        OSError: the lock file cannot be made.
+    The lock belongs to the open file and not to the process (`flock`, not `lockf`), so that a second lock in the same
+    process is refused too, and reading the file elsewhere does not release it. The file is deliberately not deleted:
+    deleting it would allow two writers to lock two different files of the same name.
     """
 
     def __init__(self, path: Path, *, guards: Path | None = None, wait: bool = False) -> None:
+        """Acquire the lock.
+
+        Args:
+            path: The lock file.
+            guards: The file that the lock protects, for the error message.
+            wait: Wait for another holder instead of raising.
+
+        Raises:
+            LockedError: Another holder has the lock, named by process and host; only if `wait` is false.
+            OSError: The lock file cannot be created.
+        """
         self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -34,7 +41,7 @@ class ExclusiveLock:
         os.pwrite(self._descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
 
     def release(self) -> None:
-        """Let go; a second call does nothing."""
+        """Release the lock; a second call does nothing."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -49,5 +56,5 @@ class ExclusiveLock:
 
 
 def _holder(descriptor: int) -> str:
-    """The holder's own words, or a stand-in for the instant in which it has locked but not yet signed."""
+    """Return what the holder wrote into the file; a generic name in the moment before it has done so."""
     return os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"

@@ -1,8 +1,10 @@
-"""What each kind of event carries, validated when it is written: a wrong event fails in the driver, at once.
+"""The fields of each kind of event, validated on writing, so that a wrong event fails at once in the driver.
 
-Conventions: MACs and parameters are exact integers; accuracies are fractions of one; ``wall_s`` and ``latency_s`` are
-seconds; moments are UTC. A loss may be NaN or infinite (a diverged trial is told as it was) and is written as the
-string "NaN", "Infinity" or "-Infinity", since JSON has no such numbers.
+Conventions: MACs and parameters are exact integers; accuracies are fractions of one; `wall_s` and `latency_s` are
+seconds; times are UTC. A loss may be NaN or infinite, because a diverged trial is recorded as it was. It is then
+written as the string "NaN", "Infinity" or "-Infinity", because JSON has no such numbers.
+
+`docs/ledger.md` documents every field.
 """
 
 from collections.abc import Mapping
@@ -29,7 +31,7 @@ from tracking.kinds import (
 )
 
 SCHEMA = 2
-"""The version of this format, carried by `run_started`, and by `resumed` for the lines that follow it."""
+"""The version of this format; `run_started` states it, and `resumed` for the lines that follow it."""
 
 
 class _Value(BaseModel):
@@ -37,13 +39,17 @@ class _Value(BaseModel):
 
 
 class Payload(_Value):
-    """Base of all payloads."""
+    """Base class of all payloads."""
 
     kind: ClassVar[EventKind]
 
 
 class RunStarted(Payload):
-    """First event of every ledger. ``config`` is the whole configuration as JSON, without any key or secret."""
+    """The first event of every ledger.
+
+    Attributes:
+        config: The complete configuration as JSON, without any key or password.
+    """
 
     kind = EventKind.RUN_STARTED
     schema_version: int = Field(default=SCHEMA, alias="schema", ge=1, le=SCHEMA)
@@ -58,7 +64,11 @@ class RunStarted(Payload):
 
 
 class BaseReady(Payload):
-    """The trained model that will be pruned. ``cached``: it was not trained in this run."""
+    """The trained model that will be pruned.
+
+    Attributes:
+        cached: Whether it was taken from the cache instead of trained in this run.
+    """
 
     kind = EventKind.BASE_READY
     macs: Macs
@@ -69,7 +79,7 @@ class BaseReady(Payload):
 
 
 class GroupShape(_Value):
-    """One coupled group of the plan: its name, how many units it has, the index of its isomorphic set."""
+    """One coupled group of the plan: its name, its number of units, and the index of its isomorphic set."""
 
     name: Text
     units: Annotated[int, Field(ge=1, strict=True)]
@@ -77,17 +87,20 @@ class GroupShape(_Value):
 
 
 class StagePrice(_Value):
-    """A part of the network and its MACs as a polynomial: ((), 7), ((0, 2), 3) is 7 + 3·k₀·k₂ in kept units."""
+    """A stage of the network with its MACs as a polynomial: ((), 7), ((0, 2), 3) is 7 + 3·k₀·k₂ in kept units."""
 
     name: Text
     price: tuple[tuple[tuple[Count, ...], Macs], ...]
 
 
 class PlanReady(Payload):
-    """The plan and the budget. ``counter`` says how MACs are counted; ``band`` is [lowest, highest] MACs accepted.
+    """The plan and the budget.
 
-    ``stages`` are in order of execution, and their prices add up to the MACs of any allocation; there are none in
-    ledgers from before they were recorded.
+    Attributes:
+        counter: How MACs are counted.
+        band: The lowest and the highest MACs that are on target.
+        stages: In order of execution; their prices sum to the MACs of any allocation. Empty in ledgers from before they
+            were recorded.
     """
 
     kind = EventKind.PLAN_READY
@@ -102,10 +115,15 @@ class PlanReady(Payload):
 
 
 class Profiled(Payload):
-    """How much each isomorphic set hurts when it alone is cut, without training; measured once.
+    """The sensitivity of each isomorphic set: the accuracy when it alone is cut, without training; measured once.
 
-    ``accuracy`` is the unpruned model's on ``images`` of the holdout. ``accuracies`` has a row for each set: what is
-    left of it when the set keeps each share in ``kept`` of its units, ranked by ``criterion``.
+    Attributes:
+        criterion: The importance criterion that ranked the units.
+        kept: The shares of its units that a set keeps in the measurements.
+        images: Number of holdout images that were scored in each measurement.
+        accuracy: Accuracy of the unpruned model on these images.
+        accuracies: One row per set, with one accuracy for each share in `kept`.
+        cached: Whether an earlier run measured it.
     """
 
     kind = EventKind.PROFILED
@@ -120,12 +138,13 @@ class Profiled(Payload):
     @model_validator(mode="after")
     def _rows_fit(self) -> Self:
         if any(len(row) != len(self.kept) for row in self.accuracies):
-            raise ValueError(f"each set must have one accuracy for each of the shares {self.kept}")
+            lengths = [len(row) for row in self.accuracies]
+            raise ValueError(f"each set must have one accuracy for each share in {self.kept}; received {lengths}")
         return self
 
 
 class StrategyRecord(_Value):
-    """A strategy as proposed: keep ratio for each isomorphic set, criterion, rounding, and how units are ranked."""
+    """A strategy as proposed: the keep ratio of each isomorphic set, the criterion, the rounding and the ranking."""
 
     ratios: tuple[Annotated[float, Field(gt=0, le=1)], ...]
     importance: Text
@@ -134,11 +153,16 @@ class StrategyRecord(_Value):
 
 
 class Proposed(Payload):
-    """A strategy and its place on the budget.
+    """A strategy, and the trial that it becomes after projection.
 
-    ``requested_macs`` is what the proposer asked for before projection and ``in_band`` whether that met the band;
-    ``allocation`` (units kept in each group), ``macs`` and ``params`` are what the trial gets. ``requested_allocation``
-    is there when the proposer asked for units by group, which the strategy's ratios then only summarise.
+    Attributes:
+        requested_macs: MACs that the proposer requested, before projection.
+        in_band: Whether these lie in the band.
+        allocation: Units that the trial keeps in each group.
+        macs: Exact MACs of the trial's model.
+        params: Exact number of parameters of the trial's model.
+        requested_allocation: Units requested for each group, if the proposer requested them; the ratios of the strategy
+            then only summarise the request.
     """
 
     kind = EventKind.PROPOSED
@@ -155,17 +179,22 @@ class Proposed(Payload):
 
 
 class UsageRecord(_Value):
-    """Tokens as the vendor counted them."""
+    """Numbers of tokens as counted by the vendor."""
 
     input_tokens: Count
     output_tokens: Count
 
 
 class AnswerQuality(_Value):
-    """How well a model kept to what it was asked for, over the trips of one call.
+    """How well a language model followed its instructions, over all trips of one call.
 
-    From `strategies` on it is about the strategies of the final answer: `repeated` ones were given before, and
-    `incoherent` ones have a rationale that contradicts their numbers, as `contradictions` say.
+    The fields from `strategies` on concern the final answer only.
+
+    Attributes:
+        strategies: Number of strategies in the final answer.
+        repeated: How many of them were given before.
+        incoherent: How many of them have a rationale that contradicts their numbers.
+        contradictions: These contradictions, in words.
     """
 
     answers: Count
@@ -186,10 +215,15 @@ class AnswerQuality(_Value):
 
 
 class LlmCall(Payload):
-    """One call of an LLM as it was answered, before anything was made of it. ``text`` is the raw answer, if any.
+    """One call of an LLM, as it was answered and before the answer was used.
 
-    The optional fields are the client's own record of the call, kept whole so that a resume or a replay can stand in
-    for the vendor: the parsed value, every attempt, what was not sent, the server's timings.
+    The optional fields are the client's own record of the call: the parsed value, every attempt, the parameters that
+    were not sent, the server's timings. They are complete, so that a resume or a replay can answer in place of the
+    vendor.
+
+    Attributes:
+        text: The raw answer; None if there was none.
+        points: Strategies of the optimiser that the request shows; None if it shows none, and in older ledgers.
     """
 
     kind = EventKind.LLM_CALL
@@ -219,11 +253,11 @@ class LlmCall(Payload):
 
 
 class Decision(Payload):
-    """What the master decided, and why.
+    """What was decided, and why.
 
     Attributes:
-        condition: how the search was going, where that was the cause.
-        trial: the one that runs again, or that a proposal repeated.
+        condition: The state of the search, if it was the cause.
+        trial: The trial that runs again, or that a proposal repeated.
     """
 
     kind = EventKind.DECISION
@@ -234,7 +268,12 @@ class Decision(Payload):
 
 
 class TrialStarted(Payload):
-    """A trial began on an actor (its id) in a process."""
+    """A trial was started on an actor.
+
+    Attributes:
+        actor: The id of the actor.
+        pid: The process id of the actor.
+    """
 
     kind = EventKind.TRIAL_STARTED
     trial: Count
@@ -244,7 +283,12 @@ class TrialStarted(Payload):
 
 
 class Rung(Payload):
-    """One step of a trial's proxy. ``epochs`` counts from the trial's start; accuracy is on the holdout."""
+    """One step of a trial's proxy.
+
+    Attributes:
+        epochs: Epochs trained since the start of the trial.
+        accuracy: Accuracy on the holdout.
+    """
 
     kind = EventKind.RUNG
     trial: Count
@@ -257,11 +301,13 @@ class Rung(Payload):
 class TrialEnded(Payload):
     """How a trial ended.
 
-    ``rungs``: how many it scored; ``served``: how many trials its actor has had, this one included; ``compute_s``: the
-    seconds of ``wall_s`` in which the actor worked (in the others it waited for the driver), None where it
-    never told and in older ledgers.
+    A trial that was completed or stopped early has an accuracy, and a failed one has an error; neither is ever made up.
 
-    A completed or early stopped trial has an accuracy, a failed one has an error: neither is ever made up.
+    Attributes:
+        rungs: Number of rungs at which it was scored.
+        served: Number of trials that its actor has run, including this one.
+        compute_s: The seconds of `wall_s` in which the actor worked; in the others it waited for the driver. None if
+            the actor never reported them, and in older ledgers.
     """
 
     kind = EventKind.TRIAL_ENDED
@@ -278,16 +324,21 @@ class TrialEnded(Payload):
     compute_s: Seconds | None = None
 
     @model_validator(mode="after")
-    def _told_as_it_was(self) -> Self:
+    def _state_fits(self) -> Self:
         if self.state is TrialState.FAILED and not self.error:
-            raise ValueError("a failed trial must say its error")
+            raise ValueError("a failed trial must have an error")
         if self.state is not TrialState.FAILED and self.accuracy is None:
             raise ValueError(f"a trial that ended {self.state.value!r} must have an accuracy")
         return self
 
 
 class Winner(Payload):
-    """The trial that the search chose by proxy accuracy on so many images of the holdout, which all trials share."""
+    """The trial that the search chose.
+
+    Attributes:
+        proxy_accuracy: Accuracy on the holdout, by which it was chosen.
+        holdout_images: Number of images in the holdout, which all trials share.
+    """
 
     kind = EventKind.WINNER
     trial: Count
@@ -300,7 +351,7 @@ class Winner(Payload):
 
 
 class FinetuneStarted(Payload):
-    """The winner's fine-tune began on this many workers with this recipe."""
+    """The fine-tune of the winner was started, with this number of workers and this recipe."""
 
     kind = EventKind.FINETUNE_STARTED
     workers: Annotated[int, Field(ge=1, strict=True)]
@@ -319,7 +370,7 @@ class FinetuneEpoch(Payload):
 
 
 class FinetuneEnded(Payload):
-    """The fine-tune's end and the checkpoint that it left."""
+    """The fine-tune ended and wrote this checkpoint."""
 
     kind = EventKind.FINETUNE_ENDED
     wall_s: Seconds
@@ -329,14 +380,18 @@ class FinetuneEnded(Payload):
 
 
 class Latency(_Value):
-    """Milliseconds for one batch of one image."""
+    """Latency of a batch of one image, in milliseconds."""
 
     median: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     p95: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Evaluated(Payload):
-    """One reading of a split, whole. ``accuracy`` must be ``correct / total``."""
+    """One evaluation on a complete split.
+
+    Attributes:
+        accuracy: Must equal `correct / total`.
+    """
 
     kind = EventKind.EVALUATED
     subject: Subject
@@ -355,7 +410,7 @@ class Evaluated(Payload):
 
 
 class Exported(Payload):
-    """The exported model, with its MACs and parameters as the plan has them."""
+    """The exported model, with its MACs and parameters according to the plan."""
 
     kind = EventKind.EXPORTED
     path: Text
@@ -371,7 +426,7 @@ class Interrupted(Payload):
 
 
 class Resumed(Payload):
-    """The run goes on after its event `from_seq`, in the format `schema`, whatever that of the lines before is."""
+    """The run goes on after its event `from_seq`; from here on its lines have the format `schema`."""
 
     kind = EventKind.RESUMED
     from_seq: Count
@@ -379,14 +434,18 @@ class Resumed(Payload):
 
 
 class Extended(Payload):
-    """The search goes on with ``added`` more trials; the winner is chosen anew among all."""
+    """The search goes on with `added` more trials; the winner is chosen again among all trials."""
 
     kind = EventKind.EXTENDED
     added: Annotated[int, Field(ge=1, strict=True)]
 
 
 class RunEnded(Payload):
-    """Last event of a run, unless it is resumed. ``wall_s`` is of this run's processes, all sessions together."""
+    """The last event of a run, unless it is resumed or extended.
+
+    Attributes:
+        wall_s: Seconds of all sessions of the run, without the pauses between them.
+    """
 
     kind = EventKind.RUN_ENDED
     status: RunStatus
@@ -394,11 +453,11 @@ class RunEnded(Payload):
     wall_s: Seconds
 
     @model_validator(mode="after")
-    def _failure_is_told(self) -> Self:
+    def _status_fits(self) -> Self:
         if self.status is RunStatus.FAILED and not self.error:
-            raise ValueError("a failed run must say its error")
+            raise ValueError("a failed run must have an error")
         return self
 
 
 PAYLOADS: Mapping[EventKind, type[Payload]] = {payload.kind: payload for payload in Payload.__subclasses__()}
-"""The payload of each kind."""
+"""The payload class of each kind of event."""

@@ -1,4 +1,4 @@
-"""Which events count: a run may be interrupted and resumed, extended after its end, and its winner may change."""
+"""Selects the events that count, for a run may be resumed or extended, and its winner may change."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,21 +10,22 @@ from tracking.payloads import Extended, Resumed, Rung, RunStarted, TrialStarted,
 
 
 def asked_trials(events: Sequence[Event]) -> int:
-    """How many trials the run is to have, its extensions included."""
+    """Return the number of trials that the run was asked for, including its extensions."""
     begun = int(payloads_of(events, RunStarted)[0].config["trials"])
     return begun + sum(extension.added for extension in payloads_of(events, Extended))
 
 
 def since_extension(events: Sequence[Event]) -> Sequence[Event]:
-    """The events after the last extension; all of a run that was not extended."""
+    """Return the events after the last extension; all events if the run was not extended."""
     last = max((event.seq for event in events if isinstance(event.payload, Extended)), default=0)
     return events[last:]
 
 
 def since_winner(events: Sequence[Event]) -> Sequence[Event]:
-    """The events after the present winner was first named; none where there is no winner.
+    """Return the events after the current winner was first chosen; none if there is no winner.
 
-    An extended search names its winner again. As long as that is the same trial, its fine-tune and its scores stand.
+    An extended search chooses its winner again. As long as it is the same trial, its fine-tune and its scores remain
+    valid.
     """
     named = [(event.seq, event.payload.trial) for event in events if isinstance(event.payload, Winner)]
     if not named:
@@ -38,7 +39,7 @@ def since_winner(events: Sequence[Event]) -> Sequence[Event]:
 
 
 def rungs_by_trial(events: Sequence[Event]) -> Mapping[int, Sequence[Rung]]:
-    """The rungs of each trial since it last began; an interrupted one begins again."""
+    """Return the rungs of each trial since its last start; an interrupted trial starts again."""
     found: defaultdict[int, list[Rung]] = defaultdict(list)
     for event in events:
         match event.payload:
@@ -50,8 +51,12 @@ def rungs_by_trial(events: Sequence[Event]) -> Mapping[int, Sequence[Rung]]:
 
 
 def worked_seconds(events: Sequence[Event], until: datetime) -> float:
-    """Seconds from the first event of each session of the run to its last, the present one's being `until`, summed:
-    pauses do not count."""
+    """Return the working time of a run in seconds, without the pauses between its sessions.
+
+    Args:
+        events: The events of the run.
+        until: The end of the current session. Every earlier session ends with its last event.
+    """
     total, begun = 0.0, events[0].time
     for before, event in pairwise(events):
         if isinstance(event.payload, Resumed):

@@ -1,4 +1,7 @@
-"""Reading a ledger back, and telling a crash (a torn last line) from damage (anything else)."""
+"""Reads a ledger file back as events; `tracking.mirror.query` reads runs from MLflow instead.
+
+An incomplete last line is the result of a crash and can be repaired. Anything else that does not fit is damage.
+"""
 
 import json
 from pathlib import Path
@@ -7,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ground.problems import describe_problems
-from tracking.clock import moment
+from tracking.clock import parse_time
 from tracking.errors import CorruptLedgerError, HalfWrittenLedgerError, LedgerMissingError
 from tracking.events import Event
 from tracking.kinds import EventKind
@@ -16,12 +19,12 @@ from tracking.upgrade import upgrade
 
 
 def read_ledger(path: Path) -> tuple[Event, ...]:
-    """Every event of a ledger, checked: numbered without a gap from 1, of known kinds, with valid payloads.
+    """Read and check every event of a ledger: numbered without a gap from 1, of known kinds, with valid payloads.
 
     Raises:
-        LedgerMissingError: there is no such file.
-        HalfWrittenLedgerError: the last line has no end (it was never acknowledged); ``repair`` cuts it.
-        CorruptLedgerError: any other line is not an event, or is out of order.
+        LedgerMissingError: There is no such file.
+        HalfWrittenLedgerError: The last line has no newline, so it was never acknowledged; `repair` cuts it.
+        CorruptLedgerError: Another line is not an event, or is out of order.
     """
     whole, torn = split_ledger(path)
     events = decode_lines(path, whole)
@@ -31,7 +34,11 @@ def read_ledger(path: Path) -> tuple[Event, ...]:
 
 
 def split_ledger(path: Path) -> tuple[list[bytes], bytes]:
-    """The complete lines of a ledger without their ends, and what stands behind the last of them."""
+    """Split a ledger into its complete lines, without their newlines, and what follows the last newline.
+
+    Raises:
+        LedgerMissingError: There is no such file.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
@@ -41,10 +48,14 @@ def split_ledger(path: Path) -> tuple[list[bytes], bytes]:
 
 
 def decode_lines(path: Path, lines: list[bytes]) -> tuple[Event, ...]:
-    """The events of complete lines, those of older formats as today's would be.
+    """Decode complete lines; lines of older formats are converted to the current one.
+
+    Args:
+        path: The file that the lines are from, for the error message.
+        lines: Every complete line of the ledger, without newlines.
 
     Raises:
-        CorruptLedgerError: a line is no event.
+        CorruptLedgerError: A line is not an event, or is out of order.
     """
     events: list[Event] = []
     schema = SCHEMA
@@ -59,7 +70,7 @@ def decode_lines(path: Path, lines: list[bytes]) -> tuple[Event, ...]:
 
 
 def schema_after(event: Event, schema: int) -> int:
-    """The format of the line that follows an event: that of its own line, unless it says another."""
+    """Return the format of the line after `event`: that of its own line, unless the event states another."""
     match event.payload:
         case RunStarted(schema_version=stated) | Resumed(schema_version=stated):
             return stated
@@ -68,29 +79,29 @@ def schema_after(event: Event, schema: int) -> int:
 
 
 def decode(line: bytes, seq: int, schema: int = SCHEMA) -> Event:
-    """The event of one line.
+    """Decode the event of one line.
 
     Args:
-        line: without its end.
-        seq: the number that it must have.
-        schema: the format that it is written in.
+        line: The line without its newline.
+        seq: The number that the event must have.
+        schema: The version of the format in which the line is written.
 
     Raises:
-        ValueError: it is not event number `seq`; the message says why.
+        ValueError: It is not event number `seq`; the message says why.
     """
     fields = _json_object(line)
     if fields.get("seq") != seq:
-        raise ValueError(f"it is numbered {fields.get('seq')!r} where {seq} belongs, so lines are missing or moved")
+        raise ValueError(f"it is numbered {fields.get('seq')!r} where {seq} is expected, so lines are missing or moved")
     del fields["seq"]
     try:
-        time, kind = moment(str(fields.pop("time", None))), EventKind(fields.pop("kind", None))
+        time, kind = parse_time(str(fields.pop("time", None))), EventKind(fields.pop("kind", None))
     except ValueError as error:
-        raise ValueError(f"its envelope does not read ({error})") from error
+        raise ValueError(f"its time or kind is invalid ({error})") from error
     try:
         return Event(seq, time, PAYLOADS[kind].model_validate(fields if schema == SCHEMA else upgrade(kind, fields)))
     except ValidationError as error:
         wrong = describe_problems(error, "the event", most=1)
-        raise ValueError(f"its {kind.value} payload does not read ({wrong})") from error
+        raise ValueError(f"its {kind.value} payload is invalid ({wrong})") from error
 
 
 def _json_object(line: bytes) -> dict[str, Any]:
@@ -102,4 +113,4 @@ def _json_object(line: bytes) -> dict[str, Any]:
         case dict():
             return fields
         case _:
-            raise ValueError(f"it is a JSON {type(fields).__name__} and not an object")
+            raise ValueError(f"it is a JSON {type(fields).__name__}, not an object")

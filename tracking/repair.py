@@ -1,4 +1,4 @@
-"""Taking the torn last line off a ledger, without ever losing a byte of it."""
+"""Cuts an incomplete last line off a ledger, and keeps its bytes in a file beside it."""
 
 import os
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from tracking.reader import decode_lines, split_ledger
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What a repair did.
+    """The outcome of a repair.
 
     Attributes:
-        events: how many events the ledger holds now.
-        cut: how many bytes were taken off; 0 when the ledger was whole, or its last event lacked only its line end.
-        completed: the last event was whole but for its line end, and was kept.
-        copy: where the bytes that were cut are kept; None when none were.
+        events: Number of events that the ledger now contains.
+        cut: Number of bytes that were cut; 0 if the ledger was intact, or if its last event lacked only its newline.
+        completed: Whether the last event was kept because it lacked only its newline.
+        copy: The file with the bytes that were cut; None if there were none.
     """
 
     events: int
@@ -29,11 +29,12 @@ class Repair:
 
 
 def repair(path: Path) -> Repair:
-    """Make a half-written ledger readable again; a whole one is left as it is.
+    """Make a half-written ledger readable again; an intact one is left unchanged.
 
     Raises:
-        CorruptLedgerError: an earlier line is damaged. Nothing is changed.
-        LedgerMissingError, LockedError: there is none, or another process writes it.
+        CorruptLedgerError: An earlier line is damaged. Nothing is changed.
+        LedgerMissingError: There is no such file.
+        LockedError: Another process is writing it.
     """
     if not path.is_file():
         raise LedgerMissingError(str(path))
@@ -51,7 +52,7 @@ def repair(path: Path) -> Repair:
 
 
 def _is_whole(path: Path, lines: list[bytes]) -> bool:
-    """A crash between the last byte and the line end leaves a true event: to cut it would be a loss."""
+    """Whether the last line lacks only its newline: it is then a valid event, and must not be cut."""
     try:
         decode_lines(path, lines)
     except CorruptLedgerError:
@@ -60,7 +61,7 @@ def _is_whole(path: Path, lines: list[bytes]) -> bool:
 
 
 def _keep(path: Path, line: int, torn: bytes) -> Path:
-    """Write the torn bytes beside the ledger, durably, under a name that nothing has yet."""
+    """Write the incomplete line durably to a new file beside the ledger, and return its path."""
     names = (path.with_name(f"{path.name}.torn-{line}" + (f"-{n}" if n > 1 else "")) for n in count(1))
     copy = next(name for name in names if not name.exists())
     _write(copy, torn, os.O_CREAT | os.O_EXCL)

@@ -1,4 +1,4 @@
-"""Run folders: ``runs/<run id>/``, and ``runs/latest`` that points to the newest."""
+"""Run folders: `runs/<run id>/`, and the link `runs/latest` to the newest."""
 
 import os
 import re
@@ -19,52 +19,60 @@ _LONGEST_PART = 48
 
 @dataclass(frozen=True, slots=True)
 class RunDir:
-    """One run's folder and what lies where in it."""
+    """The folder of one run, and the paths of the files in it."""
 
     path: Path
 
     @property
     def run_id(self) -> str:
+        """The name of the folder."""
         return self.path.name
 
     @property
     def ledger(self) -> Path:
+        """The file of the run's events."""
         return self.path / "ledger.jsonl"
 
     @property
     def summary(self) -> Path:
+        """The result as JSON."""
         return self.path / "summary.json"
 
     @property
     def report(self) -> Path:
+        """The report as one HTML page."""
         return self.path / "report.html"
 
     @property
     def plot(self) -> Path:
+        """The plot of accuracy against MACs."""
         return self.path / "accuracy_vs_macs.png"
 
     @property
     def model(self) -> Path:
-        """Folder of the exported model."""
+        """The folder of the exported model."""
         return self.path / "model"
 
 
 class RunDirs:
-    """The folder that holds all runs."""
+    """The folder that contains all runs."""
 
     def __init__(self, root: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
         self.root = root.absolute()
         self._clock = clock
 
     def create(self, *labels: str) -> RunDir:
-        """Make the folder of a new run and point ``latest`` to it.
+        """Create the folder of a new run, and point `latest` to it.
 
-        Its id is the UTC time and the labels, as in ``20261121-104233-resnet18_quarter-rules-s0``: sorted by name is
-        sorted by time. Two runs never share one, however closely they start: making a folder is atomic, and who comes
-        second gets ``-2``.
+        The run id consists of the UTC time and the labels, as in `20261121-104233-resnet18_quarter-rules-s0`, so that
+        sorting by name sorts by time. Two runs never share a folder, however closely they start: creating a folder is
+        atomic, and the second run gets the suffix `-2`.
+
+        Args:
+            *labels: Parts of the run id; characters that do not belong into a file name are replaced.
 
         Raises:
-            RunsFolderError: the folder cannot be made or written.
+            RunsFolderError: The folder cannot be created or written.
         """
         stem = "-".join([self._clock().strftime("%Y%m%d-%H%M%S"), *(_readable(label) for label in labels)])
         try:
@@ -76,17 +84,17 @@ class RunDirs:
         return run
 
     def all(self) -> tuple[RunDir, ...]:
-        """Every run with a ledger, oldest first."""
+        """Return every run that has a ledger, oldest first."""
         if not self.root.is_dir():
             return ()
         runs = (RunDir(path) for path in self.root.iterdir() if not path.is_symlink() and path.is_dir())
         return tuple(sorted((run for run in runs if run.ledger.is_file()), key=lambda run: run.run_id))
 
     def resolve(self, asked: str) -> RunDir:
-        """The run meant by an id, by the beginning of one id only, by a path, or by ``latest``.
+        """Find a run by its id, by an unambiguous prefix of its id, by a path, or by `latest`.
 
         Raises:
-            UnknownRunError: none, or several; with the near misses.
+            UnknownRunError: No run matches, or several do; the message lists similar ids.
         """
         if asked == LATEST:
             return self._latest()
@@ -99,7 +107,7 @@ class RunDirs:
         if len(begun) == 1:
             return runs[begun[0]]
         if begun:
-            raise UnknownRunError(asked, str(self.root), f"it begins {len(begun)} of them: {_listed(begun)}")
+            raise UnknownRunError(asked, str(self.root), f"{len(begun)} run ids begin with it: {_listed(begun)}")
         raise UnknownRunError(asked, str(self.root), _near(asked, list(runs)))
 
     def _latest(self) -> RunDir:
@@ -107,11 +115,11 @@ class RunDirs:
         if link.is_dir():
             return _at_path(link.resolve(), self.root, LATEST)
         names = [run.run_id for run in self.all()]
-        gone = f"it points to {link.readlink()}, which is gone; " if link.is_symlink() else ""
+        gone = f"it points to {link.readlink()}, which does not exist; " if link.is_symlink() else ""
         raise UnknownRunError(LATEST, str(self.root), gone + _near(LATEST, names))
 
     def _point_latest(self, run: RunDir) -> None:
-        """Replace the link in one step: a reader sees the old run or the new one, never none."""
+        """Replace the link atomically: a reader sees the old run or the new one, never none."""
         link = self.root / f".{LATEST}-{secrets.token_hex(4)}"
         link.symlink_to(run.run_id, target_is_directory=True)
         try:
@@ -122,7 +130,7 @@ class RunDirs:
 
 
 def _readable(label: str) -> str:
-    """A label as part of a file's name; never empty, never a path."""
+    """Return a label as part of a file name: never empty, never a path."""
     return re.sub(r"[^A-Za-z0-9_.]+", "-", label).strip("-.")[:_LONGEST_PART] or "unnamed"
 
 
@@ -142,7 +150,7 @@ def _make(root: Path, stem: str) -> Path:
 def _at_path(path: Path, root: Path, asked: str) -> RunDir:
     run = RunDir(path.resolve())
     if not run.ledger.is_file():
-        raise UnknownRunError(asked, str(root), f"{run.path} holds no ledger.jsonl, so no run began there")
+        raise UnknownRunError(asked, str(root), f"{run.path} contains no ledger.jsonl, so no run was started there")
     return run
 
 
@@ -164,5 +172,5 @@ def _listed(names: list[str]) -> str:
 
 
 def default_uri(runs: Path) -> str:
-    """MLflow's database beside a runs folder."""
+    """Return the address of the MLflow database beside a folder of runs."""
     return f"sqlite:///{runs.absolute().parent / 'mlflow.db'}"

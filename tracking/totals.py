@@ -1,4 +1,4 @@
-"""The running totals of a run: how many proposals, trials, tokens and dollars so far."""
+"""The running totals of a run: numbers of proposals, trials and tokens, and the cost so far."""
 
 from collections import Counter
 
@@ -6,20 +6,23 @@ from tracking.kinds import DecisionKind, TrialState
 from tracking.payloads import AnswerQuality, Decision, LlmCall, Payload, Proposed, TrialEnded
 
 COMMON_START = "start"
-"""The proposer of the first strategy, which all arms share."""
+"""The label of trial 0, which all arms share and which belongs to no proposer."""
 
 QUALITIES = tuple(
     name
     for name, field in AnswerQuality.model_fields.items()
     if field.annotation is int and name not in ("fenced", "prose")
 )
-"""The counts of an answer's quality that are added up over a run; in what form its JSON came is not among them."""
+"""The counts of answer quality that are summed over a run. The form in which the JSON came is left out."""
 
 _BY_STATE = tuple(f"trials_{state.value}" for state in TrialState)
 
 
 def is_revision(payload: Payload) -> bool:
-    """Whether a proposer's own MACs, before any projection, fell outside the band. The common start is nobody's own."""
+    """Whether a proposer requested MACs outside the band, before any projection.
+
+    The common start is no revision, because it belongs to no proposer.
+    """
     match payload:
         case Proposed():
             return not payload.in_band and payload.proposer != COMMON_START
@@ -30,7 +33,7 @@ def is_revision(payload: Payload) -> bool:
 
 
 class Totals:
-    """Counts from events; each method answers the totals that its event moved, by their metric's name."""
+    """Totals that are updated event by event; each method returns the totals that changed, by metric name."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -39,26 +42,31 @@ class Totals:
 
     @property
     def asked(self) -> int:
-        """Strategies that came from a proposer, those that were sent back included."""
+        """Number of strategies from proposers, including those that were turned back."""
         return self._counts["trials_proposed"] + self._counts["turned_back"]
 
     @property
     def ended(self) -> int:
-        """Trials that came to any end."""
+        """Number of trials that ended, in any state."""
         return sum(self._counts[name] for name in _BY_STATE)
 
     @property
     def llm_calls(self) -> int:
+        """Number of LLM calls."""
         return self._counts["llm_calls"]
 
     def propose(self, payload: Proposed | Decision) -> dict[str, float]:
-        """A strategy becomes a trial, or is sent back."""
+        """Count a strategy that became a trial or was turned back."""
         self._counts["trials_proposed" if isinstance(payload, Proposed) else "turned_back"] += 1
         self._counts["revisions"] += is_revision(payload)
         return self._named("trials_proposed", "revisions")
 
     def end_trial(self, payload: TrialEnded) -> dict[str, float]:
-        """An early stopped trial's accuracy does not count as best: it was scored after less training."""
+        """Count the end of a trial.
+
+        The accuracy of a trial that was stopped early is not considered for the best, because it was scored after less
+        training.
+        """
         self._counts[f"trials_{payload.state.value}"] += 1
         if payload.state is TrialState.COMPLETED and payload.accuracy is not None:
             self._best = max(self._best or 0.0, payload.accuracy)
@@ -66,11 +74,15 @@ class Totals:
         return self._named(*_BY_STATE) | best
 
     def trials(self) -> dict[str, float]:
-        """The counts of proposals and of trials by their end, zeros included."""
+        """Return the counts of proposals, and of trials by state, including zeros."""
         return self._named("trials_proposed", "revisions", *_BY_STATE)
 
     def call_llm(self, payload: LlmCall) -> dict[str, float]:
-        """Calls whose tokens or price the vendor did not tell are counted apart, so that a sum shows what it lacks."""
+        """Count an LLM call.
+
+        Calls without reported tokens or without a known price are also counted separately, so that a reader sees how
+        many calls each sum lacks.
+        """
         counts, usage = self._counts, payload.usage
         counts["llm_calls"] += 1
         counts["llm_invalid_answers"] += payload.validation_error is not None
@@ -86,7 +98,7 @@ class Totals:
         return self._named(*names, *tokens, *qualities) | {"llm_cost_usd": self._cost_usd}
 
     def _count_quality(self, payload: LlmCall) -> tuple[str, ...]:
-        """Names of the totals; none for a call of a ledger from before quality was counted."""
+        """Return the names of the totals that changed; none for a ledger from before quality was counted."""
         if payload.quality is None:
             return ()
         for name in QUALITIES:

@@ -1,4 +1,7 @@
-"""What shows a run to the world while it goes on. The ledger is the truth; a tracker is a view of it, and may fail."""
+"""The interface of a tracker, which shows a run while it goes on.
+
+The ledger is the source of truth. A tracker is a view of it, and may fail without harm to the run.
+"""
 
 import json
 from abc import ABC, abstractmethod
@@ -9,18 +12,21 @@ from ground.files import write_whole
 from tracking.events import Event
 
 STATE_FILE = "mlflow.json"
-"""In a run's folder: what its tracker last knew of itself."""
+"""The file in a run's folder with the last `TrackingState` of its tracker."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrackingState:
-    """How far a tracker has come.
+    """The progress of a tracker.
 
     Attributes:
-        in_sync: all that was fed is in the view.
-        synced_seq: the last event that is in the view; 0 for none.
-        reason: why it is not in sync; None when it is.
-        tracking_uri, experiment, experiment_id, run_id: where the run is; None where it is nowhere (yet).
+        in_sync: Whether the view contains all events that were fed.
+        synced_seq: Number of the last event in the view; 0 for none.
+        reason: Why the view is not in sync; None if it is.
+        tracking_uri: Address of the store, without its password; None for a tracker without one.
+        experiment: Name of the experiment in the store.
+        experiment_id: MLflow's id of the experiment; None until the store was reached.
+        run_id: MLflow's id of the parent run; None until it was created.
     """
 
     in_sync: bool
@@ -32,40 +38,43 @@ class TrackingState:
     run_id: str | None = None
 
     def save(self, folder: Path) -> None:
-        """Write it to ``folder``, in one step."""
+        """Write the state to `folder` atomically."""
         write_whole(folder / STATE_FILE, json.dumps(asdict(self), indent=2) + "\n")
 
 
 class Tracker(ABC):
-    """Is fed every event of a run, in order.
+    """Receives every event of a run, in order.
 
-    No method raises for a fault of the world beyond this process, and none waits longer than it is told to.
+    No method raises for a fault outside this process, and none waits longer than its timeout.
     """
 
     @abstractmethod
     def feed(self, event: Event) -> None:
-        """Take one event and return at once. An event that was fed before is passed over."""
+        """Accept one event, and return at once. An event that was fed before is ignored."""
 
     @abstractmethod
     def flush(self, timeout_s: float = 30.0) -> TrackingState:
-        """Wait until all that was fed is in the view, or is known not to be, or the time is up."""
+        """Wait until the view contains all events that were fed, until writing failed, or until the timeout."""
 
     @abstractmethod
     def close(self, timeout_s: float = 60.0) -> TrackingState:
-        """Flush, hand over the files of the run's folder, and stop. A second call gives the same answer."""
+        """Flush, upload the files of the run's folder, and stop. A second call returns the same state."""
 
 
 class NullTracker(Tracker):
-    """Shows nothing, by request: for runs without MLflow."""
+    """A tracker that shows nothing, for runs without MLflow."""
 
     def __init__(self) -> None:
         self._seq = 0
 
     def feed(self, event: Event) -> None:
+        """Remember the number of the event."""
         self._seq = max(self._seq, event.seq)
 
     def flush(self, timeout_s: float = 30.0) -> TrackingState:
+        """Return at once: nothing is ever missing."""
         return TrackingState(in_sync=True, synced_seq=self._seq)
 
     def close(self, timeout_s: float = 60.0) -> TrackingState:
+        """Return at once, as `flush`."""
         return self.flush(timeout_s)

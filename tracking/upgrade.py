@@ -1,7 +1,7 @@
-"""Lines of older formats, read as today's.
+"""Converts ledger lines of older formats to the current one.
 
-Format 1, until November 2026: what the session decided was text; the condition that it had seen and the trial that it
-meant stood at the beginning of the reason; and how a call asked for JSON was named `rung`, as a step of the proxy is.
+Format 1, until November 2026: the reason of a decision began with the condition and the trial that it was about, as
+text; and the mode of an LLM call was named `rung`, like a step of the proxy.
 """
 
 import re
@@ -16,12 +16,12 @@ _TWIN = re.compile(r".* repeated trial (\d+)", re.DOTALL)
 
 
 def upgrade(kind: EventKind, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a line of format 1 as they would be written today."""
+    """Convert the fields of a line of format 1 to the current format."""
     match kind:
         case EventKind.DECISION:
             return {**fields, **_decision(str(fields.get("decision")), str(fields.get("reason")))}
         case EventKind.LLM_CALL:
-            return {**_moded(fields), "trail": [_moded(trip) for trip in fields.get("trail", ())]}
+            return {**_rename_mode(fields), "trail": [_rename_mode(trip) for trip in fields.get("trail", ())]}
         case EventKind.RESUMED:
             return {"schema": 1, **fields}
         case _:
@@ -29,7 +29,7 @@ def upgrade(kind: EventKind, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _decision(kind: str, reason: str) -> dict[str, Any]:
-    """What stood at the beginning of the reason, in fields of its own."""
+    """Move what the reason began with into fields of its own."""
     if kind == DecisionKind.RETRIED and (again := _AGAIN.fullmatch(reason)):
         return {"trial": int(again[1]), "reason": again[2]}
     if kind == DecisionKind.REPEATED and (twin := _TWIN.fullmatch(reason)):
@@ -39,5 +39,5 @@ def _decision(kind: str, reason: str) -> dict[str, Any]:
     return {}
 
 
-def _moded(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _rename_mode(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {"mode" if name == "rung" else name: value for name, value in fields.items()}

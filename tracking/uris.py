@@ -1,4 +1,4 @@
-"""Addresses of MLflow stores: which work, made absolute, and where their artifacts go."""
+"""Addresses of MLflow stores: which are supported, how they are made absolute, and where artifacts go."""
 
 import os
 import re
@@ -13,10 +13,10 @@ _DATABASES = frozenset({"postgresql", "mysql", "mssql"})
 
 
 def absolute_uri(uri: str) -> str:
-    """``uri`` with its SQLite path absolute, so that every process means the same file whatever folder it is in.
+    """Make the path of a SQLite address absolute, so that it names the same file in every working directory.
 
     Raises:
-        TrackingUriError: not an address of a kind that MLflow 3 stores runs in, or its folder does not exist.
+        TrackingUriError: MLflow 3 cannot store runs at such an address, or its folder does not exist.
     """
     if uri.startswith(_SQLITE):
         return _absolute_sqlite(uri)
@@ -26,17 +26,17 @@ def absolute_uri(uri: str) -> str:
             raise TrackingUriError(without_password(uri), "it names no host")
         return uri
     if scheme in {"", "file"}:
-        raise TrackingUriError(without_password(uri), "a plain folder is no store any more since MLflow 3")
-    raise TrackingUriError(without_password(uri), f"{scheme!r} is no kind of store that is known here")
+        raise TrackingUriError(without_password(uri), "MLflow 3 no longer stores runs in a plain folder")
+    raise TrackingUriError(without_password(uri), f"{scheme!r} is not a supported kind of store")
 
 
 def sqlite_path(uri: str) -> Path | None:
-    """The database file of an absolute SQLite address; None for any other kind."""
+    """Return the database file of an absolute SQLite address; None for any other kind."""
     return Path(uri.removeprefix(_SQLITE).partition("?")[0]) if uri.startswith(_SQLITE) else None
 
 
 def database_host(uri: str) -> tuple[str, int] | None:
-    """Host and port of a database server; None for any other kind."""
+    """Return the host and the port of a database server; None for any other kind of address."""
     parts = urlsplit(uri)
     scheme = _scheme(uri)
     if scheme not in _DATABASES or parts.hostname is None:
@@ -45,10 +45,11 @@ def database_host(uri: str) -> tuple[str, int] | None:
 
 
 def artifact_location(uri: str, experiment: str) -> str | None:
-    """Where an experiment's artifacts go; None leaves it to the server.
+    """Return where the artifacts of an experiment are stored; None leaves that to the server.
 
-    MLflow's own default is ``./mlruns``, and a folder of that name makes later MLflow commands ignore the database:
-    so ours is named otherwise and lies beside the database file (for a database server, in the working folder).
+    MLflow's default is `./mlruns`, and a folder of that name makes later MLflow commands ignore the database. Ours
+    therefore has another name, and is placed beside the database file, or in the working directory for a database
+    server.
     """
     if _scheme(uri) in _WEB:
         return None
@@ -58,7 +59,7 @@ def artifact_location(uri: str, experiment: str) -> str | None:
 
 
 def without_password(uri: str) -> str:
-    """``uri`` fit to be shown and written down."""
+    """Replace the password in an address by `***`, so that it can be shown and recorded."""
     hidden = re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", uri)
     return re.sub(r"(?<=[?&]password=)[^&]*", "***", hidden)
 
@@ -66,7 +67,7 @@ def without_password(uri: str) -> str:
 def _absolute_sqlite(uri: str) -> str:
     name, mark, query = uri.removeprefix(_SQLITE).partition("?")
     if not name:
-        raise TrackingUriError(without_password(uri), "it names no file, and a database in memory would be lost")
+        raise TrackingUriError(without_password(uri), "it names no file, and an in-memory database would be lost")
     path = Path(os.path.abspath(Path(name).expanduser()))  # noqa: PTH100 - resolve() would follow a link to the file
     if not path.parent.is_dir():
         raise TrackingUriError(without_password(uri), f"the folder {path.parent} does not exist")
@@ -74,5 +75,5 @@ def _absolute_sqlite(uri: str) -> str:
 
 
 def _scheme(uri: str) -> str:
-    """The scheme without its driver: ``postgresql+psycopg://`` is PostgreSQL."""
+    """Return the scheme without its driver: `postgresql+psycopg://` is PostgreSQL."""
     return urlsplit(uri).scheme.partition("+")[0]

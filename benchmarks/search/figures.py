@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from scipy.stats import spearmanr
 
-from ablations.statistics import Estimate, estimate, p_of_mean_zero
+from ablations.statistics import Estimate, estimate, paired_p_value
 from benchmarks.search.protocol import Place
 
 NEAR = 0.01
@@ -126,7 +126,7 @@ def gain(arms: Sequence[Result], over: Sequence[Result]) -> Gain | None:
             if result.place.seed == seed and result.name == best and result.place in theirs
         ]
     found = estimate(differences)
-    return None if found is None else Gain(found, p_of_mean_zero(differences), chosen)
+    return None if found is None else Gain(found, paired_p_value(differences), chosen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def command(
     """Search with every model and arm at the same budget of trials and MACs, several times, and compare."""
     # The same command goes on where it was interrupted: finished runs are found and left as they are.
     from ablations.llm_selection import LlmSelection
-    from ablations.outputs import write_outputs
+    from ablations.study_files import write_study
     from cli.running import INTERRUPTED
     from cli.tables import show_study
     from search.execution.registry import executor_of
@@ -55,7 +55,7 @@ def command(
     study = LlmSelection()
     records = read_runs(shared.tracking_uri or default_uri(shared.runs), run_ids=run_ids)
     show_study(study.tables(records))
-    say(f"page     {write_outputs(study, records, out)}")
+    say(f"page     {write_study(study, records, out)}")
 
 
 def _check(arms: Sequence[RunConfig]) -> "Prepared":

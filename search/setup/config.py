@@ -1,4 +1,4 @@
-"""Everything a run can be told, from the command line or a YAML file."""
+"""The configuration of a run, from the command line or a YAML file."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -20,20 +20,20 @@ from tracking.uris import without_password
 
 
 class ExecutorName(StrEnum):
-    """Who carries out what a search decides."""
+    """Where trials and the fine-tune are executed."""
 
     RAY = "ray"
     LOCAL = "local"
 
 
 def _option(panel: str, text: str, default: Any = None, *, scope: Scope = Scope.TERM, **constraints: Any) -> Any:
-    """A field with its help text, the help panel that it stands in, and its scope."""
+    """Declare a field with its help text, its panel in the help, and its scope."""
     extra: JsonDict = {"panel": panel, "scope": scope.value}
     return Field(default=default, description=text, json_schema_extra=extra, **constraints)
 
 
 class RunConfig(BaseModel):
-    """The configuration of one search, fine-tune included. Each field is an option of `launch.py search`."""
+    """The configuration of one search and its fine-tune; each field is an option of `launch.py search`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True)
 
@@ -42,58 +42,66 @@ class RunConfig(BaseModel):
     )
     dataset: str = _option("Model and data", "digits, shapes, imagefolder or imagenet", "digits", scope=Scope.CELL)
     data_path: Path | None = _option("Model and data", "folder of a dataset that is read from disk", scope=Scope.CELL)
-    input_size: int | None = _option("Model and data", "side of the square input; default: the dataset's", ge=8)
+    input_size: int | None = _option("Model and data", "width of the square input; default: the dataset's", ge=8)
     output: str | None = _option(
-        "Model and data", "tensor of the output that holds the logits, as features.0; default: logits, out, the first"
+        "Model and data",
+        "output tensor that contains the logits, such as features.0; default: logits, out, or the first",
     )
     base: str | None = _option(
         "Model and data", "base weights: train (here, cached), pretrained (by timm), or a .safetensors or .pth file"
     )
 
     target_macs: str = _option(
-        "Budget", "the budget: giga-MACs (2.06), 230M, 900k, or a share of the baseline", "10%", scope=Scope.CELL
+        "Budget",
+        "most MACs of the result: giga-MACs (2.06), 230M, 900k, or a share of the base",
+        "10%",
+        scope=Scope.CELL,
     )
-    band: tuple[float, float] = _option("Budget", "edges around the target that a proposal should meet", (-0.05, 0.01))
+    band: tuple[float, float] = _option(
+        "Budget", "range around the target within which a proposal is on target", (-0.05, 0.01)
+    )
     round_to: int = _option("Budget", "kept units of a group are multiples of this", 1, ge=1, le=64)
-    projection: bool = _option("Budget", "put each proposal on the budget, or turn back those that miss the band", True)
+    projection: bool = _option(
+        "Budget", "move each proposal onto the target, or turn back those that miss the band", True
+    )
 
     proposer: str | None = _option(
-        "Proposer", ", ".join(ArmName) + "; default: rules, or llm if a model is named", scope=Scope.ARM
+        "Proposer", ", ".join(ArmName) + "; default: rules, or llm if a model is given", scope=Scope.ARM
     )
     llm: str | None = _option(
         "Proposer",
         "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, vllm:…, scripted:FILE, replay:RUN",
         scope=Scope.MODEL_ASKED,
     )
-    llm_temperature: float | None = _option("Proposer", "sent where the model takes one", ge=0, le=2, scope=Scope.ARM)
-    llm_max_tokens: int = _option("Proposer", "most output tokens of a call", 4000, ge=64, scope=Scope.ARM)
-    llm_base_url: str | None = _option(
-        "Proposer", "another server that speaks the same wire format", scope=Scope.MODEL_ASKED
+    llm_temperature: float | None = _option(
+        "Proposer", "sampling temperature, sent if the model accepts one", ge=0, le=2, scope=Scope.ARM
     )
-    llm_per_call: int = _option("Proposer", "strategies asked for in a call", 4, ge=1, le=32, scope=Scope.ARM)
+    llm_max_tokens: int = _option("Proposer", "most output tokens per call", 4000, ge=64, scope=Scope.ARM)
+    llm_base_url: str | None = _option("Proposer", "another server with the same wire format", scope=Scope.MODEL_ASKED)
+    llm_per_call: int = _option("Proposer", "strategies requested per call", 4, ge=1, le=32, scope=Scope.ARM)
     llm_ahead: int | None = _option(
         "Proposer",
-        "strategies still waiting when the next are asked for; default: all of a call's but one",
+        "strategies still waiting for a trial when the next call is made; default: all but one of a call",
         ge=0,
         scope=Scope.ARM,
     )
     max_cost: float | None = _option(
-        "Proposer", "US dollars that the LLM may cost in all; needs its price", gt=0, scope=Scope.MONEY
+        "Proposer", "total cost limit of the LLM in US dollars; needs its price", gt=0, scope=Scope.MONEY
     )
     max_tokens_total: int | None = _option(
-        "Proposer", "tokens that the LLM may read and write in all", ge=1, scope=Scope.MONEY
+        "Proposer", "total limit of input and output tokens of the LLM", ge=1, scope=Scope.MONEY
     )
     prices: Path | None = _option(
-        "Proposer", "price file laid over the one that ships with Espalier", scope=Scope.MONEY
+        "Proposer", "price file whose entries override those that ship with Espalier", scope=Scope.MONEY
     )
     switch_to: str | None = _option(
-        "Proposer", "classical arm that takes over when the first is stalled or at its end; default: none does"
+        "Proposer", "classical arm that takes over when the first is stalled or exhausted; default: none"
     )
     max_revisions: int = _option("Proposer", "misses of the band before giving up, without projection", 100, ge=1)
 
-    trials: int = _option("Search", "trials in all", 16, ge=1)
+    trials: int = _option("Search", "number of trials", 16, ge=1)
     workers: int | None = _option(
-        "Search", "trials that run at once; default: as many as the machine takes", ge=1, scope=Scope.PLACE
+        "Search", "concurrent trials; default: as many as the machine can run", ge=1, scope=Scope.PLACE
     )
     window: int | None = _option("Search", "a proposal reads results at least this many trials back", ge=1)
     eta: float = _option("Search", "successive halving keeps 1/eta at each rung; 1 stops nothing early", 3.0, ge=1)
@@ -101,32 +109,34 @@ class RunConfig(BaseModel):
         "Search", "importance criteria to choose from, comma-separated", ("l2", "taylor")
     )
     trial_timeout: float | None = _option(
-        "Search", "seconds before a trial is given up; default: ten times the slowest so far, at least 120", gt=0
+        "Search", "seconds until a trial counts as hung; default: ten times the slowest so far, at least 120", gt=0
     )
-    cpus_per_trial: float = _option("Search", "CPUs of a trial", 1.0, gt=0, scope=Scope.RESOURCES)
+    cpus_per_trial: float = _option("Search", "CPUs per trial", 1.0, gt=0, scope=Scope.RESOURCES)
     gpus_per_trial: float = _option(
-        "Search", "GPUs of a trial; a fraction packs several on one", 0.0, ge=0, scope=Scope.RESOURCES
+        "Search", "GPUs per trial; with a fraction several trials share one", 0.0, ge=0, scope=Scope.RESOURCES
     )
-    seed: int = _option("Search", "of data splits, training and proposals", 42, ge=0, lt=2**31, scope=Scope.SEED)
+    seed: int = _option("Search", "seed of data splits, training and proposals", 42, ge=0, lt=2**31, scope=Scope.SEED)
 
     optimizer: Literal["sgd", "adamw"] | None = _option(
         "Fine-tune", "sgd or adamw; default: the dataset's recipe", scope=Scope.RECIPE
     )
     lr: float | None = _option("Fine-tune", "peak learning rate", gt=0, scope=Scope.RECIPE)
-    momentum: float | None = _option("Fine-tune", "of SGD; AdamW's first beta", ge=0, lt=1, scope=Scope.RECIPE)
+    momentum: float | None = _option(
+        "Fine-tune", "momentum of SGD; first beta of AdamW", ge=0, lt=1, scope=Scope.RECIPE
+    )
     weight_decay: float | None = _option("Fine-tune", "weight decay", ge=0, scope=Scope.RECIPE)
-    batch_size: int | None = _option("Fine-tune", "images of a step, all workers together", ge=1, scope=Scope.RECIPE)
+    batch_size: int | None = _option("Fine-tune", "images per step, over all workers", ge=1, scope=Scope.RECIPE)
     epochs: int | None = _option("Fine-tune", "passes over the training set", ge=1, scope=Scope.RECIPE)
     finetune_workers: int | None = _option(
-        "Fine-tune", "DDP workers; default: one a GPU, or at most two CPUs", ge=1, scope=Scope.PLACE
+        "Fine-tune", "DDP workers; default: one per GPU, or at most two on CPUs", ge=1, scope=Scope.PLACE
     )
     finetune_gpu: bool | None = _option(
-        "Fine-tune", "a GPU for each worker; default: where there are any", scope=Scope.RESOURCES
+        "Fine-tune", "one GPU per worker; default: if there are any", scope=Scope.RESOURCES
     )
 
-    runs: Path = _option("Record", "folder of the run folders", Path("runs"), scope=Scope.RECORD)
+    runs: Path = _option("Record", "folder that contains the run folders", Path("runs"), scope=Scope.RECORD)
     tracking_uri: str | None = _option(
-        "Record", "MLflow's store; default: sqlite mlflow.db beside the runs folder", scope=Scope.RECORD
+        "Record", "address of the MLflow store; default: sqlite mlflow.db beside the runs folder", scope=Scope.RECORD
     )
     experiment: str = _option("Record", "MLflow experiment", "espalier", scope=Scope.RECORD)
     mlflow: bool = _option("Record", "mirror the run in MLflow", True, scope=Scope.RECORD)
@@ -143,7 +153,7 @@ class RunConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _spell(cls, data: Any) -> Any:
-        """Accept what YAML and people write: numbers for the target, text for the band, commas for the criteria."""
+        """Accept a number as the target, text as the band, and a comma-separated list as the criteria."""
         if not isinstance(data, dict):
             return data
         spelled = dict(data)
@@ -161,87 +171,97 @@ class RunConfig(BaseModel):
     def _no_contradiction(self) -> Self:
         if self.llm is not None and self.proposer not in (None, *ASKING_ARMS):
             raise ConfigError(
-                f"--llm {self.llm} and --proposer {self.proposer} contradict each other: leave one of them out, or "
-                f"name an arm that asks a model: {' or '.join(ASKING_ARMS)}."
+                f"--llm {self.llm} and --proposer {self.proposer} contradict each other: omit one of them, or "
+                f"choose an arm that asks a model: {' or '.join(ASKING_ARMS)}."
             )
         if self.llm is None and self.proposer in ASKING_ARMS:
             raise ConfigError(
-                f"--proposer {self.proposer} needs a model: name one with --llm, as in --llm claude-sonnet-4-5."
+                f"--proposer {self.proposer} needs a model: choose one with --llm, as in --llm claude-sonnet-4-5."
             )
         if self.switch_to is not None and self.switch_to not in CLASSICAL_ARMS:
             raise ConfigError(
-                f"--switch-to {self.switch_to} names no classical arm: {', '.join(CLASSICAL_ARMS)} would work."
+                f"--switch-to {self.switch_to} is not a classical arm; these would work: {', '.join(CLASSICAL_ARMS)}."
             )
         if self.switch_to == self.arm:
-            raise ConfigError(f"--switch-to {self.switch_to} names the arm that it would take over from: name another.")
+            raise ConfigError(f"--switch-to {self.switch_to} is the arm that it would replace; choose another.")
         if not self.projection and self.round_to > 1:
             raise ConfigError(
                 f"--no-projection and --round-to {self.round_to} contradict each other: rounding is part of projection."
             )
         if self.tracking_uri is not None and without_password(self.tracking_uri) != self.tracking_uri:
             raise ConfigError(
-                f"--tracking-uri {without_password(self.tracking_uri)} holds a password, and the configuration goes "
-                "into the ledger. Leave it out of the address; PostgreSQL reads PGPASSWORD or ~/.pgpass, an MLflow "
+                f"--tracking-uri {without_password(self.tracking_uri)} holds a password, and the configuration is "
+                "written to the ledger. Omit it from the address; PostgreSQL reads PGPASSWORD or ~/.pgpass, an MLflow "
                 "server MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
             )
         for option, address in (("--llm", self.llm), ("--llm-base-url", self.llm_base_url)):
             if address is not None and "://" in address and redact(address) != address:
                 raise ConfigError(
-                    f"{option} {redact(address)} holds a password or a key, and the configuration goes into the "
-                    "ledger. Leave it out of the address and set the key's variable instead, as VLLM_API_KEY."
+                    f"{option} {redact(address)} holds a password or a key, and the configuration is written to the "
+                    "ledger. Omit it from the address, and set the environment variable of the key instead, such as "
+                    "VLLM_API_KEY."
                 )
         if not self.mlflow and self.tracking_uri is not None:
             raise ConfigError(
-                f"--no-mlflow and --tracking-uri {self.tracking_uri} contradict each other: leave one of them out."
+                f"--no-mlflow and --tracking-uri {self.tracking_uri} contradict each other: omit one of them."
             )
         return self
 
     @model_validator(mode="after")
-    def _alone(self) -> Self:
+    def _local_has_one_process(self) -> Self:
         if self.executor is ExecutorName.LOCAL:
-            for option, value, alone in (
+            for option, value, allowed in (
                 ("--ray-address", self.ray_address, None),
                 ("--workers", self.workers, 1),
                 ("--finetune-workers", self.finetune_workers, 1),
             ):
-                if value not in (None, alone):
+                if value not in (None, allowed):
                     raise ConfigError(
-                        f"--executor local and {option} {value} contradict each other: it runs in this process alone. "
-                        "Leave one of them out."
+                        f"--executor local and {option} {value} contradict each other: the local executor runs "
+                        "everything in this process. Omit one of them."
                     )
         return self
 
     @property
     def arm(self) -> str:
-        """The proposer's name in the registry."""
+        """The name of the proposer in the registry."""
         return self.proposer or (ArmName.LLM if self.llm else ArmName.RULES).value
 
     def finetune_changes(self) -> dict[str, Any]:
-        """The fields of the fine-tune's recipe that were set here."""
+        """Return the fields of the fine-tune's recipe that this configuration sets."""
         names = names_where(RunConfig, lambda scope: scope is Scope.RECIPE)
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 def load_config(path: Path | None, given: Mapping[str, Any]) -> RunConfig:
-    """The configuration of a YAML file, or the defaults, overridden by what was given on the command line.
+    """Load a configuration from a YAML file, overridden by the options of the command line.
 
-    With `--llm replay:RUN`, the defaults are that run's own.
+    With `--llm replay:RUN`, the defaults are the settings of that run.
+
+    Args:
+        path: The YAML file; None for the defaults.
+        given: The options by field name; None means that an option was not given.
 
     Raises:
-        ConfigError: the file cannot be read, or a field is unknown, malformed, or contradicts another.
+        ConfigError: The file cannot be read, or a field is unknown, malformed, or contradicts another.
+        TrackingError: The run to be replayed cannot be found or read.
     """
     fields = dict(_read_yaml(path)) if path is not None else {}
     fields |= {name: value for name, value in given.items() if value is not None}
-    return make_config(repeated_fields(fields, names_where(RunConfig, _is_a_replays_own)))
+    return make_config(repeated_fields(fields, names_where(RunConfig, _differs_in_a_replay)))
 
 
-def _is_a_replays_own(scope: Scope) -> bool:
-    """What a replay does not take over: who is asked and for how much, what the machine has, where it is recorded."""
+def _differs_in_a_replay(scope: Scope) -> bool:
+    """Whether a replay keeps its own options of this scope instead of taking them over from the recorded run."""
     return scope in (Scope.MODEL_ASKED, Scope.MONEY, Scope.PLACE, Scope.RESOURCES, Scope.RECORD)
 
 
 def make_config(fields: Mapping[str, Any]) -> RunConfig:
-    """A checked configuration. Raises ConfigError with one line a problem."""
+    """Validate the fields of a configuration.
+
+    Raises:
+        ConfigError: A field is unknown, malformed, or contradicts another; the message has one sentence per problem.
+    """
     try:
         return RunConfig(**fields)
     except ValidationError as error:
@@ -267,9 +287,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"The configuration {str(path)!r} cannot be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The configuration {str(path)!r} is not YAML: {error}") from None
+        raise ConfigError(f"The configuration {str(path)!r} is not valid YAML: {error}") from None
     if data is None:
         return {}
     if not isinstance(data, dict):
-        raise ConfigError(f"The configuration {str(path)!r} holds a {type(data).__name__}, not fields like `model: x`.")
+        raise ConfigError(
+            f"The configuration {str(path)!r} contains a {type(data).__name__}, not fields like `model: x`."
+        )
     return {str(name).replace("-", "_"): value for name, value in data.items()}

@@ -1,4 +1,4 @@
-"""`--llm replay:RUN`: what a recorded run gives to the one that repeats it."""
+"""Reads a recorded run for `--llm replay:RUN`: its settings and its LLM calls."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -17,20 +17,21 @@ PREFIX = "replay:"
 
 
 def repeated_fields(fields: Mapping[str, Any], own: Collection[str]) -> dict[str, Any]:
-    """The fields of a configuration; those that a replay leaves open are as in the run that it repeats.
+    """Complete the fields of a replay with those of the recorded run; fields of other configurations are unchanged.
 
-    RUN becomes that run's own id, so that `latest` still means the same run when the replay itself is resumed.
+    RUN is replaced by the id of the run, so that `latest` still means the same run when the replay itself is resumed.
 
     Args:
-        fields: as given.
-        own: names of the fields that a replay does not take over from that run.
+        fields: The given fields; they take precedence.
+        own: Names of the fields that a replay does not take over from the recorded run.
 
     Returns:
-        All fields of the replay's configuration that are not at their defaults.
+        All fields of the configuration that differ from their defaults.
 
     Raises:
-        ConfigError: that run was proposed without an LLM.
-        UnknownRunError, and the errors of a ledger that cannot be read.
+        ConfigError: The recorded run has no LLM calls.
+        UnknownRunError: There is no such run.
+        TrackingError: The ledger of the run cannot be read.
     """
     llm = fields.get("llm")
     if not isinstance(llm, str) or not llm.startswith(PREFIX):
@@ -39,8 +40,8 @@ def repeated_fields(fields: Mapping[str, Any], own: Collection[str]) -> dict[str
     folder, events = _recorded(llm, runs)
     if not payloads_of(events, LlmCall):
         raise ConfigError(
-            f"--llm {llm} cannot be replayed: the run {folder.run_id} holds no call of an LLM. Name a run that was "
-            "proposed by one."
+            f"--llm {llm} cannot be replayed: the run {folder.run_id} holds no call of an LLM. Choose a run whose arm "
+            "asked one."
         )
     config = payloads_of(events, RunStarted)[0].config | {"trials": asked_trials(events)}
     known = folder.path == (RunDirs(runs).root / folder.run_id).resolve()
@@ -53,9 +54,19 @@ def repeated_fields(fields: Mapping[str, Any], own: Collection[str]) -> dict[str
 
 
 def recorded_calls(llm: str, runs: Path, earlier: Sequence[LlmCall]) -> list[dict[str, Any]] | None:
-    """The calls that a replay may still ask for; None when `llm` is no replay.
+    """Return the recorded calls that a replay may still use.
 
-    `earlier` are the calls that this very run holds already, if it is resumed: those have been given out.
+    Args:
+        llm: The value of `--llm`.
+        runs: The folder of runs.
+        earlier: The calls that the replay has made before it was resumed; their recorded calls have been used.
+
+    Returns:
+        The calls as JSON, in the recorded order; None if `llm` is no replay.
+
+    Raises:
+        UnknownRunError: There is no such run.
+        TrackingError: The ledger of the run cannot be read.
     """
     if not llm.startswith(PREFIX):
         return None
@@ -63,7 +74,7 @@ def recorded_calls(llm: str, runs: Path, earlier: Sequence[LlmCall]) -> list[dic
     left = []
     for call in payloads_of(_recorded(llm, runs)[1], LlmCall):
         if call.outcome == CallOutcome.CANCELLED:
-            continue  # cut off by an interrupt, and asked again when that run was resumed
+            continue  # cancelled by an interrupt, and asked again when that run was resumed
         if given[call.fingerprint]:
             given[call.fingerprint] -= 1
         else:

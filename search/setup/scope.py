@@ -1,4 +1,8 @@
-"""What the value of an option changes, said once beside each field: who may differ in it follows from this."""
+"""The scope of an option: what its value affects, and therefore which runs may differ in it.
+
+Each field of the configuration declares its scope. Comparisons, resumes and replays derive their lists of options from
+it.
+"""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -8,42 +12,46 @@ from pydantic.fields import FieldInfo
 
 
 class Scope(StrEnum):
-    """The nature of an option."""
+    """What the value of an option affects."""
 
     CELL = "cell"
-    """What is pruned, on what, to which target: runs are compared only where these are equal."""
+    """The model, the dataset and the target. Runs are compared only if these are equal."""
     ARM = "arm"
-    """Who proposes, and how its questions are worded."""
+    """Which arm proposes, and how it asks."""
     MODEL_ASKED = "model asked"
-    """Which model an arm asks, and where it is served."""
+    """Which language model an arm asks, and which server it is on."""
     SEED = "seed"
-    """Of everything random: arms are compared on several."""
+    """The seed of everything random. Arms are compared on several seeds."""
     TERM = "term"
-    """A term of comparison: arms are ranked only where these are equal."""
+    """A term of comparison. Arms are ranked only if these are equal."""
     RECIPE = "recipe"
-    """A term of comparison, too: how the winner is fine-tuned."""
+    """How the winner is fine-tuned; also a term of comparison."""
     MONEY = "money"
-    """What may be spent, and at which prices; it ends a search or does not change it."""
+    """How much an LLM may cost, and its prices. This may end a search, but does not change it otherwise."""
     PLACE = "place"
-    """On which machines the run takes place, and with how many workers; another may be named when it is resumed."""
+    """On which machines the run is executed, and with how many workers. May change when a run is resumed."""
     RESOURCES = "resources"
-    """What one trial or one worker has of its machine."""
+    """The CPUs and GPUs of one trial or one worker."""
     RECORD = "record"
-    """Where the run is written down."""
+    """Where the run is recorded."""
 
     @property
     def is_term(self) -> bool:
-        """Whether arms may be ranked only where options of this scope are equal."""
+        """Whether arms may be ranked only if options of this scope are equal."""
         return self in (Scope.TERM, Scope.RECIPE)
 
 
 def scope_of(field: FieldInfo) -> Scope:
-    """The scope that a field of a configuration was declared with. Raises KeyError for one without."""
+    """Return the scope that a field of a configuration declares.
+
+    Raises:
+        KeyError: The field declares none.
+    """
     extra = field.json_schema_extra
     assert isinstance(extra, dict), "options are declared by `_option`"
     return Scope(str(extra["scope"]))
 
 
-def names_where(model: type[BaseModel], holds: Callable[[Scope], bool]) -> tuple[str, ...]:
-    """The names of a configuration's fields whose scope fulfils a condition, in their order."""
-    return tuple(name for name, field in model.model_fields.items() if holds(scope_of(field)))
+def names_where(model: type[BaseModel], condition: Callable[[Scope], bool]) -> tuple[str, ...]:
+    """Return the names of the fields of a configuration whose scope fulfils a condition, in their order."""
+    return tuple(name for name, field in model.model_fields.items() if condition(scope_of(field)))

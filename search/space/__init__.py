@@ -1,1 +1,1 @@
-"""What is searched: strategies and the space that they are from, the budget, what was tried and what it gave."""
+"""What is searched: strategies and the space that they are from, the budget, the trials so far and their results."""

@@ -1,4 +1,4 @@
-"""The compute budget: a target in MACs and the band in which a proposal counts as on target."""
+"""The compute budget: a target in MACs, and the band within which a proposal is on target."""
 
 import math
 import re
@@ -15,8 +15,8 @@ class Budget:
     """A MAC budget.
 
     Attributes:
-        target_macs: multiply-accumulates of one forward pass at batch 1, by the plan's counter.
-        band: fractions of the target, (-0.05, +0.01) by default: the tolerance of the published loop.
+        target_macs: Multiply-accumulates of one forward pass at batch size 1, as the plan's counter counts them.
+        band: Lower and upper edge as fractions of the target; the default of the published loop is -0.05 and +0.01.
     """
 
     target_macs: int
@@ -26,38 +26,45 @@ class Budget:
         low, high = self.band
         if not low < high:
             raise ConfigError(
-                f"The band {low:+.2%} to {high:+.2%} of the target is empty: its lower edge must lie below its "
-                "upper one, as in --band=-5%,+1%."
+                f"The band {low:+.2%} to {high:+.2%} of the target is empty: its lower edge must be below its "
+                "upper edge, as in --band=-5%,+1%."
             )
         if low > 0 or high < 0:
             raise ConfigError(
-                f"The band {low:+.2%} to {high:+.2%} does not hold the target itself; it must reach from 0 or "
-                "below to 0 or above, as in --band=-5%,+1%."
+                f"The band {low:+.2%} to {high:+.2%} does not contain the target itself; its lower edge must be at "
+                "most 0 and its upper edge at least 0, as in --band=-5%,+1%."
             )
 
     @property
     def band_macs(self) -> tuple[int, int]:
-        """Lowest and highest MACs inside the band, both included."""
+        """The lowest and the highest MACs inside the band, both inclusive."""
         low, high = self.band
         return math.ceil(self.target_macs * (1 + low)), math.floor(self.target_macs * (1 + high))
 
     def holds(self, macs: int) -> bool:
-        """Whether a model of so many MACs is on target."""
+        """Whether a model with these MACs is on target."""
         low, high = self.band_macs
         return low <= macs <= high
 
 
 def parse_target(text: str, baseline_macs: int) -> int:
-    """MACs meant by `2.06` or `2.06G` (giga), `230M`, `900k`, or `10%` of the baseline.
+    """Parse a target such as `2.06` or `2.06G` (giga-MACs), `230M`, `900k`, or `10%` of the baseline.
+
+    Args:
+        text: The target as the user wrote it.
+        baseline_macs: MACs of the unpruned model.
+
+    Returns:
+        The target in MACs.
 
     Raises:
-        ConfigError: not a number with one of those units, or not above zero.
+        ConfigError: It is not a number with one of these units, or not above zero.
     """
     match = _TARGET.match(text)
     value = float(match[1]) if match else 0.0
     if match is None or not math.isfinite(value) or value <= 0:
         raise ConfigError(
-            f"The target {text!r} is no amount of MACs: give giga-MACs (2.06 or 2.06G), mega-MACs (230M), "
+            f"The target {text!r} is not an amount of MACs: give giga-MACs (2.06 or 2.06G), mega-MACs (230M), "
             "kilo-MACs (900k), or a share of the baseline (10%)."
         )
     if match[2] == "%":
@@ -66,17 +73,20 @@ def parse_target(text: str, baseline_macs: int) -> int:
 
 
 def parse_band(text: str) -> tuple[float, float]:
-    """The band written as `-5%,+1%` or `-0.05,0.01`.
+    """Parse a band such as `-5%,+1%` or `-0.05,0.01`.
+
+    Returns:
+        The lower and the upper edge as fractions of the target.
 
     Raises:
-        ConfigError: not two numbers with a comma between.
+        ConfigError: It is not two numbers separated by a comma.
     """
     parts = text.split(",")
     try:
         low, high = (_fraction(part) for part in parts)
     except ValueError:
         raise ConfigError(
-            f"The band {text!r} is not two edges with a comma between, as in --band=-5%,+1% or --band=-0.05,0.01."
+            f"The band {text!r} is not two edges separated by a comma, as in --band=-5%,+1% or --band=-0.05,0.01."
         ) from None
     return low, high
 

@@ -1,4 +1,4 @@
-"""The profiling agent: what a strategist needs to know of a plan, set by set."""
+"""Profiles a plan: what a proposer needs to know about each isomorphic set."""
 
 import math
 from dataclasses import dataclass, replace
@@ -9,19 +9,21 @@ from tracking.payloads import Profiled
 
 @dataclass(frozen=True, slots=True)
 class SetProfile:
-    """One isomorphic set.
+    """The profile of one isomorphic set.
 
     Attributes:
-        index: its place in the plan; how a proposer names it.
-        label: what it is, for people.
-        groups: how many groups it has.
-        units: units in each group.
-        depth: where its layers lie, 0 at the input and 1 at the output.
-        macs_share: share of the baseline's MACs that vanish when the set goes down to its last units, in [0, 1].
-        params_share: likewise for the parameters.
-        coupled_layers: layers that one unit runs through; many for the channels of a residual stream.
-        kind: what a unit is.
-        drops: holdout accuracy lost when this set alone keeps each of the profile's `kept` shares; empty if unmeasured.
+        index: Its index in the plan, by which a proposer refers to it.
+        label: A readable name.
+        groups: Number of its groups.
+        units: Number of units per group.
+        depth: Position of its layers: 0 at the input, 1 at the output.
+        macs_share: Share of the baseline's MACs that is saved by cutting the set to its floor, in [0, 1].
+        params_share: Share of the baseline's parameters that is saved by the same cut.
+        coupled_layers: Average number of layers per group, all of which lose a unit that is cut; large for a residual
+            stream.
+        kind: What a unit is.
+        drops: Holdout accuracy lost when this set alone keeps each of the profile's `kept` shares; empty if not
+            measured.
     """
 
     index: int
@@ -38,13 +40,15 @@ class SetProfile:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A plan as a strategist sees it.
+    """A plan as a proposer sees it.
 
     Attributes:
+        model: Name of the model.
+        sets: The profiles of all sets, in plan order.
         baseline_macs: MACs of the unpruned model.
-        floor_macs: the fewest MACs that can be reached.
-        counter: what was counted.
-        kept: shares at which the sets' sensitivity was measured; empty if it was not.
+        floor_macs: The fewest MACs that can be reached.
+        counter: How MACs are counted.
+        kept: The kept shares at which the sensitivity of the sets was measured; empty if it was not.
     """
 
     model: str
@@ -55,17 +59,17 @@ class Profile:
     kept: tuple[float, ...] = ()
 
     def with_sensitivity(self, found: Profiled) -> "Profile":
-        """The same profile with what each set hurts when it alone is cut."""
+        """Return the profile with the measured sensitivity of each set."""
         rows = zip(self.sets, found.accuracies, strict=True)
         sets = tuple(replace(entry, drops=tuple(found.accuracy - left for left in row)) for entry, row in rows)
         return replace(self, sets=sets, kept=found.kept)
 
     def features(self) -> tuple[tuple[str, tuple[float, ...]], ...]:
-        """Named directions in the space of allocations, one number a set, each centred and scaled to [-1, 1].
+        """Return named directions in the space of allocations, with one number per set, scaled to [-1, 1].
 
-        `depth` is high near the output, `cost` where a unit is dear in MACs, `coupling` where a unit runs through many
-        layers; `sensitivity`, if it was measured, where cutting the set alone hurts. A rule keeps more where its
-        direction is high.
+        `depth` is high near the output, `cost` where a unit has many MACs, and `coupling` where a unit belongs to many
+        layers. `sensitivity`, if it was measured, is high where cutting the set alone loses accuracy. A rule keeps more
+        where its direction is high.
         """
         cost = [math.log(max(entry.macs_share / (entry.groups * entry.units), 1e-9)) for entry in self.sets]
         measured = [("sensitivity", _centred([sum(entry.drops) for entry in self.sets]))] if self.kept else []
@@ -78,7 +82,7 @@ class Profile:
 
 
 def profile_plan(plan: Plan) -> Profile:
-    """Measure every set of the plan by its exact forms; no forward pass is needed."""
+    """Profile every set of a plan from its exact cost polynomials, without a forward pass."""
     return Profile(
         model=plan.spec.name,
         sets=tuple(_profile_set(plan, index) for index in range(len(plan.sets))),

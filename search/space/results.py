@@ -1,4 +1,4 @@
-"""What a trial gave."""
+"""The result of a trial."""
 
 from dataclasses import dataclass, field
 
@@ -7,11 +7,13 @@ from tracking.kinds import TrialState
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """The end of one trial.
+    """How a trial ended, with its scores.
 
     Attributes:
-        accuracies: holdout accuracy in [0, 1] after each rung that was reported, in order.
-        error: what stopped a failed trial; None otherwise.
+        trial: Its number.
+        state: How it ended.
+        accuracies: Holdout accuracy in [0, 1] after each reported rung, in order.
+        error: Why the trial failed; None if it did not.
     """
 
     trial: int
@@ -21,5 +23,5 @@ class TrialResult:
 
     @property
     def accuracy(self) -> float | None:
-        """Holdout accuracy at the last rung reached; None if the trial failed before its first."""
+        """Holdout accuracy at the last rung that was reached; None if the trial failed before its first."""
         return self.accuracies[-1] if self.accuracies else None

@@ -1,4 +1,4 @@
-"""What a search may choose from."""
+"""The search space: everything that a proposer may choose from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +11,16 @@ from search.space.profile import Profile
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SearchSpace:
-    """What a proposer may choose from.
+    """Everything that a proposer may choose from, and what it needs for the choice.
 
     Attributes:
-        criteria: names of the importance criteria that were computed; the first is the default.
-        round_to: kept units per group are multiples of this.
-        plan: exact costs, for the arms that count units.
-        scores: importance of each unit of each group, by criterion.
+        profile: The plan, set by set.
+        budget: The target and its band.
+        criteria: Names of the importance criteria that were computed; the first is the default.
+        round_to: Kept units per group are multiples of this.
+        seed: The seed of random proposals.
+        plan: Exact costs, for the arms that allocate units.
+        scores: Importance of each unit of each group, by criterion.
     """
 
     profile: Profile

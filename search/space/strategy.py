@@ -1,4 +1,4 @@
-"""What a proposer says: how much of each isomorphic set to keep, and how to choose which units."""
+"""Strategies and proposals: how much of each isomorphic set to keep, and how the kept units are chosen."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from tracking.kinds import Ranking
 
 MIN_RATIO = 0.01
-"""No proposer asks for less than 1 % of a set; projection may still go down to a group's last unit."""
+"""No proposer requests less than 1 % of a set; projection may still cut a group to its last unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +15,10 @@ class Strategy:
     """One way to prune a model.
 
     Attributes:
-        ratios: keep ratio of each isomorphic set, in plan order, each in (0, 1].
-        importance: name of the criterion that ranks the units.
-        round_to: kept units per group are multiples of this.
-        ranking: whether groups of one set share their ratio or their ranking.
+        ratios: Keep ratio of each isomorphic set, in plan order, each in (0, 1].
+        importance: Name of the criterion that ranks the units.
+        round_to: Kept units per group are multiples of this.
+        ranking: Whether the units of each group are ranked separately, or those of a set together.
     """
 
     ratios: tuple[float, ...]
@@ -27,6 +27,7 @@ class Strategy:
     ranking: Ranking = Ranking.LOCAL
 
     def to_json(self) -> dict[str, Any]:
+        """Convert to JSON types."""
         return {
             "ratios": list(self.ratios),
             "importance": self.importance,
@@ -36,6 +37,7 @@ class Strategy:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Strategy":
+        """Convert from what `to_json` returned."""
         return cls(
             ratios=tuple(float(ratio) for ratio in data["ratios"]),
             importance=str(data["importance"]),
@@ -46,13 +48,14 @@ class Strategy:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A strategy as asked for, with who asked and why.
+    """A strategy with its proposer and the reason for it.
 
     Attributes:
-        proposer: the arm's name, as the tables print it.
-        rationale: the proposer's own words; shown, never acted on.
-        allocation: units to keep in each group of the plan, where one ratio a set cannot say it; the strategy's
-            ratios are then the shares that each set keeps on average. None: the strategy says it all.
+        strategy: The requested strategy.
+        proposer: Name of the arm, as shown in tables.
+        rationale: The reason in the proposer's words; it is shown and never acted on.
+        allocation: Units to keep in each group of the plan, if one ratio per set cannot express the request; the
+            ratios are then the average shares that the sets keep. None if the strategy is the complete request.
     """
 
     strategy: Strategy
@@ -62,5 +65,5 @@ class Proposal:
 
 
 def clip_ratios(ratios: Sequence[float]) -> tuple[float, ...]:
-    """The ratios forced into [MIN_RATIO, 1] and rounded to four digits, so that a ledger line reads well."""
+    """Clip ratios to [`MIN_RATIO`, 1], and round them to four digits, which keeps ledger lines readable."""
     return tuple(round(min(1.0, max(MIN_RATIO, float(ratio))), 4) for ratio in ratios)

@@ -1,4 +1,4 @@
-"""Runs as MLflow would give them back."""
+"""Run records as they are read back from MLflow."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ BASE = RunRecord(
 
 
 def run(arm: str = "rules", seed: int = 0, accuracy: float | None = 0.9, **changes: object) -> RunRecord:
-    """A finished run of ``arm``; ``llm:x`` is the LLM arm of model x."""
+    """Return a finished run of `arm`; `llm:x` is the LLM arm of model x."""
     proposer, _, llm = arm.partition(":")
     name = str(changes.pop("run_id", f"{arm}-{seed}"))
     base = replace(BASE, run_id=name, proposer=proposer, llm=llm or None, seed=seed, accuracy=accuracy)
@@ -39,5 +39,5 @@ def run(arm: str = "rules", seed: int = 0, accuracy: float | None = 0.9, **chang
 
 
 def arm_runs(arm: str, *accuracies: float) -> list[RunRecord]:
-    """One run a seed, from seed 0."""
+    """Return one run per seed, from seed 0."""
     return [run(arm, seed, accuracy) for seed, accuracy in enumerate(accuracies)]

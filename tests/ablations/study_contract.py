@@ -1,4 +1,4 @@
-"""What every study keeps to. A subclass gives a ``study`` and ``runs`` that it can use."""
+"""The contract of all studies; a subclass provides a `study` and `runs` that it can use."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from tracking.mirror.records import RunRecord
 
 
 class StudyContract:
-    """Inherit, and override the fixtures ``study`` and ``runs``."""
+    """Inherit, and override the fixtures `study` and `runs`."""
 
     def test_it_is_registered_under_its_name(self, study: Study) -> None:
         assert STUDIES[study.name] is type(study)

@@ -1,14 +1,14 @@
-"""The comparison: on equal terms or not at all, and nothing made up."""
+"""The comparison: arms are ranked on equal terms only, and no figure is made up."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from ablations.arms import Verdict, compare
 from ablations.comparison import Comparison
 from ablations.errors import NothingToCompareError, UnknownStudyError
 from ablations.published import llm_selection
+from ablations.ranking import Verdict, compare
 from ablations.registry import study as study_by_name
 from ablations.study import Study
 from ablations.table import MISSING, Table
@@ -30,7 +30,7 @@ class TestComparison(StudyContract):
 
 
 def cells(table: Table, *keys: str) -> list[tuple[object, ...]]:
-    """Some columns of a table."""
+    """Return some columns of a table."""
     index = {column.key: position for position, column in enumerate(table.columns)}
     return [tuple(row[index[key]] for key in keys) for row in table.rows]
 
@@ -60,7 +60,7 @@ def test_two_models_of_one_proposer_are_two_arms() -> None:
         {"counter": "torch"},
     ],
 )
-def test_what_is_not_the_same_task_is_never_ranked_together(change: dict[str, object]) -> None:
+def test_different_tasks_are_never_ranked_together(change: dict[str, object]) -> None:
     arms = compare([run("rules"), run("tpe", 0, 0.95, **change)])
     assert [standing.rank for standing in arms.standings] == [None, None]
     assert len({standing.cell for standing in arms.standings}) == 2
@@ -87,11 +87,11 @@ def test_what_an_arm_is_made_of_and_where_it_ran_may_differ(name: str) -> None:
     [
         ({"status": RunStatus.INTERRUPTED}, "did not finish"),
         ({"status": None}, "did not finish"),
-        ({"accuracy": None}, "not read on the test set"),
-        ({"winner_macs": None}, "not read on the test set"),
+        ({"accuracy": None}, "not evaluated on the test set"),
+        ({"winner_macs": None}, "not evaluated on the test set"),
         ({"target_macs": None}, "target was not recorded"),
-        ({"winner_macs": 1_010_001}, "over the budget"),
-        ({"band_macs": None, "winner_macs": 1_000_001}, "over the budget"),
+        ({"winner_macs": 1_010_001}, "exceeds the budget"),
+        ({"band_macs": None, "winner_macs": 1_000_001}, "exceeds the budget"),
     ],
 )
 def test_what_cannot_be_compared_is_left_out_with_its_reason(change: dict[str, object], reason: str) -> None:
@@ -105,7 +105,7 @@ def test_nothing_comparable_says_what_was_wrong() -> None:
         compare([run("a", status=RunStatus.FAILED), run("b", status=None)])
 
 
-def test_the_same_seed_again_is_no_second_sample() -> None:
+def test_a_repeated_seed_is_not_a_second_sample() -> None:
     old, new = run(accuracy=0.1, run_id="old", started_ms=1), run(accuracy=0.9, run_id="new", started_ms=2)
     arms = compare([new, old])
     assert [standing.runs for standing in arms.standings] == [(new,)]
@@ -157,7 +157,7 @@ def test_every_row_names_its_runs() -> None:
     assert cells(arms, "arm", "runs", "run_ids") == [("a", 2, "a-0 a-1"), ("b", 1, "b-0")]
 
 
-def test_the_tables_of_a_mixed_lot() -> None:
+def test_the_tables_of_a_mixture_of_runs() -> None:
     tables = Comparison().tables([*arm_runs("a", 0.9), *arm_runs("b", 0.7), run("c", status=RunStatus.FAILED)])
     assert [table.key for table in tables] == ["arms", "pairs", "left_out"]
     assert tables[2].rows == (("c-0", "it did not finish"),)
@@ -181,7 +181,7 @@ def test_published_figures_say_whose_they_are() -> None:
     assert table.shown()[0] == ("Claude 3.5 Sonnet", "3.2", "1.00", "1.81", "77.04")
 
 
-def test_an_unknown_study_is_told_with_those_there_are() -> None:
+def test_an_unknown_study_is_reported_with_the_known_ones() -> None:
     assert isinstance(study_by_name("comparison"), Comparison)
     with pytest.raises(UnknownStudyError, match="there are: comparison, llm"):
         study_by_name("comparisons")

@@ -1,4 +1,4 @@
-"""The LLM-selection study: its figures worked by hand, its files whole."""
+"""The LLM-selection study: figures computed by hand, and complete files."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,9 +8,9 @@ import pytest
 
 from ablations.errors import AblationError
 from ablations.llm_selection import LlmSelection
-from ablations.outputs import write_outputs
 from ablations.progress import band, best_so_far, gain_over_start, seconds_to_converge
 from ablations.study import Study
+from ablations.study_files import write_study
 from tests.ablations.samples import arm_runs, run
 from tests.ablations.study_contract import StudyContract
 from tests.ablations.test_comparison import cells
@@ -19,7 +19,7 @@ from tracking.mirror.records import RunRecord, TrialRecord
 
 
 def trial(number: int, score: float | None, state: TrialState = TrialState.COMPLETED) -> TrialRecord:
-    """Starts at second `number`, ends two seconds later."""
+    """Return a trial that starts at second `number` and ends two seconds later."""
     start = 1000 * number
     return TrialRecord(
         number, f"t{number}", "p", state, 1, 1, 1, True, score, 2.0, None, started_ms=start, ended_ms=start + 2000
@@ -49,7 +49,7 @@ ASKED = {
 
 
 def asked(arm: str, *accuracies: float) -> list[RunRecord]:
-    """Runs of an LLM, with trials and counted answers."""
+    """Return runs of an LLM, with trials and counted answers."""
     return [replace(one, trials=TRIALS, **ASKED) for one in arm_runs(arm, *accuracies)]  # type: ignore[arg-type]
 
 
@@ -68,7 +68,7 @@ def test_the_best_so_far_leaves_out_shorter_trainings_and_failures() -> None:
     assert best_so_far(run(trials=(trial(0, None, TrialState.FAILED), trial(1, 0.3)))) == (None, 0.3)
 
 
-def test_a_band_has_a_mean_and_interval_a_trial() -> None:
+def test_a_band_has_a_mean_and_interval_per_trial() -> None:
     low, high = run(trials=(trial(0, 0.4), trial(1, 0.6))), run(trials=(trial(0, 0.6),))
     first, second = band([low, high])
     assert first is not None
@@ -88,7 +88,7 @@ def test_the_gain_is_over_the_common_start() -> None:
     assert gain_over_start(run(trials=TRIALS[1:])) is None
 
 
-def test_figures_of_an_arm_worked_by_hand() -> None:
+def test_figures_of_an_arm_computed_by_hand() -> None:
     slow = [replace(one, trials=tuple(replace(t, ended_ms=(t.ended_ms or 0) * 2) for t in TRIALS), started_ms=5)
             for one in asked("llm:y", 0.8)]  # fmt: skip
     table, *_ = LlmSelection().tables([*asked("llm:x", 0.9), *slow, *arm_runs("tpe", 0.7)])
@@ -102,9 +102,9 @@ def test_figures_of_an_arm_worked_by_hand() -> None:
     assert rows["tpe"] == (None, None, None, None, None), "a classical arm has no answers to count"
 
 
-def test_all_files_are_written_and_hold_the_run_ids(tmp_path: Path) -> None:
+def test_all_files_are_written_and_contain_the_run_ids(tmp_path: Path) -> None:
     runs = [*asked("llm:<b>x</b>", 0.9, 0.91, 0.9), *arm_runs("tpe", 0.9, 0.9, 0.85)]
-    page = write_outputs(LlmSelection(), runs, tmp_path / "study")
+    page = write_study(LlmSelection(), runs, tmp_path / "study")
     text = page.read_text()
     assert "<b>x</b>" not in text, "a model's name is text"
     assert "tpe-2" in text
@@ -116,4 +116,4 @@ def test_all_files_are_written_and_hold_the_run_ids(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(AblationError, match="cannot be written"):
-        write_outputs(LlmSelection(), asked("llm:x", 0.9), tmp_path / "file" / "study")
+        write_study(LlmSelection(), asked("llm:x", 0.9), tmp_path / "file" / "study")

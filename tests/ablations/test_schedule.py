@@ -1,4 +1,4 @@
-"""Which runs a study needs, and which are there."""
+"""Which runs a study needs, and which of them exist."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tracking.runs import RunDir, RunDirs
 
 
 def left(config: RunConfig, status: RunStatus | None) -> RunDir:
-    """A run folder whose run ended like this, or did not."""
+    """Write the folder of a run that ended with this status, or did not end."""
     folder = RunDirs(config.runs).create("m")
     with Ledger.create(folder.ledger) as ledger:
         ledger.record(
@@ -74,7 +74,7 @@ def test_a_run_that_was_cut_short_is_to_be_resumed(config: RunConfig, status: Ru
     assert earlier_run(config) == (cut, False)
 
 
-def test_what_cannot_be_read_is_passed_over(config: RunConfig) -> None:
+def test_what_cannot_be_read_is_ignored(config: RunConfig) -> None:
     left(config, None).ledger.write_text("not a ledger")
     old = left(config, RunStatus.FINISHED)
     old.ledger.write_text(old.ledger.read_text().replace('"trials":4', '"trails":4'))

@@ -1,4 +1,4 @@
-"""Means, intervals and p-values against textbook figures and scipy's own."""
+"""Means, intervals and p-values against values computed by hand and by scipy."""
 
 import math
 
@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ablations.statistics import estimate, holm, p_of_mean_zero
+from ablations.statistics import estimate, holm, paired_p_value
 
 
-def test_an_interval_worked_by_hand() -> None:
+def test_an_interval_computed_by_hand() -> None:
     # s = 1, n = 3, t(0.975, 2) = 4.302653: half width 4.302653 / sqrt(3)
     found = estimate([1.0, 2.0, 3.0])
     assert found is not None
@@ -42,19 +42,19 @@ def test_it_is_scipys_interval(values: list[float]) -> None:
 
 @given(st.lists(st.integers(-9999, 9999).map(lambda n: n / 10_000), min_size=2, max_size=12, unique=True))
 def test_a_paired_p_value_is_scipys(differences: list[float]) -> None:
-    assert p_of_mean_zero(differences) == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, abs=1e-9)
+    assert paired_p_value(differences) == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, abs=1e-9)
 
 
 @pytest.mark.parametrize(("differences", "p"), [([], None), ([0.1], None), ([0.0, 0.0], 1.0), ([0.1, 0.1, 0.1], 0.0)])
 def test_differences_without_a_spread(differences: list[float], p: float | None) -> None:
-    assert p_of_mean_zero(differences) == p
+    assert paired_p_value(differences) == p
 
 
 def test_equal_differences_of_rounded_accuracies_have_no_spread() -> None:
-    assert p_of_mean_zero([0.8 - 0.9, 0.81 - 0.91, 0.82 - 0.92]) == 0.0
+    assert paired_p_value([0.8 - 0.9, 0.81 - 0.91, 0.82 - 0.92]) == 0.0
 
 
-def test_holm_worked_by_hand() -> None:
+def test_holm_computed_by_hand() -> None:
     # ordered: 0.01·3 = 0.03, 0.03·2 = 0.06, 0.04·1 = 0.04 raised to the 0.06 before it
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, None, 0.9]) == [1.0, None, 1.0]

@@ -1,4 +1,4 @@
-"""One MLflow store for all tests of a session: making a fresh one costs seconds of migrations."""
+"""One MLflow store for all tests of a session, because the migrations of a new one take seconds."""
 
 import itertools
 import os
@@ -26,13 +26,13 @@ def store(mlflow_uri: str) -> Store:
 
 @pytest.fixture
 def experiment(store: Store) -> str:
-    """A name that no other test uses."""
+    """Return a name that no other test uses."""
     return f"experiment-{next(_names)}"
 
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., RunDir]:
-    """A finished run's folder; each has its own id, also across tests."""
+    """Return a function that creates the folder of a finished run, with an id that is unique across tests."""
 
     def make(**start: object) -> RunDir:
         return written_run(tmp_path / "runs", run_id=f"run-{next(_names)}", **start)
@@ -42,7 +42,7 @@ def make_run(tmp_path: Path) -> Callable[..., RunDir]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """MLflow's HTTP client gives up at once, so that a test of a dead server is short."""
+    """Let MLflow's HTTP client give up at once, so that a test of an unreachable server is short."""
     before = dict(os.environ)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

@@ -1,4 +1,4 @@
-"""A small search as its events: two proposals on budget and one beside it, a failure, an early stop, a fine-tune."""
+"""The events of a small search: two proposals on target and one off, a failure, an early stop, a fine-tune."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -173,19 +173,19 @@ def evaluated(subject: Subject, correct: int) -> Evaluated:
 
 
 def whole_run(run_id: str = "r1", **start: object) -> tuple[Payload, ...]:
-    """A finished run, from its start to its end."""
+    """Return the payloads of a finished run, from its start to its end."""
     return (run_started(run_id, **start), *preparation(), llm_call(), *trials(), *ending())  # type: ignore[arg-type]
 
 
 def numbered(payloads: Iterable[Payload]) -> tuple[Event, ...]:
-    """Payloads as events, a millisecond apart."""
+    """Return payloads as events, one millisecond apart."""
     return tuple(
         Event(seq, START + timedelta(milliseconds=seq), payload) for seq, payload in enumerate(payloads, start=1)
     )
 
 
 def written_run(root: Path, *, run_id: str | None = None, **start: object) -> RunDir:
-    """A run's folder with its ledger, summary and report."""
+    """Write the folder of a run with its ledger, summary and report."""
     run = RunDirs(root).create("tiny", "rules", "s0")
     with Ledger.create(run.ledger) as ledger:
         for payload in whole_run(run_id or run.run_id, **start):

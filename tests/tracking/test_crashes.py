@@ -1,4 +1,4 @@
-"""Several processes, and processes that die: what was acknowledged stays, one writer writes, no two runs share."""
+"""Concurrent and killed processes: acknowledged events are kept, one process writes, no two runs share a folder."""
 
 import random
 import signal
@@ -65,7 +65,7 @@ print(*(runs.create("m").run_id for _ in range(25)), flush=True)
 
 
 class Processes:
-    """Starts Python on a script, and leaves none behind."""
+    """Starts Python processes on scripts, and ends all of them."""
 
     def __init__(self) -> None:
         self._started: list[subprocess.Popen[str]] = []
@@ -115,7 +115,7 @@ def test_kill_9_loses_nothing_that_was_acknowledged(processes: Processes, tmp_pa
             acknowledged = int(line(writer))
         writer.send_signal(signal.SIGKILL)
         assert writer.stdout is not None
-        # not by `communicate`, which reads the pipe behind the back of what `readline` has read ahead
+        # not by `communicate`, which would bypass what `readline` has buffered
         rest = writer.stdout.read().split("\n")
         acknowledged = max([acknowledged, *(int(seq) for seq in rest[:-1])])
         try:
@@ -123,13 +123,13 @@ def test_kill_9_loses_nothing_that_was_acknowledged(processes: Processes, tmp_pa
         except HalfWrittenLedgerError:
             repair(path)
             events = read_ledger(path)
-        # At most one event may be on the disk whose acknowledgement was cut off.
+        # At most one event may be on the disk without its acknowledgement having arrived.
         assert acknowledged <= len(events) <= acknowledged + 1
         acknowledged = len(events)
         assert {len(payload.reason) for payload in payloads_of(events, Interrupted)} == {3000}
 
 
-def test_the_dead_hold_no_lock(processes: Processes, tmp_path: Path) -> None:
+def test_a_killed_process_holds_no_lock(processes: Processes, tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     writer = processes.start(APPEND_FOR_EVER, str(path))
     line(writer)
@@ -144,14 +144,14 @@ def test_the_dead_hold_no_lock(processes: Processes, tmp_path: Path) -> None:
 
 
 def read_ledger_while_written(path: Path) -> int:
-    """A reader beside a writer sees whole events, and at most a last one in the making."""
+    """Read beside a writer: only the last event may be incomplete."""
     try:
         return len(read_ledger(path))
     except HalfWrittenLedgerError as error:
         return error.line - 1
 
 
-def test_one_of_many_starts_a_ledger(processes: Processes, tmp_path: Path) -> None:
+def test_only_one_of_many_creates_a_ledger(processes: Processes, tmp_path: Path) -> None:
     racers = [processes.start(RACE_FOR_A_LEDGER, str(tmp_path / "ledger.jsonl")) for _ in range(4)]
     assert [line(racer) for racer in racers] == ["ready"] * 4
     for racer in racers:

@@ -1,4 +1,4 @@
-"""docs/ledger.md says what the code does: every kind, every field, every metric."""
+"""docs/ledger.md documents what the code writes: every kind, every field, every metric."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "ledger.md").read_tex
 
 
 def sections() -> dict[str, list[tuple[str, str, str]]]:
-    """The rows (field, type, meaning) of each kind's table."""
+    """Return the rows (field, type, meaning) of the table of each kind."""
     found = {}
     for section in DOCUMENT.partition("\n## What MLflow")[0].split("\n### ")[1:]:
         heading, _, body = section.partition("\n")
@@ -33,7 +33,7 @@ def test_every_field_is_documented_in_order() -> None:
         assert [name for name, _, _ in rows] == [field.alias or name for name, field in fields.items()], kind
 
 
-def test_what_may_be_null_is_said() -> None:
+def test_what_may_be_null_is_documented() -> None:
     for kind, rows in sections().items():
         fields = {field.alias or name: field for name, field in PAYLOADS[EventKind(kind)].model_fields.items()}
         for name, kind_of_value, _ in rows:
@@ -41,7 +41,7 @@ def test_what_may_be_null_is_said() -> None:
             assert kind_of_value.endswith("or –") is may_be_null, f"{kind}.{name}"
 
 
-def test_states_are_spelled_as_they_are() -> None:
+def test_states_are_documented() -> None:
     for states in (TrialState, RunStatus, Subject, SplitName):
         assert all(f"`{state.value}`" in DOCUMENT for state in states)
     assert f"version of this format: {SCHEMA} " in DOCUMENT

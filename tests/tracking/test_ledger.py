@@ -1,4 +1,4 @@
-"""The ledger: what was acknowledged is there, what was torn is told, what was damaged is refused."""
+"""The ledger: acknowledged events are kept, an incomplete line is reported, damage is refused."""
 
 import errno
 import json
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tracking.samples import START, numbered, run_started, whole_run
-from tracking.clock import time_text
+from tracking.clock import format_time
 from tracking.errors import (
     CorruptLedgerError,
     HalfWrittenLedgerError,
@@ -92,7 +92,7 @@ def test_creation_syncs_the_folder(path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert folders == [True]
 
 
-def test_opening_goes_on_where_it_ended(path: Path) -> None:
+def test_opening_continues_where_it_ended(path: Path) -> None:
     with Ledger.create(path) as ledger:
         note(ledger, "one")
     with Ledger.open(path) as ledger:
@@ -108,7 +108,7 @@ def test_nothing_is_overwritten(path: Path) -> None:
     Ledger.open(path).close()
 
 
-def test_a_missing_ledger_is_told(path: Path) -> None:
+def test_a_missing_ledger_is_reported(path: Path) -> None:
     for read in (Ledger.open, read_ledger, repair):
         with pytest.raises(LedgerMissingError, match="no ledger at"):
             read(path)
@@ -138,7 +138,7 @@ def test_a_refused_open_frees_the_lock(path: Path) -> None:
             Ledger.open(path)
 
 
-def test_closed_takes_no_more(path: Path) -> None:
+def test_a_closed_ledger_accepts_no_events(path: Path) -> None:
     ledger = Ledger.create(path)
     ledger.close()
     ledger.close()
@@ -162,7 +162,7 @@ def test_threads_append_whole_lines_in_order(path: Path) -> None:
     assert heard == list(range(1, 161))
 
 
-def test_listeners_hear_only_what_is_on_the_disk(path: Path) -> None:
+def test_listeners_receive_only_what_is_on_the_disk(path: Path) -> None:
     seen: list[list[str]] = []
     with Ledger.create(path) as ledger:
         ledger.subscribe(lambda event: seen.append(words(path)))
@@ -203,7 +203,7 @@ def three(path: Path) -> Path:
     return path
 
 
-def test_every_tear_of_the_last_line_is_told_and_repaired(three: Path) -> None:
+def test_every_incomplete_last_line_is_reported_and_repaired(three: Path) -> None:
     content = three.read_bytes()
     last = content.rindex(b"\n", 0, -1) + 1
     for end in range(last + 1, len(content) - 1):
@@ -249,8 +249,8 @@ def test_a_whole_ledger_needs_no_repair(three: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "line", "reason"),
     [
-        (lambda lines: [lines[0], lines[2]], 2, "numbered 3 where 2 belongs"),
-        (lambda lines: [lines[0], lines[0], lines[1], lines[2]], 2, "numbered 1 where 2 belongs"),
+        (lambda lines: [lines[0], lines[2]], 2, "numbered 3 where 2 is expected"),
+        (lambda lines: [lines[0], lines[0], lines[1], lines[2]], 2, "numbered 1 where 2 is expected"),
         (lambda lines: [lines[0][:-5], lines[1], lines[2]], 1, "not JSON"),
         (lambda lines: [lines[0], b"", lines[1], lines[2]], 2, "not JSON"),
         (lambda lines: [lines[0], b"[1]", lines[2]], 2, "a JSON list"),
@@ -258,7 +258,7 @@ def test_a_whole_ledger_needs_no_repair(three: Path) -> None:
         (lambda lines: [lines[0].replace(b"interrupted", b"whim", 1), lines[1], lines[2]], 1, "'whim'"),
         (lambda lines: [lines[0].replace(b'"one"', b"7"), lines[1], lines[2]], 1, "reason"),
         (lambda lines: [lines[0].replace(b'Z","kind"', b'","kind"'), lines[1], lines[2]], 1, "no zone"),
-        (lambda lines: [lines[0].replace(b"time", b"tide"), lines[1], lines[2]], 1, "envelope"),
+        (lambda lines: [lines[0].replace(b"time", b"tide"), lines[1], lines[2]], 1, "time or kind is invalid"),
         (lambda lines: [lines[0], lines[1], b"\0\0\0"], 3, "not JSON"),
     ],
 )
@@ -276,8 +276,8 @@ def test_damage_elsewhere_is_refused_and_never_repaired(three: Path, damage: obj
 
 def test_times_are_utc_and_sort_as_text() -> None:
     east = datetime(2026, 11, 21, 12, 0, tzinfo=timezone(timedelta(hours=2)))
-    assert time_text(east) == "2026-11-21T10:00:00.000000Z"
-    assert time_text(east) < time_text(east + timedelta(microseconds=1))
+    assert format_time(east) == "2026-11-21T10:00:00.000000Z"
+    assert format_time(east) < format_time(east + timedelta(microseconds=1))
 
 
 text = st.text(st.characters(), max_size=40)  # lone surrogates included

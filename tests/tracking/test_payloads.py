@@ -1,4 +1,4 @@
-"""A wrong event fails where it is made, with the field and what was received."""
+"""An invalid event fails where it is created; the message quotes the field and what was received."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def test_the_envelope_and_the_payload_share_no_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"trial": "0"}, r"trial: .*integer.*received '0'"),
         ({"trial": True}, "trial: "),
@@ -43,8 +43,10 @@ def test_the_envelope_and_the_payload_share_no_name() -> None:
         ({"extra": 1}, "extra: Extra inputs"),
     ],
 )
-def test_a_wrong_field_is_quoted_and_nothing_is_written(ledger: Ledger, change: dict[str, object], told: str) -> None:
-    with pytest.raises(PayloadError, match=told):
+def test_a_wrong_field_is_quoted_and_nothing_is_written(
+    ledger: Ledger, change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(PayloadError, match=message):
         ledger.append(EventKind.RUNG, **{**RUNG, **change})
     assert ledger.path.read_bytes() == b""
     ledger.append(EventKind.RUNG, **RUNG)
@@ -71,7 +73,7 @@ def test_a_naive_time_is_refused(ledger: Ledger) -> None:
 
 
 def test_a_failed_trial_says_why() -> None:
-    with pytest.raises(ValueError, match="must say its error"):
+    with pytest.raises(ValueError, match="must have an error"):
         trial_ended(0, TrialState.FAILED, None)
 
 

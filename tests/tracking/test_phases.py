@@ -1,4 +1,4 @@
-"""What counts in a run that was extended: whose fine-tune, whose scores."""
+"""Which events count in an extended run: whose fine-tune, whose scores."""
 
 from search.outcome.summary import summarise
 from tests.tracking import samples
@@ -18,7 +18,7 @@ def kinds(payloads: tuple[Payload, ...]) -> list[type[Payload]]:
     return [type(event.payload) for event in since_winner(samples.numbered(payloads))]
 
 
-def test_without_an_extension_everything_after_the_winner_is_its_own() -> None:
+def test_without_an_extension_everything_after_the_winner_belongs_to_it() -> None:
     whole = samples.whole_run()
     assert kinds(whole)[-1] is RunEnded
     assert FinetuneEnded in kinds(whole)

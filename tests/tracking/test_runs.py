@@ -1,4 +1,4 @@
-"""Run folders: one a run, found by any sensible name."""
+"""Run folders: one per run, found by id, prefix, path or `latest`."""
 
 import errno
 import os
@@ -86,18 +86,18 @@ def test_an_id_wins_over_a_longer_one_that_it_begins(runs: RunDirs) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "message"),
     [
-        ("20261121", "begins 2 of them: 20261121-104233-alpha, 20261121-104233-beta"),
+        ("20261121", "2 run ids begin with it: 20261121-104233-alpha, 20261121-104233-beta"),
         ("20261121-104233-alpah", "did you mean 20261121-104233-alpha"),
         ("zzz", "the newest are"),
         ("", "the newest are"),
     ],
 )
-def test_an_unknown_run_is_told_with_the_near_ones(runs: RunDirs, asked: str, told: str) -> None:
+def test_an_unknown_run_is_reported_with_the_near_ones(runs: RunDirs, asked: str, message: str) -> None:
     begun(runs, "alpha")
     begun(runs, "beta")
-    with pytest.raises(UnknownRunError, match=told):
+    with pytest.raises(UnknownRunError, match=message):
         runs.resolve(asked)
 
 
@@ -107,37 +107,37 @@ def test_no_runs_yet(runs: RunDirs, asked: str) -> None:
         runs.resolve(asked)
 
 
-def test_a_latest_that_is_gone_is_told(runs: RunDirs) -> None:
+def test_a_latest_that_is_gone_is_reported(runs: RunDirs) -> None:
     begun(runs, "a")
     runs.create("b").path.rmdir()
-    with pytest.raises(UnknownRunError, match="points to 20261121-104233-b, which is gone"):
+    with pytest.raises(UnknownRunError, match="points to 20261121-104233-b, which does not exist"):
         runs.resolve("latest")
 
 
-def test_a_folder_that_is_no_run_is_told(runs: RunDirs, tmp_path: Path) -> None:
-    with pytest.raises(UnknownRunError, match=r"holds no ledger\.jsonl"):
+def test_a_folder_that_is_no_run_is_reported(runs: RunDirs, tmp_path: Path) -> None:
+    with pytest.raises(UnknownRunError, match=r"contains no ledger\.jsonl"):
         runs.resolve(str(tmp_path))
     runs.create("a")
-    with pytest.raises(UnknownRunError, match=r"holds no ledger\.jsonl"):
+    with pytest.raises(UnknownRunError, match=r"contains no ledger\.jsonl"):
         runs.resolve("latest")
     assert runs.all() == ()
 
 
-def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
+def test_a_file_in_the_place_of_the_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "runs").touch()
     for root in (tmp_path / "runs", tmp_path / "runs" / "deep"):
         with pytest.raises(RunsFolderError, match=r"cannot be kept in .*--runs"):
             RunDirs(root).create("a")
 
 
-def test_a_folder_in_the_place_of_latest_is_told(runs: RunDirs) -> None:
+def test_a_folder_in_the_place_of_latest_is_reported(runs: RunDirs) -> None:
     (runs.root / "latest" / "x").mkdir(parents=True)
     with pytest.raises(RunsFolderError, match="latest"):
         runs.create("a")
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC])
-def test_a_folder_that_cannot_be_written_is_told(runs: RunDirs, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(runs: RunDirs, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     def refuse(path: Path, *args: object, **kwargs: object) -> NoReturn:
         raise OSError(code, os.strerror(code), str(path))
 

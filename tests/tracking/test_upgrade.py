@@ -1,4 +1,4 @@
-"""A ledger of format 1 reads as today's, and goes on in today's format."""
+"""A ledger of format 1 is read as the current format, and continued in the current format."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ TIME = "2026-11-20T10:00:00.000000Z"
 
 
 def old(path: Path, *lines: dict[str, Any]) -> Path:
-    """A ledger of format 1 with these lines behind its first."""
+    """Write a ledger of format 1 with these lines after its first."""
     started = next(payload for payload in whole_run() if isinstance(payload, RunStarted))
     first = {"kind": "run_started", **started.model_dump(mode="json", by_alias=True), "schema": 1}
     written = [{"seq": seq, "time": TIME, **line} for seq, line in enumerate((first, *lines), start=1)]
@@ -37,7 +37,7 @@ def old(path: Path, *lines: dict[str, Any]) -> Path:
         ("turned_back_missed", "tpe asked for 9", Decision(decision=DecisionKind.MISSED, reason="tpe asked for 9")),
     ],
 )
-def test_what_stood_in_the_reason_has_a_field(tmp_path: Path, decision: str, reason: str, now: Decision) -> None:
+def test_what_the_reason_began_with_has_a_field(tmp_path: Path, decision: str, reason: str, now: Decision) -> None:
     path = old(tmp_path / "ledger.jsonl", {"kind": "decision", "decision": decision, "reason": reason})
     (read,) = payloads_of(read_ledger(path), Decision)
     assert read.decision is now.decision
@@ -64,12 +64,12 @@ def test_a_call_s_rung_is_its_mode(tmp_path: Path) -> None:
     assert read == call.model_copy(update={"mode": "tool"})
 
 
-def test_it_goes_on_in_todays_format(tmp_path: Path) -> None:
+def test_it_is_continued_in_the_current_format(tmp_path: Path) -> None:
     before = {"kind": "decision", "decision": "widen", "reason": "stalled: no gain"}
     path = old(tmp_path / "ledger.jsonl", before, {"kind": "resumed", "from_seq": 2})
     with Ledger.open(path) as ledger:
         ledger.record(Resumed(from_seq=3))
-        # In the new format such a reason is only a reason.
+        # In the current format such a reason is not parsed.
         ledger.record(Decision(decision=DecisionKind.WIDEN, reason="stalled: no gain"))
     events = read_ledger(path)
     first, second = payloads_of(events, Decision)
@@ -78,20 +78,20 @@ def test_it_goes_on_in_todays_format(tmp_path: Path) -> None:
     assert [resumed.schema_version for resumed in payloads_of(events, Resumed)] == [1, 2]
 
 
-def test_a_word_that_is_none_is_refused_in_either_format(tmp_path: Path) -> None:
+def test_an_unknown_decision_is_refused_in_either_format(tmp_path: Path) -> None:
     path = old(tmp_path / "ledger.jsonl", {"kind": "decision", "decision": "perhaps", "reason": "x"})
-    with pytest.raises(CorruptLedgerError, match="its decision payload does not read"):
+    with pytest.raises(CorruptLedgerError, match="its decision payload is invalid"):
         read_ledger(path)
 
 
-def test_a_whole_last_line_of_format_1_is_kept_by_repair(tmp_path: Path) -> None:
+def test_a_complete_last_line_of_format_1_is_kept_by_repair(tmp_path: Path) -> None:
     path = old(tmp_path / "ledger.jsonl", {"kind": "decision", "decision": "widen", "reason": "stalled: no gain"})
     path.write_bytes(path.read_bytes().removesuffix(b"\n"))
     assert repair(path).completed
     assert payloads_of(read_ledger(path), Decision)[0].condition is Condition.STALLED
 
 
-def test_today_s_lines_are_written_as_they_are_read(tmp_path: Path) -> None:
+def test_lines_of_the_current_format_are_read_as_written(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     with Ledger.create(path) as ledger:
         for payload in whole_run():

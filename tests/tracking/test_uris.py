@@ -23,22 +23,22 @@ def test_servers_are_taken_as_they_are(uri: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "told"),
+    ("uri", "message"),
     [
         ("mlruns", "plain folder"),
         ("./mlruns", "plain folder"),
         ("file:///tmp/mlruns", "plain folder"),
         ("", "plain folder"),
         ("sqlite:///", "names no file"),
-        ("sqlite://", "'sqlite' is no kind"),
+        ("sqlite://", "'sqlite' is not a supported kind"),
         ("sqlite:////no/such/folder/x.db", "/no/such/folder does not exist"),
-        ("ftp://host", "'ftp' is no kind"),
+        ("ftp://host", "'ftp' is not a supported kind"),
         ("http://", "names no host"),
-        ("localhost:5000", "'localhost' is no kind"),
+        ("localhost:5000", "'localhost' is not a supported kind"),
     ],
 )
-def test_what_cannot_work_is_refused_with_what_can(uri: str, told: str) -> None:
-    with pytest.raises(TrackingUriError, match=told) as caught:
+def test_what_cannot_work_is_refused_with_what_can(uri: str, message: str) -> None:
+    with pytest.raises(TrackingUriError, match=message) as caught:
         absolute_uri(uri)
     assert "sqlite:///mlflow.db" in str(caught.value)
     assert repr(uri) in str(caught.value)

@@ -1,4 +1,4 @@
-"""What every tracker keeps to. A subclass gives a ``tracker`` fixture, and says whether it reaches its view."""
+"""The contract of all trackers; a subclass provides a `tracker` fixture, and sets whether its view is reachable."""
 
 from typing import ClassVar
 
@@ -9,11 +9,11 @@ EVENTS = numbered(whole_run("contract"))
 
 
 class TrackerContract:
-    """Inherit, override ``tracker``, and set ``reaches`` to whether what it shows to can be reached."""
+    """Inherit, override the fixture `tracker`, and set `reaches` to whether its view can be reached."""
 
     reaches: ClassVar[bool] = True
 
-    def test_what_was_fed_is_in_after_a_flush(self, tracker: Tracker) -> None:
+    def test_a_flush_writes_what_was_fed(self, tracker: Tracker) -> None:
         for event in EVENTS:
             tracker.feed(event)
         state = tracker.flush(60)
@@ -25,7 +25,7 @@ class TrackerContract:
         assert tracker.flush(1).in_sync
         assert tracker.close(60).synced_seq == 0
 
-    def test_events_fed_again_are_passed_over(self, tracker: Tracker) -> None:
+    def test_events_fed_again_are_ignored(self, tracker: Tracker) -> None:
         for event in (*EVENTS[:3], *EVENTS[:5], EVENTS[0]):
             tracker.feed(event)
         assert tracker.close(60).synced_seq == (5 if self.reaches else 0)

@@ -1,1 +1,1 @@
-"""MLflow as a view of the ledger: what is shown, how it is written, brought up later, and read back."""
+"""MLflow as a view of the ledger: translation of events, writing, later synchronisation, and reading back."""

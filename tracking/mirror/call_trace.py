@@ -1,4 +1,4 @@
-"""An LLM call as a trace: one span for the call, one below it for each trip to the server."""
+"""Translates an LLM call to a trace: one span for the call, and one child span per trip to the server."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -11,10 +11,16 @@ ANSWERED = "answered"
 
 
 def trace_of(call: LlmCall, ended: datetime, run_id: str) -> Trace:
-    """The trace; the ledger's moment is the call's end. Everything in it was redacted before the ledger held it."""
+    """Build the trace of a call.
+
+    Args:
+        call: The recorded call. It was redacted before it was written to the ledger.
+        ended: The time of its event, which is the end of the call.
+        run_id: The id of the run.
+    """
     end_ns = round(ended.timestamp() * 1e6) * 1000
     start_ns = end_ns - _ns(call.latency_s)
-    told = {
+    attributes = {
         "espalier.outcome": call.outcome,
         "espalier.attempts": call.attempts,
         "espalier.mode": call.mode,
@@ -34,14 +40,14 @@ def trace_of(call: LlmCall, ended: datetime, run_id: str) -> Trace:
         model=call.model,
         tokens=None if call.usage is None else call.usage.model_dump(),
         cost_usd=call.cost_usd,
-        attributes=told,
+        attributes=attributes,
     )
     tags = {"espalier.run_id": run_id, "espalier.call": str(call.call), "espalier.outcome": call.outcome}
     return Trace(f"call:{call.call}", (root, *_trips(call, start_ns, end_ns)), tags)
 
 
 def _trips(call: LlmCall, start_ns: int, end_ns: int) -> Iterator[Span]:
-    """Trips follow one another, with the client's own waiting between them."""
+    """Yield one span per trip; they follow one another, with the client's waiting times between them."""
     at = start_ns
     for number, trip in enumerate(call.trail, start=1):
         end = min(at + _ns(float(trip.get("latency_s", 0.0))), end_ns)
@@ -59,7 +65,7 @@ def _trips(call: LlmCall, start_ns: int, end_ns: int) -> Iterator[Span]:
 
 
 def _trip_attributes(trip: Mapping[str, Any]) -> dict[str, Any]:
-    """Tokens stay out of MLflow's own attribute: it would count them twice, here and at the call."""
+    """Keep the tokens out of MLflow's own attribute, which would count them twice: here and at the call."""
     return {f"espalier.{name}": trip.get(name) for name in ("mode", "usage", "problem", "slept_s")}
 
 

@@ -1,4 +1,4 @@
-"""The door to MLflow: quiet, with short time limits, and safe for several processes at a fresh store."""
+"""Opens an MLflow store: quietly, with short timeouts, and safely if several processes create it at once."""
 
 import contextlib
 import logging
@@ -12,7 +12,8 @@ from tracking.errors import MlflowUnreachableError, TrackingError
 from tracking.locks import ExclusiveLock
 from tracking.uris import absolute_uri, artifact_location, database_host, sqlite_path, without_password
 
-# MLflow's own limits keep a call to a dead server waiting for about four minutes. Whoever sets these keeps theirs.
+# With MLflow's own limits, a call to a dead server waits for about four minutes. Variables that the user has set are
+# kept.
 _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -26,11 +27,11 @@ _CONNECT_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """An open MLflow.
+    """An open MLflow store.
 
     Attributes:
-        client: an ``mlflow.MlflowClient``.
-        uri: its absolute address; it may hold a password: show ``shown_uri``.
+        client: An `mlflow.MlflowClient`.
+        uri: Its absolute address, which may contain a password; show `shown_uri` instead.
     """
 
     client: Any
@@ -38,35 +39,40 @@ class Store:
 
     @property
     def shown_uri(self) -> str:
+        """The address without its password."""
         return without_password(self.uri)
 
 
 def connect(uri: str, *, create: bool) -> Store:
-    """Open the store at ``uri``; with ``create``, a SQLite file that is not there yet is made and initialised.
+    """Open the store at `uri`.
 
-    Takes seconds the first time: it imports MLflow, and a fresh database runs every migration.
+    Takes seconds the first time: it imports MLflow, and a new database runs every migration.
+
+    Args:
+        uri: The address of the store.
+        create: Whether a SQLite file that does not exist yet is created and initialised.
 
     Raises:
-        TrackingUriError: not an address that can be used.
-        MlflowUnreachableError: nothing there, or it does not answer.
+        TrackingUriError: The address is not supported.
+        MlflowUnreachableError: There is no store, or it does not answer.
     """
     absolute = absolute_uri(uri)
     file = sqlite_path(absolute)
     if file is not None and not create and not file.is_file():
-        raise MlflowUnreachableError(absolute, "there is no such file yet; a run makes it")
-    _knock(absolute)
+        raise MlflowUnreachableError(absolute, "there is no such file yet; the first run creates it")
+    _check_listening(absolute)
     with unreachable(absolute), contextlib.ExitStack() as stack:
         if file is not None:
-            # Of twelve processes that opened a fresh SQLite store at once, eleven failed in its migrations.
+            # Of twelve processes that opened a new SQLite store at once, eleven failed in its migrations.
             stack.enter_context(ExclusiveLock(file.with_name(file.name + ".lock"), wait=True))
         return Store(_client(absolute), absolute)
 
 
 def open_experiment(store: Store, name: str) -> str:
-    """The id of the experiment ``name``, made when there is none.
+    """Return the id of the experiment `name`, which is created if it does not exist.
 
     Raises:
-        MlflowUnreachableError: no answer, or the experiment was deleted.
+        MlflowUnreachableError: The store does not answer, or the experiment was deleted.
     """
     with unreachable(store.uri):
         found = store.client.get_experiment_by_name(name)
@@ -74,20 +80,24 @@ def open_experiment(store: Store, name: str) -> str:
             found = _create(store, name)
     if found.lifecycle_stage != "active":
         raise MlflowUnreachableError(
-            store.shown_uri, f"its experiment {name!r} was deleted; restore it or name another"
+            store.shown_uri, f"its experiment {name!r} was deleted; restore it or choose another"
         )
     return str(found.experiment_id)
 
 
 @contextlib.contextmanager
 def unreachable(uri: str) -> Iterator[None]:
-    """Whatever MLflow, its HTTP client or its database driver raises, as our one error."""
+    """Convert any error of MLflow, its HTTP client or its database driver in the `with` block to a single class.
+
+    Raises:
+        MlflowUnreachableError: Anything but a `TrackingError` was raised.
+    """
     try:
         yield
     except TrackingError:
         raise
-    except Exception as error:  # the border to a service: dozens of classes from four libraries
-        raise MlflowUnreachableError(without_password(uri), _in_short(error)) from error
+    except Exception as error:  # the boundary to a service: dozens of classes from four libraries
+        raise MlflowUnreachableError(without_password(uri), _summarise(error)) from error
 
 
 def _create(store: Store, name: str) -> Any:
@@ -101,8 +111,8 @@ def _create(store: Store, name: str) -> Any:
     return store.client.get_experiment_by_name(name)
 
 
-def _knock(uri: str) -> None:
-    """MLflow retries a database that does not answer for most of an hour: find out first whether it listens."""
+def _check_listening(uri: str) -> None:
+    """Check that a database server listens: MLflow would retry for most of an hour to reach one that does not."""
     address = database_host(uri)
     if address is None:
         return
@@ -124,8 +134,8 @@ def _client(uri: str) -> Any:
     return mlflow.MlflowClient(tracking_uri=uri)
 
 
-def _in_short(error: Exception) -> str:
-    """What the network said, when it was the network, and otherwise the first line of the error itself."""
+def _summarise(error: Exception) -> str:
+    """Return the network error among the causes if there is one, otherwise the first line of the error itself."""
     for cause in _causes(error):
         if isinstance(cause, ConnectionError | TimeoutError | socket.gaierror):
             return cause.strerror or str(cause) or type(cause).__name__

@@ -1,7 +1,7 @@
-"""Traces in MLflow, written by hand.
+"""Writes traces to MLflow without MLflow's own tracer.
 
-MLflow's own tracer numbers traces by chance and sends them from a thread of its own, so a sync that is repeated would
-double them. Here a trace's number follows from what it tells of, and both calls overwrite what is there.
+That tracer draws random ids and sends traces from a thread of its own, so a repeated sync would duplicate them. Here
+the id of a trace follows from its run and call, and both API calls overwrite what exists.
 """
 
 import base64
@@ -16,13 +16,20 @@ from tracking.mirror.operations import Span, Trace
 
 _log = logging.getLogger(__name__)
 
-_PREVIEW = 1000  # characters, what MLflow's list of traces shows
+_PREVIEW = 1000
+"""Characters that MLflow's list of traces shows."""
 
 
 def write_trace(store: Store, experiment_id: str, run: str, trace: Trace) -> None:
-    """Put the trace beside the MLflow run `run`. Doing it again changes nothing.
+    """Write a trace and link it to an MLflow run. Repeating this changes nothing.
 
-    A server that is too old to take spans is passed over with a warning: the call is among the run's artifacts anyway.
+    On a server that is too old for spans only a warning is logged; the call is also among the artifacts of the run.
+
+    Args:
+        store: The open store.
+        experiment_id: MLflow's id of the experiment.
+        run: MLflow's id of the run.
+        trace: The trace to write.
     """
     from mlflow.entities import TraceInfo, TraceLocation, TraceState
     from mlflow.tracing.client import TracingClient
@@ -46,7 +53,7 @@ def write_trace(store: Store, experiment_id: str, run: str, trace: Trace) -> Non
         client.start_trace(info)
         client.log_spans(experiment_id, list(_spans(trace_id, trace)))
     except NotImplementedError as error:
-        _log.warning("the trace %s is not shown: %s", root.name, error)
+        _log.warning("The trace %s could not be written to this MLflow server: %s", root.name, error)
 
 
 def _spans(trace_id: str, trace: Trace) -> Iterable[Any]:

@@ -1,4 +1,4 @@
-"""The mirror of a run in MLflow, written by its own thread: a search neither waits for MLflow nor fails with it."""
+"""The live mirror of a run in MLflow, written by a thread: a search neither waits for MLflow nor fails with it."""
 
 import logging
 import threading
@@ -13,20 +13,29 @@ from tracking.uris import absolute_uri, without_password
 
 _log = logging.getLogger(__name__)
 _GATHER_S = 1.0
-"""How long events are gathered before they are written: a trial's few events then cost few calls."""
+"""Seconds for which events are collected before they are written, so that the events of a trial need few calls."""
 
 
 class MlflowMirror(Tracker):
-    """Keeps an MLflow parent run, its trials and its fine-tune in step with what it is fed.
+    """Keeps an MLflow parent run, its trials and its fine-tune in sync with the events that it is fed.
 
-    Returns at once: MLflow is imported, reached and initialised in the thread. When MLflow fails, the events wait and
-    are tried again (after ``retry_s``, at a flush, and at the close); what is not in by then is left to ``sync``.
-
-    Raises:
-        TrackingUriError: the address is of no kind that could work. Nothing else is ever raised.
+    The constructor returns at once: MLflow is imported, reached and initialised in the thread. If MLflow fails, the
+    events are kept and tried again (after `retry_s`, at a flush, and at the close). What is missing after that is left
+    to `sync`.
     """
 
     def __init__(self, run: RunDir, tracking_uri: str, experiment: str, *, retry_s: float = 30.0) -> None:
+        """Start the thread.
+
+        Args:
+            run: The folder of the run.
+            tracking_uri: The address of the MLflow store.
+            experiment: The name of the experiment; it is created if it does not exist.
+            retry_s: Seconds to wait after a failure before the next attempt.
+
+        Raises:
+            TrackingUriError: The address is not supported. Nothing else is ever raised.
+        """
         self._run, self._uri, self._experiment = run, absolute_uri(tracking_uri), experiment
         self._retry_s = retry_s
         self._wake = threading.Condition()
@@ -43,12 +52,14 @@ class MlflowMirror(Tracker):
         self._thread.start()
 
     def feed(self, event: Event) -> None:
+        """Hand the event to the thread."""
         with self._wake:
             if not self._events or event.seq > self._events[-1].seq:
                 self._events.append(event)
                 self._wake.notify_all()
 
     def flush(self, timeout_s: float = 30.0) -> TrackingState:
+        """Wait for the thread to write all events, or for the first failure."""
         with self._wake:
             failures, goal = self._failures, len(self._events)
             self._hurry = True
@@ -59,19 +70,20 @@ class MlflowMirror(Tracker):
             return self._state()
 
     def close(self, timeout_s: float = 60.0) -> TrackingState:
+        """Let the thread make a last attempt, and save the state to the run's folder."""
         with self._wake:
             self._closing = True
             self._wake.notify_all()
         self._thread.join(timeout_s)
         with self._wake:
             if self._thread.is_alive():
-                self._reason = f"MLflow had not taken everything {timeout_s:g} s after the run's end"
+                self._reason = f"MLflow had not received everything {timeout_s:g} s after the run's end"
             state = self._state()
         _save(state, self._run)
         return state
 
     def _work(self) -> None:
-        """The thread: one attempt after the other, until one has been made after the close."""
+        """Run the thread: one attempt after another, until one was made after the close."""
         lock = None
         closing = False
         while not closing:
@@ -79,13 +91,13 @@ class MlflowMirror(Tracker):
             try:
                 lock = lock or mirror_lock(self._run)
                 self._attempt(upload=closing)
-            except Exception as error:  # noqa: BLE001 - the border of a thread: recorded, and sync catches up
+            except Exception as error:  # noqa: BLE001 - the boundary of a thread: recorded, and sync catches up
                 self._failed(error)
         if lock is not None:
             lock.release()
 
     def _wait(self) -> bool:
-        """Sleep until there is something to do; says whether it is the last thing."""
+        """Sleep until there is something to write or the mirror is closed; return whether it is closed."""
         with self._wake:
             while not self._closing:
                 pending = len(self._events) > self._written
@@ -93,7 +105,7 @@ class MlflowMirror(Tracker):
                 if pending and rest <= 0:
                     break
                 self._wake.wait(rest if pending else None)
-            self._hurry = False  # what is attempted now takes in all that was there when the flush was asked for
+            self._hurry = False  # the attempt that starts now covers all events that were there at the flush
             return self._closing
 
     def _attempt(self, *, upload: bool) -> None:
@@ -114,7 +126,7 @@ class MlflowMirror(Tracker):
             self._wake.notify_all()
 
     def _failed(self, error: Exception) -> None:
-        """A new writer next time: it looks up afresh what this one may have made without hearing of it."""
+        """Record a failure, and use a new writer next time: it looks up what this one may have created unnoticed."""
         known = isinstance(error, TrackingError)
         reason = str(error) if known else f"{type(error).__name__}: {error}"
         level = logging.DEBUG if reason == self._reason else logging.WARNING
@@ -124,12 +136,12 @@ class MlflowMirror(Tracker):
             self._reason = reason
             self._failures += 1
             self._due = time.monotonic() + self._retry_s
-            _save(self._state(), self._run)  # before anybody is told: who was told may look
+            _save(self._state(), self._run)  # before waking a waiting flush, whose caller may read the file
             self._wake.notify_all()
 
     def _state(self) -> TrackingState:
         missing = len(self._events) - self._written
-        reason = self._reason or (f"{missing} events are still on their way" if missing else None)
+        reason = self._reason or (f"{missing} events are not written yet" if missing else None)
         experiment_id, run_id = self._ids or (None, None)
         return TrackingState(
             in_sync=reason is None,
@@ -146,4 +158,4 @@ def _save(state: TrackingState, run: RunDir) -> None:
     try:
         state.save(run.path)
     except OSError as error:
-        _log.warning("the state of MLflow could not be written to %s: %s", run.path, error)
+        _log.warning("The state of the MLflow mirror could not be written to %s: %s", run.path, error)

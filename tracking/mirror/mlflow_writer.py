@@ -1,4 +1,4 @@
-"""Carries operations out in MLflow. The mirror of a run that goes on and the later sync are both this writer."""
+"""Executes operations in MLflow; the live mirror and the later sync both use this writer."""
 
 import json
 import logging
@@ -34,13 +34,24 @@ _METRICS_AT_ONCE, _PAIRS_AT_ONCE = 800, 100
 
 
 class MlflowWriter:
-    """Writes one run into one experiment. Every method may raise MlflowUnreachableError, and can then be called again.
+    """Writes one run to one experiment.
 
-    What a run has in MLflow is found by its tags and never by memory alone, and each operation can be done twice, so
-    a writer that died half-way is made good by the next one.
+    Every method may raise `MlflowUnreachableError`, and can then be called again. The MLflow runs of a run are found by
+    their tags, never from memory alone, and every operation is idempotent. A new writer therefore completes what an
+    interrupted one has left.
     """
 
     def __init__(self, store: Store, experiment: str, run_id: str) -> None:
+        """Open the experiment, and find what MLflow already contains of the run.
+
+        Args:
+            store: The open store.
+            experiment: The name of the experiment; it is created if it does not exist.
+            run_id: The id of the run.
+
+        Raises:
+            MlflowUnreachableError: The store does not answer, or the experiment was deleted.
+        """
         self._store = store
         self._run_id = run_id
         self.experiment_id = open_experiment(store, experiment)
@@ -54,11 +65,16 @@ class MlflowWriter:
 
     @property
     def mlflow_run_id(self) -> str | None:
-        """The parent's id in MLflow; None before the first event is in."""
+        """MLflow's id of the parent run; None before the first event is written."""
         return self._parts.get(RUN)
 
     def apply(self, events: Sequence[Event]) -> None:
-        """Bring the next events in; those that MLflow has already only refresh this writer's memory."""
+        """Write the events that MLflow lacks.
+
+        Args:
+            events: All events of the run so far. Those that MLflow already contains only restore the state of the
+                translation.
+        """
         for event in events:
             if event.seq <= self._translated:
                 continue
@@ -72,7 +88,7 @@ class MlflowWriter:
                 del self._waiting[:_EVENTS_AT_ONCE]
 
     def upload(self, folder: Path) -> None:
-        """Bring the small files of the run's folder in: those that are new or changed since the last time."""
+        """Upload the small files of the run's folder that are new or have changed since the last upload."""
         if self.mlflow_run_id is None:
             return
         with unreachable(self._store.uri):
@@ -97,21 +113,22 @@ class MlflowWriter:
         pending: dict[str, _Pending] = {}
         for _, operations in batch:
             for operation in operations:
-                self._one(operation, pending)
+                self._execute(operation, pending)
         for part, parts_pending in pending.items():
             self._send(part, parts_pending)
         last = batch[-1][0]
-        self._store.client.set_tag(self._parts[RUN], _SYNCED_TAG, str(last))  # last of all: everything before it is in
+        # Set this tag last, when everything before it has been written.
+        self._store.client.set_tag(self._parts[RUN], _SYNCED_TAG, str(last))
         self.synced_seq = last
 
-    def _one(self, operation: Operation, pending: dict[str, "_Pending"]) -> None:
+    def _execute(self, operation: Operation, pending: dict[str, "_Pending"]) -> None:
         client = self._store.client
         match operation:
             case Begin():
                 self._begin(operation)
             case Log(part) | Finish(part) if part not in self._parts:
-                # Every part is begun before anything is told of it: somebody deleted it in MLflow, and meant it.
-                _log.info("%s of %s is not in MLflow any more and is passed over", part, self._run_id)
+                # Every part begins before anything is logged to it, so a user has deleted it from MLflow on purpose.
+                _log.info("%s of %s is no longer in MLflow and is skipped", part, self._run_id)
             case Log(part, points, params, tags):
                 pending.setdefault(part, _Pending()).add(points, params, tags)
             case Finish(part, status, time_ms):
@@ -149,7 +166,7 @@ class MlflowWriter:
 
 @dataclass(slots=True)
 class _Pending:
-    """What one part is still to be told, gathered so that it goes in few calls."""
+    """What is still to be logged to one part, collected so that it needs few calls."""
 
     points: list[Point] = field(default_factory=list)
     params: dict[str, str] = field(default_factory=dict)
@@ -162,7 +179,13 @@ class _Pending:
 
 
 def all_runs(store: Store, experiment_ids: Sequence[str], query: str) -> Iterator[Any]:
-    """Every MLflow run that the query finds, page by page, oldest first."""
+    """Yield every MLflow run that matches a query, oldest first.
+
+    Args:
+        store: The open store.
+        experiment_ids: MLflow's ids of the experiments to search.
+        query: A filter in the syntax of MLflow.
+    """
     token: str | None = None
     while True:
         page = store.client.search_runs(
@@ -175,11 +198,17 @@ def all_runs(store: Store, experiment_ids: Sequence[str], query: str) -> Iterato
 
 
 def open_writer(events: Sequence[Event], uri: str, experiment: str) -> MlflowWriter:
-    """A writer for the run that these events tell of.
+    """Open a writer for the run that these events belong to.
+
+    Args:
+        events: The events of the run, at least one.
+        uri: The address of the MLflow store.
+        experiment: The name of the experiment.
 
     Raises:
-        MlflowUnreachableError, TrackingUriError: as :func:`connect`.
-        EmptyLedgerError: the first event is not a run's start.
+        MlflowUnreachableError: The store does not answer.
+        TrackingUriError: The address is not supported.
+        EmptyLedgerError: The first event is not `run_started`.
     """
     first = events[0].payload
     if not isinstance(first, RunStarted):
@@ -188,7 +217,11 @@ def open_writer(events: Sequence[Event], uri: str, experiment: str) -> MlflowWri
 
 
 def mirror_lock(run: RunDir) -> ExclusiveLock:
-    """What whoever writes this run into MLflow must hold; raises LockedError when somebody does."""
+    """Acquire the lock that every writer of this run to MLflow must hold.
+
+    Raises:
+        LockedError: Another writer holds it.
+    """
     return ExclusiveLock(run.path / "mlflow.lock", guards=run.path / STATE_FILE)
 
 
@@ -200,7 +233,7 @@ def _chunks(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
 
 
 def _shown_files(folder: Path) -> Iterator[Path]:
-    """Reports, tables and plots; never the model, nor hidden files, nor the tracker's own state."""
+    """Yield reports, tables and plots, but not the model, hidden files, or the tracker's own state."""
     for path in sorted(folder.iterdir()):
         if path.suffix in _SHOWN_SUFFIXES and path.is_file() and path.name != STATE_FILE and path.name[0] != ".":
             yield path

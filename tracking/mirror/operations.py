@@ -1,4 +1,4 @@
-"""What is to be done in MLflow, as values: the translation decides, the writer carries out."""
+"""Operations on MLflow, as values: `translation` decides on them, `mlflow_writer` executes them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ FINETUNE = "finetune"
 
 
 def trial_part(trial: int) -> str:
-    """The part of a run that one trial is."""
+    """Return the name of a trial as a part of its run."""
     return f"trial:{trial}"
 
 
 class Status(StrEnum):
-    """MLflow's own words for how a run stands when it is over."""
+    """MLflow's own names for the final status of a run."""
 
     FINISHED = "FINISHED"
     FAILED = "FAILED"
@@ -24,7 +24,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One value of one metric. ``time_ms``: since the epoch."""
+    """One value of one metric.
+
+    Attributes:
+        step: The x-axis of the metric in MLflow.
+        time_ms: Milliseconds since the Unix epoch.
+    """
 
     key: str
     value: float
@@ -34,7 +39,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Make sure that the part has its MLflow run, and that it shows as running."""
+    """Ensure that a part has an MLflow run with the status running."""
 
     part: str
     name: str
@@ -44,7 +49,7 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Add to a part's MLflow run."""
+    """Add metrics, parameters and tags to the MLflow run of a part."""
 
     part: str
     points: tuple[Point, ...] = ()
@@ -54,7 +59,7 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Close a part's MLflow run."""
+    """Close the MLflow run of a part."""
 
     part: str
     status: Status
@@ -63,7 +68,7 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Attach:
-    """Keep a JSON document with the run: what is too long for a parameter."""
+    """Store a JSON document as an artifact of the run, for what is too long for a parameter."""
 
     path: str
     document: Mapping[str, Any]
@@ -74,10 +79,12 @@ class Span:
     """One step of a trace.
 
     Attributes:
-        kind: MLflow's word for what it is.
-        start_ns, end_ns: nanoseconds since the epoch.
-        error: why it failed; None when it did not.
-        tokens: `input_tokens` and `output_tokens`; ``cost_usd``: US dollars. None: not known, or told elsewhere.
+        kind: MLflow's type of the span.
+        start_ns: Nanoseconds since the Unix epoch.
+        end_ns: Nanoseconds since the Unix epoch.
+        error: Why it failed; None if it did not.
+        tokens: `input_tokens` and `output_tokens`; None if unknown, or recorded at another span.
+        cost_usd: US dollars; None if unknown, or recorded at another span.
     """
 
     name: str
@@ -95,7 +102,12 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A call with its steps: the first span is the call, the others lie below it. ``key`` names it in its run."""
+    """A call with its steps.
+
+    Attributes:
+        key: Its name, unique within its run.
+        spans: The first span is the call, the others are its children.
+    """
 
     key: str
     spans: tuple[Span, ...]

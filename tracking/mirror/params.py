@@ -1,4 +1,4 @@
-"""Configuration as MLflow parameters: flat names, short texts."""
+"""Converts a configuration to MLflow parameters with flat names and short texts."""
 
 import json
 import re
@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 LONGEST = 500
-"""Characters of a parameter shown in MLflow (which itself cuts at 6,000); the whole is in the artifact config.json."""
+"""Characters of a parameter in MLflow, whose own limit is 6,000; the artifact config.json has the complete text."""
 
 
 def flatten(config: Mapping[str, Any]) -> dict[str, str]:
-    """One dotted parameter for each leaf of a JSON object; a list is one leaf."""
+    """Return one parameter with a dotted name for each leaf of a JSON object; a list is one leaf."""
     return {_name(key): shortened(text) for key, text in _leaves(config, "")}
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:
-    """``text``, or its beginning with a mark that says how much is missing."""
+    """Return `text`, or its first `longest` characters with a note of its full length."""
     return text if len(text) <= longest else f"{text[:longest]}… ({len(text):,} characters in all)"
 
 
@@ -28,5 +28,5 @@ def _leaves(config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]
 
 
 def _name(key: str) -> str:
-    """MLflow takes letters, digits, ``_ - . /`` and spaces in a name, and 250 characters."""
+    """Replace what MLflow does not allow in a name: it takes 250 letters, digits, spaces and `_ - . /`."""
     return re.sub(r"[^\w\-. /]", "_", key)[:250]

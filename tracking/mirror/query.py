@@ -1,4 +1,4 @@
-"""Reads runs back from MLflow, as values."""
+"""Reads runs back from MLflow as records; `tracking.reader` reads a ledger file instead."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,13 +16,18 @@ from tracking.mirror.records import RunRecord, TrialRecord
 def read_runs(
     tracking_uri: str, *, experiments: Sequence[str] = (), run_ids: Sequence[str] = ()
 ) -> tuple[RunRecord, ...]:
-    """Our runs in these experiments (all of them when none is named), oldest first; with ``run_ids``, only those.
+    """Read the runs of Espalier from MLflow, oldest first. Other runs are ignored.
 
-    A run id is ours or MLflow's. Runs in MLflow that are not ours are passed over.
+    Args:
+        tracking_uri: The address of the MLflow store.
+        experiments: Names of the experiments to read; all if empty.
+        run_ids: The runs to read, by the id of their folder or by MLflow's id; all if empty.
 
     Raises:
-        MlflowUnreachableError, TrackingUriError: MLflow cannot be used.
-        UnknownExperimentError, UnknownRunError: one that was asked for is not there.
+        MlflowUnreachableError: MLflow does not answer.
+        TrackingUriError: The address is not supported.
+        UnknownExperimentError: An experiment does not exist.
+        UnknownRunError: A run does not exist in these experiments.
     """
     store = connect(tracking_uri, create=False)
     with unreachable(store.uri):
@@ -35,7 +40,7 @@ def read_runs(
 
 
 def _experiments(store: Store, asked: Sequence[str]) -> Mapping[str, str]:
-    """Name by id of the experiments asked for."""
+    """Return the names of the requested experiments by id."""
     known = {experiment.name: experiment.experiment_id for experiment in store.client.search_experiments()}
     for name in asked:
         if name not in known:
@@ -52,12 +57,12 @@ def _chosen(parents: list[Any], asked: Sequence[str], uri: str) -> list[Any]:
     for name in asked:
         if name not in known:
             near = ", ".join(near_misses(name, names, likeness=0.4))
-            raise UnknownRunError(name, uri, f"did you mean {near}?" if near else f"it holds {len(parents)} runs")
+            raise UnknownRunError(name, uri, f"did you mean {near}?" if near else f"it contains {len(parents)} runs")
     return [run for run in parents if run.data.tags[RUN_ID_TAG] in asked or run.info.run_id in asked]
 
 
 def _trials(found: Iterable[Any]) -> Mapping[str, tuple[TrialRecord, ...]]:
-    """By their parent's id in MLflow, and by number."""
+    """Return the trials by MLflow's id of their parent, in the order of their numbers."""
     records: dict[str, list[TrialRecord]] = {}
     for run in found:
         if TRIAL_TAG in run.data.tags:
@@ -139,13 +144,13 @@ def _over(run: Any) -> bool:
 
 
 class _Figures:
-    """A run's metrics; what is absent, or is not a number, is None."""
+    """The metrics of a run; a metric that is absent or NaN is None."""
 
     def __init__(self, metrics: Mapping[str, float]) -> None:
         self._metrics = metrics
 
     def real(self, name: str, *, unless: str = "") -> float | None:
-        """The metric; None also when ``unless`` counts something that this sum lacks."""
+        """Return the metric; None also if `unless` names a nonzero count of what this sum lacks."""
         value = self._metrics.get(name, math.nan)
         return None if math.isnan(value) or self._metrics.get(unless, 0.0) > 0 else float(value)
 

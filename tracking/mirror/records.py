@@ -1,4 +1,4 @@
-"""A run and its trials as MLflow shows them. What was not recorded is None, never a stand-in."""
+"""A run and its trials as read back from MLflow. What was not recorded is None, never a substitute value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,16 +11,19 @@ class TrialRecord:
     """One trial.
 
     Attributes:
-        trial: its number in its run.
-        mlflow_run_id: its own run in MLflow.
-        proposer: who proposed its strategy.
-        state: how it ended; None while it runs, or when it was left in the middle.
-        macs, params: of its pruned model, exact.
-        requested_macs: what its proposer asked for, before projection; ``in_band``: whether that met the band.
-        proxy_accuracy: last score on the holdout, a fraction of one.
-        wall_s: seconds from its start to its end.
-        error: why it failed.
-        started_ms, ended_ms: milliseconds since the epoch.
+        trial: Its number in its run.
+        mlflow_run_id: MLflow's id of the trial.
+        proposer: The arm that proposed its strategy.
+        state: How it ended; None while it runs, or if it was interrupted.
+        macs: Exact MACs of its pruned model.
+        params: Number of parameters of its pruned model.
+        requested_macs: MACs that its proposer requested, before projection.
+        in_band: Whether the requested MACs lie in the band.
+        proxy_accuracy: The last score on the holdout, a fraction of one.
+        wall_s: Seconds from its start to its end.
+        error: Why it failed.
+        started_ms: Milliseconds since the Unix epoch.
+        ended_ms: Milliseconds since the Unix epoch.
     """
 
     trial: int
@@ -43,25 +46,48 @@ class RunRecord:
     """One search.
 
     Attributes:
-        run_id: ours; ``mlflow_run_id``: MLflow's; ``experiment``: where it lies there.
-        model, dataset, proposer, llm, seed: what was searched, on what, by whom; ``llm`` is None for a classical arm.
-        status: how it ended; None while it runs, or when its end never reached MLflow.
-        started_ms: milliseconds since the epoch.
-        counter: how MACs were counted.
-        target_macs, band_macs: the budget, and the lowest and highest MACs accepted for it.
-        baseline_macs, baseline_params: of the model before pruning; ``baseline_accuracy``: its test accuracy.
-        winner_macs, winner_params: of the model after; ``proxy_accuracy`` on the holdout, ``accuracy`` and
-            ``latency_ms`` (median) after the fine-tune, on the test set. Accuracies are fractions of one.
-        trials_proposed ... trials_failed: counts; ``revisions``: proposals that asked for MACs outside the band.
-        wall_s: seconds of the whole run.
-        llm_calls, llm_invalid_answers: counts; ``input_tokens``, ``output_tokens``, ``cost_usd``: their sums, None
-            when the vendor did not tell them for every call.
-        llm_answers, llm_valid: answers that came, and those that kept to the schema; ``llm_parse_errors``,
-            ``llm_schema_errors``, ``llm_out_of_range``: what was wrong with the others; ``llm_strategies``: strategies
-            in the valid ones, of which ``llm_repeated`` were given before and ``llm_incoherent`` contradict their
-            own rationale. None where it was not counted.
-        config: the configuration as MLflow's parameters: dotted names, texts (long ones shortened).
-        trials: those that began, by number.
+        run_id: The id of the run's folder.
+        mlflow_run_id: MLflow's id of the parent run.
+        experiment: The MLflow experiment.
+        model: The model that was pruned.
+        dataset: The dataset.
+        proposer: The arm.
+        llm: The model that the arm asked; None for a classical arm.
+        seed: The seed of everything random.
+        status: How it ended; None while it runs, or if its end never reached MLflow.
+        started_ms: Milliseconds since the Unix epoch.
+        counter: How MACs were counted.
+        target_macs: The target of the budget.
+        band_macs: The lowest and the highest MACs that are on target.
+        baseline_macs: MACs of the unpruned model.
+        baseline_params: Number of parameters of the unpruned model.
+        baseline_accuracy: Test accuracy of the unpruned model. All accuracies are fractions of one.
+        winner_macs: MACs of the winner.
+        winner_params: Number of parameters of the winner.
+        proxy_accuracy: The winner's accuracy on the holdout, after the proxy.
+        accuracy: The winner's test accuracy, after the fine-tune.
+        latency_ms: The winner's median latency in milliseconds, after the fine-tune.
+        trials_proposed: Number of trials.
+        trials_completed: Number of trials that were scored on every rung.
+        trials_stopped_early: Number of trials that successive halving ended.
+        trials_failed: Number of trials that failed.
+        revisions: Number of proposals that requested MACs outside the band.
+        wall_s: Seconds of the whole run.
+        llm_calls: Number of LLM calls.
+        llm_invalid_answers: Number of calls whose final answer was invalid.
+        input_tokens: Sum over all calls; None if the vendor did not report it for every call.
+        output_tokens: Sum over all calls; None if the vendor did not report it for every call.
+        cost_usd: Sum over all calls in US dollars; None if it is not known for every call.
+        llm_answers: Number of answers received. This and the following counts are None if they were not recorded.
+        llm_valid: Answers that conformed to the schema.
+        llm_parse_errors: Answers without JSON.
+        llm_schema_errors: Answers whose JSON did not conform to the schema.
+        llm_out_of_range: Answers with numbers out of range.
+        llm_strategies: Strategies in the final answers.
+        llm_repeated: Strategies that had been given before.
+        llm_incoherent: Strategies that contradict their own rationale.
+        config: The configuration as MLflow parameters, with dotted names; long texts are shortened.
+        trials: The trials that were started, by number.
     """
 
     run_id: str

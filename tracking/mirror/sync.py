@@ -1,4 +1,4 @@
-"""Brings MLflow up to a ledger, after the fact: for a run whose mirror was off, or met a dead server."""
+"""Brings MLflow up to date with a ledger after the run, if its mirror was off or the server unreachable."""
 
 from tracking.errors import EmptyLedgerError
 from tracking.mirror.mlflow_writer import mirror_lock, open_writer
@@ -9,13 +9,21 @@ from tracking.uris import absolute_uri, without_password
 
 
 def sync(run: RunDir, tracking_uri: str, experiment: str) -> TrackingState:
-    """Write into MLflow what it lacks of this run. Doing it again changes nothing.
+    """Write to MLflow what it lacks of a run. Repeating this changes nothing.
+
+    Args:
+        run: The folder of the run.
+        tracking_uri: The address of the MLflow store.
+        experiment: The name of the experiment; it is created if it does not exist.
 
     Raises:
-        MlflowUnreachableError, TrackingUriError: MLflow cannot be used.
-        LockedError: the run's own mirror, or another sync, is at it.
-        LedgerMissingError, HalfWrittenLedgerError, CorruptLedgerError: the ledger cannot be read.
-        EmptyLedgerError: nothing has happened in this run.
+        MlflowUnreachableError: MLflow does not answer.
+        TrackingUriError: The address is not supported.
+        LockedError: The run's own mirror or another sync is writing it.
+        LedgerMissingError: The run has no ledger.
+        HalfWrittenLedgerError: The last line of the ledger is incomplete.
+        CorruptLedgerError: The ledger is damaged.
+        EmptyLedgerError: The ledger contains no event.
     """
     events = read_ledger(run.ledger)
     if not events:

@@ -1,7 +1,8 @@
-"""From events to MLflow: which runs there are, and what each shows.
+"""Translates events to operations on MLflow: which MLflow runs exist, and what each shows.
 
-One parent run for the search, one child for each trial that began, one for the fine-tune. Every operation follows from
-the events alone, times included, so that doing it twice changes nothing. docs/ledger.md lists the names.
+There is one parent run for the search, one child per trial that was started, and one child for the fine-tune. Every
+operation follows from the events alone, including its times, so that repeating it changes nothing. docs/ledger.md lists
+the names.
 """
 
 import math
@@ -41,7 +42,7 @@ _NOTE = "mlflow.note.content"
 
 
 class Translation:
-    """Turns events into operations, one after the other; remembers what a later event needs of an earlier one."""
+    """Translates events in order, and keeps what later events need from earlier ones."""
 
     def __init__(self) -> None:
         self._time = datetime.fromtimestamp(0, UTC)
@@ -73,7 +74,7 @@ class Translation:
         }
 
     def translate(self, event: Event) -> tuple[Operation, ...]:
-        """What this event asks for; nothing for a kind that MLflow does not show."""
+        """Return the operations of the next event; none for a kind that MLflow does not show."""
         self._time = event.time
         self._time_ms = _milliseconds(event.time)
         view = self._views.get(type(event.payload))
@@ -122,7 +123,7 @@ class Translation:
         return (self._log(RUN, figures, step=self._totals.asked),)
 
     def _decision(self, payload: Decision) -> tuple[Operation, ...]:
-        """Reasons stay in the ledger; a strategy that was sent back counts as a revision."""
+        """Count a strategy that missed the band as a revision; reasons are not shown in MLflow."""
         if not is_revision(payload):
             return ()
         return (self._log(RUN, self._totals.propose(payload), step=self._totals.asked),)
@@ -244,7 +245,7 @@ class Translation:
         return (Begin(RUN, self._run_id, self._time_ms, tags),)
 
     def _run_ended(self, payload: RunEnded) -> tuple[Operation, ...]:
-        """A part that is still open here was left in the middle: it shows as killed, not as running for ever."""
+        """Close the run; a part that is still open was interrupted, and is shown as killed instead of running."""
         tags = {"espalier.status": payload.status.value}
         if payload.error is not None:
             tags["espalier.error"] = shortened(payload.error, 4000)
@@ -275,7 +276,7 @@ _RUN_STATUS = {
 
 
 def _drawable(value: float) -> float:
-    """MLflow would store infinity as 1.8e308, a number that nobody measured; NaN it keeps as what it is."""
+    """Replace infinity by NaN: MLflow would store infinity as 1.8e308, which was not measured, but keeps NaN."""
     return float(value) if math.isfinite(value) else math.nan
 
 

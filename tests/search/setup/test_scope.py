@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ablations.arms import compare
+from ablations.ranking import compare
 from search.setup.config import RunConfig, load_config
 from search.setup.scope import Scope, names_where, scope_of
 from tests.ablations.samples import run

@@ -1,3 +1,5 @@
+"""Targets and bands as users write them, and what is on target."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,13 +21,13 @@ from search.space.budget import Budget, parse_band, parse_target
         ("1e-3", 1_000_000),
     ],
 )
-def test_targets_as_people_write_them(text: str, macs: int) -> None:
+def test_targets_as_users_write_them(text: str, macs: int) -> None:
     assert parse_target(text, baseline_macs=4_100_000_000) == macs
 
 
 @pytest.mark.parametrize("text", ["", "abc", "-1", "0", "0%", "2.06T", "nan", "inf", "1 2", "2,06"])
-def test_a_target_that_is_no_amount_is_quoted(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no amount of MACs") as caught:
+def test_an_invalid_target_is_quoted(text: str) -> None:
+    with pytest.raises(ConfigError, match="is not an amount of MACs") as caught:
         parse_target(text, baseline_macs=100)
     assert repr(text) in str(caught.value)
 
@@ -43,12 +45,12 @@ def test_an_empty_band_is_refused(band: tuple[float, float]) -> None:
 
 
 @pytest.mark.parametrize("text", ["-5%,+1%", "-0.05,0.01", " -5% , 1% "])
-def test_bands_as_people_write_them(text: str) -> None:
+def test_bands_as_users_write_them(text: str) -> None:
     assert parse_band(text) == pytest.approx((-0.05, 0.01))
 
 
 @pytest.mark.parametrize("text", ["5%", "a,b", "1,2,3", "", "nan,1"])
-def test_a_band_that_is_no_pair_is_quoted(text: str) -> None:
+def test_an_invalid_band_is_quoted(text: str) -> None:
     with pytest.raises(ConfigError, match="is not two edges"):
         parse_band(text)
 

@@ -1,3 +1,5 @@
+"""What a decision may read of earlier trials, and which trial is best."""
+
 from search.space.history import best_of
 from search.space.results import TrialResult
 from tests.search import support

@@ -45,7 +45,7 @@ class Server:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "mlflow", "server", *where, *stores, *artifacts],
                 cwd=self._folder,
-                # nobody asks it for jobs, and the processes for them would take longer to start than it
+                # no test needs its jobs, and their processes would take longer to start than the server
                 env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
                 stdout=log,
                 stderr=log,
@@ -64,7 +64,7 @@ class Server:
             with urllib.request.urlopen(f"{self.uri}/health") as answer:  # noqa: S310 - loopback
                 return bool(answer.status == 200)
         except OSError:
-            time.sleep(0.1)  # spares the cores that the server starts on; nothing depends on its length
+            time.sleep(0.1)  # leaves the cores to the starting server; nothing depends on the duration
             return False
 
 
@@ -76,7 +76,7 @@ def server(tmp_path: Path, store: Store) -> Iterator[Server]:
 
 
 @pytest.mark.slow
-def test_a_server_that_was_down_is_caught_up_with(
+def test_a_server_that_was_down_is_brought_up_to_date(
     server: Server, make_run: Callable[..., RunDir], experiment: str
 ) -> None:
     run = make_run()

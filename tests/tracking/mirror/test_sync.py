@@ -1,4 +1,4 @@
-"""The mirror, the sync and the reader against a real MLflow on SQLite."""
+"""The mirror, the sync and the query against a real MLflow on SQLite."""
 
 import dataclasses
 import json
@@ -31,7 +31,7 @@ MakeRun = Callable[..., RunDir]
 
 
 def everything(store: Store, experiment: str) -> dict[str, Any]:
-    """All that MLflow holds of an experiment, by the part's name, without MLflow's own ids."""
+    """Return all that MLflow contains of an experiment, by the name of the part, without MLflow's own ids."""
     client = store.client
     found = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
     return {
@@ -56,7 +56,7 @@ def _files(client: Any, run_id: str, path: str | None = None) -> list[str]:
     return [name for f in listed for name in (_files(client, run_id, f.path) if f.is_dir else [f.path])]
 
 
-def test_a_run_is_in_mlflow_whole(make_run: MakeRun, store: Store, experiment: str) -> None:
+def test_mlflow_shows_the_complete_run(make_run: MakeRun, store: Store, experiment: str) -> None:
     run = make_run()
     state = sync(run, store.uri, experiment)
     assert state.in_sync
@@ -108,7 +108,7 @@ def run_id_of(run: RunDir) -> str:
 
 
 def traces(store: Store, experiment_id: str | None) -> dict[str, Any]:
-    """All that MLflow holds of an experiment's traces, by id."""
+    """Return all that MLflow contains of the traces of an experiment, by id."""
     found = store.client.search_traces(locations=[experiment_id])
     return {
         trace.info.trace_id: {
@@ -133,7 +133,7 @@ def test_children_name_their_parent(make_run: MakeRun, store: Store, experiment:
     assert len(store.client.search_runs([state.experiment_id], query)) == 4
 
 
-def test_twice_changes_nothing(make_run: MakeRun, store: Store, experiment: str) -> None:
+def test_a_second_sync_changes_nothing(make_run: MakeRun, store: Store, experiment: str) -> None:
     run = make_run()
     first = sync(run, store.uri, experiment)
     before = everything(store, experiment)
@@ -152,7 +152,7 @@ def test_a_sync_after_a_mirror_changes_nothing(make_run: MakeRun, store: Store, 
     assert everything(store, experiment) == before
 
 
-def test_a_mirror_that_died_anywhere_is_made_good(make_run: MakeRun, store: Store, experiment: str) -> None:
+def test_an_interrupted_mirror_is_completed(make_run: MakeRun, store: Store, experiment: str) -> None:
     run = make_run()
     whole = f"{experiment}-whole"
     sync(run, store.uri, whole)
@@ -164,7 +164,7 @@ def test_a_mirror_that_died_anywhere_is_made_good(make_run: MakeRun, store: Stor
     assert everything(store, experiment) == everything(store, whole)
 
 
-def test_a_writer_that_died_within_a_batch_is_made_good(
+def test_a_writer_interrupted_within_a_batch_is_completed(
     make_run: MakeRun, store: Store, experiment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_run()
@@ -187,7 +187,7 @@ def test_a_writer_that_died_within_a_batch_is_made_good(
     assert everything(store, experiment) == everything(store, whole)
 
 
-def test_a_changed_report_is_brought_again(make_run: MakeRun, store: Store, experiment: str) -> None:
+def test_a_changed_report_is_uploaded_again(make_run: MakeRun, store: Store, experiment: str) -> None:
     run = make_run()
     state = sync(run, store.uri, experiment)
     run.report.write_text("<html>new</html>")
@@ -223,7 +223,7 @@ def test_a_deleted_trial_stays_deleted(make_run: MakeRun, store: Store, experime
     assert [trial.trial for trial in record.trials] == [1, 2]
 
 
-def test_a_deleted_experiment_is_told(make_run: MakeRun, store: Store, experiment: str) -> None:
+def test_a_deleted_experiment_is_reported(make_run: MakeRun, store: Store, experiment: str) -> None:
     state = sync(make_run(), store.uri, experiment)
     store.client.delete_experiment(state.experiment_id)
     with pytest.raises(MlflowUnreachableError, match="was deleted; restore it"):
@@ -244,7 +244,7 @@ def test_an_empty_run_has_nothing_to_show(store: Store, experiment: str, tmp_pat
 
 
 def test_many_trials_go_in_few_calls(store: Store, experiment: str) -> None:
-    """Nothing here depends on the machine: it counts calls."""
+    """Count calls, so that nothing depends on the machine."""
     events = numbered(whole_run("calls"))
     calls: list[str] = []
 
@@ -321,12 +321,12 @@ def test_what_was_written_is_read_back(make_run: MakeRun, store: Store, experime
     }
 
 
-def test_what_was_not_told_reads_as_none(store: Store, experiment: str) -> None:
+def test_what_was_not_recorded_reads_as_none(store: Store, experiment: str) -> None:
     MlflowWriter(store, experiment, "young").apply(numbered(whole_run("young"))[:1])
     (record,) = read_runs(store.uri, experiments=[experiment])
-    told = {key for key, value in dataclasses.asdict(record).items() if value is not None}
+    recorded = {key for key, value in dataclasses.asdict(record).items() if value is not None}
     identity = {"run_id", "mlflow_run_id", "experiment", "model", "dataset", "proposer", "seed", "started_ms"}
-    assert told == identity | {"config", "trials"}
+    assert recorded == identity | {"config", "trials"}
 
 
 def test_runs_are_chosen_by_either_id(make_run: MakeRun, store: Store, experiment: str) -> None:
@@ -338,17 +338,19 @@ def test_runs_are_chosen_by_either_id(make_run: MakeRun, store: Store, experimen
     assert sorted(record.seed for record in chosen) == [0, 2]
 
 
-def test_runs_that_are_not_ours_are_passed_over(make_run: MakeRun, store: Store, experiment: str) -> None:
+def test_runs_of_others_are_ignored(make_run: MakeRun, store: Store, experiment: str) -> None:
     state = sync(make_run(), store.uri, experiment)
     store.client.create_run(state.experiment_id)
     assert len(read_runs(store.uri, experiments=[experiment])) == 1
 
 
-def test_reading_tells_what_is_there(make_run: MakeRun, store: Store, experiment: str, tmp_path: Any) -> None:
+def test_an_unknown_name_is_reported_with_what_exists(
+    make_run: MakeRun, store: Store, experiment: str, tmp_path: Any
+) -> None:
     sync(make_run(), store.uri, experiment)
     with pytest.raises(UnknownExperimentError, match=experiment):
         read_runs(store.uri, experiments=[experiment + "x"])
-    with pytest.raises(UnknownRunError, match="it holds 1 runs"):
+    with pytest.raises(UnknownRunError, match="it contains 1 runs"):
         read_runs(store.uri, experiments=[experiment], run_ids=["zzz"])
     missing = tmp_path / "none.db"
     with pytest.raises(MlflowUnreachableError, match="no such file yet"):
@@ -356,26 +358,26 @@ def test_reading_tells_what_is_there(make_run: MakeRun, store: Store, experiment
     assert not missing.exists()
 
 
-def test_a_file_that_is_no_database_is_told(tmp_path: Any) -> None:
+def test_a_file_that_is_no_database_is_reported(tmp_path: Any) -> None:
     (tmp_path / "mlflow.db").write_text(json.dumps({"not": "a database"}) * 100)
     with pytest.raises(MlflowUnreachableError, match="not a database"):
         connect(f"sqlite:///{tmp_path}/mlflow.db", create=True)
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_dead_server_is_told_at_once(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After as many attempts as the user's settings allow; a database is not even left to its driver's own patience."""
-    knocks = []
+def test_a_dead_server_is_reported_at_once(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes as many attempts as the user's settings allow; a database is checked before its driver would retry."""
+    attempts = []
     connection = urllib3.util.connection.create_connection
 
     def counting(address: tuple[str, int], *rest: Any, **options: Any) -> Any:
-        knocks.append(address)
+        attempts.append(address)
         return connection(address, *rest, **options)
 
     monkeypatch.setattr(urllib3.util.connection, "create_connection", counting)
     with pytest.raises(MlflowUnreachableError, match="Connection refused"):
         sync(make_run(), "http://127.0.0.1:9", "e")
-    assert knocks == [("127.0.0.1", 9)]
+    assert attempts == [("127.0.0.1", 9)]
     with pytest.raises(MlflowUnreachableError, match=r"127\.0\.0\.1:9 does not answer"):
         sync(make_run(), "postgresql://me:secret@127.0.0.1:9/mlflow", "e")
 

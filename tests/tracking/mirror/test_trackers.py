@@ -1,4 +1,4 @@
-"""The trackers under their contract, and what the mirror alone promises."""
+"""Every tracker fulfils the contract; and what only the mirror promises."""
 
 import json
 import socket
@@ -19,7 +19,7 @@ from tracking.runs import RunDir
 from tracking.tracker import NullTracker, Tracker
 
 PATIENT_S = 3600.0
-"""For a wait that ends with an event: no busy machine comes near it."""
+"""The timeout of a wait that ends with an event; even a busy machine does not reach it."""
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ class TestMirrorOfADeadServer(TrackerContract):
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_server_that_never_answers_holds_nobody_up(folder: RunDir) -> None:
+def test_a_server_that_never_answers_blocks_nothing(folder: RunDir) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         mirror = MlflowMirror(folder, f"http://127.0.0.1:{silent.getsockname()[1]}", "e")
         for event in EVENTS:
@@ -72,7 +72,7 @@ def test_a_server_that_never_answers_holds_nobody_up(folder: RunDir) -> None:
         mirror.close(PATIENT_S)
 
 
-def test_a_close_waits_no_longer_than_told(folder: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_close_waits_no_longer_than_its_timeout(folder: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
     monkeypatch.setattr(mlflow_view, "open_writer", lambda *_: released.wait())
     mirror = MlflowMirror(folder, "http://127.0.0.1:9", "e")
@@ -85,7 +85,7 @@ def test_a_close_waits_no_longer_than_told(folder: RunDir, monkeypatch: pytest.M
 
 
 class Flaky:
-    """A writer that fails when told to, and remembers what came through."""
+    """A writer that fails on request, and remembers which events it wrote."""
 
     experiment_id, mlflow_run_id = "1", "m"
 
@@ -100,7 +100,7 @@ class Flaky:
 
     def apply(self, events: Any) -> None:
         if self.failing:
-            raise MlflowUnreachableError("here", "it is tired")
+            raise MlflowUnreachableError("here", "it is overloaded")
         self.seen = [event.seq for event in events]
 
     def upload(self, folder: Path) -> None: ...
@@ -113,7 +113,7 @@ def flaky(monkeypatch: pytest.MonkeyPatch) -> Flaky:
     return flaky
 
 
-def test_a_server_that_comes_back_gets_everything(folder: RunDir, flaky: Flaky) -> None:
+def test_a_server_that_comes_back_receives_everything(folder: RunDir, flaky: Flaky) -> None:
     mirror = MlflowMirror(folder, "http://127.0.0.1:9", "e", retry_s=3600)
     mirror.feed(EVENTS[0])
     assert mirror.flush().in_sync
@@ -121,13 +121,13 @@ def test_a_server_that_comes_back_gets_everything(folder: RunDir, flaky: Flaky) 
     mirror.feed(EVENTS[1])
     state = mirror.flush()
     assert (state.in_sync, state.synced_seq) == (False, 1)
-    assert "it is tired" in (state.reason or "")
+    assert "it is overloaded" in (state.reason or "")
     assert json.loads((folder.path / "mlflow.json").read_text())["in_sync"] is False
     flaky.failing = False
     mirror.feed(EVENTS[2])
     state = mirror.close()
     assert (state.in_sync, state.synced_seq, flaky.seen) == (True, 3, [1, 2, 3])
-    assert flaky.opened == 2  # after a failure it looks up afresh what the failed one may have made
+    assert flaky.opened == 2  # after a failure a new writer looks up what the failed one may have created
     assert json.loads((folder.path / "mlflow.json").read_text())["in_sync"] is True
 
 
@@ -142,7 +142,7 @@ def test_it_tries_again_by_itself(folder: RunDir, flaky: Flaky) -> None:
     mirror.close()
 
 
-def test_a_fault_of_our_own_is_recorded_too(folder: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_our_own_is_recorded_too(folder: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mlflow_view, "open_writer", lambda *_: 1 / 0)
     mirror = MlflowMirror(folder, "http://127.0.0.1:9", "e")
     mirror.feed(EVENTS[0])

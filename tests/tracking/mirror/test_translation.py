@@ -1,4 +1,4 @@
-"""What each event asks of MLflow, without MLflow."""
+"""The operations that each event is translated to, without MLflow."""
 
 import math
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ def finishes(payloads: Iterable[Payload]) -> dict[str, Status]:
     return {op.part: op.status for op in operations(payloads) if isinstance(op, Finish)}
 
 
-def test_one_parent_one_child_a_trial_and_the_finetune() -> None:
+def test_one_parent_one_child_per_trial_and_the_finetune() -> None:
     begun = [(op.part, op.name) for op in operations(whole_run("r7")) if isinstance(op, Begin)]
     assert begun == [
         (RUN, "r7"),
@@ -71,12 +71,12 @@ def test_every_part_ends_as_it_ended() -> None:
 @pytest.mark.parametrize(
     ("status", "shown"), [(RunStatus.INTERRUPTED, Status.KILLED), (RunStatus.FAILED, Status.FAILED)]
 )
-def test_what_was_left_in_the_middle_is_killed(status: RunStatus, shown: Status) -> None:
+def test_an_interrupted_part_is_killed(status: RunStatus, shown: Status) -> None:
     end = RunEnded(status=status, error="lost its node", wall_s=1)
     assert finishes([run_started(), proposed(0), trial_started(0), end]) == {"trial:0": Status.KILLED, RUN: shown}
 
 
-def test_nothing_is_told_of_a_part_before_it_is_begun() -> None:
+def test_nothing_is_logged_to_a_part_before_it_begins() -> None:
     begun: set[str] = set()
     for op in operations(whole_run()):
         if isinstance(op, Begin):
@@ -86,7 +86,7 @@ def test_nothing_is_told_of_a_part_before_it_is_begun() -> None:
 
 
 @pytest.mark.parametrize("first", [trial_ended(5), Rung(trial=5, rung=0, epochs=1, accuracy=0.5, loss=1)])
-def test_a_trial_whose_start_was_not_told_is_begun_all_the_same(first: Payload) -> None:
+def test_a_trial_whose_start_was_not_recorded_begins_anyway(first: Payload) -> None:
     begun = [op.part for op in operations([run_started(), proposed(5), first]) if isinstance(op, Begin)]
     assert begun == [RUN, "trial:5"]
 
@@ -106,7 +106,7 @@ def test_the_totals_of_a_run() -> None:
     }
 
 
-def test_counts_that_stayed_at_zero_are_told() -> None:
+def test_counts_of_zero_are_logged() -> None:
     end = RunEnded(status=RunStatus.INTERRUPTED, error=None, wall_s=1)
     figures = last_figures([run_started(), end])
     assert (figures["trials_proposed"], figures["trials_failed"], figures["revisions"]) == (0, 0, 0)
@@ -128,7 +128,7 @@ def test_rungs_are_steps() -> None:
     assert points == [("accuracy", 0, 0.5), ("epochs", 0, 1), ("accuracy", 1, 0.9), ("epochs", 1, 3)]
 
 
-def test_a_loss_without_end_is_no_number() -> None:
+def test_an_infinite_loss_is_shown_as_nan() -> None:
     figures = last_figures([run_started(), Rung(trial=0, rung=0, epochs=1, accuracy=0.1, loss=math.inf)], "trial:0")
     assert math.isnan(figures["loss"])
 
@@ -183,15 +183,15 @@ def test_times_are_the_events_own() -> None:
     assert {point.time_ms for point in log.points} == {first.time_ms + 2}
 
 
-def test_twice_is_the_same() -> None:
+def test_translating_twice_gives_the_same() -> None:
     assert repr(operations(whole_run())) == repr(operations(whole_run()))
 
 
-def test_the_whole_run_uses_only_what_it_was_told() -> None:
+def test_a_run_without_preparation_is_translated() -> None:
     assert last_figures([run_started(), *trials(), *ending()])["winner_macs"] == 998
 
 
-def test_only_the_present_winner_is_tagged_as_it() -> None:
+def test_only_the_current_winner_is_tagged() -> None:
     (first,) = (payload for payload in ending() if isinstance(payload, Winner))
     extended = [run_started(), *trials(), *ending(), Extended(added=2), first.model_copy(update={"trial": 1})]
     assert tags(extended, trial_part(0))["espalier.winner"] == "false"

@@ -1,4 +1,4 @@
-"""A study as files: tables as CSV, LaTeX and JSON, plots, and one page with all of it."""
+"""Writes a study to a folder: tables as CSV, LaTeX and JSON, plots, and one HTML page with all of them."""
 
 import base64
 from collections.abc import Sequence
@@ -6,21 +6,29 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ablations.arms import compare
 from ablations.errors import AblationError
 from ablations.export import to_csv, to_json, to_latex
 from ablations.plots import draw_plots
+from ablations.ranking import compare
 from ablations.study import Study
 from ablations.table import Table
 from tracking.mirror.records import RunRecord
 
 
-def write_outputs(study: Study, runs: Sequence[RunRecord], folder: Path) -> Path:
-    """Write everything into `folder`; returns the page.
+def write_study(study: Study, runs: Sequence[RunRecord], folder: Path) -> Path:
+    """Write all files of a study.
+
+    Args:
+        study: The study.
+        runs: The runs that it is about.
+        folder: Where the files are written; it is created if it does not exist.
+
+    Returns:
+        The path of the HTML page.
 
     Raises:
-        NothingToCompareError: no run can stand in the study.
-        AblationError: the folder cannot be written.
+        NothingToCompareError: None of the runs can be compared.
+        AblationError: The folder cannot be written.
     """
     tables = study.tables(runs)
     try:
@@ -49,5 +57,5 @@ def _page(study: Study, tables: Sequence[Table], plots: Sequence[tuple[str, Path
 
 
 def _text_columns(table: Table) -> frozenset[int]:
-    """Columns that hold words, and stand on the left."""
+    """Return the indices of the columns with text, which are left-aligned."""
     return frozenset(index for row in table.rows for index, value in enumerate(row) if isinstance(value, str))

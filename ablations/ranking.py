@@ -1,7 +1,8 @@
-"""Who may be compared with whom: runs sorted into cells and arms, ranked and paired on equal terms only.
+"""Groups runs by cell and arm, ranks the arms of each cell, and compares them in pairs.
 
-An *arm* is a proposer (and its LLM); a *cell* is one model on one dataset at one target. Arms are ranked within a cell
-only, and only when its runs differ in nothing but the arm and the seed.
+An *arm* is a proposer with its LLM, if any; a *cell* is one model on one dataset at one target. Arms are ranked only
+within a cell, and only if its runs are equal in all terms of comparison, which `search.setup.scope` defines. The names
+of the arms are in `search.arms`.
 """
 
 from collections import Counter
@@ -12,7 +13,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from ablations.errors import NothingToCompareError
-from ablations.statistics import SIGNIFICANCE, Estimate, estimate, holm, p_of_mean_zero
+from ablations.statistics import SIGNIFICANCE, Estimate, estimate, holm, paired_p_value
 from search.setup.config import RunConfig
 from search.setup.scope import scope_of
 from tracking.kinds import RunStatus
@@ -20,7 +21,11 @@ from tracking.mirror.records import RunRecord
 
 
 class Cell(NamedTuple):
-    """What arms have in common where they may be compared. ``counter`` says how the MACs were counted."""
+    """What the runs of arms must have in common to be compared.
+
+    Attributes:
+        counter: How MACs were counted.
+    """
 
     model: str
     dataset: str
@@ -30,23 +35,24 @@ class Cell(NamedTuple):
 
 
 class Arm(NamedTuple):
-    """Who proposed."""
+    """A proposer with its LLM; None for a classical arm."""
 
     proposer: str
     llm: str | None
 
     @property
     def label(self) -> str:
+        """The name in tables and plots."""
         return self.proposer if self.llm is None else f"{self.proposer} ({self.llm})"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One arm in one cell.
+    """The runs of one arm in one cell, with its rank.
 
     Attributes:
-        runs: its runs, one a seed, by seed.
-        rank: from 1, by mean test accuracy; None where the cell cannot be ranked.
+        runs: One run per seed, in the order of the seeds.
+        rank: From 1, by mean test accuracy; None if the cell cannot be ranked.
     """
 
     cell: Cell
@@ -55,12 +61,12 @@ class Standing:
     rank: int | None
 
     def mean(self, figure: str) -> Estimate | None:
-        """The estimate of one of RunRecord's figures over the runs that have it."""
+        """Estimate the mean of a field of `RunRecord`, named `figure`, over the runs that have it."""
         return estimate(getattr(run, figure) for run in self.runs)
 
 
 class Verdict(StrEnum):
-    """How the second arm of a pair does against the first."""
+    """How the second arm of a pair compares with the first."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -69,12 +75,13 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two arms of a cell on the seeds that both have.
+    """Two arms of a cell, compared on the seeds that both have.
 
     Attributes:
-        seeds: those seeds, at least one.
-        difference: the second's test accuracy minus the first's, by seed.
-        p: of the paired t-test, by Holm's method adjusted for all pairs of the cell; None for one shared seed.
+        seeds: The shared seeds, at least one.
+        difference: Test accuracy of the second arm minus that of the first, paired by seed.
+        p: The p-value of the paired t-test, adjusted by Holm's method for all pairs of the cell; None for one shared
+            seed.
     """
 
     cell: Cell
@@ -86,28 +93,28 @@ class Pair:
 
     @property
     def verdict(self) -> Verdict:
-        """Conclusive only when the adjusted p-value is below 5 %; one shared seed concludes nothing."""
+        """Conclusive only if the adjusted p-value is below 5 %; inconclusive for one shared seed."""
         if self.p is None or self.p >= SIGNIFICANCE:
             return Verdict.INCONCLUSIVE
         return Verdict.BETTER if self.difference.mean > 0 else Verdict.WORSE
 
 
 class Excluded(NamedTuple):
-    """A run that does not stand in the comparison, and why."""
+    """A run that is left out of the comparison, and why."""
 
     run_id: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Arms:
-    """A comparison.
+class RankedArms:
+    """The arms of all cells, ranked and paired.
 
     Attributes:
-        standings: by cell; within a cell by rank, or by name where there is none.
-        pairs: every two arms of a cell that share a seed.
-        excluded: the runs left out.
-        notes: why a cell is not ranked, or is to be read with care.
+        standings: In the order of the cells; within a cell by rank, or by name if it is not ranked.
+        pairs: Every two arms of a cell that share a seed.
+        excluded: The runs that were left out.
+        notes: Why a cell is not ranked, or what limits its comparison.
     """
 
     standings: tuple[Standing, ...]
@@ -116,11 +123,11 @@ class Arms:
     notes: tuple[str, ...]
 
 
-def compare(runs: Sequence[RunRecord]) -> Arms:
-    """Sort, rank and pair; the order of ``runs`` does not matter.
+def compare(runs: Sequence[RunRecord]) -> RankedArms:
+    """Rank and pair the arms of these runs. The order of `runs` does not matter.
 
     Raises:
-        NothingToCompareError: no run has what a comparison needs.
+        NothingToCompareError: No run can be compared; the message says why.
     """
     newest_last = sorted(runs, key=lambda run: (run.started_ms, run.run_id))
     chosen, excluded = _choose(newest_last)
@@ -135,19 +142,21 @@ def compare(runs: Sequence[RunRecord]) -> Arms:
         notes += _notes(cell, arms, terms)
         standings += _standings(cell, arms, ranked=not terms and len(arms) > 1)
         pairs += [] if terms else _pairs(cell, arms)
-    return Arms(tuple(standings), tuple(pairs), tuple(excluded), tuple(notes))
+    return RankedArms(tuple(standings), tuple(pairs), tuple(excluded), tuple(notes))
 
 
 _ByArm = Mapping[Arm, tuple[RunRecord, ...]]
 
 
 def _choose(runs: Sequence[RunRecord]) -> tuple[Mapping[Cell, _ByArm], list[Excluded]]:
-    """The newest comparable run of each cell, arm and seed. A repeated seed is no second sample: it would only make
-    the interval look narrower than it is."""
+    """Return the newest comparable run of each cell, arm and seed, and the excluded runs.
+
+    A repeated seed is not a second sample: counting it would make the interval narrower than it is.
+    """
     newest: dict[tuple[Cell, Arm, int], RunRecord] = {}
     excluded: list[Excluded] = []
     for run in runs:
-        reason = _unfit(run)
+        reason = _why_excluded(run)
         if reason is not None or run.target_macs is None:
             excluded.append(Excluded(run.run_id, reason or "it has no target"))
             continue
@@ -163,28 +172,28 @@ def _choose(runs: Sequence[RunRecord]) -> tuple[Mapping[Cell, _ByArm], list[Excl
     return chosen, excluded
 
 
-def _unfit(run: RunRecord) -> str | None:
-    """Why a run cannot be compared; None when it can."""
+def _why_excluded(run: RunRecord) -> str | None:
+    """Return why a run cannot be compared; None if it can."""
     if run.status is not RunStatus.FINISHED:
         return "it did not finish"
     if run.accuracy is None or run.winner_macs is None:
-        return "its winner was not read on the test set"
+        return "its winner was not evaluated on the test set"
     if run.target_macs is None:
         return "its target was not recorded"
     if run.winner_macs > (run.band_macs[1] if run.band_macs else run.target_macs):
-        return "its winner is over the budget"
+        return "its winner exceeds the budget"
     return None
 
 
 def _unequal_terms(arms: _ByArm) -> tuple[str, ...]:
-    """The options in which a cell's runs differ and should not."""
+    """Return the terms of comparison in which the runs of a cell differ."""
     configs = [run.config or {} for runs in arms.values() for run in runs]
     names = {name for config in configs for name in config if _is_term(name)}
     return tuple(sorted(name for name in names if len({config.get(name) for config in configs}) > 1))
 
 
 def _is_term(name: str) -> bool:
-    """What runs of one cell must have in common; a field that today's configuration does not know is taken for one."""
+    """Whether an option is a term of comparison; one that the current configuration does not know counts as one."""
     field = RunConfig.model_fields.get(name)
     return field is None or scope_of(field).is_term
 
@@ -208,12 +217,12 @@ def _standings(cell: Cell, arms: _ByArm, *, ranked: bool) -> list[Standing]:
 
 def _mean_accuracy(runs: Sequence[RunRecord]) -> float:
     mean = estimate(run.accuracy for run in runs)
-    assert mean is not None, "a run without accuracy was let in"
+    assert mean is not None, "runs without an accuracy are excluded"
     return mean.mean
 
 
 def _pairs(cell: Cell, arms: _ByArm) -> list[Pair]:
-    """Every two arms with a seed in common; the p-values are adjusted for the number of pairs in this cell."""
+    """Pair every two arms that share a seed; the p-values are adjusted for the number of pairs in this cell."""
     found = []
     for first, second in combinations(sorted(arms, key=lambda arm: arm.label), 2):
         of_first, of_second = ({run.seed: run.accuracy or 0.0 for run in arms[arm]} for arm in (first, second))
@@ -221,7 +230,7 @@ def _pairs(cell: Cell, arms: _ByArm) -> list[Pair]:
         differences = [of_second[seed] - of_first[seed] for seed in seeds]
         difference = estimate(differences)
         if difference is not None:
-            found.append(Pair(cell, first, second, seeds, difference, p_of_mean_zero(differences)))
+            found.append(Pair(cell, first, second, seeds, difference, paired_p_value(differences)))
     adjusted = holm([pair.p for pair in found])
     return [replace(pair, p=p) for pair, p in zip(found, adjusted, strict=True)]
 
