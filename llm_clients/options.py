@@ -17,6 +17,7 @@ class ClientOptions:
 
     Attributes:
         policy: when to try again; None takes the one for a server that is where this one is.
+        attempts: how many trips in a row may fail, where there is no policy; None takes the policy's own number.
         timeout_s: how long to wait for one answer, where there is no policy; None takes the policy's own time.
         plain_http: whether a key may be sent to another machine over plain HTTP.
         reasks: how often an invalid answer is sent back with the validator's message.
@@ -28,6 +29,7 @@ class ClientOptions:
     """
 
     policy: RetryPolicy | None = None
+    attempts: int | None = None
     timeout_s: float | None = None
     plain_http: bool = False
     reasks: int = 2

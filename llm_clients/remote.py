@@ -38,7 +38,10 @@ class RemoteClient(LLMClient):
         self._line = Line(
             vendor=vendor,
             options=options,
-            policy=options.policy or RetryPolicy.standard(local=is_local(vendor.endpoint), timeout_s=options.timeout_s),
+            policy=options.policy
+            or RetryPolicy.standard(
+                local=is_local(vendor.endpoint), timeout_s=options.timeout_s, attempts=options.attempts
+            ),
             limiter=options.limiter or AdaptiveLimiter(),
             clock=options.clock(),
             price=options.price,

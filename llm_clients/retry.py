@@ -86,16 +86,19 @@ class RetryPolicy:
             raise LLMConfigurationError(f"a retry policy needs positive numbers, not {self}")
 
     @classmethod
-    def standard(cls, *, local: bool, timeout_s: float | None = None) -> RetryPolicy:
+    def standard(cls, *, local: bool, timeout_s: float | None = None, attempts: int | None = None) -> RetryPolicy:
         """The policy for a server.
 
         Args:
             local: whether the server is on this machine, where a model may write a few tokens a second.
             timeout_s: how long to wait for one answer, if the user says so.
+            attempts: how many trips in a row may fail, if not as many as usual.
         """
         attempt_s = timeout_s or (LOCAL_ATTEMPT_S if local else cls.attempt_s)
         # time for a second attempt, and for the sleep before it
-        return cls(attempt_s=attempt_s, total_s=max(cls.total_s, 2 * attempt_s + cls.cap_s))
+        return cls(
+            attempts=attempts or cls.attempts, attempt_s=attempt_s, total_s=max(cls.total_s, 2 * attempt_s + cls.cap_s)
+        )
 
     def decide(self, fault: Fault, row: int, remaining_s: float, dice: random.Random) -> Retry | GiveUp:
         """Decide what to do after a fault.
