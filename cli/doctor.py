@@ -108,7 +108,7 @@ def check_llm(
         environment: holds the keys.
         limits: of the call.
     """
-    name = f"LLM {redact(llm)}"  # an address in it may hold a password
+    name = f"LLM {redact(llm.partition('?')[0])}"  # an address in it may hold a password or a key
     kind = llm.partition(":")[0]
     try:
         recorded = recorded_calls(llm, runs, ())

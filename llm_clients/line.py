@@ -71,7 +71,10 @@ class Terms:
         """Change what the fault is about, if anything; True if the request is worth sending again at once."""
         match fault.kind:
             case FaultKind.REJECTED:
-                return self._leave_out_temperature(fault) or self._rename_limit(fault) or self.lower_mode()
+                if self._leave_out_temperature(fault.detail) or self._rename_limit(fault) or self.lower_mode():
+                    return True
+                # a router that names no parameter: structure was not the one, or not the only one
+                return "requested parameters" in fault.detail and self._leave_out_temperature("temperature")
             case FaultKind.SERVER_ERROR:
                 return names_structure(fault.detail) and self.lower_mode()
             case FaultKind.TOO_LONG:
@@ -93,9 +96,9 @@ class Terms:
         self.mode = modes[modes.index(self.mode) + 1]
         return True
 
-    def _leave_out_temperature(self, fault: Fault) -> bool:
+    def _leave_out_temperature(self, detail: str) -> bool:
         sent_one = self._request.temperature is not None and self.takes_temperature
-        if not sent_one or "temperature" not in fault.detail.lower():
+        if not sent_one or "temperature" not in detail.lower():
             return False
         self.takes_temperature = self._line.takes_temperature = False
         return True

@@ -191,12 +191,10 @@ class Trips:
         match fault.kind:
             case FaultKind.UNKNOWN_MODEL:
                 return self._name_models(reason)
-            case FaultKind.WRONG_ADDRESS | FaultKind.MALFORMED:
-                place = redact(self._line.vendor.endpoint)
-                return (
-                    f"{reason}. The base URL {place} may be wrong: it answers, but not as this service does. It often "
-                    "ends in /v1, and never in the path of a call"
-                )
+            case FaultKind.WRONG_ADDRESS | FaultKind.MALFORMED if not fault.sent:
+                vendor = self._line.vendor
+                place = redact(vendor.endpoint)
+                return f"{reason}. The base URL {place} may be wrong: something answers, but no LLM. {vendor.url_hint}"
             case FaultKind.FORBIDDEN:
                 return f"the vendor or a gateway before it refuses this place or caller, whatever the key: {reason}"
             case FaultKind.TOO_LONG:

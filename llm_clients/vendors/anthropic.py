@@ -25,6 +25,7 @@ class AnthropicVendor(Vendor):
     """The Messages API. It takes no temperature since API version 2026-10-21, which the 2.x SDK sends."""
 
     takes_temperature: ClassVar[bool] = False
+    url_hint: ClassVar[str] = "It has no /v1 at its end, as https://api.anthropic.com"
 
     def __init__(self, model: str, key: Secret, base_url: str, redactor: Redactor) -> None:
         super().__init__(model, base_url, redactor)

@@ -88,6 +88,9 @@ class Vendor(ABC):
     two_tokens_fields: ClassVar[bool] = False
     """Whether servers of this format name the limit of output tokens in two ways."""
 
+    url_hint: ClassVar[str] = "It often ends in /v1, and never in the path of a call"
+    """What the base URL of such a server looks like."""
+
     def __init__(self, model: str, endpoint: str, redactor: Redactor) -> None:
         self.model = model
         self.endpoint = endpoint

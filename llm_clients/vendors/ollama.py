@@ -29,6 +29,7 @@ class OllamaVendor(Vendor):
 
     # local servers enforce `format` since 0.5; the cloud accepts and ignores it, which our validation notices
     modes: ClassVar[tuple[AnswerMode, ...]] = (AnswerMode.NATIVE, AnswerMode.PROMPT)
+    url_hint: ClassVar[str] = "It has no /v1 at its end, as http://127.0.0.1:11434"
 
     def __init__(self, model: str, key: Secret, base_url: str, redactor: Redactor) -> None:
         super().__init__(model, base_url, redactor)

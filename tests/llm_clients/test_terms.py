@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import pytest
 
+from llm_clients.fault import Fault, FaultKind
 from llm_clients.kinds import AnswerMode, CallOutcome
-from llm_clients.line import fewer_tokens
+from llm_clients.line import Terms, fewer_tokens
 from llm_clients.redaction import Redactor, Secret
 from llm_clients.request import Message, Request, Role
 from llm_clients.scripted.script import FaultName, Script, WireName
@@ -91,6 +92,26 @@ def test_a_wrong_base_url_is_told_as_one(wire: WireName) -> None:
     assert completion.outcome is CallOutcome.MALFORMED
     assert "a web page: 'Sign in to the network'" in completion.detail
     assert "base URL" in completion.detail
+
+
+def test_the_hint_is_the_services_own() -> None:
+    said = {}
+    for wire in (WireName.OLLAMA, WireName.ANTHROPIC, WireName.VLLM):
+        with rehearsal(failing(FaultName.NOT_FOUND), wire) as (client, _):
+            said[wire] = client.complete(REQUEST).detail
+    assert "no /v1 at its end" in said[WireName.OLLAMA]
+    assert "no /v1 at its end" in said[WireName.ANTHROPIC]
+    assert "often ends in /v1" in said[WireName.VLLM]
+
+
+def test_a_router_that_names_no_parameter_may_mean_the_temperature() -> None:
+    script = Script(answers=(ANSWER,), structured=frozenset({AnswerMode.PROMPT}), refuses_structure_with=404)
+    with rehearsal(script, WireName.OPENROUTER) as (client, server):
+        terms = Terms(client._line, replace(REQUEST, temperature=0.5))
+        fault = Fault(FaultKind.REJECTED, "No endpoints found that can handle the requested parameters.")
+        assert [terms.adapt(fault) for _ in range(4)] == [True, True, True, False]
+        assert (terms.mode, terms.takes_temperature) == (AnswerMode.PROMPT, False)
+        assert server.totals()["requests"] == 0
 
 
 def test_a_region_is_not_the_keys_fault() -> None:
