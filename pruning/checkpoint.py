@@ -6,7 +6,7 @@ module without training code. Its hashes and counts are checked when it is read.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +20,7 @@ from torch import nn
 from ground.files import file_hash
 from ground.problems import describe_problems
 from pruning.errors import CheckpointError, PruningError
+from pruning.factories import check_factory
 from pruning.models import ModelSpec, create_model
 from pruning.plan import Plan
 from pruning.planning import build_plan
@@ -149,15 +150,22 @@ def save_pruned(
     return folder
 
 
-def load_pruned(directory: Path | str) -> PrunedModel:
-    """Rebuild a pruned module from its folder alone.
+def load_pruned(directory: Path | str, *, trusted: Collection[str] = ()) -> PrunedModel:
+    """Rebuild a pruned module from its folder.
+
+    Args:
+        directory: the checkpoint.
+        trusted: the factories (`module:factory`) that may be imported and called, because the user named them. A
+            checkpoint of a registered architecture needs none.
 
     Raises:
         CheckpointError: a file is missing, damaged, of another schema, or inconsistent with the other.
+        UntrustedFactoryError: it names a factory that is not among `trusted`.
         UnknownModelError: the base architecture is in no registry of this installation.
     """
     folder = Path(directory)
     document = read_architecture(folder)
+    check_factory(document.spec.name, trusted, str(folder / ARCHITECTURE))
     if file_hash(folder / WEIGHTS) != document.weights_sha256:
         raise CheckpointError(f"{folder / WEIGHTS} is not the file that {ARCHITECTURE} describes: its hash differs")
     try:

@@ -1,6 +1,6 @@
 """The headless entry: start a run or go on with one, whoever watches. The command line, studies and tests call it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -8,6 +8,7 @@ from search.errors import ConfigError
 from search.execution.registry import executor_of
 from search.run import Run, RunOutcome
 from search.setup.config import RunConfig, make_config
+from search.setup.factories import check_run_factory, remember_factory
 from search.setup.preparation import Prepared, prepare
 from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
@@ -73,17 +74,27 @@ def begin(config: RunConfig) -> Launch:
     """A new run in a folder of its own. Raises the errors of `prepare`."""
     prepared = prepare(config)
     folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
+    remember_factory(folder.path, config.model)
     return Launch(prepared, folder, Ledger.create(folder.ledger))
 
 
-def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None) -> Launch:
+def reopen(
+    folder: RunDir,
+    *,
+    add_trials: int = 0,
+    elsewhere: Mapping[str, Any] | None = None,
+    trusted: Collection[str] = (),
+) -> Launch:
     """An interrupted run that goes on, or one that is extended by so many trials.
 
     Args:
         elsewhere: fields of the configuration that say where it goes on, and with how many workers; None in it, and
             the rest, is as the run began.
+        trusted: factories that the ledger may name as its model, beside the one that the user named when the run began
+            on this machine.
 
     Raises:
+        UntrustedFactoryError: the ledger names another factory.
         ConfigError: there is nothing to go on with. Also the errors of `prepare`, and of a ledger that cannot be read.
     """
     events = read_ledger(folder.ledger)
@@ -98,6 +109,8 @@ def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] 
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
     changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
     config = make_config({**started[0].config, **changed, "trials": asked_trials(events) + add_trials})
+    check_run_factory(folder, config.model, trusted)
+    remember_factory(folder.path, config.model)
     prepared = prepare(config, earlier=payloads_of(events, LlmCall))
     return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials)
 
@@ -114,9 +127,11 @@ def resume(
     *,
     add_trials: int = 0,
     elsewhere: Mapping[str, Any] | None = None,
+    trusted: Collection[str] = (),
 ) -> RunOutcome:
     """Go on with a run, named by its id, the beginning of one, its path, or `latest`; see `reopen`."""
-    return reopen(RunDirs(runs).resolve(run), add_trials=add_trials, elsewhere=elsewhere).execute(listeners)
+    folder = RunDirs(runs).resolve(run)
+    return reopen(folder, add_trials=add_trials, elsewhere=elsewhere, trusted=trusted).execute(listeners)
 
 
 def _tracker(config: RunConfig, folder: RunDir) -> Tracker:

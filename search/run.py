@@ -338,6 +338,7 @@ class Run:
             recipe=prepared.recipe,
             seed=config.seed,
             out_dir=(self._folder.path / "finetune").absolute(),
+            trusted=(config.model,),
         )
         result = self._executor.finetune(
             job, lambda report: None if report.epoch in told else self._record_epoch(report)
@@ -366,7 +367,7 @@ class Run:
     def _export(self, winner: Winner) -> None:
         """Put the fine-tuned model in its place, once its MACs have been counted again by the independent counter."""
         tuned = self._folder.path / "finetune" / "model"
-        model = load_pruned(tuned)
+        model = load_pruned(tuned, trusted=(self._prepared.config.model,))
         counted = count_macs(model.module, self._prepared.spec.input_size)
         assert counted == winner.macs, f"{counted:,} MACs counted on the model, {winner.macs:,} by the plan"
         shutil.copytree(tuned, self._folder.model, dirs_exist_ok=True)
@@ -381,7 +382,7 @@ class Run:
         if told == set(Subject):
             return
         device = torch.device("cuda" if self._prepared.needs.finetune_gpu else "cpu")
-        winner = load_pruned(self._folder.model).module.to(device).eval()
+        winner = load_pruned(self._folder.model, trusted=(self._prepared.config.model,)).module.to(device).eval()
         module = base.module.to(device)
         latency = compare_latency(module, winner, self._prepared.spec.input_size, threads=1)
         for subject, model, speed in (

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ def finetune(
     use_gpu: bool = False,
     out_dir: Path,
     storage_dir: Path,
+    trusted: Collection[str] = (),
     on_epoch: Callable[[EpochReport], None] | None = None,
     cpus_per_worker: int = 1,
     max_failures: int = 2,
@@ -68,6 +69,7 @@ def finetune(
         out_dir: receives the model, the epochs and the state. If it holds the state of the same training already,
             that training is continued.
         storage_dir: for Ray Train's own files.
+        trusted: factories that the checkpoint may name as its model, because the user named them.
         on_epoch: called in the caller's thread while training runs; first with the epochs of a continued training.
         cpus_per_worker: CPUs and torch threads of each worker.
         max_failures: how often workers may fail.
@@ -89,6 +91,7 @@ def finetune(
         recipe=recipe,
         seed=seed,
         out_dir=out_dir.absolute(),
+        trusted=tuple(trusted),
     )
     check_job(job)
     prepare_folder(job)

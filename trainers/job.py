@@ -39,6 +39,8 @@ class FinetuneJob(BaseModel):
             images that were scored become images that are trained on.
         out_dir: rank 0 writes state.safetensors, epochs.jsonl and model/ here. With workers on several nodes it must
             be a folder that all nodes see.
+        trusted: factories that the checkpoint may name as its model, because the user named them. It is no part of
+            the training's identity.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +51,7 @@ class FinetuneJob(BaseModel):
     recipe: Recipe
     seed: int
     out_dir: Path
+    trusted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def run_job(job: FinetuneJob, place: Place, on_epoch: Callable[[EpochReport], No
         TrainerError: also any error of dataset or training.
         PruningError: the checkpoint cannot be read.
     """
-    pruned = load_pruned(job.checkpoint_dir)
+    pruned = load_pruned(job.checkpoint_dir, trusted=job.trusted)
     splits = dataset(job.dataset).splits(job.data_path, seed=job.seed, input_size=pruned.spec.input_size)
     check_fit(pruned.spec, splits.info, job.dataset)
     output = pruned.spec.output
@@ -148,7 +151,7 @@ def check_job(job: FinetuneJob) -> None:
         DataPathError: dataset and model do not fit, or the dataset's folder cannot be used.
         PruningError: the checkpoint cannot be read.
     """
-    spec = load_pruned(job.checkpoint_dir).spec
+    spec = load_pruned(job.checkpoint_dir, trusted=job.trusted).spec
     check_fit(spec, dataset(job.dataset).info(job.data_path, input_size=spec.input_size), job.dataset)
 
 
