@@ -49,6 +49,7 @@ def command(
         checkpoint, model, trust_pickle=trust_pickle, output=output, trusted=tuple(trust_factory or ())
     )
     pruned = open_model(source, spec)
+    data.check(data_path)
     # The seed decides the holdout only: the test set is the same for every seed.
     splits = data.splits(data_path, seed=0, input_size=pruned.spec.input_size)
     check_fit(pruned.spec, splits.info, dataset)

@@ -156,7 +156,9 @@ def check_job(job: FinetuneJob) -> None:
         PruningError: the checkpoint cannot be read.
     """
     spec = load_pruned(job.checkpoint_dir, trusted=job.trusted).spec
-    check_fit(spec, dataset(job.dataset).info(job.data_path, input_size=spec.input_size), job.dataset)
+    data = dataset(job.dataset)
+    check_fit(spec, data.info(job.data_path, input_size=spec.input_size), job.dataset)
+    data.check(job.data_path)
 
 
 def prepare_folder(job: FinetuneJob) -> None:

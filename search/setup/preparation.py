@@ -110,6 +110,7 @@ def prepare(config: RunConfig, environment: Mapping[str, str] = environ, earlier
         importance(name)
     needs = resolve_needs(config)
     data, spec = resolve_model(config)
+    data.check(config.data_path)
     model = create_model(spec)
     plan, batch_norm = build_plan(model, spec), has_batch_norm(model)
     check_output(model, spec)
