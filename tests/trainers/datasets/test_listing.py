@@ -116,7 +116,7 @@ SPOILS: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut header": (lambda path: path.write_bytes(path.read_bytes()[:20]), "cannot be read"),
     "broken link": (lambda path: relinked(path, "nowhere"), "No such file"),
     "link to itself": (lambda path: relinked(path, path.name), "Too many levels"),
-    "pipe": (lambda path: piped(path), "not a regular file"),
+    "pipe": (piped, "not a regular file"),
     "device": (lambda path: relinked(path, "/dev/zero"), "not a regular file"),
 }
 
