@@ -16,7 +16,7 @@ from cli.option_types import (
     TrustFactoryOption,
     TrustOption,
 )
-from search.errors import ConfigError
+from cli.paths import make_folder
 
 
 def command(
@@ -43,7 +43,7 @@ def command(
         checkpoint, model, num_classes, input_size, trust_pickle, output, trusted=tuple(trust_factory or ())
     )
     pruned = open_model(source)
-    _make_folder(out)
+    make_folder(out)
     written = [write_model(pruned, checkpoint, kind, out) for kind in kinds]
     card = write_card(checkpoint, out, own=OWN in kinds)
     if as_json:
@@ -58,10 +58,3 @@ def command(
     )
     say("Largest difference of the outputs on random input from torch's, as a share of the largest output.")
     say(f"card     {card}" if card else "card     none: only a checkpoint folder has one; add --format espalier")
-
-
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"--out {str(out)!r} cannot be written: {error.strerror}.") from None

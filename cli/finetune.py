@@ -9,6 +9,7 @@ import typer
 from cli.console import say
 from cli.option_types import CheckpointOption, DataPathOption, DatasetOption, SeedOption, TrustFactoryOption
 from cli.options import options_of
+from cli.paths import make_folder
 from search.errors import ConfigError
 from search.execution.cluster import ray_session
 from search.outcome.formats import share_text
@@ -47,6 +48,7 @@ def command(
             f"--checkpoint {checkpoint} --model {model or 'NAME'} --format espalier --out FOLDER`."
         )
     pruned = open_model(ModelSource(checkpoint, model, trusted=tuple(trust_factory or ())))
+    make_folder(out)
     recipe = finetune_recipe(dataset, batch_norm=has_batch_norm(pruned.module)).override(**changes)
     check_fit(pruned.spec, find_dataset(dataset).info(data_path, input_size=pruned.spec.input_size), dataset)
     cpus, gpus = machine_resources()

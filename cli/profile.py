@@ -57,7 +57,10 @@ def command(
     if plot is not None:
         from search.outcome.plots import plot_stages  # matplotlib takes as long to import as the plan to be made
 
-        plot_stages(plan.spec.name, stages, plot)
+        try:
+            plot_stages(plan.spec.name, stages, plot)
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"--plot {str(plot)!r} cannot be written: {error}") from error
     if as_json:
         say_json(_as_json(plan, profile, stages))
         return

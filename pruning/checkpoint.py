@@ -29,14 +29,22 @@ from pruning.slicing import Selection, slice_model
 WEIGHTS = "model.safetensors"
 ARCHITECTURE = "architecture.json"
 _SCHEMA = 1
+# Far beyond any image classifier. A file that states more would only run this machine out of memory.
+MOST_CLASSES, LARGEST_SIDE, _MOST_CHANNELS = 1_000_000, 16_384, 4096
+_LONGEST_NAME = 500
+_LARGEST_DOCUMENT = 64 * 2**20
 
 
 class _Spec(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    name: str
-    num_classes: Annotated[int, Field(ge=0)]
-    input_size: tuple[int, int, int]
-    output: str | None = None
+    name: Annotated[str, Field(max_length=_LONGEST_NAME)]
+    num_classes: Annotated[int, Field(ge=0, le=MOST_CLASSES)]
+    input_size: tuple[
+        Annotated[int, Field(ge=1, le=_MOST_CHANNELS)],
+        Annotated[int, Field(ge=1, le=LARGEST_SIDE)],
+        Annotated[int, Field(ge=1, le=LARGEST_SIDE)],
+    ]
+    output: Annotated[str, Field(max_length=_LONGEST_NAME)] | None = None
 
 
 class Architecture(BaseModel):
@@ -190,12 +198,7 @@ def load_pruned(directory: Path | str, *, trusted: Collection[str] = ()) -> Prun
     folder = Path(directory)
     document = read_architecture(folder)
     check_factory(document.spec.name, trusted, str(folder / ARCHITECTURE))
-    if file_hash(folder / WEIGHTS) != document.weights_sha256:
-        raise CheckpointError(f"{folder / WEIGHTS} is not the file that {ARCHITECTURE} describes: its hash differs")
-    try:
-        weights = load_file(folder / WEIGHTS)
-    except SafetensorError as error:
-        raise CheckpointError(f"{folder / WEIGHTS} is not a readable safetensors file: {error}") from error
+    weights = _read_weights(folder, document)
     spec = ModelSpec.from_json(document.spec.model_dump())
     selection = tuple(tuple(units) for units in document.selection)
     module, plan = _rebuild(spec, selection, folder)
@@ -219,16 +222,46 @@ def read_architecture(directory: Path | str) -> Architecture:
     if not path.is_file() or not (path.parent / WEIGHTS).is_file():
         raise CheckpointError(f"{path.parent} is not a checkpoint: it needs both {ARCHITECTURE} and {WEIGHTS}")
     try:
+        if path.stat().st_size > _LARGEST_DOCUMENT:
+            raise CheckpointError(f"{path} has more than {_LARGEST_DOCUMENT:,} bytes: it is no {ARCHITECTURE}")
         raw = json.loads(path.read_text(encoding="utf-8"))
         document = Architecture.model_validate(raw)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path} is not JSON: {error}") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not JSON that can be read: {error}") from error
     except ValidationError as error:
         wrong = describe_problems(error, "the document", most=1)
         raise CheckpointError(f"{path} is not an architecture of schema {_SCHEMA}: {wrong}") from error
+    except CheckpointError:
+        raise
+    except ValueError as error:  # a number of more digits than Python converts
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
     if document.sha256 != _document_hash(raw):
         raise CheckpointError(f"{path} was changed after it was written: its own hash differs")
+    if document.allocation != [len(units) for units in document.selection]:
+        raise CheckpointError(f"{path} contradicts itself: its allocation is not the number of units in its selection")
     return document
+
+
+def _read_weights(folder: Path, document: Architecture) -> dict[str, torch.Tensor]:
+    path = folder / WEIGHTS
+    try:
+        if file_hash(path) != document.weights_sha256:
+            raise CheckpointError(f"{path} is not the file that {ARCHITECTURE} describes: its hash differs")
+        weights = load_file(path)
+        size = path.stat().st_size
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
+    if document.spec.num_classes > size:
+        # Each class has a weight at least. Found before the base is created, which is as large as the file says.
+        raise CheckpointError(
+            f"{folder / ARCHITECTURE} states {document.spec.num_classes:,} classes, more than {WEIGHTS} has "
+            f"weights: it is a file of {size:,} bytes"
+        )
+    return weights
 
 
 def _rebuild(spec: ModelSpec, selection: Selection, folder: Path) -> tuple[nn.Module, Plan]:
@@ -252,6 +285,8 @@ def _load(module: nn.Module, weights: dict[str, torch.Tensor], folder: Path) -> 
             raise CheckpointError(
                 f"{folder / WEIGHTS}: {name} is {list(tensor.shape)}, its selection needs {list(own[name].shape)}"
             )
+        if (tensor.is_complex(), tensor.is_floating_point()) != (False, own[name].is_floating_point()):
+            raise CheckpointError(f"{folder / WEIGHTS}: {name} is of {tensor.dtype}, its model has {own[name].dtype}")
     module.load_state_dict(weights, strict=False)
 
 

@@ -18,7 +18,7 @@ from pruning.checkpoint import load_pruned
 from trainers.defaults import finetune_recipe
 from trainers.history import EpochReport
 from trainers.job import FinetuneJob, run_job
-from trainers.place import Place
+from trainers.place import Place, check_threads
 from trainers.recalibrate import has_batch_norm
 from trainers.recipe import Recipe
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and train this process's part."""
     given = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    torch.set_num_threads(given.threads)
+    torch.set_num_threads(check_threads(given.threads))
     trusted = tuple(given.trust_factory)
     job = FinetuneJob(
         checkpoint_dir=given.checkpoint,
