@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.console import say
-from cli.option_types import RunArgument, RunsOption
+from cli.option_types import RunArgument, RunsOption, TrustFactoryOption
 from cli.options import options_of
 from search.setup.config import RunConfig
 from search.setup.scope import Scope, names_where
@@ -20,6 +20,7 @@ def command(
     runs: RunsOption = Path("runs"),
     repair: Annotated[bool, typer.Option("--repair", help="Cut a half-written last line off the ledger.")] = False,
     add_trials: Annotated[int, typer.Option(min=0, metavar="N", help="Extend the search, finished or not.")] = 0,
+    trust_factory: TrustFactoryOption = None,
     **elsewhere: Any,
 ) -> None:
     """Go on where a run was interrupted, or beyond its end: nothing that its ledger holds is done or paid for again."""
@@ -30,4 +31,5 @@ def command(
         say(f"{folder.ledger}: {mended.cut} bytes of a half-written line were cut{kept}")
     from cli.running import exit_code, resume_run
 
-    raise typer.Exit(exit_code(resume_run(folder, add_trials=add_trials, elsewhere=elsewhere)))
+    trusted = tuple(trust_factory or ())
+    raise typer.Exit(exit_code(resume_run(folder, add_trials=add_trials, elsewhere=elsewhere, trusted=trusted)))

@@ -1,6 +1,6 @@
 """The headless entry: start a run or go on with one, for the command line, studies and tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -8,6 +8,7 @@ from search.errors import ConfigError
 from search.execution.registry import executor_of
 from search.run import Run, RunOutcome
 from search.setup.config import ExecutorName, RunConfig, make_config
+from search.setup.factories import check_run_factory, remember_factory
 from search.setup.preparation import Prepared, prepare
 from search.setup.scope import Scope, names_where
 from tracking.events import Event, payloads_of
@@ -87,10 +88,17 @@ def begin(config: RunConfig) -> Launch:
     """
     prepared = prepare(config)
     folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
+    remember_factory(folder.path, config.model)
     return Launch(prepared, folder, Ledger.create(folder.ledger))
 
 
-def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None) -> Launch:
+def reopen(
+    folder: RunDir,
+    *,
+    add_trials: int = 0,
+    elsewhere: Mapping[str, Any] | None = None,
+    trusted: Collection[str] = (),
+) -> Launch:
     """Prepare an interrupted run to go on, or any run to be extended.
 
     Args:
@@ -98,8 +106,11 @@ def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] 
         add_trials: how many trials the search is extended by.
         elsewhere: fields of the configuration that say where it goes on, and with how many workers; None in it, and
             the rest, is as the run began.
+        trusted: factories that the ledger may name as its model, beside the one that the user named when the run began
+            on this machine.
 
     Raises:
+        UntrustedFactoryError: the ledger names another factory.
         ConfigError: there is nothing to go on with.
         TrackingError: the ledger cannot be read.
         SearchError: the configuration cannot be used here; also the errors of other rooms that `prepare` names.
@@ -116,6 +127,8 @@ def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] 
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
     changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
     config = make_config({**_begun_with(started[0], changed), **changed, "trials": asked_trials(events) + add_trials})
+    check_run_factory(folder, config.model, trusted)
+    remember_factory(folder.path, config.model)
     prepared = prepare(config, earlier=payloads_of(events, LlmCall))
     return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials)
 
@@ -140,6 +153,7 @@ def resume(
     *,
     add_trials: int = 0,
     elsewhere: Mapping[str, Any] | None = None,
+    trusted: Collection[str] = (),
 ) -> RunOutcome:
     """Go on with a run to its end.
 
@@ -149,8 +163,10 @@ def resume(
         listeners: hear of each event.
         add_trials: see `reopen`.
         elsewhere: see `reopen`.
+        trusted: see `reopen`.
     """
-    return reopen(RunDirs(runs).resolve(run), add_trials=add_trials, elsewhere=elsewhere).execute(listeners)
+    folder = RunDirs(runs).resolve(run)
+    return reopen(folder, add_trials=add_trials, elsewhere=elsewhere, trusted=trusted).execute(listeners)
 
 
 def _tracker(config: RunConfig, folder: RunDir) -> Tracker:

@@ -42,7 +42,9 @@ class RunConfig(BaseModel):
     )
     dataset: str = _option("Model and data", "digits, shapes, imagefolder or imagenet", "digits", scope=Scope.CELL)
     data_path: Path | None = _option("Model and data", "folder of a dataset that is read from disk", scope=Scope.CELL)
-    input_size: int | None = _option("Model and data", "width of the square input; default: the dataset's", ge=8)
+    input_size: int | None = _option(
+        "Model and data", "width of the square input; default: the dataset's", ge=8, le=16_384
+    )
     output: str | None = _option(
         "Model and data",
         "output tensor that contains the logits, such as features.0; default: logits, out, or the first",

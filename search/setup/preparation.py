@@ -111,6 +111,7 @@ def prepare(config: RunConfig, environment: Mapping[str, str] = environ, earlier
         importance(name)
     needs = resolve_needs(config)
     data, spec = resolve_model(config)
+    data.check(config.data_path)
     model = create_model(spec)
     plan, batch_norm = build_plan(model, spec), has_batch_norm(model)
     check_output(model, spec)
@@ -188,7 +189,10 @@ def resolve_needs(config: RunConfig) -> Needs:
     """
     cpus, gpus = machine_resources()
     if config.executor is ExecutorName.LOCAL:
-        return Needs(1, config.cpus_per_trial, config.gpus_per_trial, 1, gpus > 0 and config.finetune_gpu is not False)
+        use_gpu = gpus > 0 and config.finetune_gpu is not False
+        alone = Needs(1, config.cpus_per_trial, config.gpus_per_trial, 1, use_gpu)
+        check_resources(alone, cpus, gpus)
+        return alone
     local = config.ray_address is None
     finetune_gpu = config.finetune_gpu if config.finetune_gpu is not None else local and gpus > 0
     fits = max(1, int(cpus // config.cpus_per_trial))
