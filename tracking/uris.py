@@ -1,7 +1,7 @@
 """Addresses of MLflow stores: which are supported, how they are made absolute, and where artifacts go.
 
-An address of a SQLite file is made by `sqlite_uri` and read by `sqlite_path`, and nowhere else: in an address, `?` begins
-the options and `%20` is a space, but both may also occur in the name of a folder.
+An address of a SQLite file is made by `sqlite_uri` and read by `sqlite_path`, and nowhere else: in an address, `?`
+begins the options and `%20` is a space, but both may also occur in the name of a folder.
 """
 
 import os

@@ -125,9 +125,9 @@ def test_a_database_is_opened_in_its_own_folder(name: str, tmp_path: Path) -> No
 
 def test_a_path_typed_as_an_address_is_refused_with_what_was_meant(tmp_path: Path) -> None:
     (tmp_path / "a%20b").mkdir()
-    with pytest.raises(TrackingUriError, match="written %3F, as in sqlite:////data/we%3Fird/x.db"):
+    with pytest.raises(TrackingUriError, match=r"written %3F, as in sqlite:////data/we%3Fird/x\.db"):
         absolute_uri("sqlite:////data/we?ird/x.db")
-    with pytest.raises(TrackingUriError, match="written %25, as in sqlite:///.*/a%2520b/x.db"):
+    with pytest.raises(TrackingUriError, match=r"written %25, as in sqlite:///.*/a%2520b/x\.db"):
         absolute_uri(f"sqlite:///{tmp_path}/a%20b/x.db")
     with pytest.raises(TrackingUriError, match="no option of SQLite"):
         absolute_uri("sqlite:////data/x.db?uri=true&mode=ro")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracking.errors import MlflowUnreachableError, TrackingError
-from tracking.locks import ExclusiveLock
+from tracking.mirror.databases import check_free, check_server, no_stray_folders, open_file
 from tracking.uris import absolute_uri, artifact_location, database_host, sqlite_path, without_password
 
 # With MLflow's own limits, a call to a dead server waits for about four minutes. Variables that the user has set are
@@ -42,6 +42,17 @@ class Store:
         """The address without its password."""
         return without_password(self.uri)
 
+    def check_free(self) -> None:
+        """Check that no other process locks the database, which MLflow would wait for, twenty seconds per write.
+
+        Raises:
+            MlflowLockedError: Another process does.
+            MlflowUnreachableError: The file cannot be written.
+        """
+        file = sqlite_path(self.uri)
+        if file is not None:
+            check_free(self.uri, file)
+
 
 def connect(uri: str, *, create: bool) -> Store:
     """Open the store at `uri`.
@@ -50,22 +61,25 @@ def connect(uri: str, *, create: bool) -> Store:
 
     Args:
         uri: The address of the store.
-        create: Whether a SQLite file that does not exist yet is created and initialised.
+        create: Whether a database that does not exist yet is created. An existing schema is never migrated.
 
     Raises:
         TrackingUriError: The address is not supported.
         MlflowUnreachableError: There is no store, or it does not answer.
+        MlflowLockedError: Another process holds a lock on the SQLite file.
+        MlflowSchemaError: Another version of MLflow made the database, which is left as it is.
     """
     absolute = absolute_uri(uri)
     file = sqlite_path(absolute)
-    if file is not None and not create and not file.is_file():
-        raise MlflowUnreachableError(absolute, "there is no such file yet; the first run creates it")
     _check_listening(absolute)
-    with unreachable(absolute), contextlib.ExitStack() as stack:
+    with unreachable(absolute):
+        _prepare()
         if file is not None:
-            # Of twelve processes that opened a new SQLite store at once, eleven failed in its migrations.
-            stack.enter_context(ExclusiveLock(file.with_name(file.name + ".lock"), wait=True))
-        return Store(_client(absolute), absolute)
+            open_file(absolute, file, create=create)
+        elif database_host(absolute) is not None:
+            check_server(absolute, create=create)
+        with no_stray_folders(absolute):
+            return Store(_client(absolute), absolute)
 
 
 def open_experiment(store: Store, name: str) -> str:
@@ -103,6 +117,7 @@ def unreachable(uri: str) -> Iterator[None]:
 def _create(store: Store, name: str) -> Any:
     import mlflow
 
+    store.check_free()
     try:
         store.client.create_experiment(name, artifact_location=artifact_location(store.uri, name))
     except mlflow.exceptions.MlflowException as error:
@@ -124,13 +139,21 @@ def _check_listening(uri: str) -> None:
         ) from error
 
 
-def _client(uri: str) -> Any:
+def _prepare() -> None:
+    """Import MLflow with our settings."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    import mlflow
+    import mlflow  # noqa: F401
 
     for name in ("mlflow", "alembic", "urllib3.connectionpool"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # It shows the traceback of every error of the database, which we report in a sentence.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
+
+def _client(uri: str) -> Any:
+    import mlflow
+
     return mlflow.MlflowClient(tracking_uri=uri)
 
 

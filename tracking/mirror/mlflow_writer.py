@@ -82,6 +82,8 @@ class MlflowWriter:
             self._translated = event.seq
             if event.seq > self.synced_seq:
                 self._waiting.append((event.seq, operations))
+        if self._waiting:
+            self._store.check_free()
         with unreachable(self._store.uri):
             while self._waiting:
                 self._carry_out(self._waiting[:_EVENTS_AT_ONCE])
