@@ -4,12 +4,14 @@ import contextlib
 import logging
 import os
 import socket
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tracking.errors import MlflowUnreachableError, TrackingError
-from tracking.mirror.databases import check_free, check_server, no_stray_folders, open_file
+from tracking.errors import MlflowLockedError, MlflowUnreachableError, TrackingError
+from tracking.mirror.databases import check_free, check_server, is_locked, no_stray_folders, open_file
+from tracking.mirror.gaps import causes
 from tracking.uris import absolute_uri, artifact_location, database_host, sqlite_path, without_password
 
 # With MLflow's own limits, a call to a dead server waits for about four minutes. Variables that the user has set are
@@ -104,14 +106,17 @@ def unreachable(uri: str) -> Iterator[None]:
     """Convert any error of MLflow, its HTTP client or its database driver in the `with` block to a single class.
 
     Raises:
-        MlflowUnreachableError: Anything but a `TrackingError` was raised.
+        MlflowLockedError: Another process holds a lock on the SQLite file.
+        MlflowUnreachableError: Anything else but a `TrackingError` was raised.
     """
     try:
         yield
     except TrackingError:
         raise
     except Exception as error:  # the boundary to a service: dozens of classes from four libraries
-        raise MlflowUnreachableError(without_password(uri), _summarise(error)) from error
+        if any(is_locked(cause) for cause in causes(error)):
+            raise MlflowLockedError(without_password(uri), "another process") from error
+        raise MlflowUnreachableError(without_password(uri), summarise(error)) from error
 
 
 def _create(store: Store, name: str) -> Any:
@@ -157,18 +162,13 @@ def _client(uri: str) -> Any:
     return mlflow.MlflowClient(tracking_uri=uri)
 
 
-def _summarise(error: Exception) -> str:
-    """Return the network error among the causes if there is one, otherwise the first line of the error itself."""
-    for cause in _causes(error):
+def summarise(error: BaseException) -> str:
+    """Return the error of the network or of SQLite among the causes, otherwise the first line of the error itself."""
+    for cause in causes(error):
         if isinstance(cause, ConnectionError | TimeoutError | socket.gaierror):
             return cause.strerror or str(cause) or type(cause).__name__
+        if isinstance(cause, sqlite3.Error):
+            return str(cause)
     lines = str(error).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     return text if len(text) <= 300 else text[:297] + "..."
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    at: BaseException | None = error
-    while at is not None:
-        yield at
-        at = at.__cause__ or at.__context__

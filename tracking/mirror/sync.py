@@ -4,12 +4,14 @@ from tracking.errors import EmptyLedgerError
 from tracking.mirror.mlflow_writer import mirror_lock, open_writer
 from tracking.reader import read_ledger
 from tracking.runs import RunDir
-from tracking.tracker import TrackingState
+from tracking.tracker import TrackingState, describe_missing
 from tracking.uris import absolute_uri, without_password
 
 
 def sync(run: RunDir, tracking_uri: str, experiment: str) -> TrackingState:
     """Write to MLflow what it lacks of a run. Repeating this changes nothing.
+
+    What the store refuses blocks nothing else; the state that is returned, and saved beside the ledger, lists it.
 
     Args:
         run: The folder of the run.
@@ -34,12 +36,14 @@ def sync(run: RunDir, tracking_uri: str, experiment: str) -> TrackingState:
         writer.apply(events)
         writer.upload(run.path)
         state = TrackingState(
-            in_sync=True,
+            in_sync=not writer.missing,
             synced_seq=writer.synced_seq,
+            reason=describe_missing(writer.missing),
             tracking_uri=without_password(uri),
             experiment=experiment,
             experiment_id=writer.experiment_id,
             run_id=writer.mlflow_run_id,
+            missing=writer.missing,
         )
         state.save(run.path)
     return state
