@@ -46,8 +46,8 @@ from search.proposers.asking.llm import CallSettings, LLMProposer
 from search.proposers.base import Proposer
 from search.proposers.registry import CLASSICAL
 from search.setup.config import make_config
-from search.setup.groundwork import session_rules
 from search.setup.preparation import Prepared, prepare
+from search.setup.rules import session_rules
 from search.space.search_space import SearchSpace
 from tracking.events import payloads_of
 from tracking.ledger import Ledger
@@ -154,7 +154,7 @@ def _run_search(arm: str, trials: int, *, workers: int, eta: float = 1.0, latenc
             fields["llm"] = f"scripted:{folder / 'script.json'}"
         prepared = prepare(make_config(fields))
         context = _context(prepared)
-        space = prepared.space(context.scores, None)
+        space = prepared.space(context.scores)
         with Ledger.create(folder / "ledger.jsonl") as ledger, ray_session(None, prepared.needs):
             from search.execution.tuning import run_trials
 

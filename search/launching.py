@@ -1,4 +1,4 @@
-"""The headless entry: start a run or go on with one, whoever watches. The command line, studies and tests call it."""
+"""The headless entry: start a run or go on with one, for the command line, studies and tests."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,20 +21,25 @@ from trainers.history import EpochReport
 
 
 class Listener(Protocol):
-    """Who watches a run."""
+    """What watches a run."""
 
     def remember(self, events: Sequence[Event]) -> None:
-        """What the ledger of a resumed run holds already."""
+        """Hear what the ledger of a resumed run holds already."""
 
     def event(self, event: Event) -> None:
-        """A new event, after it is on disk."""
+        """Hear of a new event, after it is on disk."""
 
     def base_epoch(self, report: EpochReport, epochs: int) -> None:
-        """The base model has been trained for one more epoch of so many."""
+        """Hear that the base model was trained for one more of so many epochs."""
 
 
 class Launch:
-    """A run that is about to begin, or to go on: all that could be refused has been checked, and its ledger is open."""
+    """A run that is about to begin, or to go on: all that could be refused was checked, and its ledger is open.
+
+    Attributes:
+        folder: of the run.
+        config: of the run.
+    """
 
     def __init__(self, prepared: Prepared, folder: RunDir, ledger: Ledger, added_trials: int = 0) -> None:
         self.folder, self.config = folder, prepared.config
@@ -46,14 +51,18 @@ class Launch:
         return self._ledger.events[-1].seq if self._ledger.events else None
 
     def close(self) -> None:
-        """Let the ledger go without a run."""
+        """Close the ledger without a run."""
         self._ledger.close()
 
     def execute(self, listeners: Sequence[Listener] = ()) -> RunOutcome:
-        """Run to the end, or to the user's interrupt. The ledger is closed then, and this value spent.
+        """Run to the end, or to the user's interrupt. The ledger is closed then, and this value is used up.
+
+        Args:
+            listeners: hear of each event.
 
         Raises:
-            Whatever the run raises, recorded before it is raised.
+            SearchFailedError: no trial was completed.
+            Exception: any other error of the run. It is recorded before it is raised.
         """
 
         def base_epoch(report: EpochReport, epochs: int) -> None:
@@ -70,21 +79,29 @@ class Launch:
 
 
 def begin(config: RunConfig) -> Launch:
-    """A new run in a folder of its own. Raises the errors of `prepare`."""
+    """Prepare a new run, in a folder of its own.
+
+    Raises:
+        SearchError: the configuration cannot be used; also the errors of other rooms that `prepare` names.
+    """
     prepared = prepare(config)
     folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
     return Launch(prepared, folder, Ledger.create(folder.ledger))
 
 
 def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None) -> Launch:
-    """An interrupted run that goes on, or one that is extended by so many trials.
+    """Prepare an interrupted run to go on, or any run to be extended.
 
     Args:
+        folder: of the run.
+        add_trials: how many trials the search is extended by.
         elsewhere: fields of the configuration that say where it goes on, and with how many workers; None in it, and
             the rest, is as the run began.
 
     Raises:
-        ConfigError: there is nothing to go on with. Also the errors of `prepare`, and of a ledger that cannot be read.
+        ConfigError: there is nothing to go on with.
+        TrackingError: the ledger cannot be read.
+        SearchError: the configuration cannot be used here; also the errors of other rooms that `prepare` names.
     """
     events = read_ledger(folder.ledger)
     ended = payloads_of(events, RunEnded)
@@ -103,7 +120,7 @@ def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] 
 
 
 def start(config: RunConfig, listeners: Sequence[Listener] = ()) -> RunOutcome:
-    """Run a new search to its end."""
+    """Run a new search to its end; see `begin` for the errors."""
     return begin(config).execute(listeners)
 
 
@@ -115,7 +132,15 @@ def resume(
     add_trials: int = 0,
     elsewhere: Mapping[str, Any] | None = None,
 ) -> RunOutcome:
-    """Go on with a run, named by its id, the beginning of one, its path, or `latest`; see `reopen`."""
+    """Go on with a run to its end.
+
+    Args:
+        run: its id, the beginning of one, its path, or `latest`.
+        runs: the folder of the run folders.
+        listeners: hear of each event.
+        add_trials: see `reopen`.
+        elsewhere: see `reopen`.
+    """
     return reopen(RunDirs(runs).resolve(run), add_trials=add_trials, elsewhere=elsewhere).execute(listeners)
 
 

@@ -16,6 +16,10 @@ BESIDE_THE_ROOMS = frozenset({"tests", "benchmarks", "docs"})
 # Third-party packages that a room, and every room in it, must not import. After the colon: the files and folders that
 # may do so.
 _VENDORS = ("anthropic", "openai")
+_SEARCH_TENSORS = (
+    *("search/proposers/isomorphic.py", "search/setup/", "search/execution/"),
+    *("search/steps/evaluation.py", "search/run.py"),
+)
 BANNED: Mapping[str, tuple[str, ...]] = {
     "ground": ("ray", "mlflow", "torch", "torchvision", "timm", "optuna", "fvcore", "torch_pruning", *_VENDORS),
     "pruning": ("ray", "mlflow", "optuna", "torch_pruning", "fvcore: pruning/counter.py", *_VENDORS),
@@ -31,7 +35,7 @@ BANNED: Mapping[str, tuple[str, ...]] = {
     "search": (
         *("mlflow", "torchvision", "timm", "fvcore", "torch_pruning", *_VENDORS),
         "ray: search/execution/",
-        "torch: search/proposers/isomorphic.py, search/setup/, search/execution/, search/run.py",
+        f"torch: {', '.join(_SEARCH_TENSORS)}",
         *(f"{library}: search/proposers/" for library in ("optuna", "cmaes")),
         *(f"{library}: search/outcome/" for library in ("matplotlib", "jinja2")),
     ),

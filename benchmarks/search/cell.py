@@ -3,30 +3,27 @@
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from torch import nn
 
 from pruning.counter import count_macs
-from pruning.selection import select
-from pruning.slicing import slice_model
-from search.control.session import Report, SearchSession
+from search.control.report import Report
+from search.control.session import SearchSession
 from search.execution.local import serve
 from search.proposers.registry import CLASSICAL
-from search.setup.base_model import obtain_base
 from search.setup.config import RunConfig
-from search.setup.groundwork import sensitivity, session_rules, unit_scores
 from search.setup.preparation import Prepared, prepare
+from search.setup.rules import session_rules
+from search.setup.search_ground import SearchGround, load_base, make_ground
 from search.space.history import TrialSpec
-from search.space.search_space import SearchSpace
 from tracking.ledger import Ledger
-from trainers.base import BaseModel
-from trainers.datasets.base import Splits
+from tracking.payloads import Rung
 from trainers.evaluate import evaluate
 from trainers.loop import Training
 from trainers.place import Place, default_device
-from trainers.proxy import ProxyData, RungScore, proxy_data, proxy_rungs
+from trainers.proxy import RungScore, proxy_rungs
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,50 +51,38 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What all arms of a cell share: base, proxy data, budget and search space."""
+    """The ground that all arms of a cell share, and what is made of it: trials and fine-tuned models."""
 
-    prepared: Prepared
-    base: BaseModel
-    splits: Splits
-    data: ProxyData
-    space: SearchSpace
+    ground: SearchGround
 
     @classmethod
     def of(cls, config: RunConfig, base_epochs: int | None = None) -> "Cell":
         """Prepare a cell as a run does; base, scores and sensitivity are read from the cache if they are there."""
         prepared = prepare(config)
-        splits = prepared.dataset.splits(None, seed=config.seed, input_size=prepared.spec.input_size)
-        base = obtain_base(
-            prepared.source,
-            prepared.spec,
-            prepared.dataset,
-            splits,
-            prepared.base_recipe.override(epochs=base_epochs),
-            seed=config.seed,
-            data_path=None,
-            progress=lambda _: None,
-        )
-        data = proxy_data(splits, prepared.proxy_recipe, config.seed)
-        scores = unit_scores(prepared, base.module, data)
-        profiled = sensitivity(prepared, base.module, scores, data)
-        return cls(prepared, base, splits, data, prepared.space(scores, profiled))
+        splits = prepared.splits()
+        ground = make_ground(prepared, splits, load_base(prepared, splits, epochs=base_epochs))
+        return cls(ground.with_sensitivity(ground.measure_sensitivity()))
+
+    @property
+    def prepared(self) -> Prepared:
+        """The checked configuration."""
+        return self.ground.prepared
 
     @property
     def target_macs(self) -> int:
         """The most MACs that a pruned model may have."""
-        return self.space.budget.target_macs
+        return self.prepared.budget.target_macs
 
     def cut(self, criterion: str, allocation: tuple[int, ...]) -> nn.Module:
         """Slice the base to an allocation, keeping the most important units by the criterion."""
-        plan = self.prepared.plan
-        return slice_model(self.base.module, plan, select(self.space.scores[criterion], allocation))
+        return self.ground.cut(criterion, allocation)[0]
 
     def rungs(self, criterion: str, allocation: tuple[int, ...]) -> Iterator[Timed]:
         """The proxy's scores as a trial actor computes them; the time includes slicing the model."""
         began = time.perf_counter()
         module, seed = self.cut(criterion, allocation), self.prepared.config.seed
         output = self.prepared.spec.output
-        for score in proxy_rungs(module, self.data, self.prepared.proxy_recipe, seed=seed, output=output):
+        for score in proxy_rungs(module, self.ground.data, self.prepared.proxy_recipe, seed=seed, output=output):
             yield Timed(score, time.perf_counter() - began)
 
     def finetune(self, module: nn.Module, seed: int | None = None) -> Trained:
@@ -110,11 +95,11 @@ class Cell:
         recipe, output = self.prepared.recipe, self.prepared.spec.output
         seed, place = self.prepared.config.seed if seed is None else seed, Place(default_device())
         began = time.perf_counter()
-        training = Training(module, self.splits.train, recipe, seed=seed, place=place, output=output)
+        training = Training(module, self.ground.splits.train, recipe, seed=seed, place=place, output=output)
         for _ in training.epochs():
             pass
         wall_s = time.perf_counter() - began
-        accuracy = evaluate(module.eval(), self.splits.test, place=place, output=output).accuracy
+        accuracy = evaluate(module.eval(), self.ground.splits.test, place=place, output=output).accuracy
         return Trained(accuracy, count_macs(module, self.prepared.spec.input_size), wall_s)
 
 
@@ -132,8 +117,8 @@ def search_cell(
         ledger: an open ledger, which records the search.
         scored: gives a trial's scores; None computes them by the proxy.
     """
-    prepared = cell.prepared
-    session = SearchSession(cell.space, CLASSICAL[arm](cell.space), session_rules(prepared), ledger, prepared.window)
+    prepared, space = cell.prepared, cell.ground.space
+    session = SearchSession(space, CLASSICAL[arm](space), session_rules(prepared), ledger, prepared.window)
     session.begin()
     served = itertools.count(1)
 
@@ -150,13 +135,9 @@ def _reports(spec: TrialSpec, scores: Iterable[Timed], served: int) -> Iterator[
     started = datetime.now(UTC)
     report = Report(spec.trial, "benchmark", 0, started, started, 0.0, served)
     for timed in scores:
-        score = timed.score
         yield replace(
             report,
             now=started + timedelta(seconds=timed.seconds),
             compute_s=timed.seconds,
-            rung=score.rung,
-            epochs=score.epochs,
-            accuracy=score.accuracy,
-            loss=score.loss,
+            rung=Rung(trial=spec.trial, **asdict(timed.score)),
         )

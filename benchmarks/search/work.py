@@ -17,7 +17,7 @@ from pruning.allocation import allocate
 from pruning.projection import project
 from search.control.session import SearchSession
 from search.proposers.random import RandomProposer
-from search.setup.groundwork import session_rules
+from search.setup.rules import session_rules
 from search.space.history import History, TrialSpec
 from tracking.events import payloads_of
 from tracking.kinds import Ranking
@@ -50,13 +50,13 @@ def _make_result(terms: Terms, memo: Memo, folder: Path, job: Job) -> Mapping[st
     cell = _cell(terms, job.place)
     match job.kind:
         case Kind.BASE:
-            return {"holdout_accuracy": cell.base.accuracy_holdout, "macs": cell.prepared.plan.baseline_macs}
+            return {"holdout_accuracy": cell.ground.base.accuracy_holdout, "macs": cell.prepared.plan.baseline_macs}
         case Kind.ARM:
             return _arm(memo, folder, cell, job)
         case Kind.PEER:
             spec = cell.prepared.spec
             pruned = prune_to(
-                cell.base.module,
+                cell.ground.base.module,
                 spec.input_size,
                 cell.target_macs,
                 classes=spec.num_classes,
@@ -127,7 +127,7 @@ def _scores(memo: Memo, cell: Cell, spec: TrialSpec) -> Iterable[Timed]:
 def _cut(cell: Cell, criterion: str, allocation: tuple[int, ...]) -> dict[str, Any]:
     """The description of a pruned model and of the seed that it is trained with."""
     return {
-        "base": cell.base.path.name,
+        "base": cell.ground.base.path.name,
         "seed": cell.prepared.config.seed,
         "criterion": criterion,
         "allocation": allocation,
@@ -162,7 +162,7 @@ def _evaluate_proxy(cell: Cell, number: int) -> dict[str, Any]:
 
 def _draw_allocation(cell: Cell, number: int) -> tuple[str, tuple[int, ...]]:
     """Draw a criterion and an allocation on the budget by the arm `random`."""
-    plan, space = cell.prepared.plan, cell.space
+    plan, space = cell.prepared.plan, cell.ground.space
     strategy = RandomProposer(space).propose(1 + number, History(1)).strategy
     scores = space.scores[strategy.importance] if strategy.ranking is Ranking.JOINT else None
     wanted = allocate(plan, strategy.ratios, scores=scores)

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 GENEROUS = 10
-"""Times the slowest trial so far: trials of one search differ by their widths, and never tenfold."""
+"""Times the slowest trial so far: trials of one search differ by their widths, never tenfold."""
 LEAST_S = 120.0
 """Never less, so that a busy machine is not taken for a hung trial."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The rule.
+    """The rule by which a trial is given up.
 
     Attributes:
         given_s: seconds that the user allows; None derives them from the trials that have finished.
@@ -20,13 +20,13 @@ class Deadline:
     given_s: float | None = None
 
     def seconds(self, finished_s: Sequence[float]) -> float | None:
-        """Seconds that a running trial may take, from its start; None while nothing is known to measure it by."""
+        """Return how many seconds a running trial may take, from its start; None while there is nothing to go by."""
         if self.given_s is not None:
             return self.given_s
         return max(LEAST_S, GENEROUS * max(finished_s)) if finished_s else None
 
-    def words(self, taken_s: float) -> str:
-        """Why a trial was given up."""
+    def describe(self, taken_s: float) -> str:
+        """Say why a trial was given up."""
         if self.given_s is not None:
             rule = f"--trial-timeout {self.given_s:g}"
         else:

@@ -23,7 +23,14 @@ class Halving:
     grace: int = 3
 
     def stops(self, history: History, trial: int, rung: int, accuracy: float) -> bool:
-        """Whether `trial`, which scored `accuracy` (in [0, 1]) at `rung` (from 0), should go no further."""
+        """Return whether a trial should go no further.
+
+        Args:
+            history: the trials so far.
+            trial: its number.
+            rung: that it has reached, from 0.
+            accuracy: that it scored there, in [0, 1].
+        """
         scores = [result.accuracies[rung] for _, result in history.before(trial) if len(result.accuracies) > rung]
         if self.eta <= 1 or len(scores) < self.grace:
             return False

@@ -7,7 +7,7 @@ from search.space.history import History
 
 
 class Move(StrEnum):
-    """What to do when Tune has a free slot."""
+    """What to do when a worker is free."""
 
     RERUN = "rerun"
     PROPOSE = "propose"
@@ -61,7 +61,7 @@ class Situation:
 
 
 def decide(situation: Situation, limits: Limits) -> NextMove:
-    """The next move. Trials already proposed are finished before anything new is asked for."""
+    """Decide the next move. Trials already proposed are finished before anything new is asked for."""
     trial = len(situation.history)
     at_its_end = Move.SWITCH if situation.can_switch else Move.STOP
     if situation.interrupted:

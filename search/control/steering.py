@@ -1,6 +1,6 @@
-"""How the search is going, and what follows from it: the master's eye, as functions of what may be read.
+"""How the search is going, and what follows from it: pure functions of the results that may be read.
 
-A assessment about the next trial reads no more than its proposer may (`History.readable`), so that it is the same
+An assessment about the next trial reads no more than its proposer may (`History.readable`), so that it is the same
 however the trials were scheduled, and again after a resume.
 """
 
@@ -18,7 +18,7 @@ PATIENCE = 8
 GAIN = 0.005
 """Holdout accuracy by which a trial must beat the best so far: less is within the noise of a short proxy."""
 NEAR = 0.12
-"""Mean difference in log keep ratio, set by set, up to which a strategy lies in the neighbourhood of another."""
+"""Mean difference in log keep ratio over the sets, up to which a strategy lies in the neighbourhood of another."""
 TREND = 4
 """Results that make a trend."""
 LOSS = 0.05
@@ -33,7 +33,12 @@ Ended = Sequence[tuple[TrialSpec, TrialResult]]
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """A condition, what follows, and the figures that it rests on."""
+    """How the search is going.
+
+    Attributes:
+        course: what follows.
+        reason: the figures that it rests on.
+    """
 
     condition: Condition
     course: Course
@@ -42,7 +47,7 @@ class Assessment:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a assessment reads.
+    """What an assessment reads.
 
     Attributes:
         ended: the results that the next proposal may read, by number.
@@ -60,7 +65,7 @@ class View:
 
 
 def assess(view: View) -> Assessment:
-    """The first condition that holds, the most urgent first."""
+    """Return the first condition that holds, the most urgent first."""
     if view.repeated >= REPEATS:
         why = f"the last {view.repeated} proposals repeated earlier trials"
         return Assessment(Condition.DUPLICATES, Course.WIDEN, why)
@@ -79,7 +84,7 @@ def assess(view: View) -> Assessment:
 
 
 def since_gain(ended: Ended) -> int | None:
-    """Results since one beat all before it by GAIN; None while none was completed."""
+    """Count the results since one beat all before it by GAIN; None while none was completed."""
     best, at = None, None
     for place, (_, result) in enumerate(ended):
         if result.state is not TrialState.COMPLETED or result.accuracy is None:
@@ -90,7 +95,7 @@ def since_gain(ended: Ended) -> int | None:
 
 
 def distance(first: TrialSpec, second: TrialSpec) -> float:
-    """Mean difference of the log keep ratios of two strategies."""
+    """Return the mean difference of the log keep ratios of two strategies."""
     pairs = list(zip(first.proposal.strategy.ratios, second.proposal.strategy.ratios, strict=True))
     return sum(abs(math.log(a / b)) for a, b in pairs) / len(pairs)
 
@@ -111,7 +116,7 @@ def _stuck(view: View, idle: int) -> Assessment:
 
 
 def _moving_away(view: View) -> str | None:
-    """In words, whether requests leave the budget or first rungs get worse, each over TREND results."""
+    """Describe how requests leave the budget or first rungs get worse, each over TREND results; None if none does."""
     target = view.budget.target_macs
     misses = [abs(spec.requested_macs / target - 1) for spec, _ in view.ended[-TREND:]]
     if len(misses) == TREND and sorted(set(misses)) == misses and not view.ended[-1][0].in_band:

@@ -1,1 +1,1 @@
-"""Acting: Ray's session, Tune's adapters, the trial actor, and signals."""
+"""Acting: the executors (Ray and this process), Tune's adapters, the trial worker and actor, and signals."""

@@ -1,4 +1,4 @@
-"""The trial actor: a trial worker as Ray Tune runs it, in a process of its own."""
+"""The trial actor: a trial worker as Ray Tune runs it."""
 
 from typing import Any
 
@@ -8,25 +8,45 @@ from ray import tune
 
 from search.execution.trial import TrialContext, TrialWorker
 
+REPORT = "report"
+"""Where a result of Tune's holds the report of a trial."""
+ID_DIGITS = 12
+"""As much of an actor's id as the ledger tells."""
+
 
 class TrialActor(tune.Trainable):
-    """Tune gives the same actor its next trial through `reset_config`, so that models, scores and data, which lie in
-    Ray's object store once, are loaded once an actor."""
+    """A trial worker in a process of its own.
+
+    Tune gives the same actor its next trial through `reset_config`, so that models, scores and data, which lie in Ray's
+    object store once, are loaded once per actor.
+    """
 
     def setup(self, config: dict[str, Any], context: TrialContext) -> None:
+        """Load what all trials share, and take up the first trial."""
         torch.set_num_threads(context.threads)
-        self._worker = TrialWorker(context, ray.get_runtime_context().get_actor_id() or "driver")
+        actor = ray.get_runtime_context().get_actor_id() or "driver"
+        self._worker = TrialWorker(context, actor[:ID_DIGITS])
         self._worker.begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take up the next trial.
+
+        Returns:
+            That the actor can be used again.
+        """
         self._worker.begin(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
-        return self._worker.step()
+        """Train to the next rung.
+
+        Returns:
+            The report, under REPORT.
+        """
+        return {REPORT: self._worker.step()}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing is saved: a trial is seconds long, and an interrupted one starts again from its proposal."""
+        """Save nothing: a trial is seconds long, and an interrupted one starts again from its proposal."""
 
     def load_checkpoint(self, checkpoint: str | dict[str, Any] | None) -> None:
-        """See `save_checkpoint`."""
+        """Load nothing: see `save_checkpoint`."""

@@ -38,10 +38,13 @@ OBJECT_STORE_BYTES = 512 * 2**20
 
 
 def prepare_environment(*, local: bool) -> None:
-    """Set what Ray reads when it is imported; to be called before that.
+    """Set what Ray reads when it is imported. To be called before that.
 
     A private session listens on loopback and asks for a token that only its own processes know: Ray runs whatever
     reaches it (CVE-2023-48022), and other users of the machine reach loopback too. On a cluster its own setting stands.
+
+    Args:
+        local: whether the session is to be a private one on this machine.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -56,6 +59,10 @@ def ray_session(address: str | None, needs: Needs) -> Iterator[None]:
     """Connect to `address`, or start a private session whose files are removed when it ends.
 
     Inside another such session it is that one: a study keeps one for all of its runs.
+
+    Args:
+        address: of a running cluster; None for a private session.
+        needs: of the run, held against what is there.
 
     Raises:
         ResourceError: the cluster cannot be reached, or is smaller than the run needs.
@@ -101,7 +108,7 @@ def ray_session(address: str | None, needs: Needs) -> Iterator[None]:
 
 @contextmanager
 def _keys_put_away() -> Iterator[None]:
-    """Ray's processes inherit this one's environment, and none of them has any use for the key of an LLM."""
+    """Keep the keys of LLMs from Ray's processes: they inherit this one's environment, and none of them needs a key."""
     keys = {name: os.environ.pop(name) for name in KEY_VARIABLES if name in os.environ}
     try:
         yield

@@ -1,4 +1,4 @@
-"""Who carries out what a search decides: Ray, or this process. Deciding knows this interface and nothing of either."""
+"""The executor's interface: Ray or this process carries out what a search decides, which knows nothing of either."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,10 +16,22 @@ class Executor(Protocol):
     """Runs trials and fine-tunes. Both executors give the same results to the bit, on one fine-tune worker."""
 
     def ready(self) -> AbstractContextManager[None]:
-        """What it needs is there within this block. Raises ResourceError."""
+        """Make what it needs available within a block.
+
+        Raises:
+            ResourceError: this machine, or the cluster, has less than the run needs.
+        """
 
     def run_trials(self, session: SearchSession, context: TrialContext) -> None:
-        """Run the search to its end, or to an interrupt; the session holds the outcome."""
+        """Run the search to its end, or to an interrupt. The session holds the outcome."""
 
     def finetune(self, job: FinetuneJob, on_epoch: OnEpoch) -> FinetuneResult:
-        """Train the winner; tells of each epoch, those of an interrupted part first. Raises the trainers' errors."""
+        """Train the winner.
+
+        Args:
+            job: what is trained, and how.
+            on_epoch: hears of each epoch; of those of an interrupted part first.
+
+        Raises:
+            TrainerError: the training cannot begin, diverged, or lost its workers.
+        """

@@ -12,7 +12,11 @@ HANDLED = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """What a first signal does depends on the phase: set a flag where a loop looks at it, else raise."""
+    """Handles the signals of a run. A first one sets a flag where a loop looks at it, and raises elsewhere.
+
+    Attributes:
+        reason: name of the signal that came; None while none has.
+    """
 
     def __init__(self) -> None:
         self.reason: str | None = None
@@ -20,7 +24,7 @@ class Interrupts:
 
     @contextmanager
     def flagged(self, flag: Callable[[], None]) -> Iterator[None]:
-        """Within this block a signal calls `flag` instead of raising KeyboardInterrupt."""
+        """Let a signal call `flag` instead of raising KeyboardInterrupt, until the block ends."""
         self._flag = flag
         try:
             yield
@@ -47,8 +51,14 @@ class Interrupts:
                 signal.signal(number, self._handle)
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if a signal has come. To be called between steps: one that arrives while Python runs
-        a destructor or the callback of a weak reference is raised there, printed, and lost."""
+        """Raise what a signal raised if one has come. To be called between steps.
+
+        A signal that arrives while Python runs a destructor or the callback of a weak reference is raised there,
+        printed, and lost.
+
+        Raises:
+            KeyboardInterrupt: a signal has come.
+        """
         if self.reason is not None:
             raise KeyboardInterrupt(self.reason)
 

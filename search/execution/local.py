@@ -1,36 +1,39 @@
-"""The executor in this process: no Ray, one trial after another, and a debugger stops where one says."""
+"""The executor in this process: no Ray, one trial after another, and breakpoints of a debugger work."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from search.control.session import Report, SearchSession
+from search.control.report import Report
+from search.control.session import SearchSession
 from search.execution.executor import OnEpoch
-from search.execution.trial import TrialContext, TrialWorker, report_of, trial_config
+from search.execution.trial import TrialContext, TrialWorker, trial_config
 from search.space.history import TrialSpec
 from trainers.alone import finetune_alone
 from trainers.job import FinetuneJob, FinetuneResult
 
-_POLL_S = 0.02  # while a language model thinks and no trial is left to run
+_POLL_S = 0.005
+"""Seconds between two questions to the session while a language model thinks and no trial is left to run."""
 
 
 class LocalExecutor:
-    """Runs here. A trial that hangs hangs the search: no other process watches its deadline."""
+    """Runs everything here. A trial that hangs also hangs the search: no other process watches its deadline."""
 
     def ready(self) -> AbstractContextManager[None]:
-        """Nothing is needed."""
+        """Return at once: nothing is needed."""
         return nullcontext()
 
     def run_trials(self, session: SearchSession, context: TrialContext) -> None:
-        """One after another, on as many threads as a trial actor would have."""
+        """Run the trials one after another, on as many threads as a trial actor would have."""
         worker, threads = TrialWorker(context, "local"), torch.get_num_threads()
 
         def reports(spec: TrialSpec) -> Iterator[Report]:
             worker.begin(trial_config(spec))
             while True:
-                yield report_of(worker.step())
+                yield worker.step()
 
         torch.set_num_threads(context.threads)
         try:
@@ -39,16 +42,41 @@ class LocalExecutor:
             torch.set_num_threads(threads)
 
     def finetune(self, job: FinetuneJob, on_epoch: OnEpoch) -> FinetuneResult:
-        """On one worker, which is this process."""
+        """Train on one worker, which is this process."""
         return finetune_alone(job, on_epoch)
 
 
-def serve(session: SearchSession, reports: Callable[[TrialSpec], Iterator[Report]]) -> None:
-    """Run the session's trials to its end, or to an interrupt, each to the report after which it is to stop."""
-    while not (turn := session.next()).over:
-        if turn.spec is None:
+def serve(
+    session: SearchSession,
+    reports: Callable[[TrialSpec], Iterator[Report]],
+    *,
+    open_at_once: int = 1,
+    newest_first: bool = False,
+) -> None:
+    """Run the session's trials to its end, or to an interrupt.
+
+    Args:
+        session: decides what is run.
+        reports: yields the reports of a trial, from its first rung on.
+        open_at_once: how many trials are begun before one of them is run to its end. With more than one, the session
+            decides as it does beside several workers.
+        newest_first: which of the open trials is run next.
+    """
+    trials: deque[TrialSpec] = deque()
+    while True:
+        turn = session.next() if session.interrupted or len(trials) < open_at_once else None
+        if turn is not None and turn.over:
+            return
+        if turn is not None and turn.spec is not None:
+            trials.append(turn.spec)
+        elif trials:
+            _run(session, reports(trials.pop() if newest_first else trials.popleft()))
+        else:
             time.sleep(_POLL_S)
-            continue
-        for report in reports(turn.spec):
-            if session.on_report(report) or session.interrupted:
-                break
+
+
+def _run(session: SearchSession, reports: Iterator[Report]) -> None:
+    """Take the reports of one trial, to the one after which it is to stop."""
+    for report in reports:
+        if session.on_report(report) or session.interrupted:
+            break

@@ -1,4 +1,4 @@
-"""The executor of a run that people start: Tune's actors for the trials, Ray Train for the fine-tune.
+"""The executor on Ray: Tune's actors for the trials, Ray Train for the fine-tune.
 
 Ray is imported once its session is there: it reads its environment on import.
 """
@@ -16,17 +16,23 @@ from trainers.job import FinetuneJob, FinetuneResult
 
 
 class RayExecutor:
-    """Runs on a private Ray session, or on the cluster that the configuration names."""
+    """Runs on a private Ray session, or on the cluster that the configuration names.
+
+    Args:
+        config: of the run.
+        needs: workers and resources of each phase.
+        storage: a folder for what Ray writes of its own.
+    """
 
     def __init__(self, config: RunConfig, needs: Needs, storage: Path) -> None:
         self._config, self._needs, self._storage = config, needs, storage
 
     def ready(self) -> AbstractContextManager[None]:
-        """A Ray session; inside another one it is that one."""
+        """Connect to Ray, or start a private session; inside another one it is that one."""
         return ray_session(self._config.ray_address, self._needs)
 
     def run_trials(self, session: SearchSession, context: TrialContext) -> None:
-        """Concurrently, as many at once as the run needs."""
+        """Run the trials by Tune, as many at once as the run needs."""
         from search.execution.tuning import run_trials
 
         run_trials(
@@ -39,7 +45,7 @@ class RayExecutor:
         )
 
     def finetune(self, job: FinetuneJob, on_epoch: OnEpoch) -> FinetuneResult:
-        """By DDP on as many workers as the run needs."""
+        """Train by DDP on as many workers as the run needs."""
         from trainers.finetune import finetune
 
         return finetune(

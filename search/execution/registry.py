@@ -1,4 +1,4 @@
-"""Names of executors."""
+"""The executors by name."""
 
 from pathlib import Path
 
@@ -8,9 +8,11 @@ from search.setup.resources import Needs
 
 
 def executor_of(config: RunConfig, needs: Needs, storage: Path) -> Executor:
-    """The executor that the configuration names.
+    """Return the executor that the configuration names.
 
     Args:
+        config: of the run.
+        needs: workers and resources of each phase.
         storage: a folder for what Ray writes of its own.
     """
     if config.executor is ExecutorName.LOCAL:

@@ -1,7 +1,7 @@
-"""One trial after another: the base is cut along the plan and trained rung by rung. Knows nothing of who runs it."""
+"""What a trial does: the base is cut along the plan and trained rung by rung. Knows nothing of who runs it."""
 
+import dataclasses
 import logging
-import math
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -16,13 +16,15 @@ from pruning.importance.base import Scores
 from pruning.plan import Plan
 from pruning.selection import select
 from pruning.slicing import slice_model
-from search.control.session import Report
+from search.control.report import Report
+from search.setup.search_ground import SearchGround
 from search.space.history import TrialSpec
+from tracking.payloads import Rung
 from trainers.memory import with_less_memory
 from trainers.proxy import ProxyData, RungScore, proxy_rungs
 from trainers.recipe import ProxyRecipe
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,9 @@ class TrialContext:
     Attributes:
         base: the trained, unpruned model.
         scores: importance of each unit of each group, by criterion.
+        data: the images that trials are trained and scored on.
+        recipe: of the proxy.
+        seed: one for all trials.
         threads: torch threads of one trial.
     """
 
@@ -43,12 +48,27 @@ class TrialContext:
     seed: int
     threads: int
 
+    @classmethod
+    def of(cls, ground: SearchGround) -> "TrialContext":
+        """Return the part of a search's ground that trials need: it travels to every actor."""
+        prepared = ground.prepared
+        return cls(
+            base=ground.base.module,
+            plan=prepared.plan,
+            scores=ground.space.scores,
+            data=ground.data,
+            recipe=prepared.proxy_recipe,
+            seed=prepared.config.seed,
+            threads=max(1, int(prepared.config.cpus_per_trial)),
+        )
+
 
 class TrialWorker:
-    """Serves one trial after another. A fault becomes part of the result: who asked records it, and the worker goes on.
+    """Serves one trial after another. An error becomes a report, which the session records, and the worker goes on.
 
     Args:
-        name: of the worker, as the ledger shall tell it.
+        context: what every trial shares.
+        name: of the worker, as the ledger shall have it.
     """
 
     def __init__(self, context: TrialContext, name: str) -> None:
@@ -64,27 +84,36 @@ class TrialWorker:
         self._started = datetime.now(UTC)
         self._compute_s = 0.0
         self._served += 1
-        self._rungs: Iterator[tuple[RungScore, str | None]] | None = None
+        self._scores: Iterator[tuple[RungScore, str | None]] | None = None
 
-    def step(self) -> dict[str, Any]:
-        """Train to the next rung; what came of it, as plain values."""
+    def step(self) -> Report:
+        """Train to the next rung, and report what came of it."""
         begun = time.perf_counter()
-        found = self._next()
+        rung, note, error = self._try_next()
         self._compute_s += time.perf_counter() - begun
-        return self._told() | found
+        return Report(
+            trial=self._trial,
+            actor=self._name,
+            pid=os.getpid(),
+            started=self._started,
+            now=datetime.now(UTC),
+            compute_s=self._compute_s,
+            served=self._served,
+            rung=rung,
+            error=error,
+            note=note,
+        )
 
-    def _next(self) -> dict[str, Any]:
+    def _try_next(self) -> tuple[Rung | None, str | None, str | None]:
+        """The next rung with the note that goes with it, or an error."""
         try:
-            if self._rungs is None:
-                self._rungs = self._start()
-            return self._score(next(self._rungs))
-        except Exception as error:
-            logger.exception("trial %s failed", self._trial)
-            words = "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
-            return {"error": words, "accuracy": 0.0, "done": True}
-
-    def _start(self) -> Iterator[tuple[RungScore, str | None]]:
-        return with_less_memory(self._train, self._context.recipe.batch_size)
+            if self._scores is None:
+                self._scores = with_less_memory(self._train, self._context.recipe.batch_size)
+            score, note = next(self._scores)
+            return Rung(trial=self._trial, **dataclasses.asdict(score)), note, None
+        except Exception as error:  # noqa: BLE001  whatever it is, it ends this trial alone, and is recorded
+            _log.exception("trial %s failed", self._trial)
+            return None, None, "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
 
     def _train(self, batch_size: int) -> Iterator[RungScore]:
         shared = self._context
@@ -95,54 +124,11 @@ class TrialWorker:
         output = shared.plan.spec.output
         return proxy_rungs(model, shared.data, recipe, seed=shared.seed, device=self._device, output=output)
 
-    def _score(self, scored: tuple[RungScore, str | None]) -> dict[str, Any]:
-        score, note = scored
-        return {
-            "note": note,
-            "rung": score.rung,
-            "epochs": score.epochs,
-            "accuracy": score.accuracy,
-            "loss": score.loss,
-            "done": score.rung + 1 == len(self._context.recipe.rungs),
-        }
-
-    def _told(self) -> dict[str, Any]:
-        return {
-            "trial": self._trial,
-            "actor": self._name,
-            "actor_pid": os.getpid(),
-            "started": self._started.isoformat(),
-            "now": datetime.now(UTC).isoformat(),
-            "compute_s": self._compute_s,
-            "served": self._served,
-        }
-
 
 def trial_config(spec: TrialSpec) -> dict[str, Any]:
-    """A trial as a worker is told of it."""
+    """Return what a worker needs to know of a trial, as plain values."""
     return {
         "trial": spec.trial,
         "allocation": list(spec.allocation),
         "importance": spec.proposal.strategy.importance,
     }
-
-
-def report_of(result: Mapping[str, Any]) -> Report:
-    """A step's result as the session takes it."""
-    error = result.get("error")
-    loss = float(result.get("loss", math.nan))
-    return Report(
-        trial=int(result["trial"]),
-        actor=str(result["actor"])[:12],
-        pid=int(result["actor_pid"]),
-        started=datetime.fromisoformat(result["started"]),
-        now=datetime.fromisoformat(result["now"]),
-        compute_s=float(result["compute_s"]),
-        served=int(result["served"]),
-        rung=None if error else int(result["rung"]),
-        epochs=int(result.get("epochs", 0)),
-        accuracy=float(result["accuracy"]),
-        loss=loss,
-        error=error,
-        note=result.get("note"),
-    )

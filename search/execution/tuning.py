@@ -1,4 +1,4 @@
-"""Ray Tune: thin adapters between Tune's loop and the session, and the one call that runs the trials."""
+"""Ray Tune: thin adapters between its loop and the session, and the one call that runs the trials."""
 
 import logging
 import time
@@ -13,8 +13,8 @@ from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
 from search.control.session import SearchSession
-from search.execution.actor import TrialActor
-from search.execution.trial import TrialContext, report_of, trial_config
+from search.execution.actor import REPORT, TrialActor
+from search.execution.trial import TrialContext, trial_config
 
 _LIVE: WeakValueDictionary[int, "SearchSession"] = WeakValueDictionary()
 
@@ -32,6 +32,7 @@ class SessionHandle:
 
     @property
     def session(self) -> SearchSession:
+        """The session itself."""
         return _LIVE[self._key]
 
 
@@ -39,11 +40,12 @@ class SessionSearcher(Searcher):
     """Asks the session for the next trial, and tells it of trials whose process died."""
 
     def __init__(self, handle: SessionHandle) -> None:
-        super().__init__(metric="accuracy", mode="max")
+        super().__init__()
         self._handle = handle
         self._trials: dict[str, int] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Return the next trial as Tune's configuration; None for "not yet"."""
         turn = self._handle.session.next()
         if turn.over:
             return Searcher.FINISHED
@@ -53,12 +55,14 @@ class SessionSearcher(Searcher):
         return trial_config(turn.spec)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Report a trial that ended without a report: one that ended in order is known to the session."""
         self._handle.session.on_lost(self._trials[trial_id], "the process of its trial actor died")
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing is saved: the ledger holds what a resume needs."""
+        """Save nothing: the ledger holds what a resume needs."""
 
     def restore(self, checkpoint_path: str) -> None:
+        """Refuse."""
         raise RuntimeError("a search resumes from its ledger, never from Tune's own files")
 
 
@@ -69,12 +73,14 @@ class SessionStopper(Stopper):
         self._handle = handle
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        if "trial" not in result:
+        """Return whether the trial must stop."""
+        if REPORT not in result:
             # The actor's process died: Tune repeats the last thing it knows, and on_trial_complete tells the session.
             return True
-        return self._handle.session.on_report(report_of(result))
+        return self._handle.session.on_report(result[REPORT])
 
     def stop_all(self) -> bool:
+        """Return whether the user interrupted the search."""
         return self._handle.session.interrupted
 
 
@@ -90,6 +96,7 @@ class DeadlineWatch(tune.Callback):
         self._begun: dict[str, float] = {}
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """Kill what is overdue."""
         now = time.monotonic()
         for trial in trials:
             actor = trial.temporary_state.ray_actor
@@ -109,7 +116,16 @@ def run_trials(
     gpus: float,
     storage: Path,
 ) -> None:
-    """Run the search to its end. The session holds the outcome."""
+    """Run the search to its end. The session holds the outcome.
+
+    Args:
+        session: decides what is run.
+        context: what every trial shares.
+        workers: trials that run at once.
+        cpus: of each worker.
+        gpus: of each worker.
+        storage: a folder for what Tune writes of its own.
+    """
     handle = SessionHandle(session)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     actor = tune.with_resources(tune.with_parameters(TrialActor, context=context), {"cpu": cpus, "gpu": gpus})

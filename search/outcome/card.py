@@ -11,7 +11,11 @@ from tracking.payloads import Evaluated, Proposed, RunStarted, Winner
 
 
 def write_card(events: Sequence[Event], folder: Path) -> Path:
-    """Write the card of the exported model in `folder` beside it.
+    """Write the card of an exported model beside it.
+
+    Args:
+        events: of the run.
+        folder: of the exported model.
 
     Raises:
         CheckpointError: there is no checkpoint, or it was changed.
@@ -21,7 +25,7 @@ def write_card(events: Sequence[Event], folder: Path) -> Path:
     proposed = next(record for record in payloads_of(events, Proposed) if record.trial == winner.trial)
     readings = {record.subject: record for record in payloads_of(events, Evaluated)}
     base, tuned = readings.get(Subject.BASE), readings.get(Subject.WINNER)
-    known = Measured(
+    measured = Measured(
         dataset=started.dataset,
         accuracy=tuned.accuracy if tuned else None,
         base_accuracy=base.accuracy if base else None,
@@ -38,5 +42,5 @@ def write_card(events: Sequence[Event], folder: Path) -> Path:
         },
     )
     card = folder / CARD
-    card.write_text(model_card(read_architecture(folder), known), encoding="utf-8")
+    card.write_text(model_card(read_architecture(folder), measured), encoding="utf-8")
     return card

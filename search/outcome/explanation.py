@@ -53,11 +53,12 @@ class Rival(Part):
 
 
 class Explanation(Part):
-    """What the winner did otherwise than the uniform start, and what it gained by it.
+    """How the winner differs from the uniform start, and what it gained by that.
 
     Attributes:
         start_trial: the uniform start's number; the winner's own when nothing beat it.
         call: the LLM's call that the winner came from; None for other arms, and where the ledger does not tell.
+        rationale: the proposer's own words.
         rungs: that the winner was scored at.
         completed: trials that were scored at every rung, the winner included.
         holdout_images: that all trials were scored on; None in ledgers from before it was recorded.
@@ -79,7 +80,7 @@ class Explanation(Part):
 
 
 def explain(events: Sequence[Event]) -> Explanation | None:
-    """None where there is no winner yet, or no uniform start to hold it against."""
+    """Explain why the winner won; None where there is no winner yet, or no uniform start to compare it with."""
     specs = payloads_of(events, Proposed)
     start = next((spec for spec in specs if spec.proposer == COMMON_START), None)
     named = payloads_of(events, Winner)
@@ -131,7 +132,7 @@ def _stages(plan: PlanReady, winner: Sequence[int], start: Sequence[int]) -> tup
 
 
 class _Duel:
-    """Holds the winner against one trial after another."""
+    """Compares the winner with one trial after another."""
 
     def __init__(self, events: Sequence[Event], winner: Winner) -> None:
         self._scores = rungs_by_trial(events)

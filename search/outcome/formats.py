@@ -2,7 +2,7 @@
 
 
 def macs_text(macs: int) -> str:
-    """`2.06 GMACs`, `219.4 kMACs`: four significant digits and the unit that fits."""
+    """Format MACs with four significant digits and the unit that fits: `2.06 GMACs`, `219.4 kMACs`."""
     for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
         if macs >= size:
             return f"{macs / size:.4g} {unit}MACs"
@@ -10,7 +10,7 @@ def macs_text(macs: int) -> str:
 
 
 def count_text(count: int) -> str:
-    """`11.18 M`, `45.2 k`: four significant digits."""
+    """Format a count with four significant digits: `11.18 M`, `45.2 k`."""
     for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
         if count >= size:
             return f"{count / size:.4g} {unit}"
@@ -18,10 +18,10 @@ def count_text(count: int) -> str:
 
 
 def share_text(share: float | None) -> str:
-    """`97.78 %`, or a dash for what was not measured."""
+    """Format a share as `97.78 %`, and as a dash where it was not measured."""
     return "–" if share is None else f"{share:.2%}".replace("%", " %")
 
 
 def points_text(change: float) -> str:
-    """`+2.1`, `−0.4`, `±0`: a change of a share in percentage points."""
+    """Format a change of a share in percentage points: `+2.1`, `−0.4`, `±0`."""
     return f"{100 * change:+.1f}".replace("-", "−") if abs(change) >= 0.0005 else "±0"

@@ -1,4 +1,4 @@
-"""What a run leaves for people: summary, plots, model card, report. All are made from the ledger, at any time."""
+"""What a run leaves for people: summary, plots, model card, report. All can be made from the ledger at any time."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,13 @@ from tracking.runs import RunDir
 
 
 def write_outputs(folder: RunDir, events: Sequence[Event], mlflow: MlflowIds | None) -> Summary:
-    """Write what the events allow: an interrupted run has a summary and a report of what is there."""
+    """Write what the events allow: an interrupted run has a summary and a report of what is there.
+
+    Args:
+        folder: of the run.
+        events: of its ledger.
+        mlflow: where MLflow holds the run; None where it does not.
+    """
     summary = summarise(events, mlflow)
     summary.write(folder.summary)
     plots = {}

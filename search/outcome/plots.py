@@ -34,7 +34,7 @@ LABELS = {TrialState.COMPLETED: "trial", TrialState.STOPPED_EARLY: "trial, stopp
 
 
 def plot_trade_off(events: Sequence[Event], summary: Summary, path: Path) -> None:
-    """Accuracy against MACs: every trial, the winner before and after its fine-tune, the base, the target.
+    """Plot accuracy against MACs: every trial, the winner before and after its fine-tune, the base, the target.
 
     All trials lie within a hair of the target, so they get a panel of their own beside the whole picture.
     """
@@ -46,7 +46,7 @@ def plot_trade_off(events: Sequence[Event], summary: Summary, path: Path) -> Non
 
 
 def plot_stage_shares(summary: Summary, path: Path) -> None:
-    """Share of the budget that each stage spends: the winner beside the uniform start, with the change in points."""
+    """Plot the share of the budget that each stage spends: the winner beside the uniform start, and the change."""
     why, winner, budget = summary.explanation, summary.winner, summary.target_macs
     assert why is not None, "only a winner has stages to show"
     assert winner is not None
@@ -60,9 +60,9 @@ def plot_stage_shares(summary: Summary, path: Path) -> None:
     if beaten:
         _paired(axes, [row[2] for row in shown], 0.2, START, f"uniform start (trial {why.start_trial})")
     for place, (_, own, theirs) in enumerate(shown):
-        told = f"{own:.1%}" + (f"   {points_text(own - theirs)}" if beaten else "")
+        text = f"{own:.1%}" + (f"   {points_text(own - theirs)}" if beaten else "")
         end = (max(own, theirs), place)
-        axes.annotate(told, end, textcoords="offset points", xytext=(6, 0), va="center", fontsize=9, color=INK)
+        axes.annotate(text, end, textcoords="offset points", xytext=(6, 0), va="center", fontsize=9, color=INK)
     axes.set_xlim(0, 1.16 * max(max(row[1:]) for row in shown))
     _name_rows(axes, [row[0] for row in shown], "share of the budget" + (", and change in points" if beaten else ""))
     figure.savefig(path, dpi=130)
@@ -70,7 +70,7 @@ def plot_stage_shares(summary: Summary, path: Path) -> None:
 
 
 def plot_units(events: Sequence[Event], path: Path) -> None:
-    """Share of units kept in each group: the winner beside the uniform start that every arm begins with."""
+    """Plot the share of units kept in each group: the winner beside the uniform start that every arm begins with."""
     winner = payloads_of(events, Winner)[-1]
     plan = payloads_of(events, PlanReady)[-1]
     start = payloads_of(events, Proposed)[0]
@@ -88,7 +88,7 @@ def plot_units(events: Sequence[Event], path: Path) -> None:
 
 
 def plot_stages(model: str, stages: Sequence[Stage], path: Path) -> None:
-    """MACs of each stage of the unpruned model, input at the top.
+    """Plot the MACs of each stage of the unpruned model, input at the top.
 
     Raises:
         ConfigError: the picture cannot be written there.

@@ -24,7 +24,14 @@ class TrialRow:
 
 
 def write_report(events: Sequence[Event], summary: Summary, plots: Mapping[str, Path], path: Path) -> None:
-    """Render the page; `plots` are PNG files by the name that the page knows them by, and travel inside it."""
+    """Render the page.
+
+    Args:
+        events: of the run.
+        summary: of the run.
+        plots: PNG files by the names that the template uses. They are embedded in the page.
+        path: of the page.
+    """
     environment = Environment(loader=PackageLoader("search.outcome"), autoescape=True, undefined=StrictUndefined)
     environment.filters.update(macs=macs_text, count=count_text, share=share_text, points=points_text)
     page = environment.get_template("report.html.j2").render(
@@ -42,7 +49,7 @@ def write_report(events: Sequence[Event], summary: Summary, plots: Mapping[str, 
 
 
 def trial_rows(events: Sequence[Event]) -> list[TrialRow]:
-    """Every proposed trial, best first, those without a score last."""
+    """Return every proposed trial, best first, those without a score last."""
     ends = {record.trial: record for record in payloads_of(events, TrialEnded)}
     winner = next((record.trial for record in reversed(payloads_of(events, Winner))), None)
     rows = [TrialRow(spec, ends.get(spec.trial), spec.trial == winner) for spec in payloads_of(events, Proposed)]

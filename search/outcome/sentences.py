@@ -8,7 +8,7 @@ from search.outcome.summary import WinnerSummary
 from tracking.kinds import TrialState
 
 LEAST_SHIFT = 0.001
-"""Shares of the budget below this are not spoken of."""
+"""Shares of the budget below this are not mentioned."""
 NAMED = 3
 """Stages named as gaining, and as many as losing."""
 WITHIN_CHANCE = 1.96
@@ -16,9 +16,11 @@ WITHIN_CHANCE = 1.96
 
 
 def sentences(why: Explanation, winner: WinnerSummary) -> list[str]:
-    """What the winner did otherwise, what it scored beside the uniform start and the runner-up, and what that is worth.
+    """Say how the winner differs, what it scored beside the uniform start and the runner-up, and what that is worth.
 
-    `winner` is the same run's.
+    Args:
+        why: the explanation.
+        winner: of the same run.
     """
     if winner.trial == why.start_trial:
         beaten = "" if why.runner_up is None else ": no other completed trial scored higher"
@@ -46,9 +48,9 @@ def _budget(why: Explanation, winner: WinnerSummary) -> list[str]:
     return [f"It spends {', but '.join(parts)} than {start}."]
 
 
-def _listed(found: Sequence[tuple[StageShare, float]], words: str) -> str:
+def _listed(found: Sequence[tuple[StageShare, float]], unit: str) -> str:
     first, *others = [(f"{100 * abs(shift):.1f}", stage.stage) for stage, shift in found[:NAMED]]
-    return ", ".join([f"{first[0]} {words} on {first[1]}", *(f"{size} on {stage}" for size, stage in others)])
+    return ", ".join([f"{first[0]} {unit} on {first[1]}", *(f"{size} on {stage}" for size, stage in others)])
 
 
 def _start(why: Explanation, winner: WinnerSummary) -> str:
@@ -77,22 +79,22 @@ def _runner_up(why: Explanation, winner: WinnerSummary) -> str:
         return "No other trial was completed."
     if rival.trial == why.start_trial:
         return "The uniform start is also the runner-up."
-    told = share_text(rival.accuracy)
+    text = share_text(rival.accuracy)
     if rival.accuracy == rival.winner_accuracy:
-        told += " too, with more MACs" if rival.macs > winner.macs else " too, and came later"
+        text += " too, with more MACs" if rival.macs > winner.macs else " too, and came later"
     else:
-        told += f": the winner has {_gap(rival, why)}"
-    return f"The runner-up, trial {rival.trial} by {rival.proposer}, scores {told}."
+        text += f": the winner has {_gap(rival, why)}"
+    return f"The runner-up, trial {rival.trial} by {rival.proposer}, scores {text}."
 
 
 def _gap(rival: Rival, why: Explanation) -> str:
     gap = rival.winner_accuracy - rival.accuracy
     if gap == 0:
         return "the same"
-    told = f"{100 * abs(gap):.2f} points {'more' if gap > 0 else 'less'}"
+    text = f"{100 * abs(gap):.2f} points {'more' if gap > 0 else 'less'}"
     if not rival.standard_error:
-        return told
-    images, error = f"{why.holdout_images:,} holdout images", f"{100 * rival.standard_error:.2f}"
+        return text
+    images, spread = f"{why.holdout_images:,} holdout images", f"{100 * rival.standard_error:.2f}"
     if abs(gap) <= WITHIN_CHANCE * rival.standard_error:
-        return f"{told}, no more than chance may give on {images} (standard error {error})"
-    return f"{told}, {abs(gap) / rival.standard_error:.1f} standard errors ({error}) on {images}"
+        return f"{text}, no more than chance may give on {images} (standard error {spread})"
+    return f"{text}, {abs(gap) / rival.standard_error:.1f} standard errors ({spread}) on {images}"

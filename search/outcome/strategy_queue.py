@@ -10,26 +10,26 @@ from tracking.totals import COMMON_START
 class StrategyQueue:
     """The strategies that an LLM has answered and that wait for a trial: the first answered is the first tried.
 
-    A ledger from before the strategies of an answer were counted does not tell: what follows from one is None.
+    A ledger from before the strategies of an answer were counted does not tell which: what follows from one is None.
     """
 
     def __init__(self) -> None:
         self._calls: deque[int] = deque()
         self._origins: dict[int, int] = {}
-        self._is_told = True
+        self._is_counted = True
         self._is_open = True
 
     @property
     def waiting(self) -> int | None:
         """Strategies in hand."""
-        return len(self._calls) if self._is_told else None
+        return len(self._calls) if self._is_counted else None
 
     def origin(self, trial: int) -> int | None:
-        """The number of the call that a trial came from; None also for a trial that no LLM proposed."""
+        """Return the number of the call that a trial came from; None also for a trial that no LLM proposed."""
         return self._origins.get(trial)
 
     def take(self, payload: Payload) -> None:
-        """Go on with one more event; those that move no strategy change nothing."""
+        """Take one more event; those that move no strategy change nothing."""
         match payload:
             case LlmCall() if self._is_open:
                 self._answered(payload)
@@ -44,9 +44,9 @@ class StrategyQueue:
 
     def _answered(self, call: LlmCall) -> None:
         if call.quality is None:
-            self._is_told = False
+            self._is_counted = False
             self._calls.clear()
-        elif self._is_told:
+        elif self._is_counted:
             self._calls.extend([call.call] * call.quality.strategies)
 
     def _handed_out(self, trial: int | None) -> None:

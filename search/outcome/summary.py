@@ -32,7 +32,11 @@ _P = TypeVar("_P", bound=Payload)
 
 
 class Baseline(Part):
-    """The unpruned model. `accuracy` is on the test set, None until it was read."""
+    """The unpruned model.
+
+    Attributes:
+        accuracy: on the test set; None until it was read.
+    """
 
     macs: int
     params: int
@@ -40,7 +44,12 @@ class Baseline(Part):
 
 
 class WinnerSummary(Part):
-    """The chosen model. `accuracy` is on the test set after the fine-tune; `latency_ms` the median at batch 1."""
+    """The chosen model.
+
+    Attributes:
+        accuracy: on the test set, after the fine-tune; None until it was read.
+        latency_ms: the median at batch 1.
+    """
 
     trial: int
     proposer: str
@@ -84,7 +93,7 @@ class MlflowIds(Part):
 
 
 class Summary(Part):
-    """One run. Documented in docs/summary-schema.md; `schema` grows when a field changes its meaning or goes."""
+    """One run. Documented in docs/summary-schema.md; `schema` rises when a field changes its meaning or is removed."""
 
     schema_version: int = Field(default=SCHEMA, alias="schema")
     run_id: str
@@ -113,12 +122,16 @@ class Summary(Part):
 
 
 def read_summary(path: Path) -> Summary:
-    """A written summary. Raises pydantic's ValidationError for another format."""
+    """Read a written summary.
+
+    Raises:
+        ValidationError: it has another format.
+    """
     return Summary.model_validate_json(path.read_text(encoding="utf-8"))
 
 
 def summarise(events: Sequence[Event], mlflow: MlflowIds | None = None) -> Summary:
-    """The summary of a ledger, finished or not: what did not happen is None."""
+    """Summarise a ledger, finished or not: what did not happen is None."""
     started = payloads_of(events, RunStarted)[0]
     plan = _last(events, PlanReady)
     ended = _last(events, RunEnded)
@@ -146,7 +159,7 @@ def summarise(events: Sequence[Event], mlflow: MlflowIds | None = None) -> Summa
 
 
 def count_revisions(events: Sequence[Event]) -> int:
-    """Proposals whose own request missed the band; the start that all arms share is nobody's."""
+    """Count the proposals whose own request missed the band; the start that all arms share belongs to none of them."""
     return sum(is_revision(event.payload) for event in events)
 
 
@@ -191,12 +204,12 @@ def _llm_use(calls: Sequence[LlmCall]) -> LlmSummary | None:
         return None
     usages = [call.usage for call in calls if call.usage is not None]
     costs = [call.cost_usd for call in calls if call.cost_usd is not None]
-    known = len(usages) == len(calls)
+    all_counted = len(usages) == len(calls)
     qualities = [call.quality for call in calls if call.quality is not None]
     return LlmSummary(
         calls=len(calls),
-        input_tokens=sum(usage.input_tokens for usage in usages) if known else None,
-        output_tokens=sum(usage.output_tokens for usage in usages) if known else None,
+        input_tokens=sum(usage.input_tokens for usage in usages) if all_counted else None,
+        output_tokens=sum(usage.output_tokens for usage in usages) if all_counted else None,
         cost_usd=sum(costs) if len(costs) == len(calls) else None,
         latency_s=round(sum(call.latency_s for call in calls), 3),
         quality={name: sum(getattr(quality, name) for quality in qualities) for name in QUALITIES}

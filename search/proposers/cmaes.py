@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from search.arms import ArmName
 from search.proposers.base import Proposer, uniform_start
 from search.space.history import History
 from search.space.search_space import SearchSpace
@@ -30,7 +31,7 @@ class CMAESProposer(Proposer):
     learns from another proposer's trials as well. Trials without a score are left out.
     """
 
-    name = "cmaes"
+    name = ArmName.CMAES.value
     steerable = True
 
     def __init__(self, space: SearchSpace) -> None:

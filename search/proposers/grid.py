@@ -3,6 +3,7 @@
 import math
 from itertools import product
 
+from search.arms import ArmName
 from search.proposers.listed import ListedProposer
 from search.space.search_space import SearchSpace
 from search.space.strategy import Proposal, Strategy, clip_ratios
@@ -22,7 +23,7 @@ class GridProposer(ListedProposer):
     combinations. A direction in which all sets are equal is left out.
     """
 
-    name = "grid"
+    name = ArmName.GRID.value
     reads_sensitivity = True
 
     def __init__(self, space: SearchSpace) -> None:

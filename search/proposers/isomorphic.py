@@ -8,6 +8,7 @@ import torch
 from pruning.allocation import allocate
 from pruning.importance.base import Scores
 from pruning.plan import Allocation
+from search.arms import ArmName
 from search.proposers.listed import ListedProposer
 from search.space.strategy import Proposal, Strategy, clip_ratios
 from tracking.kinds import Ranking
@@ -33,7 +34,7 @@ class IsomorphicProposer(ListedProposer):
     divided to make groups comparable.
     """
 
-    name = "isomorphic"
+    name = ArmName.ISOMORPHIC.value
 
     def count(self) -> int:
         """One proposal for each scale and criterion."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pruning.plan import Allocation, Plan
+from search.arms import ArmName
 from search.proposers.listed import ListedProposer
 from search.space.search_space import SearchSpace
 from search.space.strategy import Proposal, Strategy, clip_ratios
@@ -52,7 +53,7 @@ class KnapsackProposer(ListedProposer):
     still keep. Trials differ in the criterion, in the value of a group (`Worth`) and in the power p.
     """
 
-    name = "knapsack"
+    name = ArmName.KNAPSACK.value
 
     def count(self) -> int:
         """One proposal for each power, worth and criterion."""

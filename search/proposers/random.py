@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from search.arms import ArmName
 from search.proposers.base import Proposer
 from search.space.history import History
 from search.space.strategy import Proposal, Strategy, clip_ratios
@@ -11,7 +12,7 @@ from tracking.kinds import Ranking
 class RandomProposer(Proposer):
     """Keep ratios drawn uniformly from [0.05, 1], each proposal from its own seeded stream."""
 
-    name = "random"
+    name = ArmName.RANDOM.value
 
     def propose(self, ticket: int, history: History) -> Proposal:
         """The draw of this ticket's stream, which depends on nothing else."""

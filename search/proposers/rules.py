@@ -9,6 +9,7 @@ from pruning.allocation import allocate
 from pruning.importance.registry import importance
 from pruning.plan import Allocation
 from pruning.projection import project
+from search.arms import ArmName
 from search.proposers.base import Proposer
 from search.proposers.knapsack import Worth, greedy, shares_by_set
 from search.space.history import History, TrialSpec, best_of
@@ -39,7 +40,7 @@ class RulesProposer(Proposer):
     the budget before it is proposed.
     """
 
-    name = "rules"
+    name = ArmName.RULES.value
     reads_sensitivity = True
     steerable = True
 

@@ -7,6 +7,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import Trial as OptunaTrial
 from optuna.trial import TrialState as OptunaState
 
+from search.arms import ArmName
 from search.proposers.base import Proposer
 from search.space.history import History, TrialSpec, best_of
 from search.space.results import TrialResult
@@ -28,7 +29,7 @@ class TPEProposer(Proposer):
     resume would have to recover, and makes the proposal a function of the seed, the ticket and the history.
     """
 
-    name = "tpe"
+    name = ArmName.TPE.value
     steerable = True
 
     def __init__(self, space: SearchSpace) -> None:

@@ -1,5 +1,6 @@
 """One keep ratio for the whole network: the baseline of every paper."""
 
+from search.arms import ArmName
 from search.proposers.base import uniform_start
 from search.proposers.listed import ListedProposer
 from search.space.strategy import Proposal, Strategy
@@ -12,7 +13,7 @@ class UniformProposer(ListedProposer):
     would differ: that is the arm `isomorphic`.
     """
 
-    name = "uniform"
+    name = ArmName.UNIFORM.value
 
     def count(self) -> int:
         """One proposal for each criterion after the first."""

@@ -1,1 +1,1 @@
-"""Before the first trial: the configuration and its checks, the base model, and what is measured of it."""
+"""Before the first trial: the configuration and its checks, the base model, and the ground of a search."""

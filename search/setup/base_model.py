@@ -1,4 +1,4 @@
-"""Where the base model comes from: trained here and cached, pretrained by timm, or a file of weights."""
+"""Where the base model comes from: trained here and cached, pretrained by timm, or read from a file of weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ BUILT_IN = frozenset({"digits", "shapes"})
 
 
 class SourceKind(StrEnum):
-    """Ways to come by a base model."""
+    """The ways to obtain a base model."""
 
     TRAIN = "train"
     PRETRAINED = "pretrained"
@@ -35,14 +35,22 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BaseSource:
-    """A way, and the file where it is one."""
+    """One of the ways to obtain a base model.
+
+    Attributes:
+        path: of the weights; None for the other ways.
+    """
 
     kind: SourceKind
     path: Path | None = None
 
 
 def check_source(config: RunConfig) -> BaseSource:
-    """What `--base` means. Raises ConfigError for a file that is not there or of another kind."""
+    """Work out what `--base` means.
+
+    Raises:
+        ConfigError: it names a file that is not there, or of another kind.
+    """
     given = config.base or ("train" if config.dataset in BUILT_IN else "pretrained")
     if given in (SourceKind.TRAIN, SourceKind.PRETRAINED):
         return BaseSource(SourceKind(given))
@@ -70,7 +78,20 @@ def obtain_base(
     data_path: Path | None,
     progress: Callable[[EpochReport], None],
 ) -> BaseModel:
-    """The base model in eval mode, with its holdout accuracy.
+    """Train or load the base model.
+
+    Args:
+        source: where it comes from.
+        spec: what is built.
+        dataset: what it is trained on, where it is trained here.
+        splits: of that dataset; the base is scored on its holdout.
+        recipe: of the training.
+        seed: of the training.
+        data_path: folder of a dataset that is read from disk.
+        progress: hears of each epoch that is trained.
+
+    Returns:
+        The model in eval mode, with its holdout accuracy.
 
     Raises:
         ConfigError: weights that cannot be fetched or read, or do not fit the model.

@@ -1,4 +1,4 @@
-"""All that can be checked before anything costs time or money, and what those checks leave ready."""
+"""All that can be checked before anything costs time or money, and what the checks make ready for the run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from search.space.profile import Profile, profile_plan
 from search.space.search_space import SearchSpace
 from tracking.payloads import LlmCall, Profiled
 from tracking.uris import absolute_uri
-from trainers.datasets.base import Dataset
+from trainers.datasets.base import Dataset, Splits
 from trainers.datasets.registry import dataset
 from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
 from trainers.recalibrate import has_batch_norm
@@ -39,9 +39,13 @@ from trainers.recipe import ProxyRecipe, Recipe
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A configuration that has been found sound, with what it names.
+    """A checked configuration, with what it names.
 
     Attributes:
+        plan: of the model, and proven.
+        profile: the plan as a proposer sees it.
+        budget: in MACs, and known to be reachable.
+        source: where the base comes from.
         client: connected but not yet asked; None for a classical arm. To be closed by whoever runs the search.
         base_recipe: how the base is trained, if it is trained here.
         proxy_recipe: how a trial is scored.
@@ -62,24 +66,41 @@ class Prepared:
     needs: Needs
     client: LLMClient | None
 
-    def space(self, scores: Mapping[str, Scores], sensitivity: Profiled | None) -> SearchSpace:
-        """What the proposers may choose from, once the units have been scored."""
+    def splits(self) -> Splits:
+        """Read the dataset, split by the configuration's seed.
+
+        Raises:
+            DataPathError: the data is not where the configuration says.
+        """
+        config = self.config
+        return self.dataset.splits(config.data_path, seed=config.seed, input_size=self.spec.input_size)
+
+    def space(self, scores: Mapping[str, Scores], sensitivity: Profiled | None = None) -> SearchSpace:
+        """Return what the proposers may choose from, once the units have been scored."""
         config = self.config
         profile = self.profile if sensitivity is None else self.profile.with_sensitivity(sensitivity)
         return SearchSpace(profile, self.budget, config.criteria, config.round_to, config.seed, self.plan, scores)
 
     @property
     def window(self) -> int:
-        """How far back a proposal must look: see History. Four unless that would leave workers idle."""
+        """How far back a proposal must look, see `History`: four, unless that would leave workers idle."""
         return self.config.window or max(4, 2 * self.needs.trial_workers)
 
 
 def prepare(config: RunConfig, environment: Mapping[str, str] = environ, earlier: Sequence[LlmCall] = ()) -> Prepared:
-    """Check everything that can be checked at once. `earlier`: the LLM calls of a run that is resumed.
+    """Check everything that can be checked at once.
+
+    Args:
+        config: of the run.
+        environment: where the keys of LLMs are.
+        earlier: the LLM calls of a run that is resumed.
 
     Raises:
-        ConfigError, ResourceError, and the errors of the rooms that own what is wrong: unknown model, dataset,
-        criterion or proposer, missing data, missing key, a target that cannot be reached.
+        ConfigError: a field is unusable, or contradicts another.
+        ResourceError: this machine has less than the run needs.
+        InfeasibleTargetError: the target lies below the floor.
+        ValueError: the room that owns what is wrong refuses it, with an error of its own: an unknown model, dataset or
+            criterion, missing data, a missing key.
     """
     if config.tracking_uri is not None:
         absolute_uri(config.tracking_uri)
@@ -110,7 +131,7 @@ def prepare(config: RunConfig, environment: Mapping[str, str] = environ, earlier
 
 
 def resolve_model(config: RunConfig) -> tuple[Dataset, ModelSpec]:
-    """The dataset, and the model with its classes and image size."""
+    """Return the dataset, and the model with its classes and image size."""
     data = dataset(config.dataset)
     size = None
     if config.input_size is not None:
@@ -121,7 +142,11 @@ def resolve_model(config: RunConfig) -> tuple[Dataset, ModelSpec]:
 
 
 def check_output(model: nn.Module, spec: ModelSpec) -> None:
-    """Raises ConfigError unless the logits are found in what `model` returns, one a class."""
+    """Check that the logits, one per class, are found in what a model returns.
+
+    Raises:
+        ConfigError: they are not.
+    """
     try:
         check_logits(model, spec)
     except OutputError as error:
@@ -129,11 +154,11 @@ def check_output(model: nn.Module, spec: ModelSpec) -> None:
 
 
 def resolve_budget(config: RunConfig, plan: Plan) -> Budget:
-    """The target in MACs, known to be reachable.
+    """Return the budget in MACs, known to be reachable.
 
     Raises:
-        ConfigError: at or above the baseline, or nothing that can be built lies in the band.
-        InfeasibleTargetError: below the floor.
+        ConfigError: the target is at or above the baseline, or nothing that can be built lies in the band.
+        InfeasibleTargetError: the target lies below the floor.
     """
     target = parse_target(config.target_macs, plan.baseline_macs)
     if target >= plan.baseline_macs:
@@ -155,7 +180,11 @@ def resolve_budget(config: RunConfig, plan: Plan) -> Budget:
 
 
 def resolve_needs(config: RunConfig) -> Needs:
-    """Workers of each phase; checked against this machine unless a cluster was named, which is asked when connected."""
+    """Return the workers of each phase.
+
+    Raises:
+        ResourceError: this machine has less. A cluster is checked when it is connected to.
+    """
     cpus, gpus = machine_resources()
     if config.executor is ExecutorName.LOCAL:
         return Needs(1, config.cpus_per_trial, config.gpus_per_trial, 1, gpus > 0 and config.finetune_gpu is not False)

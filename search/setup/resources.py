@@ -11,7 +11,7 @@ from search.errors import ResourceError
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a run asks of the machine or cluster: counts of CPUs and GPUs, for each phase."""
+    """What a run asks of the machine or cluster: counts of CPUs and GPUs for each phase."""
 
     trial_workers: int
     cpus_per_trial: float
@@ -21,7 +21,7 @@ class Needs:
 
 
 def machine_resources() -> tuple[int, int]:
-    """CPUs and GPUs that this process may use."""
+    """Return how many CPUs and GPUs this process may use."""
     if importlib.util.find_spec("torch") is None:
         return _usable_cpus(), 0
     import torch
@@ -30,7 +30,17 @@ def machine_resources() -> tuple[int, int]:
 
 
 def check_resources(needs: Needs, cpus: float, gpus: float, where: str = "this machine") -> None:
-    """Raise ResourceError for a phase that could never be scheduled: Ray would wait for it for ever."""
+    """Check that each phase can be scheduled: Ray would wait for ever for one that cannot.
+
+    Args:
+        needs: of the run.
+        cpus: that are there.
+        gpus: that are there.
+        where: for the message.
+
+    Raises:
+        ResourceError: a phase needs more.
+    """
     phases = (
         ("--workers", needs.trial_workers, needs.cpus_per_trial, needs.gpus_per_trial),
         ("--finetune-workers", needs.finetune_workers, 1.0, 1.0 if needs.finetune_gpu else 0.0),

@@ -1,4 +1,4 @@
-"""How much each isomorphic set hurts when it alone is cut: measured once on the holdout, kept on disk by content."""
+"""The accuracy lost when each isomorphic set alone is cut: measured once on the holdout, cached on disk by content."""
 
 import dataclasses
 import json
@@ -31,7 +31,13 @@ quarter-width ResNet on one core; 27,000 images for ResNet-50, some minutes on a
 
 @dataclass(frozen=True, slots=True)
 class SensitivityInputs:
-    """What is measured on. Nothing is trained, so the scores depend on no optimiser and no order of trials."""
+    """What is measured, and on what. Nothing is trained, so the scores depend on no optimiser and no order of trials.
+
+    Attributes:
+        scores: by the criterion, of each unit.
+        data: the images of the proxy.
+        recipe: of the proxy; the batches of its recalibration are used.
+    """
 
     base: nn.Module
     plan: Plan
@@ -42,8 +48,8 @@ class SensitivityInputs:
     seed: int
 
 
-def measured(inputs: SensitivityInputs, folder: Path) -> Profiled:
-    """The profile, read from `folder` when the same was measured before."""
+def measure_sensitivity(inputs: SensitivityInputs, folder: Path) -> Profiled:
+    """Measure, or read from `folder` what the same measurement gave before."""
     small = _small(inputs)
     data = small.data
     batches = [(data.train_images, data.train_labels), (data.holdout_images, data.holdout_labels)]

@@ -1,15 +1,17 @@
 """A whole search by an LLM arm without Ray: real session, client and sockets, and scores that follow from a rule."""
 
 import hashlib
-import time
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from llm_clients.client import LLMClient
+from search.control.report import Report
 from search.control.session import SearchSession
-from search.proposers.asking.calls import CallBook
+from search.execution.local import serve
 from search.proposers.asking.llm import CallSettings
-from search.proposers.registry import ASKING
+from search.setup.proposer import make_asking_proposer
 from search.space.history import TrialSpec
 from search.space.strategy import Strategy
 from tests.search import support
@@ -18,7 +20,6 @@ from tracking.ledger import Ledger
 from tracking.payloads import LlmCall, Proposed, TrialEnded
 
 TRIALS = 16
-PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Rehearsed:
 
     @property
     def proposals(self) -> list[tuple[int, Strategy, tuple[int, ...], str]]:
-        """Who proposed is left out: that a replay is a replay is the one thing in which it may differ."""
+        """Who proposed is left out: a replay has a name of its own, and may differ in nothing else."""
         return [
             (made.trial, Strategy.from_json(made.strategy.model_dump()), tuple(made.allocation), made.rationale)
             for made in payloads_of(self.events, Proposed)
@@ -62,17 +63,12 @@ def rehearse(
     oldest_first: bool = False,
     stop_at: int = 0,
 ) -> Rehearsed:
-    """Run a search in `folder`, or go on with the one that its ledger holds.
-
-    Two trials run at a time; `oldest_first` decides which of them ends first. `stop_at`: interrupt when so many trials
-    were proposed.
-    """
+    """Run a search in `folder`, or go on with the one that its ledger holds. `oldest_first`, `stop_at`: see `play`."""
     space = support.space()
     path = folder / "ledger.jsonl"
     with Ledger.open(path) if path.exists() else Ledger.create(path) as ledger:
         settings = CallSettings(per_call, max_tokens, trials=trials)
-        asking = ASKING[arm]
-        proposer = asking(space, client, CallBook(ledger, space), settings)
+        proposer = make_asking_proposer(arm, space, client, ledger, settings)
         session = support.session(ledger, proposer, space, trials=trials, window=3)
         try:
             session.restore(ledger.events)
@@ -91,23 +87,17 @@ def score(spec: TrialSpec) -> float:
 
 
 def play(session: SearchSession, *, oldest_first: bool = False, stop_at: int = 0) -> None:
-    """Run the session's trials, as Tune and its actors would, to its end."""
-    running: list[TrialSpec] = []
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        assert time.monotonic() < deadline, "the search stands still"
+    """Run the session's trials to its end, two at a time, with scores that their allocations dictate.
+
+    Args:
+        session: not begun yet, or restored.
+        oldest_first: which of the two ends first; the newer one by default.
+        stop_at: interrupt the search once so many trials were proposed, in the midst of one.
+    """
+
+    def reports(spec: TrialSpec) -> Iterator[Report]:
         if stop_at and len(session.history) >= stop_at:
             session.interrupt()
-        turn = session.next() if len(running) < 2 else None
-        if turn is not None and turn.spec is not None:
-            running.append(turn.spec)
-        elif running:
-            _finish(session, running.pop(0 if oldest_first else -1))
-        elif turn is not None and turn.over:
-            return
+        return (support.report(spec.trial, rung, score(spec)) for rung in itertools.count())
 
-
-def _finish(session: SearchSession, spec: TrialSpec) -> None:
-    rung = 0
-    while not session.on_report(support.report(spec.trial, rung, score(spec))):
-        rung += 1
+    serve(session, reports, open_at_once=2, newest_first=not oldest_first)

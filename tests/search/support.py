@@ -1,6 +1,6 @@
 """Small real pieces for the tests of the search: a plan, a space, a session with scores that tests dictate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,9 @@ from pruning.planning import build_plan
 from search.control.deadline import Deadline
 from search.control.halving import Halving
 from search.control.master import Limits
-from search.control.session import Report, Rules, SearchSession
+from search.control.report import Report
+from search.control.rules import Rules
+from search.control.session import SearchSession
 from search.proposers.base import Proposer
 from search.space.budget import Budget
 from search.space.history import History, TrialSpec
@@ -26,6 +28,7 @@ from search.space.search_space import SearchSpace
 from search.space.strategy import Proposal, Strategy
 from tracking.kinds import TrialState
 from tracking.ledger import Ledger
+from tracking.payloads import Rung
 
 SPEC = ModelSpec("resnet18_quarter", 10, (1, 32, 32))
 UNSET = Deadline()
@@ -49,9 +52,12 @@ def scores() -> dict[str, Scores]:
 
 
 def space(share: float = 0.1, *, seed: int = 0, round_to: int = 1) -> SearchSpace:
-    profile = profile_plan(plan())
-    budget = Budget(int(plan().baseline_macs * share))
-    return SearchSpace(profile, budget, tuple(scores()), round_to, seed, plan(), scores())
+    return space_of(plan(), scores(), int(plan().baseline_macs * share), seed=seed, round_to=round_to)
+
+
+def space_of(of: Plan, by: Mapping[str, Scores], target_macs: int, *, seed: int = 0, round_to: int = 1) -> SearchSpace:
+    """The space of a plan at a target, without images: what no test of proposing or deciding looks at."""
+    return SearchSpace(profile_plan(of), Budget(target_macs), tuple(by), round_to, seed, of, by)
 
 
 def strategy(ratio: float = 0.3, of: SearchSpace | None = None) -> Strategy:
@@ -110,10 +116,7 @@ def report(
         now=EPOCH + timedelta(seconds=seconds),
         compute_s=seconds - trial * 10 - 0.5,
         served=trial + 1,
-        rung=rung,
-        epochs=(rung or 0) + 1,
-        accuracy=accuracy,
-        loss=1.0,
+        rung=None if rung is None else Rung(trial=trial, rung=rung, epochs=rung + 1, accuracy=accuracy, loss=1.0),
         error=error,
         note=note,
     )

@@ -1,8 +1,8 @@
 """Ledgers of the first format, as the code of their time wrote them: read, resumed, replayed, synced and compared.
 
-What they hold and how they were made is told in `tests/ledgers/format_1/README.md`. What is decided is held to them on
-every machine, with the scores that they hold. A score itself depends on the processor in its last digits: trials are
-really trained, and winners fine-tuned, only on such a one as the ledgers were made on.
+What they hold and how they were made is described in `tests/ledgers/format_1/README.md`. What is decided is held to
+them on every machine, with the scores that they hold. A score itself depends on the processor in its last digits:
+trials are really trained, and winners fine-tuned, only on such a one as the ledgers were made on.
 """
 
 import json
@@ -20,6 +20,7 @@ import torch
 
 from ablations.export import to_json
 from ablations.registry import study
+from search.control.report import Report
 from search.execution.trial import TrialContext
 from search.launching import resume, start
 from search.outcome.formats import count_text, share_text
@@ -85,8 +86,8 @@ def same_processor() -> bool:
 
 
 def processor() -> dict[str, str]:
-    told = Path("/proc/cpuinfo").read_text() if sys.platform == "linux" else ""
-    kinds = {line.partition(":")[2].strip() for line in told.splitlines() if line.startswith(("cpu family", "model"))}
+    text = Path("/proc/cpuinfo").read_text() if sys.platform == "linux" else ""
+    kinds = {line.partition(":")[2].strip() for line in text.splitlines() if line.startswith(("cpu family", "model"))}
     return {
         "kind": ", ".join(sorted(kinds)),
         "vectors": torch.backends.cpu.get_cpu_capability(),
@@ -105,22 +106,20 @@ def dictate(monkeypatch: pytest.MonkeyPatch, events: Sequence[Event]) -> None:
         """Stands for the worker that would train."""
 
         def __init__(self, context: TrialContext, name: str) -> None:
-            self.last = len(context.recipe.rungs) - 1
+            pass
 
         def begin(self, config: Mapping[str, Any]) -> None:
             self.scores = iter(rungs[config["trial"]])
 
-        def step(self) -> dict[str, Any]:
-            rung = next(self.scores)
-            now = datetime.now(UTC).isoformat()
-            worker = {"actor": "played", "actor_pid": 1, "started": now, "now": now, "compute_s": 0.0, "served": 1}
-            return {**worker, **rung.model_dump(), "done": rung.rung == self.last}
+        def step(self) -> Report:
+            rung, now = next(self.scores), datetime.now(UTC)
+            return Report(rung.trial, "played", 1, now, now, compute_s=0.0, served=1, rung=rung)
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     profiles = payloads_of(events, Profiled)
-    monkeypatch.setattr("search.run.sensitivity", lambda *_: profiles[0])
+    monkeypatch.setattr("search.setup.search_ground.SearchGround.measure_sensitivity", lambda _: profiles[0])
     monkeypatch.setattr("search.execution.local.TrialWorker", Played)
     monkeypatch.setattr("search.execution.local.LocalExecutor.finetune", interrupt)
 
@@ -135,8 +134,8 @@ def again(name: str, runs: Path, **changes: Any) -> Sequence[Event]:
 
 def replayed(name: str, runs: Path) -> Sequence[Event]:
     """A new run in this process, whose answers are the recorded ones; all else it takes over by itself."""
-    told = copied(name, runs.with_name("recorded"))
-    return start(load_config(None, {"llm": f"replay:{told.path}", "runs": runs, **ELSEWHERE})).events
+    source = copied(name, runs.with_name("recorded"))
+    return start(load_config(None, {"llm": f"replay:{source.path}", "runs": runs, **ELSEWHERE})).events
 
 
 def values(payloads: Sequence[Payload], *without: str) -> list[dict[str, Any]]:
@@ -209,18 +208,20 @@ class TestRead:
         assert [event.seq for event in events] == [line["seq"] for line in lines]
         for event, line in zip(events, lines, strict=True):
             envelope = {"seq", "kind", "schema"}
-            told = Counter(numbers({field: entry for field, entry in line.items() if field not in envelope}))
-            assert not told - Counter(numbers(event.payload.model_dump(mode="json"))), line
+            recorded_numbers = Counter(
+                numbers({field: entry for field, entry in line.items() if field not in envelope})
+            )
+            assert not recorded_numbers - Counter(numbers(event.payload.model_dump(mode="json"))), line
 
     def test_summary_and_report_made_again_hold_the_same_figures(self, name: str, tmp_path: Path) -> None:
         events = recorded(name)
         made = summarise(events)
         path = RECORDED / name / "summary.json"
         if path.exists():  # whoever is killed writes none
-            told = json.loads(path.read_text())
+            former = json.loads(path.read_text())
             new = made.model_dump(mode="json", by_alias=True)
-            fields = told.keys() - {"schema", "mlflow"}
-            assert {field: new[field] for field in fields} == {field: told[field] for field in fields}
+            fields = former.keys() - {"schema", "mlflow"}
+            assert {field: new[field] for field in fields} == {field: former[field] for field in fields}
         write_report(events, made, {}, tmp_path / "report.html")
         page = (tmp_path / "report.html").read_text()
         figures = [share_text(end.accuracy) for end in payloads_of(events, TrialEnded)]

@@ -8,30 +8,27 @@ import torch
 
 from pruning.checkpoint import load_pruned, save_pruned
 from pruning.export import ExportFormat, export
-from pruning.importance.registry import importance
 from pruning.models import create_model
 from pruning.outputs import tensors_of
 from pruning.projection import project
-from pruning.selection import select
-from pruning.slicing import slice_model
 from search.errors import ConfigError
 from search.setup.base_model import BaseSource, SourceKind, obtain_base
 from search.setup.config import make_config
 from search.setup.preparation import Prepared, prepare
-from trainers.base import train_base
+from search.setup.search_ground import load_base, make_ground
 from trainers.datasets.base import Splits
 from trainers.datasets.memory import TensorSplit
 from trainers.evaluate import evaluate
 from trainers.job import FinetuneJob, run_job
 from trainers.place import Place
-from trainers.proxy import proxy_data, proxy_rungs
+from trainers.proxy import proxy_rungs
 
 MODELS = "tests.trainers.structured"
 CPU = torch.device("cpu")
 
 
 def prepared(model: str, output: str | None = None) -> Prepared:
-    return prepare(make_config({"model": f"{MODELS}:{model}", "output": output, "target_macs": "50%"}))
+    return prepare(make_config({"model": f"{MODELS}:{model}", "output": output, "target_macs": "50%", "seed": 0}))
 
 
 @pytest.mark.parametrize(
@@ -41,19 +38,15 @@ def prepared(model: str, output: str | None = None) -> Prepared:
 def test_from_preparation_to_export(model: str, output: str | None, tmp_path: Path) -> None:
     ready = prepared(model, output)
     assert ready.spec.output == output
-    splits = fewer(ready.dataset.splits(seed=0))
-    once = ready.base_recipe.override(epochs=1)
-    base = train_base(ready.spec, ready.dataset, once, seed=0, cache_dir=tmp_path / "cache", splits=splits)
-    data = proxy_data(splits, ready.proxy_recipe, seed=0)
-    batches = list(data.train().batches([torch.arange(64)], device=CPU, augment=False, seed=0))
-    scores = importance("taylor").scores(base.module, ready.plan, batches)
+    splits = fewer(ready.splits())
+    ground = make_ground(ready, splits, load_base(ready, splits, epochs=1))
     allocation = project(ready.plan, ready.plan.full(), ready.budget.target_macs).allocation
-    selection = select(scores, allocation)
-    pruned = slice_model(base.module, ready.plan, selection)
-    assert shapes(pruned) == shapes(base.module)
+    pruned, selection = ground.cut("taylor", tuple(allocation))
+    assert shapes(pruned) == shapes(ground.base.module)
     folder = save_pruned(pruned, ready.plan, selection, tmp_path / "pruned")
     recipe = ready.proxy_recipe.model_copy(update={"rungs": (0, 1)})
-    assert [rung.epochs for rung in proxy_rungs(pruned, data, recipe, seed=0, device=CPU, output=output)] == [0, 1]
+    rungs = proxy_rungs(pruned, ground.data, recipe, seed=0, device=CPU, output=output)
+    assert [rung.epochs for rung in rungs] == [0, 1]
 
     (tmp_path / "out").mkdir()
     once = ready.recipe.override(epochs=1)
@@ -91,10 +84,10 @@ def shapes(module: torch.nn.Module) -> list[torch.Size]:
 @pytest.mark.parametrize(
     ("model", "output", "words"),
     [
-        ("twins", None, ["features is [2, 8, 16, 16]", "coarse [2, 10]", "fine [2, 10]", "--output", ":twins"]),
+        ("twins", None, ["features [2, 8, 16, 16]", "coarse [2, 10]", "fine [2, 10]", "--output", ":twins"]),
         ("twins", "fin", ["'fin'", "fine [2, 10]", "--output"]),
-        ("nested", "1.0", ["1.0 is [2, 8, 16, 16]", "0 [2, 10]"]),
-        ("wide", None, ["[2, 10]", "is [2, 12]"]),
+        ("nested", "1.0", ["1.0 [2, 8, 16, 16]", "0 [2, 10]"]),
+        ("wide", None, ["[2, 10]", "has [2, 12]"]),
     ],
 )
 def test_without_logits_it_is_refused_before_anything_is_paid(model: str, output: str | None, words: list[str]) -> None:

@@ -18,12 +18,10 @@ from pruning.plan import Plan
 from pruning.planning import build_plan
 from search.control.session import SearchSession
 from search.outcome.summary import count_revisions, summarise
-from search.proposers.asking.calls import CallBook
 from search.proposers.asking.llm import CallSettings, LLMProposer
 from search.proposers.base import Proposer
 from search.proposers.registry import ASKING, CLASSICAL
-from search.space.budget import Budget
-from search.space.profile import profile_plan
+from search.setup.proposer import make_asking_proposer
 from search.space.search_space import SearchSpace
 from tests.search import support
 from tests.search.rehearsed import play
@@ -53,8 +51,8 @@ def test_with_projection_every_trial_of_every_arm_is_on_budget(arm: str, spec: M
     """Never above the target, and never more than 5 % below: 100 %, whatever the arm asked for."""
     plan, scores = pieces(spec)
     for share in SHARES:
-        budget = Budget(int(plan.baseline_macs * share))
-        space = SearchSpace(profile_plan(plan), budget, tuple(scores), 1, 0, plan, scores)
+        space = support.space_of(plan, scores, int(plan.baseline_macs * share))
+        budget = space.budget
         with Ledger.create(tmp_path / f"{share}.jsonl") as ledger:
             proposer = _arm(arm, space, ledger)
             session = support.session(ledger, proposer, space, trials=PROPOSALS, window=4, eta=1, duplicates=24)
@@ -87,7 +85,7 @@ def _arm(arm: str, space: SearchSpace, ledger: Ledger) -> Proposer:
 
 def _asking(arm: str, script: Script, space: SearchSpace, ledger: Ledger) -> LLMProposer:
     client = ScriptedClient("scripted:test", script, ClientOptions(sample_server=False))
-    return ASKING[arm](space, client, CallBook(ledger, space), CallSettings(per_call=1))
+    return make_asking_proposer(arm, space, client, ledger, CallSettings(per_call=1))
 
 
 class TwoConvolutions(nn.Module):
@@ -129,7 +127,7 @@ def unprojected(tmp_path_factory: pytest.TempPathFactory) -> tuple[SearchSession
     model, spec = TwoConvolutions(), ModelSpec("two_convolutions", 10, (1, 10, 10))
     plan = build_plan(model, spec)
     scores = {"l2": importance("l2").scores(model, plan, None)}
-    space = SearchSpace(profile_plan(plan), Budget(5000), ("l2",), 1, 0, plan, scores)
+    space = support.space_of(plan, scores, 5000)
     common = {"importance": "l2", "ranking": "local", "rationale": "scripted"}
     answers = tuple({"strategies": [{"keep": [a / 10, b / 10], **common}]} for (a, b), _, _ in BY_HAND)
     with support.ledger_at(tmp_path_factory.mktemp("unprojected")) as ledger:
@@ -155,7 +153,7 @@ def test_each_proposal_comes_to_what_was_worked_out_by_hand(
     unprojected: tuple[SearchSession, tuple[Event, ...]],
 ) -> None:
     _, events = unprojected
-    told = [
+    fates = [
         payload.decision if isinstance(payload, Decision) else "trial"
         for event in events
         if isinstance(payload := event.payload, Proposed | Decision)
@@ -165,7 +163,7 @@ def test_each_proposal_comes_to_what_was_worked_out_by_hand(
             else payload.decision in (DecisionKind.MISSED, DecisionKind.REPEATED)
         )
     ]
-    assert told == [fate for _, _, fate in BY_HAND[:-1]]
+    assert fates == [fate for _, _, fate in BY_HAND[:-1]]
     trials = [(tuple(made.allocation), made.macs, made.in_band) for made in payloads_of(events, Proposed)[1:]]
     assert trials == [(kept, macs, True) for kept, macs, fate in BY_HAND if fate == "trial"]
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ground.problems import describe_problems
 from llm_clients.client import LLMClient
 from llm_clients.request import Request
+from search.arms import ArmName
 from search.proposers.asking.calls import CallRecorder, Question, RationalisedStrategy
 from search.proposers.asking.llm import CallSettings, LLMProposer
 from search.proposers.asking.old_ledgers import points_from_prompt
@@ -78,7 +79,7 @@ class HybridProposer(LLMProposer):
     search reads its answer against the same points and draws none again.
     """
 
-    name = "hybrid"
+    name = ArmName.HYBRID.value
 
     def __init__(self, space: SearchSpace, client: LLMClient, book: CallRecorder, settings: CallSettings) -> None:
         super().__init__(space, client, book, settings)

@@ -10,6 +10,7 @@ from llm_clients.client import LLMClient
 from llm_clients.errors import LLMError
 from llm_clients.kinds import CallOutcome
 from llm_clients.request import Completion, Request
+from search.arms import ArmName
 from search.proposers.asking.calls import CallRecorder, CallResult, Question, RationalisedStrategy
 from search.proposers.asking.prompt import ADVICE, AnswerError, build_request, read_answer
 from search.proposers.asking.schedule import Moment, Schedule
@@ -71,7 +72,7 @@ class LLMProposer(Proposer):
     before anything is made of it, even if the driver dies a moment later.
     """
 
-    name = "llm"
+    name = ArmName.LLM.value
     reads_sensitivity = True
     steerable = True
 

@@ -1,3 +1,5 @@
+"""How long a trial may take, and what is said of one that took longer."""
+
 from search.control.deadline import GENEROUS, LEAST_S, Deadline
 
 
@@ -12,5 +14,5 @@ def test_else_it_is_a_multiple_of_the_slowest_and_never_short() -> None:
 
 
 def test_the_reason_names_the_knob() -> None:
-    assert "--trial-timeout 5" in Deadline(5).words(6.2)
-    assert "--trial-timeout sets another" in Deadline().words(300)
+    assert "--trial-timeout 5" in Deadline(5).describe(6.2)
+    assert "--trial-timeout sets another" in Deadline().describe(300)

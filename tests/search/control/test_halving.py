@@ -1,3 +1,5 @@
+"""Which trials end at a rung: decided from earlier trials alone."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""The next move, from all that it depends on."""
+
 import dataclasses
 
 import pytest

@@ -1,17 +1,23 @@
+"""A search without Ray: what is written down, in which order, and how it is taken up again."""
+
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from search.control.deadline import LEAST_S, Deadline
+from search.control.report import Report
 from search.control.session import SearchSession
 from search.control.steering import PATIENCE
+from search.execution.local import serve
 from search.proposers.knapsack import KnapsackProposer
 from search.proposers.random import RandomProposer
 from search.proposers.registry import CLASSICAL
 from search.proposers.rules import RulesProposer
 from search.proposers.tpe import TPEProposer
 from search.proposers.uniform import UniformProposer
+from search.space.history import TrialSpec
 from search.space.strategy import Strategy
 from tests.search import support
 from tracking.events import Event, payloads_of
@@ -96,8 +102,8 @@ def test_a_trial_whose_process_died_runs_again_from_its_start(ledger: Ledger) ->
     (ended,) = payloads_of(ledger.events, TrialEnded)
     assert (ended.state, ended.accuracy, ended.rungs) == (TrialState.COMPLETED, 0.6, 2)
     assert kinds(ledger).count(EventKind.TRIAL_STARTED) == 2
-    told = [record for record in payloads_of(ledger.events, Decision) if record.decision == DecisionKind.RETRIED]
-    assert [(record.trial, record.reason) for record in told] == [(0, "its process died, so once more")]
+    retries = [record for record in payloads_of(ledger.events, Decision) if record.decision == DecisionKind.RETRIED]
+    assert [(record.trial, record.reason) for record in retries] == [(0, "its process died, so once more")]
 
 
 def test_a_trial_that_loses_a_second_process_has_failed(ledger: Ledger) -> None:
@@ -107,7 +113,7 @@ def test_a_trial_that_loses_a_second_process_has_failed(ledger: Ledger) -> None:
     for _ in range(2):
         session.next()
         session.on_lost(0, "its process died")
-    session.on_lost(0, "told once more")
+    session.on_lost(0, "reported once more")
     (ended,) = payloads_of(ledger.events, TrialEnded)
     assert (ended.trial, ended.state) == (0, TrialState.FAILED)
     assert ended.error == "its process died, as it had in an earlier run of this trial"
@@ -152,6 +158,15 @@ def test_without_a_given_deadline_the_slowest_trial_sets_it(ledger: Ledger) -> N
     finish(session, 0, 0.5, 0.5)
     assert not session.overdue(1, LEAST_S - 1)
     assert session.overdue(1, LEAST_S + 1)
+
+
+def test_a_trial_that_failed_sets_no_deadline(ledger: Ledger) -> None:
+    """Not even where a full trial has one rung, so that it failed at its last."""
+    space = support.space()
+    session = support.session(ledger, RandomProposer(space), space, window=6, rungs=1)
+    session.next(), session.next()
+    session.on_report(support.report(0, None, error="ValueError: it broke"))
+    assert not session.overdue(1, 1e9)
 
 
 def test_a_retry_for_want_of_memory_is_written_once(ledger: Ledger) -> None:
@@ -326,25 +341,12 @@ def _by_trial(events: Sequence[Event]) -> list[tuple[int, TrialState, float | No
 
 
 def _play(session: SearchSession) -> None:
-    """Run to the end with two slots, ending the newer trial of the two first."""
-    open_trials: list[int] = []
-    while True:
-        turn = session.next() if len(open_trials) < 2 else None
-        if turn is not None and turn.spec is not None:
-            open_trials.append(turn.spec.trial)
-            continue
-        if not open_trials:
-            assert turn is not None
-            assert turn.over
-            return
-        trial = open_trials.pop()
-        finish_until_stopped(session, trial)
+    """Run to the end, two trials at a time of which the newer ends first, with scores that their numbers dictate."""
 
+    def reports(spec: TrialSpec) -> Iterator[Report]:
+        return (support.report(spec.trial, rung, _score(spec.trial)) for rung in itertools.count())
 
-def finish_until_stopped(session: SearchSession, trial: int) -> None:
-    for rung in range(2):
-        if session.on_report(support.report(trial, rung, _score(trial))):
-            return
+    serve(session, reports, open_at_once=2, newest_first=True)
 
 
 def _score(trial: int) -> float:

@@ -1,3 +1,5 @@
+"""A cluster that does not answer, and the private session's settings."""
+
 import os
 
 import pytest

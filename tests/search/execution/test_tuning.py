@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from search.control.deadline import Deadline
-from search.control.session import Report, SearchSession
+from search.control.report import Report
+from search.control.session import SearchSession
 from search.execution.local import LocalExecutor
 from search.execution.trial import TrialContext
 from search.execution.tuning import run_trials
@@ -51,8 +52,10 @@ class HangingOnce(ProxyData):
 
 
 class HangClock:
-    """Stands still, so that no trial is overdue for being slow, until one hangs and no other runs; then the deadline is
-    over."""
+    """A clock that stands still until one trial hangs and no other runs. Then the deadline is over.
+
+    So no trial is overdue for being slow.
+    """
 
     def __init__(self, session: SearchSession, marker: Path) -> None:
         self._session, self._marker = session, marker
@@ -77,8 +80,10 @@ def images() -> ProxyData:
 
 @pytest.fixture(scope="module")
 def struck(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Event, ...]:
-    """A search whose first trial to train hangs, whose trial 2 loses its process twice, and whose last one loses it
-    once, when nothing is left to propose."""
+    """A search whose first trial to train hangs, and two others lose their processes.
+
+    Trial 2 loses it twice, the last one once, when nothing is left to propose.
+    """
     folder, space, victims = tmp_path_factory.mktemp("struck"), support.space(), [2, 2, TRIALS - 1]
     data, marker = images(), folder / "hung"
     hanging = HangingOnce(
@@ -91,7 +96,7 @@ def struck(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
         def killing(report: Report) -> bool:
             """Kills the process of a victim when its first rung arrives, so with one to go."""
-            if report.rung == 0 and report.trial in victims:
+            if report.rung is not None and report.rung.rung == 0 and report.trial in victims:
                 victims.remove(report.trial)
                 os.kill(report.pid, signal.SIGKILL)
             return heard(report)
@@ -113,7 +118,7 @@ def hung(events: Sequence[Event]) -> list[int]:
 def test_a_hung_trial_is_killed_at_its_deadline(struck: tuple[Event, ...]) -> None:
     assert hung(struck) in ([0], [1]), "the two that begin at once"
     (end,) = (end for end in payloads_of(struck, TrialEnded) if end.trial in hung(struck))
-    assert end.compute_s is None, "it never told"
+    assert end.compute_s is None, "it reported nothing"
 
 
 def test_a_killed_actor_costs_no_trial_unless_it_dies_twice(struck: tuple[Event, ...], tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def written(tmp_path: Path) -> Ledger:
 def test_the_summary_counts_what_happened_and_invents_nothing(written: Ledger) -> None:
     summary = summarise(written.events)
     assert summary.trials.model_dump() == {"proposed": 3, "completed": 1, "stopped_early": 0, "failed": 1}
-    assert summary.revisions == 1, "the common start is nobody's miss"
+    assert summary.revisions == 1, "the common start belongs to no proposer"
     assert summary.winner is not None
     assert (summary.winner.accuracy, summary.winner.latency_ms) == (None, None)
     assert summary.baseline is not None

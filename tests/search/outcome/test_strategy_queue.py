@@ -38,7 +38,7 @@ def test_every_trial_of_a_search_is_found_in_the_answer_of_its_call(tmp_path: Pa
     for event in search.events:
         queue.take(event.payload)
     origins = {trial: queue.origin(trial) for trial, *_ in search.proposals}
-    assert origins.pop(0) is None, "the common start is nobody's"
+    assert origins.pop(0) is None, "the common start belongs to no call"
     assert len(origins) == 9
     for trial, _, _, rationale in search.proposals[1:]:
         call = origins[trial]

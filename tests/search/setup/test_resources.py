@@ -1,3 +1,5 @@
+"""What could never be scheduled is refused."""
+
 import pytest
 
 from search.errors import ResourceError

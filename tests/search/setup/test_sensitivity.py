@@ -1,4 +1,4 @@
-"""The profiling agent: what each set hurts alone, how it is kept, and who is told."""
+"""The profiling agent: what is lost when each set alone is cut, how it is cached, and who reads it."""
 
 import dataclasses
 from pathlib import Path
@@ -15,7 +15,7 @@ from search.proposers.asking.prompt import build_request
 from search.proposers.grid import GridProposer
 from search.proposers.registry import ASKING, CLASSICAL
 from search.proposers.rules import RulesProposer
-from search.setup.sensitivity import IMAGES, KEPT, SensitivityInputs, measured
+from search.setup.sensitivity import IMAGES, KEPT, SensitivityInputs, measure_sensitivity
 from search.space.history import History
 from search.space.profile import profile_plan
 from tests.search import support
@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def profiled(folder: Path) -> Profiled:
-    return measured(inputs(), folder)
+    return measure_sensitivity(inputs(), folder)
 
 
 def test_a_set_alone_is_cut_recalibrated_and_scored(profiled: Profiled) -> None:
@@ -66,14 +66,14 @@ def test_a_set_alone_is_cut_recalibrated_and_scored(profiled: Profiled) -> None:
 
 
 def test_the_same_is_measured_once(profiled: Profiled, folder: Path) -> None:
-    again = measured(inputs(), folder)
+    again = measure_sensitivity(inputs(), folder)
     assert again.cached
     assert (again.accuracy, again.accuracies) == (profiled.accuracy, profiled.accuracies)
 
 
 def test_other_images_are_another_measurement(profiled: Profiled, folder: Path) -> None:
     assert not profiled.cached
-    assert not measured(inputs(41), folder).cached
+    assert not measure_sensitivity(inputs(41), folder).cached
 
 
 def test_the_images_are_bounded_and_of_all_classes() -> None:
@@ -88,19 +88,19 @@ def test_the_images_are_bounded_and_of_all_classes() -> None:
 def test_the_drop_becomes_a_direction_and_a_line_of_the_prompt() -> None:
     space = support.space()
     assert "sensitivity" not in dict(space.profile.features())
-    told = dataclasses.replace(space, profile=space.profile.with_sensitivity(found(hurts=2)))
-    direction = dict(told.profile.features())["sensitivity"]
+    profiled_space = dataclasses.replace(space, profile=space.profile.with_sensitivity(found(hurts=2)))
+    direction = dict(profiled_space.profile.features())["sensitivity"]
     assert direction[2] == 1
     assert set(direction[:2] + direction[3:]) == {-1}
-    prompt = build_request(told, History(1), 2, max_tokens=100, temperature=None).messages[0].content
+    prompt = build_request(profiled_space, History(1), 2, max_tokens=100, temperature=None).messages[0].content
     assert '"accuracy_lost_when_it_alone_keeps": {"0.5": 0.2, "0.25": 0.6}' in prompt
 
 
 def test_rules_and_grid_use_it() -> None:
     space = support.space()
-    told = dataclasses.replace(space, profile=space.profile.with_sensitivity(found(hurts=2)))
-    after_knapsacks = 1 + len(told.criteria)
-    for arm, ticket in ((RulesProposer(told), after_knapsacks), (GridProposer(told), 1)):
+    profiled_space = dataclasses.replace(space, profile=space.profile.with_sensitivity(found(hurts=2)))
+    after_knapsacks = 1 + len(profiled_space.criteria)
+    for arm, ticket in ((RulesProposer(profiled_space), after_knapsacks), (GridProposer(profiled_space), 1)):
         proposal = arm.propose(ticket, History(1))
         assert proposal is not None
         assert "sensitivity" in proposal.rationale

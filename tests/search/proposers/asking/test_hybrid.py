@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from llm_clients.registry import connect
-from search.control.session import record_of
+from search.control.records import record_of
 from search.errors import ConfigError
 from search.proposers.asking.calls import CallBook
 from search.proposers.asking.hybrid import HybridProposer, read_point_answers

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from llm_clients.registry import connect
 from llm_clients.request import Completion, Request
-from search.control.session import record_of
+from search.control.records import record_of
 from search.proposers.asking import llm
 from search.proposers.asking.calls import CallBook, CallResult, Question
 from search.proposers.asking.llm import CallSettings, LLMProposer

@@ -1,0 +1,52 @@
+"""The step that reads the test set, once."""
+
+import dataclasses
+
+import torch
+
+from pruning.checkpoint import load_pruned
+from search.steps.step import Step
+from tracking.events import payloads_of
+from tracking.kinds import SplitName, Subject
+from tracking.payloads import Evaluated, Latency
+from tracking.phases import since_winner
+from trainers.evaluate import Evaluation, evaluate
+from trainers.latency import Latency as MeasuredLatency
+from trainers.latency import compare_latency
+
+
+class EvaluationStep(Step):
+    """Scores base and winner on the test set. A model that has its score from an earlier part is not read again."""
+
+    def is_done(self) -> bool:
+        """Return whether both models have a score that stands."""
+        return self._scored() == set(Subject)
+
+    def run(self) -> None:
+        """Score what has no score yet, and measure both models' latency side by side."""
+        context = self.context
+        scored, spec = self._scored(), context.prepared.spec
+        device = torch.device("cuda" if context.prepared.needs.finetune_gpu else "cpu")
+        winner = load_pruned(context.folder.model).module.to(device).eval()
+        base = context.base.module.to(device)
+        latency = compare_latency(base, winner, spec.input_size, threads=1)
+        for subject, model, speed in (
+            (Subject.BASE, base, latency.first),
+            (Subject.WINNER, winner, latency.second),
+        ):
+            if subject not in scored:
+                score = evaluate(model, context.splits.test, output=spec.output)
+                context.ledger.record(_record_of(subject, score, speed))
+
+    def _scored(self) -> set[Subject]:
+        """The models whose score stands: the base's from any part of the run, the winner's since it is the winner."""
+        events = self.context.ledger.events
+        return {
+            *(record.subject for record in payloads_of(events, Evaluated) if record.subject is Subject.BASE),
+            *(record.subject for record in payloads_of(since_winner(events), Evaluated)),
+        }
+
+
+def _record_of(subject: Subject, score: Evaluation, speed: MeasuredLatency) -> Evaluated:
+    latency = Latency(median=speed.median_ms, p95=speed.p95_ms)
+    return Evaluated(subject=subject, split=SplitName.TEST, latency_ms=latency, **dataclasses.asdict(score))

@@ -1,0 +1,103 @@
+"""The step that searches a strategy and names the winner."""
+
+import shutil
+
+from pruning.checkpoint import save_pruned
+from search.control.session import SearchSession
+from search.errors import SearchFailedError
+from search.execution.trial import TrialContext
+from search.proposers.registry import CLASSICAL, arm_class
+from search.setup.proposer import make_proposer
+from search.setup.rules import session_rules
+from search.setup.search_ground import SearchGround, make_ground
+from search.space.history import History
+from search.steps.step import Step
+from tracking.payloads import Profiled, Proposed, StrategyRecord, Winner
+from tracking.phases import since_extension
+
+
+class SearchStep(Step):
+    """Runs the trials, or those that are missing. The winner is cut as its trial was, and its checkpoint saved."""
+
+    needs_executor = True
+
+    def is_done(self) -> bool:
+        """Return whether there is a winner among all trials that were asked for."""
+        return self.context.find(Winner, since_extension) is not None
+
+    def run(self) -> None:
+        """Search.
+
+        Raises:
+            SearchFailedError: no trial was completed.
+            KeyboardInterrupt: the user interrupted the search. The trials that were running start again on a resume.
+        """
+        ground = self._ground()
+        session = self._search(ground)
+        self._name_winner(ground, session.history, session.stop_reason)
+
+    def _ground(self) -> SearchGround:
+        context = self.context
+        ground = make_ground(context.prepared, context.splits, context.base)
+        profiled = self._profile(ground)
+        return ground if profiled is None else ground.with_sensitivity(profiled)
+
+    def _profile(self, ground: SearchGround) -> Profiled | None:
+        """What each set loses when it alone is cut, for the arms that read it; the ledger's, where it holds it."""
+        context = self.context
+        if not arm_class(context.prepared.config.arm).reads_sensitivity:
+            return None
+        recorded = context.find(Profiled)
+        # A run that was begun before there were profiles goes on as it began.
+        if recorded is not None or context.find(Proposed) is not None:
+            return recorded
+        measured = ground.measure_sensitivity()
+        context.ledger.record(measured)
+        return measured
+
+    def _search(self, ground: SearchGround) -> SearchSession:
+        context = self.context
+        prepared, ledger, switch_to = context.prepared, context.ledger, context.prepared.config.switch_to
+        proposer = make_proposer(prepared, ground.space, ledger)
+        substitute = CLASSICAL[switch_to](ground.space) if switch_to else None
+        session = SearchSession(ground.space, proposer, session_rules(prepared), ledger, prepared.window, substitute)
+        session.restore(ledger.events)
+        session.begin()
+        try:
+            with context.interrupts.flagged(session.interrupt):
+                context.executor.run_trials(session, TrialContext.of(ground))
+        finally:
+            proposer.close()
+        if session.interrupted:
+            raise KeyboardInterrupt
+        failure = proposer.failure()
+        if failure is not None:
+            raise failure
+        return session
+
+    def _name_winner(self, ground: SearchGround, history: History, stop_reason: str | None) -> None:
+        """Cut the winner as its trial did, and name it once its checkpoint is there."""
+        context, best = self.context, history.best()
+        if best is None:
+            errors = [result.error for _, result in history.ended if result.error]
+            why = f"{len(errors)} trials failed, the last with: {errors[-1]}" if errors else stop_reason
+            raise SearchFailedError(f"No trial was completed, so there is no winner: {why}.")
+        spec, result = best
+        assert result.accuracy is not None, "a completed trial has a score"
+        former = context.find(Winner)
+        if former is not None and former.trial != spec.trial:
+            # What the former winner's fine-tune left would be taken for this one's.
+            shutil.rmtree(context.finetune, ignore_errors=True)
+        module, selection = ground.cut(spec.proposal.strategy.importance, spec.allocation)
+        save_pruned(module, context.prepared.plan, selection, context.pruned, recipe={"run": context.folder.run_id})
+        context.ledger.record(
+            Winner(
+                trial=spec.trial,
+                strategy=StrategyRecord.model_validate(spec.proposal.strategy.to_json()),
+                allocation=spec.allocation,
+                macs=spec.macs,
+                params=spec.params,
+                proxy_accuracy=result.accuracy,
+                holdout_images=len(ground.data.holdout_labels),
+            )
+        )

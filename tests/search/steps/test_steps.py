@@ -1,0 +1,112 @@
+"""Which steps of a run a ledger leaves to do, and when the executor is ready for them. No step does its work here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from search.execution.interrupts import Interrupts
+from search.execution.local import LocalExecutor
+from search.run import STEPS, carry_out
+from search.setup.config import RunConfig
+from search.setup.preparation import Prepared, prepare
+from search.steps.evaluation import EvaluationStep
+from search.steps.export import ExportStep
+from search.steps.finetune import FinetuneStep
+from search.steps.plan import PlanStep
+from search.steps.search import SearchStep
+from search.steps.step import RunContext, Step
+from tests.tracking import samples
+from tracking.ledger import Ledger
+from tracking.payloads import Evaluated, Extended, FinetuneEnded, Payload, PlanReady, Resumed, Winner
+from tracking.runs import RunDirs
+
+WHOLE = samples.whole_run()
+EXTENSION = (Resumed(from_seq=1), Extended(added=4))
+AFTER_THE_PLAN = [SearchStep, FinetuneStep, ExportStep, EvaluationStep]
+
+
+class CountingExecutor(LocalExecutor):
+    """Tells how often it was made ready, and whether it is."""
+
+    def __init__(self) -> None:
+        self.opened, self.is_ready = 0, False
+
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        self.opened, self.is_ready = self.opened + 1, True
+        yield
+        self.is_ready = False
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Prepared:
+    return prepare(RunConfig(), {})
+
+
+@pytest.fixture
+def context(prepared: Prepared, tmp_path: Path) -> Iterator[RunContext]:
+    folder = RunDirs(tmp_path).create("tiny", "rules", "s0")
+    with Ledger.create(folder.ledger) as ledger:
+        yield RunContext(prepared, folder, ledger, CountingExecutor(), Interrupts(), lambda report, epochs: None)
+
+
+def up_to(kind: type[Payload]) -> tuple[Payload, ...]:
+    """The sample run to its last event of a kind."""
+    last = max(place for place, payload in enumerate(WHOLE) if isinstance(payload, kind))
+    return WHOLE[: last + 1]
+
+
+def winner(trial: int) -> Winner:
+    return Winner(trial=trial, strategy=samples.STRATEGY, allocation=(4, 16), macs=998, params=50, proxy_accuracy=0.9)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "left"),
+    [
+        (WHOLE[:1], [PlanStep, *AFTER_THE_PLAN]),
+        (up_to(PlanReady), AFTER_THE_PLAN),
+        (up_to(Winner), [FinetuneStep, ExportStep, EvaluationStep]),
+        (up_to(FinetuneEnded), [ExportStep, EvaluationStep]),
+        (up_to(Evaluated), [ExportStep]),
+        (WHOLE, []),
+        ((*WHOLE, *EXTENSION), [SearchStep]),
+        ((*WHOLE, *EXTENSION, winner(0)), []),
+        ((*WHOLE, *EXTENSION, winner(1)), [FinetuneStep, ExportStep, EvaluationStep]),
+    ],
+)
+def test_what_the_ledger_holds_is_not_done_again(
+    context: RunContext, monkeypatch: pytest.MonkeyPatch, recorded: tuple[Payload, ...], left: list[type[Step]]
+) -> None:
+    """The base is always loaded. The executor is ready only for search and fine-tune, unless both are done."""
+    for payload in recorded:
+        context.ledger.record(payload)
+    executor, ran, ready = context.executor, [], []
+    assert isinstance(executor, CountingExecutor)
+    for step in STEPS:
+
+        def run(this: Step) -> None:
+            ran.append(type(this))
+            ready.append(executor.is_ready)
+
+        monkeypatch.setattr(step, "run", run)
+    carry_out(context)
+    assert [step for step in ran if step in (PlanStep, *AFTER_THE_PLAN)] == left
+    assert len(ran) == len(left) + 1
+    assert ready == [step in (SearchStep, FinetuneStep) for step in ran]
+    assert executor.opened == any(ready)
+    assert not executor.is_ready
+
+
+def test_a_signal_that_was_swallowed_in_one_step_ends_the_run_before_the_next(
+    context: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[type[Step]] = []
+    for step in STEPS:
+        monkeypatch.setattr(step, "run", lambda this: ran.append(type(this)))
+    monkeypatch.setattr(SearchStep, "run", lambda _: setattr(context.interrupts, "reason", "SIGINT"))
+    with pytest.raises(KeyboardInterrupt, match="SIGINT"):
+        carry_out(context)
+    assert FinetuneStep not in ran
+    assert PlanStep in ran
