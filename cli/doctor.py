@@ -21,7 +21,6 @@ from llm_clients.registry import KEY_VARIABLES, connect
 from llm_clients.retry import RetryPolicy
 from search.setup.replaying import PREFIX, recorded_calls
 from tracking.errors import TrackingError
-from tracking.runs import default_uri
 
 POLICY = RetryPolicy(attempts=2, cap_s=10.0, total_s=60.0, attempt_s=45.0)
 """Shorter than a search's: the user waits for the answer, and should know of a model that takes longer than this."""
@@ -52,7 +51,7 @@ def command(
         *check_machine(),
         *check_disk(runs),
         check_ray(ray_address),
-        check_mlflow(tracking_uri or default_uri(runs)),
+        check_mlflow(tracking_uri, runs),
         *([check_llm(name, llm_base_url, runs) for name in llm or ()] or [_keys(environ)]),
     )
     if as_json:

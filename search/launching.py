@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from search.errors import ConfigError
 from search.execution.registry import executor_of
 from search.run import Run, RunOutcome
-from search.setup.config import RunConfig, make_config
+from search.setup.config import RunConfig, make_config, placed
 from search.setup.preparation import Prepared, prepare
 from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
@@ -15,7 +15,8 @@ from tracking.ledger import Ledger
 from tracking.payloads import LlmCall, RunEnded, RunStarted
 from tracking.phases import asked_trials
 from tracking.reader import read_ledger
-from tracking.runs import RunDir, RunDirs, default_uri
+from tracking.runs import RunDir, RunDirs
+from tracking.stores import place_of_run
 from tracking.tracker import NullTracker, Tracker
 from trainers.history import EpochReport
 
@@ -84,7 +85,7 @@ def begin(config: RunConfig) -> Launch:
     Raises:
         SearchError: the configuration cannot be used; also the errors of other rooms that `prepare` names.
     """
-    prepared = prepare(config)
+    prepared = prepare(placed(config))
     folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
     return Launch(prepared, folder, Ledger.create(folder.ledger))
 
@@ -114,7 +115,9 @@ def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] 
     if not started:
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
     changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
-    config = make_config({**started[0].config, **changed, "trials": asked_trials(events) + add_trials})
+    # The folder of runs may be recorded relative to where the run began.
+    here = {"runs": folder.path.parent, "trials": asked_trials(events) + add_trials}
+    config = make_config({**started[0].config, **changed, **here})
     prepared = prepare(config, earlier=payloads_of(events, LlmCall))
     return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials)
 
@@ -149,4 +152,5 @@ def _tracker(config: RunConfig, folder: RunDir) -> Tracker:
         return NullTracker()
     from tracking.mirror.mlflow_view import MlflowMirror
 
-    return MlflowMirror(folder, config.tracking_uri or default_uri(config.runs), config.experiment)
+    place = place_of_run(folder, config.model_dump())
+    return MlflowMirror(folder, place.uri, place.experiment)

@@ -46,6 +46,19 @@ class TrackingState:
         write_whole(folder / STATE_FILE, json.dumps(asdict(self), indent=2) + "\n")
 
 
+def recorded_uri(folder: Path) -> str | None:
+    """Return the address of the store that a run was last written to; None if it is not, or not fully, recorded.
+
+    Args:
+        folder: The folder of the run.
+    """
+    try:
+        recorded = json.loads((folder / STATE_FILE).read_text(encoding="utf-8")).get("tracking_uri")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return recorded if isinstance(recorded, str) and "***" not in recorded else None
+
+
 def describe_missing(missing: Mapping[str, str]) -> str | None:
     """Return what a store refused in one sentence; None if it refused nothing."""
     if not missing:

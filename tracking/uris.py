@@ -56,20 +56,31 @@ def check_kind(uri: str) -> None:
         raise TrackingUriError(without_password(uri), f"{scheme!r} is not a supported kind of store")
 
 
-def absolute_uri(uri: str) -> str:
+def located_uri(uri: str) -> str:
     """Make the path of a SQLite address absolute, so that it names the same file in every working directory.
 
     Raises:
-        TrackingUriError: MLflow 3 cannot store runs at such an address, or its folder does not exist.
+        TrackingUriError: MLflow 3 cannot store runs at such an address.
     """
     check_kind(uri)
     asked = sqlite_path(uri)
     if asked is None:
         return uri
     path = Path(os.path.abspath(asked.expanduser()))  # noqa: PTH100 - resolve() would follow a link to the file
-    if not path.parent.is_dir():
-        raise TrackingUriError(without_password(uri), f"the folder {path.parent} does not exist{_meant(uri)}")
     return sqlite_uri(path, uri.partition("?")[2])
+
+
+def absolute_uri(uri: str) -> str:
+    """Make a SQLite address absolute, and check that its folder exists.
+
+    Raises:
+        TrackingUriError: MLflow 3 cannot store runs at such an address, or its folder does not exist.
+    """
+    located = located_uri(uri)
+    path = sqlite_path(located)
+    if path is not None and not path.parent.is_dir():
+        raise TrackingUriError(without_password(uri), f"the folder {path.parent} does not exist{_meant(uri)}")
+    return located
 
 
 def database_host(uri: str) -> tuple[str, int] | None:
@@ -108,6 +119,13 @@ def without_password(uri: str) -> str:
         # As SQLAlchemy reads it: a password may contain a slash.
         hidden = re.sub(r"(?<=://)([^/@:]*):[^@]*@", r"\1:***@", uri)
     return _SECRET_OPTIONS.sub(r"\1=***", hidden)
+
+
+def without_secrets(uri: str) -> str:
+    """Leave every secret of an address out, so that it can be recorded and used again where the secret is known."""
+    base, mark, options = without_password(uri).replace("://***@", "://").replace(":***@", "@").partition("?")
+    kept = [option for option in re.split("[&;]", options) if not option.endswith("=***")]
+    return f"{base}{mark if kept else ''}{'&'.join(kept)}" if mark else base
 
 
 def _check_sqlite(uri: str) -> None:

@@ -10,7 +10,7 @@ from tracking.events import Event
 from tracking.mirror.mlflow_writer import MlflowWriter, mirror_lock, open_writer
 from tracking.runs import RunDir
 from tracking.tracker import Tracker, TrackingState, describe_missing
-from tracking.uris import absolute_uri, without_password
+from tracking.uris import located_uri, without_password
 
 _log = logging.getLogger(__name__)
 _FILL_S = 300.0
@@ -39,7 +39,7 @@ class MlflowMirror(Tracker):
         Raises:
             TrackingUriError: The address is not supported. Nothing else is ever raised.
         """
-        self._run, self._uri, self._experiment = run, absolute_uri(tracking_uri), experiment
+        self._run, self._uri, self._experiment = run, located_uri(tracking_uri), experiment
         self._retry_s = retry_s
         self._wake = threading.Condition()
         self._events: list[Event] = []
