@@ -116,7 +116,8 @@ def unreachable(uri: str) -> Iterator[None]:
     except Exception as error:  # the boundary to a service: dozens of classes from four libraries
         if any(is_locked(cause) for cause in causes(error)):
             raise MlflowLockedError(without_password(uri), "another process") from error
-        raise MlflowUnreachableError(without_password(uri), summarise(error)) from error
+        shown = without_password(uri)
+        raise MlflowUnreachableError(shown, summarise(error).replace(uri, shown)) from error
 
 
 def _create(store: Store, name: str) -> Any:

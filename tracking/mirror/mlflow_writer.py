@@ -283,7 +283,7 @@ class MlflowWriter:
         if refusal is None:
             self._gaps.accepted(kind)
             return True
-        reason = f"{what}: {summarise(refusal)}"
+        reason = f"{what}: {summarise(refusal)}".replace(self._store.uri, self._store.shown_uri)
         _log.debug("MLflow refused %s", reason)
         self._gaps.refused(kind, seq, reason, for_good=is_connection_fault(refusal))
         return False
