@@ -16,7 +16,7 @@ from search.execution.cluster import ray_session
 from search.setup.resources import Needs, machine_resources
 from tracking.errors import TrackingError
 from tracking.mirror.mlflow_store import connect, unreachable
-from tracking.stores import place_of_new
+from tracking.stores import destination_of_new
 from tracking.uris import absolute_uri, sqlite_path
 
 GIB = 2**30
@@ -101,16 +101,16 @@ def check_ray(address: str | None) -> Check:
 def check_mlflow(uri: str | None, runs: Path = Path("runs")) -> Check:
     """Connect to the store that a search would use. A SQLite file that is not there yet is created by the first run."""
     try:
-        place = place_of_new(uri, None, runs)
-        file = sqlite_path(place.uri if place.is_default else absolute_uri(place.uri))
+        destination = destination_of_new(uri, None, runs)
+        file = sqlite_path(destination.uri if destination.is_default else absolute_uri(destination.uri))
         if file is not None and not file.exists():
             return _check_new_file(file)
-        store = connect(place.uri, create=False)
+        store = connect(destination.uri, create=False)
         with unreachable(store.uri):
             experiments = store.client.search_experiments()
     except TrackingError as error:
         return Check("MLflow", State.FAILED, str(error), "a search runs with --no-mlflow too, and `sync` catches up")
-    return Check("MLflow", State.OK, f"{place.shown_uri}: {len(experiments)} experiments")
+    return Check("MLflow", State.OK, f"{destination.shown_uri}: {len(experiments)} experiments")
 
 
 def worst(checks: Sequence[Check]) -> State:

@@ -10,7 +10,7 @@ from cli.console import say
 from cli.option_types import JsonTablesOption, TrackingUriOption
 from search.errors import ConfigError
 from tracking.mirror.query import read_runs
-from tracking.stores import EXPERIMENT_VARIABLE, place_of_new
+from tracking.stores import EXPERIMENT_VARIABLE, destination_of_new
 
 
 def command(
@@ -34,12 +34,12 @@ def command(
     from ablations.study_files import write_study
     from cli.tables import show_study, show_whole
 
-    place = place_of_new(tracking_uri, None, runs_folder)
+    destination = destination_of_new(tracking_uri, None, runs_folder)
     named = environ.get(EXPERIMENT_VARIABLE)
-    runs = read_runs(place.uri, experiments=experiment or ([named] if named else []), run_ids=run_ids or [])
+    runs = read_runs(destination.uri, experiments=experiment or ([named] if named else []), run_ids=run_ids or [])
     if not runs:
         raise ConfigError(
-            f"MLflow at {place.shown_uri} holds no runs of Espalier yet: make one with `python launch.py search`."
+            f"MLflow at {destination.shown_uri} holds no runs of Espalier yet: make one with `python launch.py search`."
         )
     comparison = study("comparison")
     tables = comparison.tables(runs)
@@ -53,7 +53,7 @@ def command(
     show_study(tables)
     if any("llm" in str(cell) for table in tables for row in table.rows for cell in row):
         show_whole(llm_selection())
-    say(f"{len(runs)} runs, read from {place.shown_uri}")
+    say(f"{len(runs)} runs, read from {destination.shown_uri}")
     if page is not None:
         say(f"page     {page}")
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from search.errors import ConfigError
 from search.execution.registry import executor_of
 from search.run import Run, RunOutcome
-from search.setup.config import RunConfig, make_config, placed
+from search.setup.config import RunConfig, make_config, with_destination
 from search.setup.preparation import Prepared, prepare
 from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
@@ -16,7 +16,7 @@ from tracking.payloads import LlmCall, RunEnded, RunStarted
 from tracking.phases import asked_trials
 from tracking.reader import read_ledger
 from tracking.runs import RunDir, RunDirs
-from tracking.stores import place_of_run
+from tracking.stores import destination_of_run
 from tracking.tracker import NullTracker, Tracker
 from trainers.history import EpochReport
 
@@ -85,7 +85,7 @@ def begin(config: RunConfig) -> Launch:
     Raises:
         SearchError: the configuration cannot be used; also the errors of other rooms that `prepare` names.
     """
-    prepared = prepare(placed(config))
+    prepared = prepare(with_destination(config))
     folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
     return Launch(prepared, folder, Ledger.create(folder.ledger))
 
@@ -152,5 +152,5 @@ def _tracker(config: RunConfig, folder: RunDir) -> Tracker:
         return NullTracker()
     from tracking.mirror.mlflow_view import MlflowMirror
 
-    place = place_of_run(folder, config.model_dump())
-    return MlflowMirror(folder, place.uri, place.experiment)
+    destination = destination_of_run(folder, config.model_dump())
+    return MlflowMirror(folder, destination.uri, destination.experiment)

@@ -22,7 +22,7 @@ DEFAULT_EXPERIMENT = "espalier"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Destination:
     """Where runs are mirrored.
 
     Attributes:
@@ -46,9 +46,9 @@ class Place:
         return None if self.is_default else without_secrets(self.uri)
 
 
-def place_of_new(
+def destination_of_new(
     uri: str | None, experiment: str | None, runs: Path, environment: Mapping[str, str] = os.environ
-) -> Place:
+) -> Destination:
     """Return where a new run is mirrored, or runs are read.
 
     Args:
@@ -62,18 +62,18 @@ def place_of_new(
     """
     name = experiment or environment.get(EXPERIMENT_VARIABLE) or DEFAULT_EXPERIMENT
     if uri is not None:
-        return Place(_with_secrets(located_uri(uri), environment), name)
+        return Destination(_with_secrets(located_uri(uri), environment), name)
     exported = _exported(environment)
-    return Place(default_uri(runs), name, is_default=True) if exported is None else Place(exported, name)
+    return Destination(default_uri(runs), name, is_default=True) if exported is None else Destination(exported, name)
 
 
-def place_of_run(
+def destination_of_run(
     run: RunDir,
     config: Mapping[str, Any],
     uri: str | None = None,
     experiment: str | None = None,
     environment: Mapping[str, str] = os.environ,
-) -> Place:
+) -> Destination:
     """Return where a run that exists is mirrored.
 
     Args:
@@ -89,11 +89,11 @@ def place_of_run(
     name = experiment or config.get("experiment")
     own = config.get("tracking_uri")
     if uri is not None or (own is None and config.get("mlflow") is False):
-        return place_of_new(uri, name, run.path.parent, environment)
+        return destination_of_new(uri, name, run.path.parent, environment)
     if own is None:
-        return place_of_new(_default_of(run), name, run.path.parent, environment)
+        return destination_of_new(_default_of(run), name, run.path.parent, environment)
     check_kind(own)
-    return place_of_new(_from_where_it_began(run, own), name, run.path.parent, environment)
+    return destination_of_new(_from_where_it_began(run, own), name, run.path.parent, environment)
 
 
 def _default_of(run: RunDir) -> str:

@@ -17,7 +17,7 @@ from search.errors import ConfigError
 from search.setup.replaying import repeated_fields
 from search.setup.scope import Scope, names_where
 from search.space.budget import parse_band
-from tracking.stores import place_of_new
+from tracking.stores import destination_of_new
 from tracking.uris import absolute_uri, without_password
 
 
@@ -257,7 +257,7 @@ def load_config(path: Path | None, given: Mapping[str, Any]) -> RunConfig:
     return make_config(repeated_fields(fields, names_where(RunConfig, _differs_in_a_replay)))
 
 
-def placed(config: RunConfig, environment: Mapping[str, str] = environ) -> RunConfig:
+def with_destination(config: RunConfig, environment: Mapping[str, str] = environ) -> RunConfig:
     """Write down where a new run is mirrored, so that it is the same place wherever the run is resumed.
 
     The default stays open, because it moves with the runs. No password of an address in the environment is written.
@@ -271,10 +271,10 @@ def placed(config: RunConfig, environment: Mapping[str, str] = environ) -> RunCo
     """
     if not config.mlflow:
         return config
-    place = place_of_new(config.tracking_uri, config.experiment, config.runs, environment)
-    if not place.is_default:
-        absolute_uri(place.uri)
-    return config.model_copy(update={"tracking_uri": place.recorded_uri, "experiment": place.experiment})
+    destination = destination_of_new(config.tracking_uri, config.experiment, config.runs, environment)
+    if not destination.is_default:
+        absolute_uri(destination.uri)
+    return config.model_copy(update={"tracking_uri": destination.recorded_uri, "experiment": destination.experiment})
 
 
 def _differs_in_a_replay(scope: Scope) -> bool:

@@ -6,7 +6,7 @@ from tracking.mirror.mlflow_writer import mirror_lock, open_writer
 from tracking.payloads import RunStarted
 from tracking.reader import read_ledger
 from tracking.runs import RunDir
-from tracking.stores import place_of_run
+from tracking.stores import destination_of_run
 from tracking.tracker import TrackingState, describe_missing
 
 
@@ -33,17 +33,17 @@ def sync(run: RunDir, tracking_uri: str | None = None, experiment: str | None = 
     if not events:
         raise EmptyLedgerError(str(run.ledger))
     started = payloads_of(events, RunStarted)
-    place = place_of_run(run, started[0].config if started else {}, tracking_uri, experiment)
+    destination = destination_of_run(run, started[0].config if started else {}, tracking_uri, experiment)
     with mirror_lock(run):
-        writer = open_writer(events, place.uri, place.experiment)
+        writer = open_writer(events, destination.uri, destination.experiment)
         writer.apply(events)
         writer.upload(run.path)
         state = TrackingState(
             in_sync=not writer.missing,
             synced_seq=writer.synced_seq,
             reason=describe_missing(writer.missing),
-            tracking_uri=place.shown_uri,
-            experiment=place.experiment,
+            tracking_uri=destination.shown_uri,
+            experiment=destination.experiment,
             experiment_id=writer.experiment_id,
             run_id=writer.mlflow_run_id,
             missing=writer.missing,
