@@ -306,6 +306,25 @@ def test_a_full_disk_is_told_as_that_and_a_later_sync_completes(
     assert sync(run, store.uri, experiment).in_sync
 
 
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR])
+def test_a_file_that_fails_in_the_middle_ends_the_attempt_at_once(
+    code: int, store: Store, make_run: MakeRun, experiment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file fails for every kind, and each try of a locked one takes MLflow twenty seconds."""
+    calls: list[int] = []
+
+    def fail(*_: object) -> None:
+        calls.append(1)
+        error = sqlite3.OperationalError("as SQLite says it")
+        error.sqlite_errorcode = code
+        raise RuntimeError from error
+
+    monkeypatch.setattr(type(store.client), "log_batch", fail)
+    with pytest.raises(MlflowUnreachableError):
+        sync(make_run(), store.uri, experiment)
+    assert len(calls) == 1
+
+
 def test_a_kind_that_is_refused_without_end_is_not_tried_without_end(store: Store, experiment: str) -> None:
     assert {kind for kind in Kind if not kind.in_store} == {Kind.ARTIFACTS, Kind.TRACES}
     writer = MlflowWriter(store, experiment, "x")
