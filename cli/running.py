@@ -76,6 +76,8 @@ def _show_result(outcome: RunOutcome) -> None:
         say(f"model    {folder.model}")
     if summary.mlflow:
         say(f"MLflow   {ui_line(summary.mlflow.tracking_uri)}")
+    if summary.ended_early and summary.status is not RunStatus.INTERRUPTED:
+        say(f"stopped  The search ended after {summary.trials.proposed} trials: {summary.ended_early}")
     if not outcome.in_sync:
         say(f"MLflow does not hold all of this run ({outcome.sync_reason}). Catch up with:")
         say(f"  {sync_line(folder)}")

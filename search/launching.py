@@ -7,8 +7,9 @@ from typing import Any, Protocol
 from search.errors import ConfigError
 from search.execution.registry import executor_of
 from search.run import Run, RunOutcome
-from search.setup.config import RunConfig, make_config, with_destination
+from search.setup.config import ExecutorName, RunConfig, make_config, with_destination
 from search.setup.preparation import Prepared, prepare
+from search.setup.scope import Scope, names_where
 from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
@@ -117,9 +118,17 @@ def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] 
     changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
     # The folder of runs may be recorded relative to where the run began.
     here = {"runs": folder.path.parent, "trials": asked_trials(events) + add_trials}
-    config = make_config({**started[0].config, **changed, **here})
+    config = make_config({**_begun_with(started[0], changed), **changed, **here})
     prepared = prepare(config, earlier=payloads_of(events, LlmCall))
     return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials)
+
+
+def _begun_with(started: RunStarted, changed: Mapping[str, Any]) -> dict[str, Any]:
+    """The recorded configuration; without its cluster and its workers where the run goes on in this process alone."""
+    if changed.get("executor") != ExecutorName.LOCAL:
+        return started.config
+    places = names_where(RunConfig, lambda scope: scope is Scope.PLACE)
+    return {name: value for name, value in started.config.items() if name not in places}
 
 
 def start(config: RunConfig, listeners: Sequence[Listener] = ()) -> RunOutcome:

@@ -16,7 +16,15 @@ _WEB = frozenset({"http", "https"})
 _DATABASES = frozenset({"postgresql", "mysql", "mssql"})
 _SQLITE_OPTIONS = frozenset({"timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements"})
 _SECRET_OPTIONS = re.compile(
-    r"(?i)(?<=[?&;])((?:\w*(?:password|passwd|pwd|token|secret|signature|credential|api_?key))|pass|key|sig|auth)=[^&;#]*"
+    r"""
+    (?<=[?&;])
+    (
+        [\w.-]*(?:password|passwd|pwd|token|secret|signature|credential|api[-_.]?key)
+        | (?:[\w.-]*[-_.])?(?:pass|key|sig|auth)  # not PostgreSQL's sslkey, which is the path of a file
+    )
+    =[^&;#]*
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 
 
