@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from search.arms import ArmName
 from search.errors import ConfigError
-from search.setup.config import RunConfig, make_config
+from search.setup.config import RunConfig, make_config, with_destination
 from tracking.errors import TrackingError
 from tracking.events import payloads_of
 from tracking.kinds import RunStatus
@@ -48,7 +48,7 @@ def earlier_run(config: RunConfig) -> tuple[RunDir, bool] | None:
         The newest finished run, otherwise the newest that can be resumed, and whether it is finished; None if there is
         neither.
     """
-    wanted = config.model_dump(mode="json", exclude={"executor"})
+    wanted = with_destination(config).model_dump(mode="json", exclude={"executor"})
     resumable: RunDir | None = None
     for folder in reversed(RunDirs(config.runs).all()):
         try:
@@ -71,7 +71,8 @@ def _dump(started: RunStarted, wanted: Mapping[str, object]) -> dict[str, object
     A run records the window that it used. If none is requested, any window matches.
     """
     try:
-        recorded = make_config(started.config).model_dump(mode="json", exclude={"executor"})
-    except ConfigError:
+        # A run that recorded no destination has the default, whatever is in the environment now.
+        recorded = with_destination(make_config(started.config), {}).model_dump(mode="json", exclude={"executor"})
+    except (ConfigError, TrackingError):
         return None
     return recorded if wanted["window"] is not None else recorded | {"window": None}

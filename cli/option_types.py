@@ -36,6 +36,9 @@ SeedOption = Annotated[int, typer.Option(help="Of the run that made the checkpoi
 ConfigOption = Annotated[Path | None, typer.Option(help="YAML file with the same fields; the command line wins.")]
 RunsOption = Annotated[Path, typer.Option(help="Folder of the run folders.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, a path, or latest.")]
-TrackingUriOption = Annotated[str | None, typer.Option(help="MLflow's store; default: mlflow.db here.")]
+TrackingUriOption = Annotated[
+    str | None,
+    typer.Option(help="MLflow's store; default: MLFLOW_TRACKING_URI, or mlflow.db beside the runs folder."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")]
 JsonTablesOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")]

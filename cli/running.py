@@ -1,10 +1,10 @@
 """Runs a search on the screen: what `search`, `resume` and the studies have in common."""
 
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from cli.console import say, show_table
+from cli.pasted import resume_line, sync_line, ui_line
 from cli.progress import ProgressView
 from search.launching import Launch, begin, reopen
 from search.outcome.formats import macs_text, share_text
@@ -57,21 +57,17 @@ def _execute(launch: Launch) -> RunOutcome:
         try:
             outcome = launch.execute([view])
         except Exception as error:
-            line = _resume_line(launch.folder, launch.config)
+            line = resume_line(launch.folder)
             error.add_note(f"The run is kept. Once the cause is fixed, go on with:\n  {line}")
             raise
     _show_result(outcome)
     if outcome.summary.status is RunStatus.INTERRUPTED:
-        say(f"Interrupted. Go on with:\n  {_resume_line(outcome.folder, outcome.config)}")
+        say(f"Interrupted. Go on with:\n  {resume_line(outcome.folder)}")
     return outcome
 
 
-def _resume_line(folder: RunDir, config: RunConfig) -> str:
-    return f"python launch.py resume {folder.run_id}{_runs_option(config)}"
-
-
 def _show_result(outcome: RunOutcome) -> None:
-    summary, folder, config = outcome.summary, outcome.folder, outcome.config
+    summary, folder = outcome.summary, outcome.folder
     _show_trials(outcome.events)
     if summary.baseline and summary.winner:
         _show_models(summary)
@@ -85,13 +81,12 @@ def _show_result(outcome: RunOutcome) -> None:
     if summary.winner and summary.winner.accuracy is not None:
         say(f"model    {folder.model}")
     if summary.mlflow:
-        uri = summary.mlflow.tracking_uri
-        say(f"MLflow   {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}")
+        say(f"MLflow   {ui_line(summary.mlflow.tracking_uri)}")
     if summary.ended_early and summary.status is not RunStatus.INTERRUPTED:
         say(f"stopped  The search ended after {summary.trials.proposed} trials: {summary.ended_early}")
     if not outcome.in_sync:
         say(f"MLflow does not hold all of this run ({outcome.sync_reason}). Catch up with:")
-        say(f"  python launch.py sync {folder.run_id}{_runs_option(config)}")
+        say(f"  {sync_line(folder)}")
 
 
 def _say_use(use: LlmSummary) -> None:
@@ -150,7 +145,3 @@ def _show_models(summary: Summary) -> None:
     if summary.target_macs:
         used = f"{winner.macs / summary.target_macs:.3%}"
         say(f"budget   {macs_text(summary.target_macs)} ({summary.target_macs:,}), {used} of it used")
-
-
-def _runs_option(config: RunConfig) -> str:
-    return "" if config.runs == Path("runs") else f" --runs {config.runs}"

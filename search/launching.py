@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from search.errors import ConfigError
 from search.execution.registry import executor_of
 from search.run import Run, RunOutcome
-from search.setup.config import ExecutorName, RunConfig, make_config
+from search.setup.config import ExecutorName, RunConfig, make_config, with_destination
 from search.setup.factories import check_run_factory, remember_factory
 from search.setup.preparation import Prepared, prepare
 from search.setup.scope import Scope, names_where
@@ -17,7 +17,8 @@ from tracking.ledger import Ledger
 from tracking.payloads import LlmCall, RunEnded, RunStarted
 from tracking.phases import asked_trials
 from tracking.reader import read_ledger
-from tracking.runs import RunDir, RunDirs, default_uri
+from tracking.runs import RunDir, RunDirs
+from tracking.stores import destination_of_run
 from tracking.tracker import NullTracker, Tracker
 from trainers.history import EpochReport
 
@@ -86,7 +87,7 @@ def begin(config: RunConfig) -> Launch:
     Raises:
         SearchError: the configuration cannot be used; also the errors of other rooms that `prepare` names.
     """
-    prepared = prepare(config)
+    prepared = prepare(with_destination(config))
     folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
     remember_factory(folder.path, config.model)
     return Launch(prepared, folder, Ledger.create(folder.ledger))
@@ -126,7 +127,9 @@ def reopen(
     if not started:
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
     changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
-    config = make_config({**_begun_with(started[0], changed), **changed, "trials": asked_trials(events) + add_trials})
+    # The folder of runs may be recorded relative to where the run began.
+    here = {"runs": folder.path.parent, "trials": asked_trials(events) + add_trials}
+    config = make_config({**_begun_with(started[0], changed), **changed, **here})
     check_run_factory(folder, config.model, trusted)
     remember_factory(folder.path, config.model)
     prepared = prepare(config, earlier=payloads_of(events, LlmCall))
@@ -174,4 +177,5 @@ def _tracker(config: RunConfig, folder: RunDir) -> Tracker:
         return NullTracker()
     from tracking.mirror.mlflow_view import MlflowMirror
 
-    return MlflowMirror(folder, config.tracking_uri or default_uri(config.runs), config.experiment)
+    destination = destination_of_run(folder, config.model_dump())
+    return MlflowMirror(folder, destination.uri, destination.experiment)

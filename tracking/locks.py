@@ -3,11 +3,14 @@
 import fcntl
 import os
 import socket
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tracking.errors import LockedError
+
+_POLL_S = 0.05
 
 
 class ExclusiveLock:
@@ -18,21 +21,21 @@ class ExclusiveLock:
     deleting it would allow two writers to lock two different files of the same name.
     """
 
-    def __init__(self, path: Path, *, guards: Path | None = None, wait: bool = False) -> None:
+    def __init__(self, path: Path, *, guards: Path | None = None, wait_s: float = 0.0) -> None:
         """Acquire the lock.
 
         Args:
             path: The lock file.
             guards: The file that the lock protects, for the error message.
-            wait: Wait for another holder instead of raising.
+            wait_s: Seconds to wait for another holder before raising.
 
         Raises:
-            LockedError: Another holder has the lock, named by process and host; only if `wait` is false.
+            LockedError: Another holder has the lock, named by process and host.
             OSError: The lock file cannot be created.
         """
         self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _acquire(self._descriptor, wait_s)
         except BlockingIOError as error:
             holder = _holder(self._descriptor)
             self.release()
@@ -53,6 +56,20 @@ class ExclusiveLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def _acquire(descriptor: int, wait_s: float) -> None:
+    """Lock the file; ask again and again, because the kernel has no waiting with a limit."""
+    limit = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= limit:
+                raise
+            time.sleep(_POLL_S)
+        else:
+            return
 
 
 def _holder(descriptor: int) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from ground.names import near_misses
 from tracking.clock import utc_now
 from tracking.errors import RunsFolderError, UnknownRunError
+from tracking.uris import sqlite_uri
 
 LATEST = "latest"
 _LONGEST_PART = 48
@@ -173,4 +174,4 @@ def _listed(names: list[str]) -> str:
 
 def default_uri(runs: Path) -> str:
     """Return the address of the MLflow database beside a folder of runs."""
-    return f"sqlite:///{runs.absolute().parent / 'mlflow.db'}"
+    return sqlite_uri(runs.absolute().parent / "mlflow.db")

@@ -12,10 +12,10 @@ from cli.console import say
 from cli.option_types import ConfigOption
 from cli.options import options_of
 from search.errors import ConfigError
-from search.setup.config import RunConfig, load_config
+from search.setup.config import RunConfig, load_config, with_destination
 from tracking.kinds import RunStatus
 from tracking.mirror.query import read_runs
-from tracking.runs import default_uri
+from tracking.stores import destination_of_new
 
 if TYPE_CHECKING:
     from search.setup.preparation import Prepared
@@ -41,7 +41,7 @@ def command(
     from cli.tables import show_study
     from search.execution.registry import executor_of
 
-    shared = load_config(config, given)
+    shared = with_destination(load_config(config, given))
     runs = schedule(shared, _models(llms), _names(arms), seeds, hybrid=hybrid)
     if not shared.mlflow:
         raise ConfigError("--no-mlflow cannot be used here: the study reads its runs back from MLflow.")
@@ -53,7 +53,7 @@ def command(
         say("The study is not complete. Go on with the same command: finished runs are not run again.")
         raise typer.Exit(INTERRUPTED)
     study = LlmSelection()
-    records = read_runs(shared.tracking_uri or default_uri(shared.runs), run_ids=run_ids)
+    records = read_runs(destination_of_new(shared.tracking_uri, shared.experiment, shared.runs).uri, run_ids=run_ids)
     show_study(study.tables(records))
     say(f"page     {write_study(study, records, out)}")
 

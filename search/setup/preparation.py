@@ -30,7 +30,7 @@ from search.space.budget import Budget, parse_target
 from search.space.profile import Profile, profile_plan
 from search.space.search_space import SearchSpace
 from tracking.payloads import LlmCall, Profiled
-from tracking.uris import absolute_uri
+from tracking.uris import check_kind
 from trainers.datasets.base import Dataset, Splits
 from trainers.datasets.registry import dataset
 from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
@@ -104,7 +104,7 @@ def prepare(config: RunConfig, environment: Mapping[str, str] = environ, earlier
             criterion, missing data, a missing key.
     """
     if config.tracking_uri is not None:
-        absolute_uri(config.tracking_uri)
+        check_kind(config.tracking_uri)
     source = check_source(config)
     check_proposer(config.arm)
     for name in config.criteria:
