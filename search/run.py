@@ -1,6 +1,7 @@
 """One run from its configuration to its summary: the steps in their order, each in the ledger before the next."""
 
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -67,6 +68,8 @@ class Run:
         self._context = RunContext(prepared, folder, ledger, executor, Interrupts(), base_progress)
         self._tracker = tracker
         self._added_trials = added_trials
+        self._began = time.monotonic()
+        self._earlier_s = 0.0
 
     def execute(self) -> RunOutcome:
         """Run to the end, or to the user's interrupt, and write summary and report of whatever there is.
@@ -104,6 +107,7 @@ class Run:
         if not earlier:
             ledger.record(self._started())
             return
+        self._earlier_s = worked_seconds(earlier, earlier[-1].time)
         ledger.record(Resumed(from_seq=earlier[-1].seq))
         if self._added_trials:
             ledger.record(Extended(added=self._added_trials))
@@ -124,7 +128,7 @@ class Run:
 
     def _end(self, status: RunStatus, error: str | None) -> RunOutcome:
         folder, ledger = self._context.folder, self._context.ledger
-        ledger.record(RunEnded(status=status, error=error, wall_s=worked_seconds(ledger.events, utc_now())))
+        ledger.record(RunEnded(status=status, error=error, wall_s=self._worked_s()))
         state = self._tracker.flush()
         ids = (
             MlflowIds(tracking_uri=state.tracking_uri, experiment_id=state.experiment_id, run_id=state.run_id)
@@ -134,6 +138,10 @@ class Run:
         summary = write_outputs(folder, ledger.events, ids)
         state = self._tracker.close()
         return RunOutcome(folder, self._context.prepared.config, ledger.events, summary, state.in_sync, state.reason)
+
+    def _worked_s(self) -> float:
+        """Seconds of all sessions; those of this one by a clock that is never set back."""
+        return self._earlier_s + time.monotonic() - self._began
 
 
 def carry_out(context: RunContext) -> None:

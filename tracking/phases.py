@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from tracking.events import Event, payloads_of
@@ -53,13 +53,13 @@ def rungs_by_trial(events: Sequence[Event]) -> Mapping[int, Sequence[Rung]]:
 def worked_seconds(events: Sequence[Event], until: datetime) -> float:
     """Return the working time of a run in seconds, without the pauses between its sessions.
 
+    The times of events are those of the machine's clock, which may be set back: no span between two of them counts as
+    less than nothing.
+
     Args:
         events: The events of the run.
         until: The end of the current session. Every earlier session ends with its last event.
     """
-    total, begun = 0.0, events[0].time
-    for before, event in pairwise(events):
-        if isinstance(event.payload, Resumed):
-            total += (before.time - begun).total_seconds()
-            begun = event.time
-    return total + (until - begun).total_seconds()
+    spans = [after.time - before.time for before, after in pairwise(events) if not isinstance(after.payload, Resumed)]
+    worked = sum((max(span, timedelta()) for span in (*spans, until - events[-1].time)), timedelta())
+    return worked.total_seconds()
