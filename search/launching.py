@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from search.errors import ConfigError
 from search.execution.registry import executor_of
+from search.outcome.outputs import lacking_outputs, write_outputs
+from search.outcome.summary import mlflow_ids
 from search.run import Run, RunOutcome
 from search.setup.config import RunConfig, make_config
 from search.setup.preparation import Prepared, prepare
@@ -16,7 +18,7 @@ from tracking.payloads import LlmCall, RunEnded, RunStarted
 from tracking.phases import asked_trials
 from tracking.reader import read_ledger
 from tracking.runs import RunDir, RunDirs, default_uri
-from tracking.tracker import NullTracker, Tracker
+from tracking.tracker import NullTracker, Tracker, read_state
 from trainers.history import EpochReport
 
 
@@ -104,11 +106,10 @@ def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] 
         SearchError: the configuration cannot be used here; also the errors of other rooms that `prepare` names.
     """
     events = read_ledger(folder.ledger)
-    ended = payloads_of(events, RunEnded)
-    if ended and ended[-1].status is RunStatus.FINISHED and not add_trials:
+    if _is_finished(events) and not add_trials:
         raise ConfigError(
-            f"The run {folder.run_id} is finished, there is nothing to resume; --add-trials extends "
-            f"it. Its report: {folder.report}"
+            f"The run {folder.run_id} is finished, there is nothing to resume; --add-trials extends it, and --outputs "
+            f"makes its summary, plots and report again. Its report: {folder.report}"
         )
     started = payloads_of(events, RunStarted)
     if not started:
@@ -117,6 +118,31 @@ def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] 
     config = make_config({**started[0].config, **changed, "trials": asked_trials(events) + add_trials})
     prepared = prepare(config, earlier=payloads_of(events, LlmCall))
     return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials)
+
+
+def remake_outputs(folder: RunDir, *, asked: bool = False) -> RunOutcome | None:
+    """Make the outputs of a finished run again where they are missing or old: its ledger holds all that they say.
+
+    Args:
+        folder: of the run.
+        asked: make them again in any case, also those of a run that is not finished.
+
+    Returns:
+        The run as it ended; None if there was nothing to do.
+
+    Raises:
+        TrackingError: the ledger cannot be read, or another process writes it.
+    """
+    with Ledger.open(folder.ledger) as ledger:
+        events = ledger.events
+        started = payloads_of(events, RunStarted)
+        if not started or not (asked or (_is_finished(events) and lacking_outputs(folder, events))):
+            return None
+        state = read_state(folder.path)
+        outputs = write_outputs(folder, events, mlflow_ids(state))
+    return RunOutcome(
+        folder, make_config(started[0].config), events, outputs.summary, state.in_sync, state.reason, outputs.failed
+    )
 
 
 def start(config: RunConfig, listeners: Sequence[Listener] = ()) -> RunOutcome:
@@ -132,7 +158,7 @@ def resume(
     add_trials: int = 0,
     elsewhere: Mapping[str, Any] | None = None,
 ) -> RunOutcome:
-    """Go on with a run to its end.
+    """Go on with a run to its end. Of a finished one, outputs that are missing are made again.
 
     Args:
         run: its id, the beginning of one, its path, or `latest`.
@@ -141,7 +167,15 @@ def resume(
         add_trials: see `reopen`.
         elsewhere: see `reopen`.
     """
-    return reopen(RunDirs(runs).resolve(run), add_trials=add_trials, elsewhere=elsewhere).execute(listeners)
+    folder = RunDirs(runs).resolve(run)
+    again = None if add_trials else remake_outputs(folder)
+    return again or reopen(folder, add_trials=add_trials, elsewhere=elsewhere).execute(listeners)
+
+
+def _is_finished(events: Sequence[Event]) -> bool:
+    """Whether nothing is left to do: a resume after the end of a run has an end of its own."""
+    ended = payloads_of(events, RunEnded)
+    return bool(ended) and ended[-1].status is RunStatus.FINISHED and isinstance(events[-1].payload, RunEnded)
 
 
 def _tracker(config: RunConfig, folder: RunDir) -> Tracker:

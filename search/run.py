@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import torch
@@ -12,7 +12,7 @@ import torch
 from search.execution.executor import Executor
 from search.execution.interrupts import Interrupts
 from search.outcome.outputs import write_outputs
-from search.outcome.summary import MlflowIds, Summary
+from search.outcome.summary import Summary, mlflow_ids, summarise
 from search.setup.config import RunConfig
 from search.setup.preparation import Prepared
 from search.setup.search_ground import BaseProgress
@@ -24,6 +24,7 @@ from search.steps.plan import PlanStep
 from search.steps.search import SearchStep
 from search.steps.step import RunContext, Step
 from tracking.clock import utc_now
+from tracking.errors import LedgerWriteError
 from tracking.events import Event
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
@@ -42,6 +43,7 @@ class RunOutcome:
     Attributes:
         events: all of its ledger's.
         in_sync: whether MLflow holds everything; otherwise `sync_reason` says why not.
+        failed_outputs: which of plots, report and so on could not be written, and why.
     """
 
     folder: RunDir
@@ -50,6 +52,7 @@ class RunOutcome:
     summary: Summary
     in_sync: bool
     sync_reason: str | None
+    failed_outputs: tuple[str, ...] = ()
 
 
 class Run:
@@ -83,20 +86,20 @@ class Run:
         # One thread, as in the workers: results then do not depend on the number of cores, and on a busy machine
         # threads that wait for each other make small models tenfold slower.
         torch.set_num_threads(1)
-        try:
-            with context.interrupts.installed():
+        with context.interrupts.installed():
+            try:
                 carry_out(context)
-            status = RunStatus.FINISHED
-        except KeyboardInterrupt:
-            context.ledger.record(Interrupted(reason=context.interrupts.reason or "KeyboardInterrupt"))
-            status = RunStatus.INTERRUPTED
-        except BaseException as error:
-            self._end(RunStatus.FAILED, f"{type(error).__name__}: {error}")
-            raise
-        finally:
-            if context.prepared.client is not None:
-                context.prepared.client.close()
-        return self._end(status, None)
+                status = RunStatus.FINISHED
+            except KeyboardInterrupt:
+                context.ledger.record(Interrupted(reason=context.interrupts.reason or "KeyboardInterrupt"))
+                status = RunStatus.INTERRUPTED
+            except BaseException as error:
+                self._fail(error)
+                raise
+            finally:
+                if context.prepared.client is not None:
+                    context.prepared.client.close()
+            return self._end(status, None)
 
     def _begin(self) -> None:
         ledger = self._context.ledger
@@ -126,18 +129,32 @@ class Run:
             config=config.model_dump(mode="json") | {"window": prepared.window},
         )
 
+    def _fail(self, error: BaseException) -> None:
+        """Record what ended the run. A disk that takes no event must not hide it."""
+        try:
+            self._end(RunStatus.FAILED, f"{type(error).__name__}: {error}")
+        except LedgerWriteError as unwritten:
+            if error is not unwritten:
+                error.add_note(str(unwritten))
+
     def _end(self, status: RunStatus, error: str | None) -> RunOutcome:
+        """Write the outputs, then the end: a run that its ledger calls finished has all of them, whatever dies when.
+
+        A first signal ends nothing here, for the run is ending; a second one leaves at once.
+        """
         folder, ledger = self._context.folder, self._context.ledger
-        ledger.record(RunEnded(status=status, error=error, wall_s=self._worked_s()))
-        state = self._tracker.flush()
-        ids = (
-            MlflowIds(tracking_uri=state.tracking_uri, experiment_id=state.experiment_id, run_id=state.run_id)
-            if state.tracking_uri
-            else None
-        )
-        summary = write_outputs(folder, ledger.events, ids)
-        state = self._tracker.close()
-        return RunOutcome(folder, self._context.prepared.config, ledger.events, summary, state.in_sync, state.reason)
+        with self._context.interrupts.flagged(lambda: None):
+            ended = RunEnded(status=status, error=error, wall_s=self._worked_s())
+            outputs = write_outputs(folder, (*ledger.events, Event(len(ledger.events) + 1, utc_now(), ended)), None)
+            ledger.record(ended)
+            state = self._tracker.flush()
+            ids = mlflow_ids(state)
+            if ids is not None and not any(name.startswith(folder.summary.name) for name in outputs.failed):
+                outputs = replace(outputs, summary=summarise(ledger.events, ids))
+                outputs.summary.write(folder.summary)
+            state = self._tracker.close()
+        config = self._context.prepared.config
+        return RunOutcome(folder, config, ledger.events, outputs.summary, state.in_sync, state.reason, outputs.failed)
 
     def _worked_s(self) -> float:
         """Seconds of all sessions; those of this one by a clock that is never set back."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ground.files import replaced
 from search.outcome.formats import count_text, macs_text, points_text, share_text
 from search.outcome.sentences import sentences
 from search.outcome.summary import Summary
@@ -45,7 +46,8 @@ def write_report(events: Sequence[Event], summary: Summary, plots: Mapping[str, 
         reasons=sentences(summary.explanation, summary.winner) if summary.explanation and summary.winner else [],
         plots={name: base64.b64encode(file.read_bytes()).decode() for name, file in plots.items()},
     )
-    path.write_text(page, encoding="utf-8")
+    with replaced(path, durable=True) as draft:
+        draft.write_text(page, encoding="utf-8")
 
 
 def trial_rows(events: Sequence[Event]) -> list[TrialRow]:
