@@ -64,6 +64,7 @@ class SpendLimit:
         max_tokens: int | None = None,
         spent_usd: float = 0.0,
         spent_tokens: int = 0,
+        unsettled: Hold | None = None,
     ) -> None:
         """Set the limits; None sets none.
 
@@ -72,6 +73,7 @@ class SpendLimit:
             max_tokens: the most tokens to use, input and output together.
             spent_usd: what earlier sessions of the same run have spent.
             spent_tokens: what earlier sessions of the same run have used.
+            unsettled: the most that trips of earlier sessions may have used, where nobody counted.
 
         Raises:
             LLMConfigurationError: a limit is not positive.
@@ -85,7 +87,7 @@ class SpendLimit:
         self._holds: list[Hold] = []
         self._tokens = spent_tokens
         self._cost = spent_usd
-        self._unsettled: list[Hold] = []
+        self._unsettled: list[Hold] = [] if unsettled is None else [unsettled]
 
     def require_price(self, model: str, price: Price | None) -> None:
         """Check that a cost limit can be kept.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ground.names import near_misses
+from llm_clients.client import Announcement
 from llm_clients.fault import Fault, FaultKind
 from llm_clients.kinds import AnswerMode, CallOutcome
 from llm_clients.limiter import AdaptiveLimiter
@@ -32,6 +33,7 @@ class Line:
     dice: random.Random
     mode: AnswerMode
     takes_temperature: bool
+    announce: Announcement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class Trips:
             gap = sent_at - self._began - self.trail[-1].latency_s
             self.trail[-1] = replace(self.trail[-1], slept_s=max(gap, 0.0))
         self._began = sent_at
+        self._announce(most_usage(ask.system, ask.messages, ask.schema, ask.max_tokens))
         got = self._line.vendor.send(ask, self._timeout())
         if isinstance(got, Reply):
             # half a surrogate pair, as in a cut or broken answer, cannot be written or sent back
@@ -139,6 +142,12 @@ class Trips:
         self.trail.append(attempt)
 
     # money -------------------------------------------------------------------------------------------------------
+
+    def _announce(self, most: Usage) -> None:
+        """Tell what the trip can use before it is made: if this process dies meanwhile, nobody else knows of it."""
+        if self._line.announce is not None:
+            price = self._line.price
+            self._line.announce(most, None if price is None else price.cost(most))
 
     def _reserve(self, ask: Ask) -> Hold | Ended | None:
         """Wait until the budget has room; None without a budget."""

@@ -15,7 +15,7 @@ from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
 from tracking.payloads import LlmCall, RunEnded, RunStarted
-from tracking.phases import asked_trials
+from tracking.phases import asked_trials, unsettled_trips
 from tracking.reader import read_ledger
 from tracking.runs import RunDir, RunDirs, default_uri
 from tracking.tracker import NullTracker, Tracker, read_state
@@ -116,8 +116,14 @@ def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] 
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
     changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
     config = make_config({**started[0].config, **changed, "trials": asked_trials(events) + add_trials})
-    prepared = prepare(config, earlier=payloads_of(events, LlmCall))
+    prepared = prepare(config, earlier=payloads_of(events, LlmCall), unsettled=unsettled_trips(events))
     return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials)
+
+
+def is_complete(folder: RunDir) -> bool:
+    """Whether a run is finished and all its outputs are there, so that a resume has nothing to do."""
+    events = read_ledger(folder.ledger)
+    return _is_finished(events) and not lacking_outputs(folder, events)
 
 
 def remake_outputs(folder: RunDir, *, asked: bool = False) -> RunOutcome | None:

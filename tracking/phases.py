@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from llm_clients.kinds import CallOutcome
 from tracking.events import Event, payloads_of
-from tracking.payloads import Extended, Resumed, Rung, RunStarted, TrialStarted, Winner
+from tracking.payloads import Extended, LlmAsked, LlmCall, Resumed, Rung, RunStarted, TrialStarted, Winner
 
 
 def asked_trials(events: Sequence[Event]) -> int:
@@ -36,6 +37,26 @@ def since_winner(events: Sequence[Event]) -> Sequence[Event]:
             break
         first = seq
     return events[first:]
+
+
+def unsettled_trips(events: Sequence[Event]) -> tuple[LlmAsked, ...]:
+    """Return the trips to an LLM of which nobody knows what they used: their process died before the call's end.
+
+    The last trip of a call that an interrupt cancelled is one of them, too.
+    """
+    pending: dict[int, list[LlmAsked]] = {}
+    unsettled: list[LlmAsked] = []
+    for event in events:
+        match event.payload:
+            case LlmAsked() as asked:
+                pending.setdefault(asked.call, []).append(asked)
+            case LlmCall() as call:
+                trips = pending.pop(call.call, [])
+                unsettled += trips[-1:] if call.outcome is CallOutcome.CANCELLED else []
+            case Resumed():
+                unsettled += [asked for trips in pending.values() for asked in trips]
+                pending.clear()
+    return (*unsettled, *(asked for trips in pending.values() for asked in trips))
 
 
 def rungs_by_trial(events: Sequence[Event]) -> Mapping[int, Sequence[Rung]]:

@@ -98,7 +98,7 @@ def decode(line: bytes, seq: int, schema: int = SCHEMA) -> Event:
     except ValueError as error:
         raise ValueError(f"its time or kind is invalid ({error})") from error
     try:
-        return Event(seq, time, PAYLOADS[kind].model_validate(fields if schema == SCHEMA else upgrade(kind, fields)))
+        return Event(seq, time, PAYLOADS[kind].model_validate(upgrade(kind, fields) if schema == 1 else fields))
     except ValidationError as error:
         wrong = describe_problems(error, "the event", most=1)
         raise ValueError(f"its {kind.value} payload is invalid ({wrong})") from error

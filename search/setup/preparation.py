@@ -10,7 +10,7 @@ from llm_clients.client import LLMClient
 from llm_clients.options import ClientOptions
 from llm_clients.prices import load_prices
 from llm_clients.registry import connect
-from llm_clients.spend_limit import SpendLimit
+from llm_clients.spend_limit import Hold, SpendLimit
 from pruning.errors import InfeasibleTargetError, OutputError
 from pruning.importance.base import Scores
 from pruning.importance.registry import importance
@@ -28,7 +28,7 @@ from search.setup.resources import Needs, check_resources, machine_resources
 from search.space.budget import Budget, parse_target
 from search.space.profile import Profile, profile_plan
 from search.space.search_space import SearchSpace
-from tracking.payloads import LlmCall, Profiled
+from tracking.payloads import LlmAsked, LlmCall, Profiled
 from tracking.uris import absolute_uri
 from trainers.datasets.base import Dataset, Splits
 from trainers.datasets.registry import dataset
@@ -87,13 +87,19 @@ class Prepared:
         return self.config.window or max(4, 2 * self.needs.trial_workers)
 
 
-def prepare(config: RunConfig, environment: Mapping[str, str] = environ, earlier: Sequence[LlmCall] = ()) -> Prepared:
+def prepare(
+    config: RunConfig,
+    environment: Mapping[str, str] = environ,
+    earlier: Sequence[LlmCall] = (),
+    unsettled: Sequence[LlmAsked] = (),
+) -> Prepared:
     """Check everything that can be checked at once.
 
     Args:
         config: of the run.
         environment: where the keys of LLMs are.
         earlier: the LLM calls of a run that is resumed.
+        unsettled: its trips to an LLM's server of which nobody knows what they used; see `unsettled_trips`.
 
     Raises:
         ConfigError: a field is unusable, or contradicts another.
@@ -126,7 +132,7 @@ def prepare(config: RunConfig, environment: Mapping[str, str] = environ, earlier
         proxy_recipe=proxy_recipe(config.dataset, batch_norm=batch_norm),
         recipe=finetune_recipe(config.dataset, batch_norm=batch_norm).override(**config.finetune_changes()),
         needs=needs,
-        client=_client(config, environment, earlier),
+        client=_client(config, environment, earlier, unsettled),
     )
 
 
@@ -205,25 +211,33 @@ def resolve_needs(config: RunConfig) -> Needs:
     return needs
 
 
-def _client(config: RunConfig, environment: Mapping[str, str], earlier: Sequence[LlmCall]) -> LLMClient | None:
+def _client(
+    config: RunConfig, environment: Mapping[str, str], earlier: Sequence[LlmCall], unsettled: Sequence[LlmAsked]
+) -> LLMClient | None:
     if config.llm is None:
         return None
     return connect(
         config.llm,
         base_url=config.llm_base_url,
         env=environment,
-        options=ClientOptions(budget=_llm_budget(config, earlier)),
+        options=ClientOptions(budget=_llm_budget(config, earlier, unsettled)),
         prices=load_prices(config.prices),
         recorded=recorded_calls(config.llm, config.runs, earlier),
     )
 
 
-def _llm_budget(config: RunConfig, earlier: Sequence[LlmCall]) -> SpendLimit:
-    """The limits on money and tokens; what the ledger of a resumed run holds as spent counts against them."""
+def _llm_budget(config: RunConfig, earlier: Sequence[LlmCall], unsettled: Sequence[LlmAsked]) -> SpendLimit:
+    """The limits on money and tokens; what the ledger of a resumed run holds as spent counts against them.
+
+    So does the most that trips may have used whose process died.
+    """
     usages = [call.usage for call in earlier if call.usage is not None]
     return SpendLimit(
         max_cost_usd=config.max_cost,
         max_tokens=config.max_tokens_total,
         spent_usd=sum(call.cost_usd or 0.0 for call in earlier),
         spent_tokens=sum(usage.input_tokens + usage.output_tokens for usage in usages),
+        unsettled=Hold(
+            sum(asked.most_tokens for asked in unsettled), sum(asked.most_usd or 0.0 for asked in unsettled)
+        ),
     )

@@ -11,7 +11,7 @@ from tracking.errors import CorruptLedgerError
 from tracking.events import payloads_of
 from tracking.kinds import Condition, DecisionKind
 from tracking.ledger import Ledger, encode
-from tracking.payloads import Decision, LlmCall, Resumed, RunStarted
+from tracking.payloads import SCHEMA, Decision, LlmCall, Resumed, RunStarted
 from tracking.reader import read_ledger
 from tracking.repair import repair
 
@@ -75,7 +75,7 @@ def test_it_is_continued_in_the_current_format(tmp_path: Path) -> None:
     first, second = payloads_of(events, Decision)
     assert (first.condition, first.reason) == (Condition.STALLED, "no gain")
     assert (second.condition, second.reason) == (None, "stalled: no gain")
-    assert [resumed.schema_version for resumed in payloads_of(events, Resumed)] == [1, 2]
+    assert [resumed.schema_version for resumed in payloads_of(events, Resumed)] == [1, SCHEMA]
 
 
 def test_an_unknown_decision_is_refused_in_either_format(tmp_path: Path) -> None:
