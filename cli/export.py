@@ -13,6 +13,7 @@ from cli.option_types import (
     JsonOption,
     OutputOption,
     SourceOption,
+    TrustFactoryOption,
     TrustOption,
 )
 from search.errors import ConfigError
@@ -30,6 +31,7 @@ def command(
     num_classes: ClassesOption = None,
     output: OutputOption = None,
     trust_pickle: TrustOption = False,
+    trust_factory: TrustFactoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a model for other runtimes, read it back there, and compare its output with torch's."""
@@ -37,7 +39,10 @@ def command(
     from cli.opening import ModelSource, open_model
 
     kinds = read_formats(formats or ["onnx"])
-    pruned = open_model(ModelSource(checkpoint, model, num_classes, input_size, trust_pickle, output))
+    source = ModelSource(
+        checkpoint, model, num_classes, input_size, trust_pickle, output, trusted=tuple(trust_factory or ())
+    )
+    pruned = open_model(source)
     _make_folder(out)
     written = [write_model(pruned, checkpoint, kind, out) for kind in kinds]
     card = write_card(checkpoint, out, own=OWN in kinds)

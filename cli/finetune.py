@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.console import say
-from cli.option_types import CheckpointOption, DataPathOption, DatasetOption, SeedOption
+from cli.option_types import CheckpointOption, DataPathOption, DatasetOption, SeedOption, TrustFactoryOption
 from cli.options import options_of
 from search.errors import ConfigError
 from search.execution.cluster import ray_session
@@ -29,6 +29,7 @@ def command(
     seed: SeedOption = 42,
     workers: Annotated[int | None, typer.Option(min=1, help="DDP workers.")] = None,
     model: Annotated[str | None, typer.Option(help="If given, must be the checkpoint's model.")] = None,
+    trust_factory: TrustFactoryOption = None,
     ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
     **given: Any,
 ) -> None:
@@ -45,7 +46,7 @@ def command(
             f"--checkpoint {checkpoint} is a file: make a checkpoint folder of it first, with `python launch.py export "
             f"--checkpoint {checkpoint} --model {model or 'NAME'} --format espalier --out FOLDER`."
         )
-    pruned = open_model(ModelSource(checkpoint, model))
+    pruned = open_model(ModelSource(checkpoint, model, trusted=tuple(trust_factory or ())))
     recipe = finetune_recipe(dataset, batch_norm=has_batch_norm(pruned.module)).override(**changes)
     check_fit(pruned.spec, find_dataset(dataset).info(data_path, input_size=pruned.spec.input_size), dataset)
     cpus, gpus = machine_resources()
@@ -65,6 +66,7 @@ def command(
             use_gpu=use_gpu,
             out_dir=out,
             storage_dir=Path(scratch),
+            trusted=(pruned.spec.name,),
             on_epoch=lambda report: _show_epoch(report, recipe.epochs),
         )
     say(f"{len(result.history)} epochs on {result.workers} workers in {result.wall_s:.1f} s")

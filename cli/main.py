@@ -1,6 +1,7 @@
 """How an argument list becomes one of the verbs of `launch.py`."""
 
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from cli.errors import run_guarded
 from cli.lazy import group_of
 from cli.spelling import DEBUG, normalise
 from cli.verbs import VERBS
+from pruning.errors import UntrustedFactoryError
 
 HELP = (
     "Cut a trained vision model down to an exact compute budget. With no verb: search, on the built-in demo. "
@@ -46,6 +48,9 @@ def _prepare_process() -> None:
 def _run(arguments: list[str]) -> int:
     try:
         group_of(VERBS, text=HELP)(arguments, prog_name="launch.py")
+    except UntrustedFactoryError as error:
+        command = shlex.join(["python", "launch.py", *arguments])
+        raise error.answered_by(f"{command} {error.given()}") from None
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else 0
     return 0

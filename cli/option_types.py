@@ -20,6 +20,14 @@ OutputOption = Annotated[
 TrustOption = Annotated[
     bool, typer.Option("--trust-pickle", help="Open a whole pickled module: this runs its author's code.")
 ]
+TrustFactoryOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust-factory",
+        metavar="MODULE:NAME",
+        help="A factory that the file may name as its model: it is imported and called. Can be repeated.",
+    ),
+]
 DatasetOption = Annotated[str, typer.Option(help="digits, shapes, imagefolder or imagenet.")]
 DataPathOption = Annotated[Path | None, typer.Option(help="Folder of a dataset that is read from disk.")]
 SeedOption = Annotated[int, typer.Option(help="Of the run that made the checkpoint: it decides the holdout.")]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.console import say
-from cli.option_types import RunArgument, RunsOption
+from cli.option_types import RunArgument, RunsOption, TrustFactoryOption
 from cli.options import options_of
 from search.setup.config import RunConfig
 from search.setup.scope import Scope, names_where
@@ -23,6 +23,7 @@ def command(
     outputs: Annotated[
         bool, typer.Option("--outputs", help="Only make summary, plots, card and report again; nothing is run.")
     ] = False,
+    trust_factory: TrustFactoryOption = None,
     **elsewhere: Any,
 ) -> None:
     """Go on where a run was interrupted, or beyond its end: nothing that its ledger holds is done or paid for again.
@@ -39,4 +40,5 @@ def command(
     again = None if add_trials else remake(folder, asked=outputs)
     if again is not None:
         raise typer.Exit(exit_code(again))
-    raise typer.Exit(exit_code(resume_run(folder, add_trials=add_trials, elsewhere=elsewhere)))
+    trusted = tuple(trust_factory or ())
+    raise typer.Exit(exit_code(resume_run(folder, add_trials=add_trials, elsewhere=elsewhere, trusted=trusted)))

@@ -1,6 +1,6 @@
 """Runs a search on the screen: what `search`, `resume` and the studies have in common."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,15 @@ def start_run(config: RunConfig) -> RunOutcome:
     return _execute(launch)
 
 
-def resume_run(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None) -> RunOutcome:
+def resume_run(
+    folder: RunDir,
+    *,
+    add_trials: int = 0,
+    elsewhere: Mapping[str, Any] | None = None,
+    trusted: Collection[str] = (),
+) -> RunOutcome:
     """Go on with a run, shown to its end; see `search.launching.reopen`."""
-    launch = reopen(folder, add_trials=add_trials, elsewhere=elsewhere)
+    launch = reopen(folder, add_trials=add_trials, elsewhere=elsewhere, trusted=trusted)
     more = f", with {add_trials} more trials" if add_trials else ""
     say(f"resuming {folder.run_id} after event {launch.resumed_after}{more}")
     return _execute(launch)

@@ -5,11 +5,11 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from ground.files import folder_replaced
 
 
 def cache_folder(given: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -46,11 +46,5 @@ def published(entry: Path) -> Iterator[Path]:
     Yields:
         The folder to write into.
     """
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
-    try:
+    with folder_replaced(entry) as draft:
         yield draft
-        shutil.rmtree(entry, ignore_errors=True)
-        draft.rename(entry)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)

@@ -6,7 +6,7 @@ module without training code. Its hashes and counts are checked when it is read.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,9 +17,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-from ground.files import file_hash
+from ground.files import file_hash, folder_replaced, replaced
 from ground.problems import describe_problems
 from pruning.errors import CheckpointError, PruningError
+from pruning.factories import check_factory
 from pruning.models import ModelSpec, create_model
 from pruning.plan import Plan
 from pruning.planning import build_plan
@@ -119,7 +120,6 @@ def save_pruned(
         CheckpointError: the module does not have the parameters of this selection.
     """
     folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
     allocation = [len(units) for units in selection]
     params = sum(p.numel() for p in model.parameters())
     if params != plan.params(allocation):
@@ -129,7 +129,7 @@ def save_pruned(
         )
     weights = {name: t.detach().cpu().contiguous().clone() for name, t in _state(model).items()}
     # Not `save_file`: it creates files that only their owner can read, regardless of the umask.
-    (folder / WEIGHTS).write_bytes(save(weights))
+    stored = save(weights)
     document: dict[str, Any] = {
         "schema": _SCHEMA,
         "spec": plan.spec.to_json(),
@@ -142,22 +142,54 @@ def save_pruned(
         "baseline_macs": plan.baseline_macs,
         "baseline_params": plan.baseline_params,
         "recipe": dict(recipe or {}),
-        "weights_sha256": file_hash(folder / WEIGHTS),
+        "weights_sha256": hashlib.sha256(stored).hexdigest(),
     }
     document["sha256"] = _document_hash(document)
-    (folder / ARCHITECTURE).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    _write(folder, {WEIGHTS: stored, ARCHITECTURE: f"{json.dumps(document, indent=1)}\n".encode()})
     return folder
 
 
-def load_pruned(directory: Path | str) -> PrunedModel:
-    """Rebuild a pruned module from its folder alone.
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files so that a power cut leaves a whole checkpoint, or none that passes for one.
+
+    A new folder appears with both files. In one that exists, which may hold other files, they are replaced one by one:
+    in between, the document's hash of the weights is wrong.
+    """
+    if not folder.exists():
+        with folder_replaced(folder) as draft:
+            for name, content in files.items():
+                (draft / name).write_bytes(content)
+        return
+    for name, content in files.items():
+        with replaced(folder / name, durable=True) as draft:
+            draft.write_bytes(content)
+
+
+def is_whole(directory: Path | str) -> bool:
+    """Whether the folder holds a checkpoint as it was written; nothing is loaded."""
+    folder = Path(directory)
+    try:
+        return file_hash(folder / WEIGHTS) == read_architecture(folder).weights_sha256
+    except (CheckpointError, OSError):
+        return False
+
+
+def load_pruned(directory: Path | str, *, trusted: Collection[str] = ()) -> PrunedModel:
+    """Rebuild a pruned module from its folder.
+
+    Args:
+        directory: the checkpoint.
+        trusted: the factories (`module:factory`) that may be imported and called, because the user named them. A
+            checkpoint of a registered architecture needs none.
 
     Raises:
         CheckpointError: a file is missing, damaged, of another schema, or inconsistent with the other.
+        UntrustedFactoryError: it names a factory that is not among `trusted`.
         UnknownModelError: the base architecture is in no registry of this installation.
     """
     folder = Path(directory)
     document = read_architecture(folder)
+    check_factory(document.spec.name, trusted, str(folder / ARCHITECTURE))
     if file_hash(folder / WEIGHTS) != document.weights_sha256:
         raise CheckpointError(f"{folder / WEIGHTS} is not the file that {ARCHITECTURE} describes: its hash differs")
     try:

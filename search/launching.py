@@ -1,15 +1,16 @@
 """The headless entry: start a run or go on with one, for the command line, studies and tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from search.errors import ConfigError
 from search.execution.registry import executor_of
-from search.outcome.outputs import lacking_outputs, write_outputs
+from search.outcome.outputs import has_model, lacking_outputs, write_outputs
 from search.outcome.summary import mlflow_ids
 from search.run import Run, RunOutcome
 from search.setup.config import RunConfig, make_config
+from search.setup.factories import check_run_factory, remember_factory
 from search.setup.preparation import Prepared, prepare
 from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
@@ -88,10 +89,17 @@ def begin(config: RunConfig) -> Launch:
     """
     prepared = prepare(config)
     folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
+    remember_factory(folder.path, config.model)
     return Launch(prepared, folder, Ledger.create(folder.ledger))
 
 
-def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None) -> Launch:
+def reopen(
+    folder: RunDir,
+    *,
+    add_trials: int = 0,
+    elsewhere: Mapping[str, Any] | None = None,
+    trusted: Collection[str] = (),
+) -> Launch:
     """Prepare an interrupted run to go on, or any run to be extended.
 
     Args:
@@ -99,14 +107,17 @@ def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] 
         add_trials: how many trials the search is extended by.
         elsewhere: fields of the configuration that say where it goes on, and with how many workers; None in it, and
             the rest, is as the run began.
+        trusted: factories that the ledger may name as its model, beside the one that the user named when the run began
+            on this machine.
 
     Raises:
+        UntrustedFactoryError: the ledger names another factory.
         ConfigError: there is nothing to go on with.
         TrackingError: the ledger cannot be read.
         SearchError: the configuration cannot be used here; also the errors of other rooms that `prepare` names.
     """
     events = read_ledger(folder.ledger)
-    if _is_finished(events) and not add_trials:
+    if _is_finished(folder, events) and not add_trials:
         raise ConfigError(
             f"The run {folder.run_id} is finished, there is nothing to resume; --add-trials extends it, and --outputs "
             f"makes its summary, plots and report again. Its report: {folder.report}"
@@ -116,6 +127,8 @@ def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] 
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
     changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
     config = make_config({**started[0].config, **changed, "trials": asked_trials(events) + add_trials})
+    check_run_factory(folder, config.model, trusted)
+    remember_factory(folder.path, config.model)
     prepared = prepare(config, earlier=payloads_of(events, LlmCall), unsettled=unsettled_trips(events))
     return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials)
 
@@ -123,7 +136,7 @@ def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] 
 def is_complete(folder: RunDir) -> bool:
     """Whether a run is finished and all its outputs are there, so that a resume has nothing to do."""
     events = read_ledger(folder.ledger)
-    return _is_finished(events) and not lacking_outputs(folder, events)
+    return _is_finished(folder, events) and not lacking_outputs(folder, events)
 
 
 def remake_outputs(folder: RunDir, *, asked: bool = False) -> RunOutcome | None:
@@ -142,7 +155,7 @@ def remake_outputs(folder: RunDir, *, asked: bool = False) -> RunOutcome | None:
     with Ledger.open(folder.ledger) as ledger:
         events = ledger.events
         started = payloads_of(events, RunStarted)
-        if not started or not (asked or (_is_finished(events) and lacking_outputs(folder, events))):
+        if not started or not (asked or (_is_finished(folder, events) and lacking_outputs(folder, events))):
             return None
         state = read_state(folder.path)
         outputs = write_outputs(folder, events, mlflow_ids(state))
@@ -163,6 +176,7 @@ def resume(
     *,
     add_trials: int = 0,
     elsewhere: Mapping[str, Any] | None = None,
+    trusted: Collection[str] = (),
 ) -> RunOutcome:
     """Go on with a run to its end. Of a finished one, outputs that are missing are made again.
 
@@ -172,16 +186,22 @@ def resume(
         listeners: hear of each event.
         add_trials: see `reopen`.
         elsewhere: see `reopen`.
+        trusted: see `reopen`.
     """
     folder = RunDirs(runs).resolve(run)
     again = None if add_trials else remake_outputs(folder)
-    return again or reopen(folder, add_trials=add_trials, elsewhere=elsewhere).execute(listeners)
+    if again is not None:
+        return again
+    return reopen(folder, add_trials=add_trials, elsewhere=elsewhere, trusted=trusted).execute(listeners)
 
 
-def _is_finished(events: Sequence[Event]) -> bool:
-    """Whether nothing is left to do: a resume after the end of a run has an end of its own."""
-    ended = payloads_of(events, RunEnded)
-    return bool(ended) and ended[-1].status is RunStatus.FINISHED and isinstance(events[-1].payload, RunEnded)
+def _is_finished(folder: RunDir, events: Sequence[Event]) -> bool:
+    """Whether a run has come to its end, no session has begun after it, and the model that it exported is there."""
+    match events[-1].payload if events else None:
+        case RunEnded(status=RunStatus.FINISHED):
+            return has_model(folder, events)
+        case _:
+            return False
 
 
 def _tracker(config: RunConfig, folder: RunDir) -> Tracker:

@@ -81,7 +81,7 @@ def _run_all(runs: Sequence[RunConfig]) -> tuple[str, ...] | None:
             say(f"done before: {earlier[0].run_id}")
             run_ids.append(earlier[0].run_id)
             continue
-        outcome = start_run(config) if earlier is None else resume_run(earlier[0])
+        outcome = start_run(config) if earlier is None else resume_run(earlier[0], trusted=(config.model,))
         if outcome.summary.status is RunStatus.INTERRUPTED:
             return None
         run_ids.append(outcome.folder.run_id)

@@ -58,5 +58,6 @@ class RayExecutor:
             use_gpu=self._needs.finetune_gpu,
             out_dir=job.out_dir,
             storage_dir=self._storage,
+            trusted=job.trusted,
             on_epoch=on_epoch,
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pruning.card import CARD
+from pruning.checkpoint import is_whole
 from search.outcome.card import write_card
 from search.outcome.plots import plot_stage_shares, plot_trade_off, plot_units
 from search.outcome.report import write_report
@@ -64,6 +65,11 @@ def lacking_outputs(folder: RunDir, events: Sequence[Event]) -> tuple[str, ...]:
     if folder.summary.name not in lacking and _written(folder.summary) != _without_ids(summary):
         lacking.append(folder.summary.name)
     return tuple(lacking)
+
+
+def has_model(folder: RunDir, events: Sequence[Event]) -> bool:
+    """Whether the exported model is there and undamaged, or none was exported."""
+    return not payloads_of(events, Exported) or is_whole(folder.model)
 
 
 def _writers(folder: RunDir, events: Sequence[Event], summary: Summary) -> Iterator[tuple[Path, Callable[[], object]]]:

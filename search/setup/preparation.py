@@ -116,6 +116,7 @@ def prepare(
         importance(name)
     needs = resolve_needs(config)
     data, spec = resolve_model(config)
+    data.check(config.data_path)
     model = create_model(spec)
     plan, batch_norm = build_plan(model, spec), has_batch_norm(model)
     check_output(model, spec)
