@@ -12,6 +12,7 @@ from search.run import Run, RunOutcome
 from search.setup.config import RunConfig, make_config
 from search.setup.factories import check_run_factory, remember_factory
 from search.setup.preparation import Prepared, prepare
+from search.setup.recorded import check_owner, check_recorded
 from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
@@ -113,7 +114,7 @@ def reopen(
     Raises:
         UntrustedFactoryError: the ledger names another factory.
         ConfigError: there is nothing to go on with.
-        TrackingError: the ledger cannot be read.
+        TrackingError: the ledger cannot be read, is another run's, or contradicts its plan.
         SearchError: the configuration cannot be used here; also the errors of other rooms that `prepare` names.
     """
     events = read_ledger(folder.ledger)
@@ -125,11 +126,13 @@ def reopen(
     started = payloads_of(events, RunStarted)
     if not started:
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
+    check_owner(folder, started[0])
     changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
     config = make_config({**started[0].config, **changed, "trials": asked_trials(events) + add_trials})
     check_run_factory(folder, config.model, trusted)
     remember_factory(folder.path, config.model)
     prepared = prepare(config, earlier=payloads_of(events, LlmCall), unsettled=unsettled_trips(events))
+    check_recorded(folder.ledger, events, prepared)
     return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials)
 
 

@@ -21,13 +21,14 @@ from typing import Self
 from pydantic import ValidationError
 
 from ground.problems import describe_problems
+from tracking.chain import START, follow, with_digest
 from tracking.clock import format_time, utc_now
 from tracking.errors import LedgerExistsError, LedgerMissingError, LedgerWriteError, PayloadError
 from tracking.events import Event
 from tracking.kinds import EventKind
 from tracking.locks import ExclusiveLock
 from tracking.payloads import PAYLOADS, Payload
-from tracking.reader import read_ledger
+from tracking.reader import read_chained
 from tracking.writing import Writing
 
 Listener = Callable[[Event], None]
@@ -43,7 +44,13 @@ class Ledger:
     """
 
     def __init__(
-        self, path: Path, lock: ExclusiveLock, descriptor: int, events: tuple[Event, ...], clock: Callable[[], datetime]
+        self,
+        path: Path,
+        lock: ExclusiveLock,
+        descriptor: int,
+        events: tuple[Event, ...],
+        clock: Callable[[], datetime],
+        chain: str = START,
     ) -> None:
         self.path = path
         self._lock = lock
@@ -54,6 +61,7 @@ class Ledger:
         self._listeners: list[Listener] = []
         self._broken: str | None = None
         self._writing = Writing()
+        self._chain = chain
 
     @classmethod
     def create(cls, path: Path, *, clock: Callable[[], datetime] = utc_now) -> Self:
@@ -98,7 +106,7 @@ class Ledger:
             raise LedgerMissingError(str(path))
         lock = ExclusiveLock(lock_path(path), guards=path)
         try:
-            events = read_ledger(path)
+            events, chain = read_chained(path)
             descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
             # The last writer may have been killed before its fsync, leaving a line only in the page cache. We act on
             # that line from here on, so make it durable first.
@@ -106,7 +114,7 @@ class Ledger:
         except BaseException:
             lock.release()
             raise
-        return cls(path, lock, descriptor, events, clock)
+        return cls(path, lock, descriptor, events, clock, chain)
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -189,7 +197,7 @@ class Ledger:
         """
         if self._descriptor is None or self._broken is not None:
             raise LedgerWriteError(str(self.path), event.seq, self._broken or "the ledger is closed")
-        line = encode(event)
+        line = encode(event, self._chain)
         size = os.fstat(self._descriptor).st_size
         struck: BaseException | None = None
         try:
@@ -198,6 +206,7 @@ class Ledger:
         except OSError as error:
             self._break(size, error)
             raise LedgerWriteError(str(self.path), event.seq, str(error)) from error
+        self._chain = follow(self._chain, line.removesuffix(b"\n"))
         return struck
 
     def _put(self, size: int, line: bytes) -> BaseException | None:
@@ -249,11 +258,17 @@ class Ledger:
             self._broken += f", and its incomplete line could not be removed ({error})"
 
 
-def encode(event: Event) -> bytes:
-    """Return the line of an event with its newline, in ASCII, so that no other byte is a line end."""
+def encode(event: Event, previous: str = START) -> bytes:
+    """Return the line of an event with its newline, in ASCII, so that no other byte is a line end.
+
+    Args:
+        event: The event.
+        previous: The digest of the line before it; see `tracking.chain`.
+    """
     fields = event.payload.model_dump(mode="json", by_alias=True)
     whole = {"seq": event.seq, "time": format_time(event.time), "kind": event.kind.value, **fields}
-    return json.dumps(whole, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+    line = json.dumps(whole, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return with_digest(previous, line) + b"\n"
 
 
 def fsync_folder(folder: Path) -> None:

@@ -33,6 +33,9 @@ from tracking.kinds import (
 SCHEMA = 3
 """The version of this format; `run_started` states it, and `resumed` for the lines that follow it."""
 
+CHAINED = 3
+"""The first format whose lines state a digest; see `tracking.chain`."""
+
 
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())
