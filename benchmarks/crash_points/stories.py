@@ -284,8 +284,9 @@ def _judge(verdict: Verdict, events: Sequence[Event], heard: Sequence[str], char
 
 
 def _answered(events: Sequence[Event]) -> list[LlmCall]:
-    """The calls that a server ended, and not an interrupt."""
-    return [call for call in payloads_of(events, LlmCall) if call.outcome is not CallOutcome.CANCELLED]
+    """The calls that a server ended, and not an interrupt or the cap."""
+    unheard = (CallOutcome.CANCELLED, CallOutcome.OVER_BUDGET)
+    return [call for call in payloads_of(events, LlmCall) if call.outcome not in unheard]
 
 
 def _prompt(request: Mapping[str, Any]) -> str:
