@@ -1,6 +1,10 @@
 """One run from its configuration to its summary: the steps in their order, each in the ledger before the next."""
 
+import logging
+import os
 import shutil
+import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -9,8 +13,8 @@ from itertools import groupby
 
 import torch
 
-from search.execution.executor import Executor
-from search.execution.interrupts import Interrupts
+from search.execution.executor import Executor, Lost
+from search.execution.interrupts import LEFT_AT_ONCE, Interrupts
 from search.outcome.outputs import write_outputs
 from search.outcome.summary import Summary, mlflow_ids, summarise
 from search.setup.config import RunConfig
@@ -32,6 +36,11 @@ from tracking.payloads import Extended, Interrupted, Resumed, RunEnded, RunStart
 from tracking.phases import worked_seconds
 from tracking.runs import RunDir
 from tracking.tracker import Tracker
+
+_log = logging.getLogger(__name__)
+
+GRACE_S = 5.0
+"""Seconds that a run has to end in order once Ray is lost."""
 
 STEPS: tuple[type[Step], ...] = (PlanStep, BaseStep, SearchStep, FinetuneStep, ExportStep, EvaluationStep)
 
@@ -73,6 +82,7 @@ class Run:
         self._added_trials = added_trials
         self._began = time.monotonic()
         self._earlier_s = 0.0
+        self._ending = threading.Lock()
 
     def execute(self) -> RunOutcome:
         """Run to the end, or to the user's interrupt, and write summary and report of whatever there is.
@@ -88,14 +98,14 @@ class Run:
         torch.set_num_threads(1)
         with context.interrupts.installed():
             try:
-                carry_out(context)
+                carry_out(context, self._lose)
                 status = RunStatus.FINISHED
-            except KeyboardInterrupt:
+            except BaseException as error:
+                if not self._is_interrupt(error):
+                    self._fail(error)
+                    raise
                 context.ledger.record(Interrupted(reason=context.interrupts.reason or "KeyboardInterrupt"))
                 status = RunStatus.INTERRUPTED
-            except BaseException as error:
-                self._fail(error)
-                raise
             finally:
                 if context.prepared.client is not None:
                     context.prepared.client.close()
@@ -129,6 +139,33 @@ class Run:
             config=config.model_dump(mode="json") | {"window": prepared.window},
         )
 
+    def _is_interrupt(self, error: BaseException) -> bool:
+        """Whether a signal, or the loss of Ray, is the cause: what a process that dies with us raises is none."""
+        if self._context.interrupts.reason is None or not isinstance(error, Exception):
+            return isinstance(error, KeyboardInterrupt)
+        _log.warning("the run was interrupted (%s), and then: %s", self._context.interrupts.reason, error)
+        return True
+
+    def _lose(self, what: str) -> None:
+        """Interrupt the run, for what it needs is gone; leave if the main thread waits for that and never returns.
+
+        Called in a thread of its own. Ray would be silent for a minute, and then end the process without a word.
+        """
+        context = self._context
+        context.interrupts.lose(f"Ray was lost: {what}")
+        time.sleep(GRACE_S)
+        if not self._ending.acquire(blocking=False):
+            return
+        reason = context.interrupts.reason or what
+        context.ledger.record(Interrupted(reason=reason))
+        context.ledger.record(RunEnded(status=RunStatus.INTERRUPTED, error=None, wall_s=self._worked_s()))
+        sys.stderr.write(
+            f"\nInterrupted ({reason}): {what}, and without it nothing can be ended in order. All that the ledger "
+            f"holds is kept. Go on with:\n  python launch.py resume {context.folder.path}\n"
+        )
+        sys.stderr.flush()
+        os._exit(LEFT_AT_ONCE)
+
     def _fail(self, error: BaseException) -> None:
         """Record what ended the run. A disk that takes no event must not hide it."""
         try:
@@ -143,6 +180,7 @@ class Run:
         A first signal ends nothing here, for the run is ending; a second one leaves at once.
         """
         folder, ledger = self._context.folder, self._context.ledger
+        self._ending.acquire()
         with self._context.interrupts.flagged(lambda: None):
             ended = RunEnded(status=status, error=error, wall_s=self._worked_s())
             outputs = write_outputs(folder, (*ledger.events, Event(len(ledger.events) + 1, utc_now(), ended)), None)
@@ -161,12 +199,17 @@ class Run:
         return self._earlier_s + time.monotonic() - self._began
 
 
-def carry_out(context: RunContext) -> None:
-    """Run the steps whose results the ledger lacks, in their order."""
+def carry_out(context: RunContext, lost: Lost = lambda _: None) -> None:
+    """Run the steps whose results the ledger lacks, in their order.
+
+    Args:
+        context: what they share.
+        lost: hears, in another thread, that what the executor needs is gone.
+    """
     steps = [step(context) for step in STEPS]
     for needs_executor, neighbours in groupby(steps, lambda step: step.needs_executor):
         group = list(neighbours)
-        with _ready(context, group) if needs_executor else nullcontext():
+        with _ready(context, group, lost) if needs_executor else nullcontext():
             for step in group:
                 context.interrupts.check()
                 if not step.is_done():
@@ -175,11 +218,11 @@ def carry_out(context: RunContext) -> None:
 
 
 @contextmanager
-def _ready(context: RunContext, steps: Sequence[Step]) -> Iterator[None]:
+def _ready(context: RunContext, steps: Sequence[Step], lost: Lost) -> Iterator[None]:
     """Keep the executor ready, unless all of these steps are done."""
     if all(step.is_done() for step in steps):
         yield
         return
-    with context.executor.ready():
+    with context.executor.ready(), context.executor.watched(lost):
         context.interrupts.reinstall()
         yield
