@@ -9,10 +9,11 @@ from search.execution.registry import executor_of
 from search.outcome.outputs import has_model, lacking_outputs, write_outputs
 from search.outcome.summary import mlflow_ids
 from search.run import Run, RunOutcome
-from search.setup.config import RunConfig, make_config
+from search.setup.config import ExecutorName, RunConfig, make_config
 from search.setup.factories import check_run_factory, remember_factory
 from search.setup.preparation import Prepared, prepare
 from search.setup.recorded import check_owner, check_recorded
+from search.setup.scope import Scope, names_where
 from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
@@ -128,7 +129,7 @@ def reopen(
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
     check_owner(folder, started[0])
     changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
-    config = make_config({**started[0].config, **changed, "trials": asked_trials(events) + add_trials})
+    config = make_config({**_begun_with(started[0], changed), **changed, "trials": asked_trials(events) + add_trials})
     check_run_factory(folder, config.model, trusted)
     remember_factory(folder.path, config.model)
     prepared = prepare(config, earlier=payloads_of(events, LlmCall), unsettled=unsettled_trips(events))
@@ -165,6 +166,14 @@ def remake_outputs(folder: RunDir, *, asked: bool = False) -> RunOutcome | None:
     return RunOutcome(
         folder, make_config(started[0].config), events, outputs.summary, state.in_sync, state.reason, outputs.failed
     )
+
+
+def _begun_with(started: RunStarted, changed: Mapping[str, Any]) -> dict[str, Any]:
+    """The recorded configuration; without its cluster and its workers where the run goes on in this process alone."""
+    if changed.get("executor") != ExecutorName.LOCAL:
+        return started.config
+    places = names_where(RunConfig, lambda scope: scope is Scope.PLACE)
+    return {name: value for name, value in started.config.items() if name not in places}
 
 
 def start(config: RunConfig, listeners: Sequence[Listener] = ()) -> RunOutcome:

@@ -51,8 +51,10 @@ def unsettled_trips(events: Sequence[Event]) -> tuple[LlmAsked, ...]:
             case LlmAsked() as asked:
                 pending.setdefault(asked.call, []).append(asked)
             case LlmCall() as call:
-                trips = pending.pop(call.call, [])
-                unsettled += trips[-1:] if call.outcome is CallOutcome.CANCELLED else []
+                counted = len(call.trail)
+                if call.outcome is CallOutcome.CANCELLED and counted and not call.trail[-1].get("reserved_tokens"):
+                    counted -= 1
+                unsettled += pending.pop(call.call, [])[counted:]
             case Resumed():
                 unsettled += [asked for trips in pending.values() for asked in trips]
                 pending.clear()

@@ -274,13 +274,18 @@ def _judge(verdict: Verdict, events: Sequence[Event], heard: Sequence[str], char
     unheard = answered - Counter(heard)
     if unheard:
         verdict.different.append(f"{unheard.total()} answers are in the ledger that the server never gave")
-    unbooked, in_flight = Counter(heard) - answered, len(unsettled_trips(events))
+    unbooked, in_flight = Counter(heard) - answered, len(unsettled_trips(events)) + _cancelled(events)
     if unbooked.total() > in_flight:
         verdict.different.append(
             f"{unbooked.total()} calls without an answer are in the server's books, and {in_flight} in the ledger's"
         )
     if charged > verdict.story.cap:
         verdict.over_cap.append(f"{charged} tokens were charged, and the cap is {verdict.story.cap}")
+
+
+def _cancelled(events: Sequence[Event]) -> int:
+    """The calls that an interrupt ended: the server may have heard them."""
+    return sum(call.outcome is CallOutcome.CANCELLED for call in payloads_of(events, LlmCall))
 
 
 def _answered(events: Sequence[Event]) -> list[LlmCall]:

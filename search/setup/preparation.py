@@ -10,7 +10,8 @@ from llm_clients.client import LLMClient
 from llm_clients.options import ClientOptions
 from llm_clients.prices import load_prices
 from llm_clients.registry import connect
-from llm_clients.spend_limit import Hold, SpendLimit
+from llm_clients.request import Completion
+from llm_clients.spend_limit import Hold, SpendLimit, recorded_spending
 from pruning.errors import InfeasibleTargetError, OutputError
 from pruning.importance.base import Scores
 from pruning.importance.registry import importance
@@ -221,24 +222,26 @@ def _client(
         config.llm,
         base_url=config.llm_base_url,
         env=environment,
-        options=ClientOptions(budget=_llm_budget(config, earlier, unsettled)),
+        options=ClientOptions(
+            budget=_llm_budget(config, earlier, unsettled),
+            timeout_s=config.llm_timeout,
+            plain_http=config.llm_plain_http,
+        ),
         prices=load_prices(config.prices),
         recorded=recorded_calls(config.llm, config.runs, earlier),
     )
 
 
-def _llm_budget(config: RunConfig, earlier: Sequence[LlmCall], unsettled: Sequence[LlmAsked]) -> SpendLimit:
-    """The limits on money and tokens; what the ledger of a resumed run holds as spent counts against them.
-
-    So does the most that trips may have used whose process died.
-    """
-    usages = [call.usage for call in earlier if call.usage is not None]
+def _llm_budget(config: RunConfig, earlier: Sequence[LlmCall], asked: Sequence[LlmAsked]) -> SpendLimit:
+    """The limits on money and tokens. What a resumed run has spent counts, and the most it may have where unknown."""
+    spent, unsettled = recorded_spending(Completion.from_json(call.model_dump(mode="json")) for call in earlier)
     return SpendLimit(
         max_cost_usd=config.max_cost,
         max_tokens=config.max_tokens_total,
-        spent_usd=sum(call.cost_usd or 0.0 for call in earlier),
-        spent_tokens=sum(usage.input_tokens + usage.output_tokens for usage in usages),
+        spent_usd=spent.cost_usd,
+        spent_tokens=spent.tokens,
         unsettled=Hold(
-            sum(asked.most_tokens for asked in unsettled), sum(asked.most_usd or 0.0 for asked in unsettled)
+            unsettled.tokens + sum(trip.most_tokens for trip in asked),
+            unsettled.cost_usd + sum(trip.most_usd or 0.0 for trip in asked),
         ),
     )

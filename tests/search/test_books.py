@@ -20,12 +20,16 @@ def trips(*payloads: Payload) -> list[tuple[int, int]]:
     return [(asked.call, asked.trip) for asked in unsettled_trips(samples.numbered(payloads))]
 
 
+def answered(call: int) -> LlmCall:
+    return samples.llm_call(call).model_copy(update={"trail": ({}, {})})
+
+
 def cancelled(call: int) -> LlmCall:
-    return samples.llm_call(call).model_copy(update={"outcome": CallOutcome.CANCELLED})
+    return samples.llm_call(call).model_copy(update={"outcome": CallOutcome.CANCELLED, "trail": ({}, {})})
 
 
 def test_only_what_no_answer_settled_is_open() -> None:
-    ask, answer, again = samples.llm_asked, samples.llm_call, Resumed(from_seq=1)
+    ask, answer, again = samples.llm_asked, answered, Resumed(from_seq=1)
     assert trips(ask(0), ask(0, trip=1), answer(0)) == []
     assert trips(ask(0), answer(0), ask(1), ask(1, trip=1)) == [(1, 0), (1, 1)]
     assert trips(ask(0), again, ask(0), answer(0)) == [(0, 0)], "the call that was made again settles its own trip only"
