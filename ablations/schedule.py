@@ -9,7 +9,7 @@ from tracking.errors import TrackingError
 from tracking.events import payloads_of
 from tracking.kinds import RunStatus
 from tracking.payloads import RunEnded, RunStarted
-from tracking.reader import read_ledger
+from tracking.reader import decode_lines, split_ledger
 from tracking.runs import RunDir, RunDirs
 
 
@@ -42,7 +42,8 @@ def schedule(
 def earlier_run(config: RunConfig) -> tuple[RunDir, bool] | None:
     """Find an existing run of a configuration; any executor may have run it.
 
-    Runs that failed and folders that cannot be read are ignored and left in place.
+    A run that failed is to be resumed too, and so is one whose last line is half written, once it is repaired: what
+    they have paid for is in their ledgers. Folders that cannot be read are ignored and left in place.
 
     Returns:
         The newest finished run, otherwise the newest that can be resumed, and whether it is finished; None if there is
@@ -52,7 +53,7 @@ def earlier_run(config: RunConfig) -> tuple[RunDir, bool] | None:
     resumable: RunDir | None = None
     for folder in reversed(RunDirs(config.runs).all()):
         try:
-            events = read_ledger(folder.ledger)
+            events = decode_lines(folder.ledger, split_ledger(folder.ledger)[0])
         except TrackingError:
             continue
         started, ended = payloads_of(events, RunStarted), payloads_of(events, RunEnded)
@@ -60,8 +61,7 @@ def earlier_run(config: RunConfig) -> tuple[RunDir, bool] | None:
             continue
         if ended and ended[-1].status is RunStatus.FINISHED:
             return folder, True
-        if resumable is None and not (ended and ended[-1].status is RunStatus.FAILED):
-            resumable = folder
+        resumable = resumable or folder
     return None if resumable is None else (resumable, False)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from cli.console import say, show_table
 from cli.pasted import resume_line, sync_line, ui_line
 from cli.progress import ProgressView
-from search.launching import Launch, begin, reopen
+from search.launching import Launch, begin, remake_outputs, reopen
 from search.outcome.formats import macs_text, share_text
 from search.outcome.report import trial_rows
 from search.outcome.sentences import sentences
@@ -40,6 +40,16 @@ def resume_run(
     more = f", with {add_trials} more trials" if add_trials else ""
     say(f"resuming {folder.run_id} after event {launch.resumed_after}{more}")
     return _execute(launch)
+
+
+def remake(folder: RunDir, *, asked: bool) -> RunOutcome | None:
+    """Make the outputs of a run again, and show them; None if nothing was missing. See `search.launching`."""
+    outcome = remake_outputs(folder, asked=asked)
+    if outcome is not None:
+        why = "as asked" if asked else "the run is finished, and some of them were missing"
+        say(f"outputs of {folder.run_id} were made again from its ledger: {why}")
+        _show_result(outcome)
+    return outcome
 
 
 def describe_arm(config: RunConfig) -> str:
@@ -76,6 +86,8 @@ def _show_result(outcome: RunOutcome) -> None:
             say(f"{'' if number else 'why':<8} {reason}")
     if summary.llm_use:
         _say_use(summary.llm_use)
+    for failed in outcome.failed_outputs:
+        say(f"not written: {failed}; once the cause is fixed, `resume {folder.run_id} --outputs` makes it again")
     say(f"summary  {folder.summary}")
     say(f"report   {folder.report}")
     if summary.winner and summary.winner.accuracy is not None:

@@ -6,20 +6,23 @@ from typing import Any, Protocol
 
 from search.errors import ConfigError
 from search.execution.registry import executor_of
+from search.outcome.outputs import has_model, lacking_outputs, write_outputs
+from search.outcome.summary import mlflow_ids
 from search.run import Run, RunOutcome
 from search.setup.config import ExecutorName, RunConfig, make_config, with_destination
 from search.setup.factories import check_run_factory, remember_factory
 from search.setup.preparation import Prepared, prepare
+from search.setup.recorded import check_owner, check_recorded
 from search.setup.scope import Scope, names_where
 from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
 from tracking.payloads import LlmCall, RunEnded, RunStarted
-from tracking.phases import asked_trials
+from tracking.phases import asked_trials, unsettled_trips
 from tracking.reader import read_ledger
 from tracking.runs import RunDir, RunDirs
 from tracking.stores import destination_of_run
-from tracking.tracker import NullTracker, Tracker
+from tracking.tracker import NullTracker, Tracker, read_state
 from trainers.history import EpochReport
 
 
@@ -113,27 +116,59 @@ def reopen(
     Raises:
         UntrustedFactoryError: the ledger names another factory.
         ConfigError: there is nothing to go on with.
-        TrackingError: the ledger cannot be read.
+        TrackingError: the ledger cannot be read, is another run's, or contradicts its plan.
         SearchError: the configuration cannot be used here; also the errors of other rooms that `prepare` names.
     """
     events = read_ledger(folder.ledger)
-    ended = payloads_of(events, RunEnded)
-    if ended and ended[-1].status is RunStatus.FINISHED and not add_trials:
+    if _is_finished(folder, events) and not add_trials:
         raise ConfigError(
-            f"The run {folder.run_id} is finished, there is nothing to resume; --add-trials extends "
-            f"it. Its report: {folder.report}"
+            f"The run {folder.run_id} is finished, there is nothing to resume; --add-trials extends it, and --outputs "
+            f"makes its summary, plots and report again. Its report: {folder.report}"
         )
     started = payloads_of(events, RunStarted)
     if not started:
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
+    check_owner(folder, started[0])
     changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
     # The folder of runs may be recorded relative to where the run began.
     here = {"runs": folder.path.parent, "trials": asked_trials(events) + add_trials}
     config = make_config({**_begun_with(started[0], changed), **changed, **here})
     check_run_factory(folder, config.model, trusted)
     remember_factory(folder.path, config.model)
-    prepared = prepare(config, earlier=payloads_of(events, LlmCall))
+    prepared = prepare(config, earlier=payloads_of(events, LlmCall), unsettled=unsettled_trips(events))
+    check_recorded(folder.ledger, events, prepared)
     return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials)
+
+
+def is_complete(folder: RunDir) -> bool:
+    """Whether a run is finished and all its outputs are there, so that a resume has nothing to do."""
+    events = read_ledger(folder.ledger)
+    return _is_finished(folder, events) and not lacking_outputs(folder, events)
+
+
+def remake_outputs(folder: RunDir, *, asked: bool = False) -> RunOutcome | None:
+    """Make the outputs of a finished run again where they are missing or old: its ledger holds all that they say.
+
+    Args:
+        folder: of the run.
+        asked: make them again in any case, also those of a run that is not finished.
+
+    Returns:
+        The run as it ended; None if there was nothing to do.
+
+    Raises:
+        TrackingError: the ledger cannot be read, or another process writes it.
+    """
+    with Ledger.open(folder.ledger) as ledger:
+        events = ledger.events
+        started = payloads_of(events, RunStarted)
+        if not started or not (asked or (_is_finished(folder, events) and lacking_outputs(folder, events))):
+            return None
+        state = read_state(folder.path)
+        outputs = write_outputs(folder, events, mlflow_ids(state))
+    return RunOutcome(
+        folder, make_config(started[0].config), events, outputs.summary, state.in_sync, state.reason, outputs.failed
+    )
 
 
 def _begun_with(started: RunStarted, changed: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,7 +193,7 @@ def resume(
     elsewhere: Mapping[str, Any] | None = None,
     trusted: Collection[str] = (),
 ) -> RunOutcome:
-    """Go on with a run to its end.
+    """Go on with a run to its end. Of a finished one, outputs that are missing are made again.
 
     Args:
         run: its id, the beginning of one, its path, or `latest`.
@@ -169,7 +204,19 @@ def resume(
         trusted: see `reopen`.
     """
     folder = RunDirs(runs).resolve(run)
+    again = None if add_trials else remake_outputs(folder)
+    if again is not None:
+        return again
     return reopen(folder, add_trials=add_trials, elsewhere=elsewhere, trusted=trusted).execute(listeners)
+
+
+def _is_finished(folder: RunDir, events: Sequence[Event]) -> bool:
+    """Whether a run has come to its end, no session has begun after it, and the model that it exported is there."""
+    match events[-1].payload if events else None:
+        case RunEnded(status=RunStatus.FINISHED):
+            return has_model(folder, events)
+        case _:
+            return False
 
 
 def _tracker(config: RunConfig, folder: RunDir) -> Tracker:

@@ -116,6 +116,20 @@ class CorruptLedgerError(TrackingError):
         )
 
 
+class ForeignLedgerError(TrackingError):
+    """A run's folder contains the ledger of another run."""
+
+    def __init__(self, path: str, owner: str, run: str) -> None:
+        super().__init__(path, owner, run)
+        self.path, self.owner, self.run = path, owner, run
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} is the ledger of the run {self.owner!r}, and its folder is named {self.run!r}. If this "
+            f"folder was renamed, name it {self.owner!r} again; if the ledger was copied here, restore this run's own."
+        )
+
+
 class RunsFolderError(TrackingError):
     """The folder of runs cannot be created or written."""
 

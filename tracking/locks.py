@@ -2,11 +2,13 @@
 
 import fcntl
 import os
+import re
 import socket
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from weakref import WeakSet
 
 from tracking.errors import LockedError
 
@@ -19,6 +21,9 @@ class ExclusiveLock:
     The lock belongs to the open file and not to the process (`flock`, not `lockf`), so that a second lock in the same
     process is refused too, and reading the file elsewhere does not release it. The file is deliberately not deleted:
     deleting it would allow two writers to lock two different files of the same name.
+
+    A forked process shares its parent's open files, and would hold the lock beyond the parent's death. It therefore
+    lets go of its copy as soon as it is forked, which leaves the parent's lock as it is.
     """
 
     def __init__(self, path: Path, *, guards: Path | None = None, wait_s: float = 0.0) -> None:
@@ -42,6 +47,7 @@ class ExclusiveLock:
             raise LockedError(str(guards or path), holder) from error
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        _held.add(self)
 
     def release(self) -> None:
         """Release the lock; a second call does nothing."""
@@ -72,6 +78,22 @@ def _acquire(descriptor: int, wait_s: float) -> None:
             return
 
 
+_held: "WeakSet[ExclusiveLock]" = WeakSet()
+
+
+def _let_go() -> None:
+    """Close the copies of a forked process; closing, unlike unlocking, concerns the copy alone."""
+    for lock in list(_held):
+        lock.release()
+
+
+os.register_at_fork(after_in_child=_let_go)
+
+
 def _holder(descriptor: int) -> str:
     """Return what the holder wrote into the file; a generic name in the moment before it has done so."""
-    return os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"
+    written = os.pread(descriptor, 200, 0).decode(errors="replace")
+    named = re.fullmatch(r"process (\d+) on (.*)", written)
+    if named and named[2] == socket.gethostname() and not Path(f"/proc/{named[1]}").exists() and Path("/proc").is_dir():
+        return f"a process that was begun by {written}, which has ended"
+    return written or "another process"

@@ -12,6 +12,7 @@ from pathlib import Path
 from ground.names import near_misses
 from tracking.clock import utc_now
 from tracking.errors import RunsFolderError, UnknownRunError
+from tracking.ledger import fsync_folder
 from tracking.uris import sqlite_uri
 
 LATEST = "latest"
@@ -79,6 +80,9 @@ class RunDirs:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             run = RunDir(_make(self.root, stem))
+            # The ledger is durable from its first event on, and so must be the names on the way to it.
+            fsync_folder(self.root)
+            fsync_folder(self.root.parent)
             self._point_latest(run)
         except OSError as error:
             raise RunsFolderError(str(self.root), _why(error)) from error

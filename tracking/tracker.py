@@ -66,6 +66,16 @@ def describe_missing(missing: Mapping[str, str]) -> str | None:
     return "it refused " + ", ".join(f"{kind} ({reason})" for kind, reason in missing.items())
 
 
+def read_state(folder: Path) -> TrackingState:
+    """Read what `TrackingState.save` wrote to a run's folder; a run that nothing shows is in sync with nothing."""
+    try:
+        return TrackingState(**json.loads((folder / STATE_FILE).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return TrackingState(in_sync=True, synced_seq=0)
+    except (OSError, ValueError, TypeError) as error:
+        return TrackingState(in_sync=False, synced_seq=0, reason=f"{STATE_FILE} cannot be read ({error})")
+
+
 class Tracker(ABC):
     """Receives every event of a run, in order.
 

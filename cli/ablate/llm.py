@@ -15,6 +15,7 @@ from search.errors import ConfigError
 from search.setup.config import RunConfig, load_config, with_destination
 from tracking.kinds import RunStatus
 from tracking.mirror.query import read_runs
+from tracking.repair import repair
 from tracking.stores import destination_of_new
 
 if TYPE_CHECKING:
@@ -81,7 +82,11 @@ def _run_all(runs: Sequence[RunConfig]) -> tuple[str, ...] | None:
             say(f"done before: {earlier[0].run_id}")
             run_ids.append(earlier[0].run_id)
             continue
-        outcome = start_run(config) if earlier is None else resume_run(earlier[0], trusted=(config.model,))
+        if earlier is None:
+            outcome = start_run(config)
+        else:
+            repair(earlier[0].ledger)
+            outcome = resume_run(earlier[0], trusted=(config.model,))
         if outcome.summary.status is RunStatus.INTERRUPTED:
             return None
         run_ids.append(outcome.folder.run_id)

@@ -50,6 +50,13 @@ class Interrupts:
             for number in HANDLED:
                 signal.signal(number, self._handle)
 
+    def lose(self, reason: str) -> None:
+        """Take the loss of what the run needs as a signal. To be called from any thread: it raises nothing."""
+        if self.reason is None:
+            self.reason = reason
+        if self._flag is not None:
+            self._flag()
+
     def check(self) -> None:
         """Raise what a signal raised if one has come. To be called between steps.
 
