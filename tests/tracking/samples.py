@@ -43,7 +43,7 @@ STRATEGY = StrategyRecord(ratios=(0.25, 0.5), importance="magnitude", round_to=1
 def run_started(
     run_id: str = "r1", *, proposer: str = "rules", llm: str | None = None, seed: int = 0, epochs: int = 3
 ) -> RunStarted:
-    config = {"model": "tiny", "recipe": {"epochs": epochs, "lr": 0.1}, "widths": [4, 8], "seed": seed}
+    config = {"model": "tiny", "recipe": {"epochs": epochs, "lr": 0.1}, "widths": [4, 8], "seed": seed, "trials": 3}
     return RunStarted(
         run_id=run_id,
         model="tiny",
