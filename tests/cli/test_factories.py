@@ -156,7 +156,7 @@ def test_one_s_own_run_goes_on_without_a_word_and_only_at_its_place(tmp_path: Pa
     remember_factory(folder.path, OWN)  # as `begin` does
     reopen(folder).close()
     assert load_config(None, {"llm": f"replay:{folder.path}"}).model == OWN
-    elsewhere = shutil.copytree(folder.path, tmp_path / "copy")
+    elsewhere = shutil.copytree(folder.path, tmp_path / "copied" / folder.run_id)
     with pytest.raises(UntrustedFactoryError):
         reopen(RunDir(elsewhere))
     reopen(RunDir(elsewhere), trusted=(OWN,)).close()
