@@ -29,7 +29,7 @@ class AnthropicVendor(Vendor):
     def __init__(self, model: str, key: Secret, base_url: str, redactor: Redactor) -> None:
         super().__init__(model, base_url)
         self._redactor = redactor
-        self._transport = Transport()
+        self._transport = Transport(base_url)
         self._sdk = anthropic.Anthropic(
             api_key=key.reveal(),
             base_url=base_url,
