@@ -1,11 +1,11 @@
 """From an exception to what the user reads: one paragraph and an exit code, or a traceback with --debug."""
 
-import sys
-import traceback
 from collections.abc import Callable
 
 from ablations.errors import AblationError
-from cli.console import error_console
+from cli.console import say_error, say_note, say_trace
+from cli.logs import traceback_text
+from cli.screen import close_quietly
 from llm_clients.errors import LLMError
 from pruning.errors import PruningError
 from search.errors import SearchError
@@ -31,31 +31,28 @@ def run_guarded(command: Callable[[], int], *, debug: bool) -> int:
         return command()
     except USER_ERRORS as error:
         if debug:
-            traceback.print_exc()
+            say_trace(traceback_text(error))
         else:
-            error_console().print(f"[bold red]Error:[/] {_one_line(error)}", soft_wrap=True, highlight=False)
+            say_error("Error:", _one_paragraph(error))
             _show_notes(error)
         return BAD_INPUT
     except Exception as error:  # noqa: BLE001  the process's boundary: the bug is shown, not hidden
         if debug:
-            traceback.print_exc()
+            say_trace(traceback_text(error))
         else:
-            error_console().print(
-                f"[bold red]Internal error:[/] {type(error).__name__}: {_one_line(error)}\n"
-                "This is a fault of Espalier. Run the same command with --debug for the traceback.",
-                soft_wrap=True,
-                highlight=False,
-            )
+            say_error("Internal error:", f"{type(error).__name__}: {_one_paragraph(error)}")
+            say_note("This is a fault of Espalier. Run the same command with --debug for the traceback.")
             _show_notes(error)
         return BUG
     finally:
-        sys.stdout.flush()
+        close_quietly()
 
 
 def _show_notes(error: BaseException) -> None:
     for note in getattr(error, "__notes__", ()):
-        error_console().print(note, soft_wrap=True, highlight=False, markup=False)
+        for line in str(note).splitlines():
+            say_note(line)
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).replace("[", "\\[")
+def _one_paragraph(error: BaseException) -> str:
+    return " ".join(str(error).split())
