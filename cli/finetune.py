@@ -1,6 +1,5 @@
 """The verb `finetune`."""
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,8 +8,10 @@ import typer
 from cli.console import say
 from cli.option_types import CheckpointOption, DataPathOption, DatasetOption, SeedOption
 from cli.options import options_of
+from cli.placing import ray_address_of
 from search.errors import ConfigError
 from search.execution.cluster import ray_session
+from search.execution.scratch import private_folder
 from search.outcome.formats import share_text
 from search.setup.config import RunConfig, make_config
 from search.setup.resources import Needs, machine_resources
@@ -29,7 +30,9 @@ def command(
     seed: SeedOption = 42,
     workers: Annotated[int | None, typer.Option(min=1, help="DDP workers.")] = None,
     model: Annotated[str | None, typer.Option(help="If given, must be the checkpoint's model.")] = None,
-    ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster, or local; default: RAY_ADDRESS, else local.")
+    ] = None,
     **given: Any,
 ) -> None:
     """Fine-tune a pruned checkpoint on as many workers as there are."""
@@ -51,7 +54,8 @@ def command(
     cpus, gpus = machine_resources()
     use_gpu = gpus > 0
     needs = Needs(0, 1.0, 0.0, workers or (gpus if use_gpu else min(2, cpus)), use_gpu)
-    with tempfile.TemporaryDirectory(prefix="espalier-train-") as scratch, ray_session(ray_address, needs):
+    address = ray_address_of(ray_address)
+    with private_folder() as scratch, ray_session(address, needs):
         # After `ray_session` has set what Ray reads on import.
         from trainers.finetune import finetune
 
@@ -64,7 +68,7 @@ def command(
             workers=needs.finetune_workers,
             use_gpu=use_gpu,
             out_dir=out,
-            storage_dir=Path(scratch),
+            storage_dir=scratch,
             on_epoch=lambda report: _show_epoch(report, recipe.epochs),
         )
     say(f"{len(result.history)} epochs on {result.workers} workers in {result.wall_s:.1f} s")

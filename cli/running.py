@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.console import say, show_table
+from cli.placing import say_place
 from cli.progress import ProgressView
 from search.launching import Launch, begin, reopen
 from search.outcome.formats import macs_text, share_text
@@ -24,6 +25,7 @@ SHOWN_TRIALS = 8
 def start_run(config: RunConfig) -> RunOutcome:
     """Run a new search, shown from its beginning to its end."""
     launch = begin(config)
+    _say_place(launch)
     say(f"run {launch.folder.run_id}: {config.model} on {config.dataset}, proposed by {describe_arm(config)}")
     return _execute(launch)
 
@@ -31,6 +33,7 @@ def start_run(config: RunConfig) -> RunOutcome:
 def resume_run(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None) -> RunOutcome:
     """Go on with a run, shown to its end; see `search.launching.reopen`."""
     launch = reopen(folder, add_trials=add_trials, elsewhere=elsewhere)
+    _say_place(launch)
     more = f", with {add_trials} more trials" if add_trials else ""
     say(f"resuming {folder.run_id} after event {launch.resumed_after}{more}")
     return _execute(launch)
@@ -56,8 +59,14 @@ def _execute(launch: Launch) -> RunOutcome:
             raise
     _show_result(outcome)
     if outcome.summary.status is RunStatus.INTERRUPTED:
-        say(f"Interrupted. Go on with:\n  {_resume_line(outcome.folder, outcome.config)}")
+        say("Interrupted. Go on with:")
+        say(f"  {_resume_line(outcome.folder, outcome.config)}")
     return outcome
+
+
+def _say_place(launch: Launch) -> None:
+    if launch.placed_by_variable:
+        say_place(None, launch.config.ray_address)
 
 
 def _resume_line(folder: RunDir, config: RunConfig) -> str:

@@ -13,13 +13,19 @@ from typing import Any
 
 
 def cache_folder(given: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
-    """The given folder, else `$ESPALIER_CACHE_DIR`, else `espalier/` under `$XDG_CACHE_HOME` or `~/.cache`."""
+    """The given folder, else `$ESPALIER_CACHE_DIR`, else `espalier/` under `$XDG_CACHE_HOME` or `~/.cache`.
+
+    A user without a home has a folder that cannot be written.
+    """
     if given is not None:
         return given
     if own := environment.get("ESPALIER_CACHE_DIR"):
-        return Path(own)
+        return Path(os.path.expanduser(own))  # noqa: PTH111  which leaves `~` where there is no home
     shared = environment.get("XDG_CACHE_HOME")
-    return (Path(shared) if shared else Path.home() / ".cache") / "espalier"
+    try:
+        return (Path(shared) if shared else Path.home() / ".cache") / "espalier"
+    except RuntimeError:
+        return Path(os.devnull) / "espalier"
 
 
 def content_key(content: Mapping[str, Any]) -> str:

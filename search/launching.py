@@ -1,13 +1,17 @@
 """The headless entry: start a run or go on with one, for the command line, studies and tests."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from search.errors import ConfigError
 from search.execution.registry import executor_of
+from search.execution.scratch import scratch_root
 from search.run import Run, RunOutcome
-from search.setup.config import RunConfig, make_config
+from search.setup.address import check_answers
+from search.setup.caching import check_cache
+from search.setup.config import ExecutorName, RunConfig, make_config, placed
 from search.setup.preparation import Prepared, prepare
 from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
@@ -18,6 +22,8 @@ from tracking.reader import read_ledger
 from tracking.runs import RunDir, RunDirs, default_uri
 from tracking.tracker import NullTracker, Tracker
 from trainers.history import EpochReport
+
+_log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
@@ -33,15 +39,56 @@ class Listener(Protocol):
         """Hear that the base model was trained for one more of so many epochs."""
 
 
+class Quiet:
+    """A listener that can fail once: the failure is logged, and from then on it hears nothing.
+
+    What shows a run to a person can never end it.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener: Listener | None = listener
+
+    def remember(self, events: Sequence[Event]) -> None:
+        """Pass on what the ledger holds already."""
+        self._tell(lambda listener: listener.remember(events))
+
+    def event(self, event: Event) -> None:
+        """Pass on a new event."""
+        self._tell(lambda listener: listener.event(event))
+
+    def base_epoch(self, report: EpochReport, epochs: int) -> None:
+        """Pass on an epoch of the base's training."""
+        self._tell(lambda listener: listener.base_epoch(report, epochs))
+
+    def _tell(self, what: Callable[[Listener], None]) -> None:
+        if self._listener is None:
+            return
+        try:
+            what(self._listener)
+        except Exception:  # noqa: BLE001  a boundary: nothing that watches a run belongs to it
+            _log.exception("%s failed and shows nothing more; the run goes on", type(self._listener).__name__)
+            self._listener = None
+
+
 class Launch:
     """A run that is about to begin, or to go on: all that could be refused was checked, and its ledger is open.
 
     Attributes:
         folder: of the run.
         config: of the run.
+        placed_by_variable: whether RAY_ADDRESS, and no option, says on which cluster it runs.
     """
 
-    def __init__(self, prepared: Prepared, folder: RunDir, ledger: Ledger, added_trials: int = 0) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        folder: RunDir,
+        ledger: Ledger,
+        added_trials: int = 0,
+        *,
+        placed_by_variable: bool = False,
+    ) -> None:
+        self.placed_by_variable = placed_by_variable
         self.folder, self.config = folder, prepared.config
         self._prepared, self._ledger, self._added_trials = prepared, ledger, added_trials
 
@@ -64,13 +111,14 @@ class Launch:
             SearchFailedError: no trial was completed.
             Exception: any other error of the run. It is recorded before it is raised.
         """
+        heard = [Quiet(listener) for listener in listeners]
 
         def base_epoch(report: EpochReport, epochs: int) -> None:
-            for listener in listeners:
+            for listener in heard:
                 listener.base_epoch(report, epochs)
 
         with self._ledger as ledger:
-            for listener in listeners:
+            for listener in heard:
                 listener.remember(ledger.events)
                 ledger.subscribe(listener.event)
             executor = executor_of(self.config, self._prepared.needs, self.folder.path / "ray")
@@ -84,9 +132,9 @@ def begin(config: RunConfig) -> Launch:
     Raises:
         SearchError: the configuration cannot be used; also the errors of other rooms that `prepare` names.
     """
-    prepared = prepare(config)
+    prepared = prepare(_reachable(config))
     folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
-    return Launch(prepared, folder, Ledger.create(folder.ledger))
+    return Launch(prepared, folder, Ledger.create(folder.ledger), placed_by_variable=_moved(config, prepared))
 
 
 def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None) -> Launch:
@@ -115,8 +163,9 @@ def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] 
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
     changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
     config = make_config({**started[0].config, **changed, "trials": asked_trials(events) + add_trials})
-    prepared = prepare(config, earlier=payloads_of(events, LlmCall))
-    return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials)
+    prepared = prepare(_reachable(config), earlier=payloads_of(events, LlmCall))
+    by_variable = _moved(config, prepared)
+    return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials, placed_by_variable=by_variable)
 
 
 def start(config: RunConfig, listeners: Sequence[Listener] = ()) -> RunOutcome:
@@ -142,6 +191,21 @@ def resume(
         elsewhere: see `reopen`.
     """
     return reopen(RunDirs(runs).resolve(run), add_trials=add_trials, elsewhere=elsewhere).execute(listeners)
+
+
+def _reachable(config: RunConfig) -> RunConfig:
+    """The configuration with its place: a cache, and a private session, whose sockets have one, or a cluster."""
+    check_cache()
+    config = placed(config)
+    if config.executor is ExecutorName.RAY:
+        if config.cluster is None:
+            scratch_root()
+        check_answers(config.cluster)
+    return config
+
+
+def _moved(config: RunConfig, prepared: Prepared) -> bool:
+    return prepared.config.ray_address != config.ray_address
 
 
 def _tracker(config: RunConfig, folder: RunDir) -> Tracker:

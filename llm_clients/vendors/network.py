@@ -66,9 +66,9 @@ def check_certificates(environment: Mapping[str, str]) -> None:
         value = environment.get(variable)
         if not value:
             continue
-        place = {"cafile": value} if variable == "SSL_CERT_FILE" else {"capath": value}
+        file, folder = (value, None) if variable == CERTIFICATE_VARIABLES[0] else (None, value)
         try:
-            ssl.create_default_context(**place)
+            ssl.create_default_context(cafile=file, capath=folder)
         except OSError as error:
             why = error.strerror or str(error)
             raise LLMConfigurationError(

@@ -188,7 +188,7 @@ def resolve_needs(config: RunConfig) -> Needs:
     cpus, gpus = machine_resources()
     if config.executor is ExecutorName.LOCAL:
         return Needs(1, config.cpus_per_trial, config.gpus_per_trial, 1, gpus > 0 and config.finetune_gpu is not False)
-    local = config.ray_address is None
+    local = config.cluster is None
     finetune_gpu = config.finetune_gpu if config.finetune_gpu is not None else local and gpus > 0
     fits = max(1, int(cpus // config.cpus_per_trial))
     if config.gpus_per_trial:

@@ -1,0 +1,24 @@
+"""The cache folder, checked before a base is trained that could not be kept."""
+
+import tempfile
+
+from ground.cache import cache_folder
+from search.errors import ConfigError
+
+
+def check_cache() -> None:
+    """Check that the cache folder can be written.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"The cache folder {str(folder)!r} cannot be written ({error.strerror}): it keeps trained bases and "
+            "scores. Name another one in the environment variable ESPALIER_CACHE_DIR."
+        ) from None
