@@ -16,8 +16,9 @@ def read_fields(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: the file cannot be read, or does not contain fields.
     """
+    text = _read(path)
     try:
-        data = yaml.load(_read(path), _Loader)  # noqa: S506  a SafeLoader
+        data = yaml.load(text, _Loader)  # noqa: S506  a SafeLoader
     except RecursionError:
         raise ConfigError(f"The configuration {str(path)!r} is nested too deeply for fields.") from None
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:
@@ -35,19 +36,16 @@ def read_fields(path: Path) -> dict[str, Any]:
 
 def _read(path: Path) -> str:
     try:
-        if path.exists() and not path.is_file():
-            raise ConfigError(f"The configuration {str(path)!r} is no file: name a YAML file with fields.")
         with path.open("rb") as stream:
-            content = stream.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise ConfigError(f"The configuration {str(path)!r} is no file of fields: it is larger than 1 MiB.")
+            content = stream.read(MOST_BYTES + 1) if path.is_file() else None
+    except OSError as error:
+        raise ConfigError(f"The configuration {str(path)!r} cannot be read: {error.strerror}.") from None
+    if content is None or len(content) > MOST_BYTES:
+        raise ConfigError(f"The configuration {str(path)!r} is no file, or larger than 1 MiB.")
+    try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"The configuration {str(path)!r} is not text in UTF-8: {error.reason}.") from None
-    except OSError as error:
-        raise ConfigError(f"The configuration {str(path)!r} cannot be read: {error.strerror}.") from None
-    except ValueError as error:  # a null byte in the path
-        raise ConfigError(f"The configuration {str(path)!r} cannot be read: {error}.") from None
 
 
 class _Loader(yaml.SafeLoader):

@@ -17,7 +17,7 @@ def expand(text: str, environment: Mapping[str, str] = os.environ) -> str:
     braces is left alone, because it may be a folder's name.
 
     Raises:
-        ConfigError: a variable is not set, or a user is not known.
+        ConfigError: a variable is not set, a user is not known, or it can be no path.
     """
 
     def value_of(found: re.Match[str]) -> str:
@@ -26,6 +26,8 @@ def expand(text: str, environment: Mapping[str, str] = os.environ) -> str:
             raise ConfigError(f"The path {text!r} names {found[0]}, and no such variable is set.")
         return value
 
+    if "\0" in text:
+        raise ConfigError(f"The path {text!r} contains a null character, which no path can.")
     expanded = _VARIABLE.sub(value_of, text)
     if not expanded.startswith("~"):
         return expanded

@@ -109,6 +109,17 @@ def prepare(config: RunConfig, environment: Mapping[str, str] = environ, earlier
     for name in config.criteria:
         importance(name)
     needs = resolve_needs(config)
+    client = _client(config, environment, earlier)
+    try:
+        return _prepare_model(config, source, needs, client)
+    except BaseException:
+        if client is not None:
+            client.close()
+        raise
+
+
+def _prepare_model(config: RunConfig, source: BaseSource, needs: Needs, client: LLMClient | None) -> Prepared:
+    """Check what needs the model and its plan, which takes seconds; what costs nothing to check has been."""
     data, spec = resolve_model(config)
     model = create_model(spec)
     plan, batch_norm = build_plan(model, spec), has_batch_norm(model)
@@ -126,7 +137,7 @@ def prepare(config: RunConfig, environment: Mapping[str, str] = environ, earlier
         proxy_recipe=proxy_recipe(config.dataset, batch_norm=batch_norm),
         recipe=finetune_recipe(config.dataset, batch_norm=batch_norm).override(**config.finetune_changes()),
         needs=needs,
-        client=_client(config, environment, earlier),
+        client=client,
     )
 
 
