@@ -68,7 +68,7 @@ def _machine_s(error: Exception) -> str | None:
     """What the machine refused: a file that is not as the user takes it to be, space or memory; None for a bug."""
     if isinstance(error, OSError) and error.errno is not None and error.errno in _REFUSALS:
         place = " and ".join(repr(str(name)) for name in (error.filename, error.filename2) if name is not None)
-        return f"{place or 'The system'}: {error.strerror}. {_REFUSALS[error.errno]}"
+        return _shortened(f"{place or 'The system'}: {error.strerror}. {_REFUSALS[error.errno]}")
     if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
         return (
             f"There is not enough memory ({_one_paragraph(error)[:_SHOWN]}). Lower the batch size, the input size or "
@@ -105,8 +105,12 @@ def _show_notes(error: BaseException) -> None:
 
 
 def _one_paragraph(error: BaseException) -> str:
-    """The message on one line; a word of thousands of letters, which was quoted, is cut."""
-    return _ENDLESS.sub(lambda word: f"{word[0][:_SHOWN]}…{word[0][-_SHOWN // 4 :]}", " ".join(str(error).split()))
+    return _shortened(" ".join(str(error).split()))
+
+
+def _shortened(text: str) -> str:
+    """The text without the middle of a word of thousands of letters, which was received and is quoted."""
+    return _ENDLESS.sub(lambda word: f"{word[0][:_SHOWN]}…{word[0][-_SHOWN // 4 :]}", text)
 
 
 _ENDLESS = re.compile(r"\S{1000,}")

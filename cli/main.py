@@ -44,7 +44,8 @@ def _prepare_process() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Nothing proxies what goes to this machine; the LLM clients see to it themselves, MLflow's reads the variables.
     for name in ("no_proxy", "NO_PROXY"):
-        os.environ[name] = ",".join(filter(None, (os.environ.get(name), *LOOPBACK)))
+        named = [host for host in os.environ.get(name, "").split(",") if host]
+        os.environ[name] = ",".join(dict.fromkeys([*named, *LOOPBACK]))
     logs.install()
     # A user's own factory (`module:factory`) lies where the command is given, wherever Espalier is installed.
     if str(Path.cwd()) not in sys.path:
