@@ -1,7 +1,7 @@
 """The verb `doctor`: is everything there that a search needs, before any of it costs something?"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from os import environ
 from pathlib import Path
 from typing import Annotated
@@ -19,42 +19,71 @@ from llm_clients.options import ClientOptions
 from llm_clients.probe import Probe, probe
 from llm_clients.redaction import redact
 from llm_clients.registry import KEY_VARIABLES, connect
-from llm_clients.retry import RetryPolicy
+from search.setup.config import RunConfig
 from search.setup.replaying import PREFIX, recorded_calls
 from tracking.errors import TrackingError
 from tracking.runs import default_uri
 
-POLICY = RetryPolicy(attempts=2, cap_s=10.0, total_s=60.0, attempt_s=45.0)
-"""Shorter than a search's: the user waits for the answer, and should know of a model that takes longer than this."""
+MAX_TOKENS: int = RunConfig.model_fields["llm_max_tokens"].default
+ATTEMPTS = 2
+"""Fewer than a search's, because the user waits. The time for one answer and its length are a search's own."""
 
 ADVICE: Mapping[CallOutcome, str] = {
     CallOutcome.UNAUTHORISED: "the key is wrong, or not valid for this model: create a new one",
+    CallOutcome.FORBIDDEN: "the vendor does not serve this place, or a gateway refuses: ask from another place",
+    CallOutcome.WRONG_ADDRESS: "correct the address (--llm-base-url): it often ends in /v1",
     CallOutcome.OUT_OF_QUOTA: "add credit to the vendor's account, or name another model",
     CallOutcome.UNKNOWN_MODEL: "name one of the models that the server has",
-    CallOutcome.UNREACHABLE: "check that the server is up and its address right (--llm-base-url)",
+    CallOutcome.UNREACHABLE: (
+        "check that the server is up and its address right (--llm-base-url); a slow one needs a longer --llm-timeout"
+    ),
     CallOutcome.RATE_LIMITED: "wait, or ask the vendor for a higher limit",
     CallOutcome.MALFORMED: "the address answers, but not as an LLM: check it, it often ends in /v1",
     CallOutcome.INVALID: "the model does not follow a JSON schema: a search would waste its calls, name another",
-    CallOutcome.TRUNCATED: "the model writes 1,024 tokens without an answer: name another",
+    CallOutcome.TRUNCATED: "raise --llm-max-tokens if the model thinks for long, or name another",
     CallOutcome.REJECTED: "the server does not accept such requests: see its documentation, or name another model",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How a model is asked; the defaults are a search's.
+
+    Attributes:
+        timeout_s: seconds to wait for one answer; None takes the default for where the server is.
+        max_tokens: most output tokens.
+        plain_http: whether a key may go to another machine over plain HTTP.
+    """
+
+    timeout_s: float | None = None
+    max_tokens: int = MAX_TOKENS
+    plain_http: bool = False
+
+
+AS_A_SEARCH = Limits()
 
 
 def command(
     llm: Annotated[list[str] | None, typer.Option(help="Model to ask one small question; may be repeated.")] = None,
     llm_base_url: Annotated[str | None, typer.Option(help="Another server that speaks the same wire format.")] = None,
+    llm_timeout: Annotated[
+        float | None, typer.Option(min=0.001, help="Seconds to wait for one answer; default: as a search.")
+    ] = None,
+    llm_max_tokens: Annotated[int, typer.Option(min=64, help="Most output tokens; default: as a search.")] = MAX_TOKENS,
+    llm_plain_http: Annotated[bool, typer.Option(help="Let a key go to another machine over plain HTTP.")] = False,
     runs: RunsOption = Path("runs"),
     tracking_uri: TrackingUriOption = None,
     ray_address: RayAddressOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check before anything is spent, and say what to do. Exit code 2 when something failed."""
+    limits = Limits(llm_timeout, llm_max_tokens, llm_plain_http)
     checks = (
         *check_machine(),
         *check_disk(runs),
         check_ray(ray_address_of(ray_address)),
         check_mlflow(tracking_uri or default_uri(runs)),
-        *([check_llm(name, llm_base_url, runs) for name in llm or ()] or [_keys(environ)]),
+        *([check_llm(name, llm_base_url, runs, limits=limits) for name in llm or ()] or [_keys(environ)]),
     )
     if as_json:
         say_json({"state": worst(checks).value, "checks": [asdict(check) for check in checks]})
@@ -64,7 +93,13 @@ def command(
         raise typer.Exit(BAD_INPUT)
 
 
-def check_llm(llm: str, base_url: str | None, runs: Path, environment: Mapping[str, str] = environ) -> Check:
+def check_llm(
+    llm: str,
+    base_url: str | None,
+    runs: Path,
+    environment: Mapping[str, str] = environ,
+    limits: Limits = AS_A_SEARCH,
+) -> Check:
     """Ask a model one small question, which tests key, address, name and structured output.
 
     Args:
@@ -72,18 +107,21 @@ def check_llm(llm: str, base_url: str | None, runs: Path, environment: Mapping[s
         base_url: another server that speaks the same wire format.
         runs: folder of the run folders, for a replay.
         environment: holds the keys.
+        limits: of the call.
     """
-    name = f"LLM {redact(llm)}"  # an address in it may hold a password
+    name = f"LLM {redact(llm.partition('?')[0])}"  # an address in it may hold a password or a key
     kind = llm.partition(":")[0]
     try:
         recorded = recorded_calls(llm, runs, ())
-        options = ClientOptions(policy=POLICY, sample_server=False)
+        options = ClientOptions(
+            attempts=ATTEMPTS, sample_server=False, timeout_s=limits.timeout_s, plain_http=limits.plain_http
+        )
         with connect(llm, base_url=base_url, env=environment, options=options, recorded=recorded) as client:
             if llm.startswith(PREFIX):
                 return Check(name, State.OK, f"{len(recorded or ())} recorded calls; nothing is asked")
             if kind == "scripted":
                 return Check(name, State.OK, "the script can be played; a scripted server answers, no model")
-            return _probed(name, probe(client))
+            return _probed(name, probe(client, limits.max_tokens))
     except MissingKeyError as error:
         return Check(name, State.FAILED, str(error), f"export {error.variable}=…")
     except (LLMError, TrackingError) as error:

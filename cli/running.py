@@ -90,6 +90,8 @@ def _show_result(outcome: RunOutcome) -> None:
     if summary.mlflow:
         uri = summary.mlflow.tracking_uri
         say(f"MLflow   {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}")
+    if summary.ended_early and summary.status is not RunStatus.INTERRUPTED:
+        say(f"stopped  The search ended after {summary.trials.proposed} trials: {summary.ended_early}")
     if not outcome.in_sync:
         say(f"MLflow does not hold all of this run ({outcome.sync_reason}). Catch up with:")
         say(f"  python launch.py sync {folder.run_id}{_runs_option(config)}")

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from llm_clients.kinds import CallOutcome
+from llm_clients.line import Line, describe_schema
 from llm_clients.redaction import redact
-from llm_clients.request import Completion, Json, Message, Request, Role, Usage
-from llm_clients.trips import Ended, Line, Trips, describe_schema
+from llm_clients.request import Completion, Json, Message, Request, Role
+from llm_clients.thoughts import without_thoughts
+from llm_clients.trips import Ended, Trips
 from llm_clients.validation import Validation, validate_reply
 from llm_clients.vendors.base import Reply
 
@@ -32,7 +34,7 @@ class Exchange:
             if isinstance(reply, Ended):
                 return self._completion(Validation(reply.outcome, detail=reply.detail), last)
             last = reply
-            validation = validate_reply(reply, self._request.schema)
+            validation = self._without_keys(validate_reply(reply, self._request.schema))
             self._mark(validation)
             more = self._follow_up(reply, validation)
             if not more:
@@ -46,6 +48,10 @@ class Exchange:
         trail = self._trips.trail
         trail[-1] = replace(trail[-1], result=validation.outcome.value, detail=detail, problem=problem)
 
+    def _without_keys(self, validation: Validation) -> Validation:
+        """The text has none any more, but an escape in its JSON may have spelled one."""
+        return replace(validation, value=self._line.vendor.redactor.of_answer_json(validation.value))
+
     def _follow_up(self, reply: Reply, validation: Validation) -> tuple[Message, ...]:
         """The messages to send next; none when this validation is final."""
         if self._trips.remaining_s() <= 0:
@@ -53,7 +59,7 @@ class Exchange:
         if validation.outcome is CallOutcome.INVALID and self._reasked < self._line.options.reasks:
             self._reasked += 1
             correction = _correction(validation, self._request.schema)
-            return (Message(Role.ASSISTANT, reply.text), Message(Role.USER, correction))
+            return (Message(Role.ASSISTANT, _repeated(reply)), Message(Role.USER, correction))
         if validation.outcome is CallOutcome.REFUSED and self._request.reword is not None and not self._reworded:
             self._reworded = True
             said = reply.text or validation.detail
@@ -69,7 +75,7 @@ class Exchange:
             text="" if reply is None else redact(reply.text),
             value=validation.value,
             stop_reason=None if reply is None else reply.stop_reason,
-            usage=sum((attempt.usage for attempt in trips.trail if attempt.usage is not None), Usage()),
+            usage=trips.usage,
             latency_s=trips.elapsed_s(),
             cost_usd=trips.cost_usd,
             attempts=len(trips.trail),
@@ -81,6 +87,14 @@ class Exchange:
             trail=tuple(trips.trail),
             durations_s=None if reply is None else reply.durations_s,
         )
+
+
+def _repeated(reply: Reply) -> str:
+    """What the model said, without its thoughts; servers refuse an empty message."""
+    return without_thoughts(reply.text).answer.strip() or _NOTHING_SAID
+
+
+_NOTHING_SAID = "(no answer)"
 
 
 def _correction(validation: Validation, schema: Mapping[str, Json] | None) -> str:

@@ -12,6 +12,8 @@ class CallOutcome(StrEnum):
     REFUSED = "refused"  # by the model or by the vendor's content filter; see stop_reason
     RATE_LIMITED = "rate_limited"  # still limited at the deadline, or the server asked for a longer wait than the cap
     UNAUTHORISED = "unauthorised"
+    FORBIDDEN = "forbidden"  # the vendor does not serve this place, or a gateway lets nobody through
+    WRONG_ADDRESS = "wrong_address"  # something answers there, but not an LLM's API under this path
     OUT_OF_QUOTA = "out_of_quota"  # the vendor's credit is used up
     OVER_BUDGET = "over_budget"  # our own --max-cost or --max-tokens-total: the call was not made
     UNKNOWN_MODEL = "unknown_model"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from llm_clients.limiter import AdaptiveLimiter
 from llm_clients.prices import Price
@@ -16,7 +16,10 @@ class ClientOptions:
     """The options for every call of a client.
 
     Attributes:
-        policy: when to try again.
+        policy: when to try again; None takes the one for a server that is where this one is.
+        attempts: how many trips in a row may fail, where there is no policy; None takes the policy's own number.
+        timeout_s: how long to wait for one answer, where there is no policy; None takes the policy's own time.
+        plain_http: whether a key may be sent to another machine over plain HTTP.
         reasks: how often an invalid answer is sent back with the validator's message.
         budget: shared by all clients that spend from it; None sets no limit.
         price: the model's; None looks it up in the price file.
@@ -25,7 +28,10 @@ class ClientOptions:
         clock: creates the clock of each client.
     """
 
-    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    policy: RetryPolicy | None = None
+    attempts: int | None = None
+    timeout_s: float | None = None
+    plain_http: bool = False
     reasks: int = 2
     budget: SpendLimit | None = None
     price: Price | None = None

@@ -25,6 +25,11 @@ class Price:
     input_per_million: float
     output_per_million: float
 
+    @property
+    def is_free(self) -> bool:
+        """Whether any number of tokens costs nothing."""
+        return self.input_per_million == self.output_per_million == 0.0
+
     def cost(self, usage: Usage) -> float:
         """The cost in US dollars."""
         return (usage.input_tokens * self.input_per_million + usage.output_tokens * self.output_per_million) / 1e6

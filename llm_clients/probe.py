@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llm_clients.client import LLMClient
 from llm_clients.kinds import AnswerMode, CallOutcome
@@ -34,9 +34,12 @@ class Probe:
         return self.outcome is CallOutcome.ANSWERED
 
 
-def probe(client: LLMClient) -> Probe:
-    """Ask for a number between 1 and 3 in a JSON object. Costs about a hundred tokens."""
-    got = client.complete(_QUESTION)
+def probe(client: LLMClient, max_tokens: int = 1024) -> Probe:
+    """Ask for a number between 1 and 3 in a JSON object.
+
+    Costs about a hundred tokens; models that always reason first need more, up to `max_tokens`.
+    """
+    got = client.complete(replace(_QUESTION, max_tokens=max_tokens))
     detail = got.detail or got.validation_error or ""
     return Probe(got.outcome, got.model, got.mode, got.not_sent, got.latency_s, got.cost_usd, detail)
 
@@ -48,10 +51,8 @@ _SCHEMA: Json = {
     "additionalProperties": False,
 }
 
-# enough for models that always reason first
 _QUESTION = Request.ask(
     'Choose a whole number from 1 to 3 and answer with JSON such as {"number": 2}.',
     schema=_SCHEMA,
-    max_tokens=1024,
     temperature=0.0,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
 
 REDACTED = "[redacted]"
@@ -18,6 +18,23 @@ _KEY_SHAPES = re.compile(
     """,
     re.VERBOSE,
 )
+
+
+_QUERY_KEYS = re.compile(
+    r"""
+    (?P<name>[?&;]
+      (?:[\w.-]*[-_.])? (?:key|apikey|token|secret|password|passwd|pwd|sig|signature|auth|credentials?|code) =
+    )
+    [^\s&\#"'<>]+
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+_SECRET_NAMES = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASS|CREDENTIALS?)(?:_|$)")
+_SHORTEST_OF_ANSWERS = 8
+"""A key of a local server may be an ordinary word, which must not be taken out of every answer."""
+_SHORTEST_OF_OTHERS = 12
+"""Of a variable that is not known to hold a key."""
 
 
 class Secret:
@@ -55,18 +72,49 @@ class Redactor:
             text = text.replace(secret.reveal(), REDACTED)
         return redact(text)
 
+    def of_answer(self, text: str) -> str:
+        """An answer without the secrets that it repeats; the shortest ones are words, and words of answers stay."""
+        for secret in self._secrets:
+            if len(secret.reveal()) >= _SHORTEST_OF_ANSWERS:
+                text = text.replace(secret.reveal(), REDACTED)
+        return redact(text)
+
+    def of_answer_json(self, value: Any) -> Any:
+        """A parsed answer without the secrets that it repeats."""
+        return _map_strings(value, self.of_answer)
+
+
+def secrets_of(env: Mapping[str, str], known: Collection[str]) -> tuple[Secret, ...]:
+    """The secrets of an environment: those of the known variables, and of all whose names say so.
+
+    A password inside an address, as of a proxy or a database, is one too.
+    """
+    found = [env[name] for name in known if env.get(name)]
+    for name, value in env.items():
+        if name not in known and len(value) >= _SHORTEST_OF_OTHERS and _SECRET_NAMES.search(name.upper()):
+            found.append(value)
+        found += [password for password in _URL_PASSWORD.findall(value) if len(password) >= _SHORTEST_OF_ANSWERS]
+    return tuple(Secret(value) for value in found)
+
+
+_URL_PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:([^\s/@]+)(?=@)")
+
 
 def redact(text: str) -> str:
-    """The text without anything shaped like an API key, a bearer token or a URL's password."""
-    return _KEY_SHAPES.sub(REDACTED, text)
+    """The text without anything shaped like an API key, a bearer token, or the password or key of a URL."""
+    return _QUERY_KEYS.sub(rf"\g<name>{REDACTED}", _KEY_SHAPES.sub(REDACTED, text))
 
 
 def redact_json(value: Any) -> Any:
     """The JSON value with every string in it redacted, keys of objects included."""
+    return _map_strings(value, redact)
+
+
+def _map_strings(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
-        return redact(value)
+        return change(value)
     if isinstance(value, Mapping):
-        return {redact(str(key)): redact_json(item) for key, item in value.items()}
+        return {change(str(key)): _map_strings(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [redact_json(item) for item in value]
+        return [_map_strings(item, change) for item in value]
     return value

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llm_clients.addresses import check_key, check_transport, full_url, ollama_url
 from llm_clients.client import LLMClient
 from llm_clients.errors import LLMConfigurationError, MissingKeyError
 from llm_clients.limiter import AdaptiveLimiter
 from llm_clients.options import ClientOptions
 from llm_clients.prices import Price, PriceBook, load_prices
-from llm_clients.redaction import Redactor, Secret
+from llm_clients.redaction import Redactor, Secret, secrets_of
 from llm_clients.remote import RemoteClient
 from llm_clients.replay import ReplayClient
 from llm_clients.request import Json
@@ -75,6 +76,7 @@ class Service:
         url_variables: variables that may hold the base URL; the first that is set counts. The names are the SDKs' own.
         default_url: the URL if none is given; None when the user must give one.
         key_needed: whether the service refuses calls without a key.
+        complete_url: completes a URL as the service's own tools do, given where it was found.
     """
 
     vendor: Callable[[], type[AnthropicVendor] | type[OpenAIVendor] | type[OllamaVendor]]
@@ -82,13 +84,14 @@ class Service:
     url_variables: tuple[str, ...]
     default_url: str | None
     key_needed: bool = True
+    complete_url: Callable[[str, str], str] = full_url
 
 
 SERVICES: Mapping[str, Service] = {
     "anthropic": Service(_anthropic, "ANTHROPIC_API_KEY", ("ANTHROPIC_BASE_URL",), "https://api.anthropic.com"),
     "openai": Service(_openai, "OPENAI_API_KEY", ("OPENAI_BASE_URL",), "https://api.openai.com/v1"),
     "openrouter": Service(_openrouter, "OPENROUTER_API_KEY", ("OPENROUTER_BASE_URL",), "https://openrouter.ai/api/v1"),
-    "ollama": Service(_ollama, None, ("OLLAMA_HOST",), "http://127.0.0.1:11434", key_needed=False),
+    "ollama": Service(_ollama, None, ("OLLAMA_HOST",), "127.0.0.1", key_needed=False, complete_url=ollama_url),
     "vllm": Service(_vllm, "VLLM_API_KEY", ("VLLM_BASE_URL",), None, key_needed=False),
 }
 
@@ -116,7 +119,7 @@ def connect(
     Raises:
         MissingKeyError: the service needs a key that `env` does not hold.
         LLMConfigurationError: the name is unknown, the base URL is missing, or there is a cost limit and the model's
-            price is not known.
+            price is not known; or the key or the address cannot be used.
     """
     options = ClientOptions() if options is None else options
     kind, _, rest = model.partition(":")
@@ -125,7 +128,7 @@ def connect(
     if kind == "replay" and rest:
         return _connect_replay(model, recorded)
     service, name, own_url = _resolve(model)
-    vendor = _vendor(SERVICES[service], model, name, base_url or own_url, env)
+    vendor = _vendor(SERVICES[service], model, name, base_url or own_url, env, options)
     return RemoteClient(model, vendor, _complete_terms(options, vendor, prices))
 
 
@@ -158,19 +161,28 @@ _SHORT_NAMES: Mapping[str, tuple[str, str, str | None]] = {
 }
 
 
-def _vendor(service: Service, model: str, name: str, base_url: str | None, env: Mapping[str, str]) -> Vendor:
-    from_env = next((env[variable] for variable in service.url_variables if env.get(variable)), None)
-    url = base_url or from_env or service.default_url
+def _vendor(
+    service: Service, model: str, name: str, given_url: str | None, env: Mapping[str, str], options: ClientOptions
+) -> Vendor:
+    variable = next((each for each in service.url_variables if env.get(each)), None)
+    url, source = given_url, "the base URL"
+    if url is None and variable is not None:
+        url, source = env[variable], variable
+    url = url or service.default_url
     if url is None:
         raise LLMConfigurationError(
             f"{model!r} needs to know where its server is: write {model}@http://host:port/v1, or give a base URL"
         )
+    url = service.complete_url(url, source)
     key = env.get(service.key_variable or "", "")
     if service.key_needed and not key:
         raise MissingKeyError(model, service.key_variable or "")
-    redactor = Redactor(*(Secret(env[variable]) for variable in KEY_VARIABLES if env.get(variable)))
+    if key and service.key_variable:
+        check_key(key, service.key_variable)
+        check_transport(url, service.key_variable, plain_http=options.plain_http)
+    redactor = Redactor(*secrets_of(env, KEY_VARIABLES))
     # the SDK insists on some key even where the server takes none
-    return service.vendor()(name, Secret(key or "no-key-needed"), _with_scheme(url), redactor)
+    return service.vendor()(name, Secret(key or "no-key-needed"), url, redactor)
 
 
 def _complete_terms(options: ClientOptions, vendor: Vendor, prices: PriceBook | None) -> ClientOptions:
@@ -191,10 +203,6 @@ def _limiter(vendor: Vendor) -> AdaptiveLimiter:
 
 _LIMITERS: dict[tuple[str, str], AdaptiveLimiter] = {}
 _LIMITERS_LOCK = threading.Lock()
-
-
-def _with_scheme(url: str) -> str:
-    return url if "://" in url else f"http://{url}"
 
 
 def _connect_scripted(model: str, path: Path, options: ClientOptions) -> LLMClient:

@@ -10,11 +10,12 @@ from typing import NoReturn
 from llm_clients.client import LLMClient
 from llm_clients.exchange import Exchange
 from llm_clients.limiter import AdaptiveLimiter
+from llm_clients.line import Line
 from llm_clients.options import ClientOptions
 from llm_clients.redaction import redact
 from llm_clients.request import Completion, Request
-from llm_clients.resources import ServerProcesses, local_server
-from llm_clients.trips import Line
+from llm_clients.resources import ServerProcesses, is_local, local_server
+from llm_clients.retry import RetryPolicy
 from llm_clients.validation import check_schema
 from llm_clients.vendors.base import Vendor
 
@@ -37,6 +38,10 @@ class RemoteClient(LLMClient):
         self._line = Line(
             vendor=vendor,
             options=options,
+            policy=options.policy
+            or RetryPolicy.standard(
+                local=is_local(vendor.endpoint), timeout_s=options.timeout_s, attempts=options.attempts
+            ),
             limiter=options.limiter or AdaptiveLimiter(),
             clock=options.clock(),
             price=options.price,

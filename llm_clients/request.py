@@ -110,6 +110,9 @@ class Attempt:
         latency_s: from sending to the last byte, without the client's own waiting.
         slept_s: how long the client waited between this attempt and the next one.
         problem: why an invalid answer is invalid: "parse_error", "schema_error" or "out_of_range".
+        cost_usd: None if not known.
+        reserved_tokens: the most that the trip may have used, where nobody counted; else None.
+        reserved_usd: the most that it may have cost, where nobody counted; None also without a price.
     """
 
     result: str
@@ -120,6 +123,9 @@ class Attempt:
     latency_s: float = 0.0
     slept_s: float = 0.0
     problem: str | None = None
+    cost_usd: float | None = None
+    reserved_tokens: int | None = None
+    reserved_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +136,9 @@ class Completion:
         value: the parsed and validated answer (the text itself when no schema was given); None unless answered.
         text: the raw last answer, also when it is invalid.
         stop_reason: as the server reported it.
-        usage: tokens summed over all attempts.
+        usage: tokens summed over all attempts; None if one of them may have used tokens that nobody counted.
         latency_s: wall time of the whole call, waiting included.
-        cost_usd: of all attempts; None when the model's price is not known.
+        cost_usd: of all attempts; None when the model's price is not known, or what one of them used.
         attempts: trips to the server; `trail` has one entry for each.
         model: as the server reported it; as requested when it reported none.
         detail: why the outcome is not `answered`, with the vendor's message where there is one.
@@ -148,7 +154,7 @@ class Completion:
     text: str = ""
     value: Json = None
     stop_reason: str | None = None
-    usage: Usage = Usage()
+    usage: Usage | None = Usage()
     latency_s: float = 0.0
     cost_usd: float | None = None
     attempts: int = 0
@@ -180,7 +186,8 @@ class Completion:
     def from_json(cls, payload: Mapping[str, Json]) -> Self:
         """The inverse of `to_json`. Other keys of a ledger event are ignored."""
         known = {name: payload[name] for name in cls.__dataclass_fields__ if name in payload}
-        usage = Usage(**known.pop("usage", {}))
+        counted = known.pop("usage", {})
+        usage = None if counted is None else Usage(**counted)
         trail = tuple(_attempt(item) for item in known.pop("trail", ()))
         mode, form = known.pop("mode", None), known.pop("form", None)
         bare = cls(outcome=CallOutcome(known.pop("outcome")), model=known.pop("model"))

@@ -58,7 +58,11 @@ class GiveUp:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+LOCAL_ATTEMPT_S = 600.0
+"""Longest single trip to a server on this machine."""
+
+
+@dataclass(frozen=True)
 class RetryPolicy:
     """When to try again, and when to stop.
 
@@ -80,6 +84,21 @@ class RetryPolicy:
     def __post_init__(self) -> None:
         if self.attempts < 1 or min(self.first_sleep_s, self.cap_s, self.total_s, self.attempt_s) <= 0:
             raise LLMConfigurationError(f"a retry policy needs positive numbers, not {self}")
+
+    @classmethod
+    def standard(cls, *, local: bool, timeout_s: float | None = None, attempts: int | None = None) -> RetryPolicy:
+        """The policy for a server.
+
+        Args:
+            local: whether the server is on this machine, where a model may write a few tokens a second.
+            timeout_s: how long to wait for one answer, if the user says so.
+            attempts: how many trips in a row may fail, if not as many as usual.
+        """
+        attempt_s = timeout_s or (LOCAL_ATTEMPT_S if local else cls.attempt_s)
+        # time for a second attempt, and for the sleep before it
+        return cls(
+            attempts=attempts or cls.attempts, attempt_s=attempt_s, total_s=max(cls.total_s, 2 * attempt_s + cls.cap_s)
+        )
 
     def decide(self, fault: Fault, row: int, remaining_s: float, dice: random.Random) -> Retry | GiveUp:
         """Decide what to do after a fault.

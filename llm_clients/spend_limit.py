@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from llm_clients.errors import LLMConfigurationError
 from llm_clients.prices import Price
-from llm_clients.request import Json, Message, Usage
+from llm_clients.request import Completion, Json, Message, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ class SpendLimit:
         max_tokens: int | None = None,
         spent_usd: float = 0.0,
         spent_tokens: int = 0,
+        unsettled: Hold | None = None,
     ) -> None:
         """Set the limits; None sets none.
 
@@ -72,6 +73,7 @@ class SpendLimit:
             max_tokens: the most tokens to use, input and output together.
             spent_usd: what earlier sessions of the same run have spent.
             spent_tokens: what earlier sessions of the same run have used.
+            unsettled: the most that trips of earlier sessions may have used, where nobody counted.
 
         Raises:
             LLMConfigurationError: a limit is not positive.
@@ -85,7 +87,7 @@ class SpendLimit:
         self._holds: list[Hold] = []
         self._tokens = spent_tokens
         self._cost = spent_usd
-        self._unsettled: list[Hold] = []
+        self._unsettled: list[Hold] = [] if unsettled is None else [unsettled]
 
     def require_price(self, model: str, price: Price | None) -> None:
         """Check that a cost limit can be kept.
@@ -110,19 +112,18 @@ class SpendLimit:
             self._holds.append(hold)
             return hold
 
-    def settle(self, hold: Hold, usage: Usage | None, cost_usd: float | None, *, uncertain: bool = False) -> None:
-        """Replace a hold by what the server counted.
+    def settle(self, hold: Hold, usage: Usage | None, cost_usd: float | None) -> None:
+        """Replace a hold by what was used. What is not known stays held, as unsettled.
 
         Args:
             hold: the reservation of the call.
-            usage: as the server counted it; None if it reported none.
+            usage: as the server counted it; None if the call may have used tokens that nobody counted.
             cost_usd: None if not known.
-            uncertain: the server may have worked without an answer arriving, so the hold stays, as unsettled.
         """
+        unknown = Hold(hold.tokens if usage is None else 0, hold.cost_usd if cost_usd is None else 0.0)
         with self._lock:
             self._holds.remove(hold)
-            if uncertain:
-                self._unsettled.append(hold)
+            self._unsettled.append(unknown)
             self._tokens += 0 if usage is None else usage.total
             self._cost += cost_usd or 0.0
 
@@ -151,6 +152,18 @@ class SpendLimit:
                 f"up to {hold.tokens} tokens, and {left_tokens} of --max-tokens-total {self.max_tokens} are left"
             )
         return f"not asked: the call could use {'; '.join(limits)}"
+
+
+def recorded_spending(calls: Iterable[Completion]) -> tuple[Hold, Hold]:
+    """What recorded calls have used, and the most that those of their trips may have used which nobody counted."""
+    counted, reserved = [Hold(0, 0.0)], [Hold(0, 0.0)]
+    for call in calls:
+        trips = call.trail
+        tokens = [trip.usage.total for trip in trips if trip.usage] if call.usage is None else [call.usage.total]
+        costs = [trip.cost_usd or 0.0 for trip in trips] if call.cost_usd is None else [call.cost_usd]
+        counted.append(Hold(sum(tokens), sum(costs)))
+        reserved += [Hold(trip.reserved_tokens or 0, trip.reserved_usd or 0.0) for trip in trips]
+    return _sum(counted), _sum(reserved)
 
 
 def most_usage(system: str, messages: tuple[Message, ...], schema: Mapping[str, Json] | None, max_tokens: int) -> Usage:

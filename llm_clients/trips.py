@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import random
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ground.names import near_misses
 from llm_clients.fault import Fault, FaultKind
 from llm_clients.kinds import AnswerMode, CallOutcome
-from llm_clients.limiter import AdaptiveLimiter
-from llm_clients.options import ClientOptions
-from llm_clients.prices import Price
-from llm_clients.redaction import redact
-from llm_clients.request import Attempt, Json, Message, Request, Usage
-from llm_clients.retry import Clock, GiveUp
+from llm_clients.line import Line, Terms
+from llm_clients.redaction import Redactor, redact
+from llm_clients.request import Attempt, Message, Request, Usage
+from llm_clients.retry import GiveUp
 from llm_clients.spend_limit import Busy, Hold, Refused, most_usage
-from llm_clients.vendors.base import Ask, Reply, Vendor
-
-
-@dataclass(slots=True)
-class Line:
-    """A vendor, and what its client has learned about it so far; shared by all calls."""
-
-    vendor: Vendor
-    options: ClientOptions
-    limiter: AdaptiveLimiter
-    clock: Clock
-    price: Price | None
-    dice: random.Random
-    mode: AnswerMode
-    takes_temperature: bool
+from llm_clients.vendors.base import Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +27,44 @@ class Trips:
     """All trips of one call.
 
     Attributes:
-        mode: how structured output is requested at present.
-        takes_temperature: whether the model takes a temperature, as far as is known.
         trail: the trips so far.
-        cost_usd: of all trips so far; None once one was charged an unknown amount.
     """
 
     def __init__(self, line: Line, request: Request) -> None:
         self._line = line
         self._request = request
+        self._terms = Terms(line, request)
         self._started = self._began = line.clock.now()
-        self.mode = line.mode
-        self.takes_temperature = line.takes_temperature
         self.trail: list[Attempt] = []
-        self.cost_usd: float | None = 0.0 if line.price is not None else None
+
+    @property
+    def mode(self) -> AnswerMode:
+        """How structured output is requested at present."""
+        return self._terms.mode
+
+    @property
+    def takes_temperature(self) -> bool:
+        """Whether the model takes a temperature, as far as is known."""
+        return self._terms.takes_temperature
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens of all trips so far; None once one may have used tokens that nobody counted."""
+        if any(attempt.reserved_tokens is not None for attempt in self.trail):
+            return None
+        return sum((attempt.usage for attempt in self.trail if attempt.usage is not None), Usage())
+
+    @property
+    def cost_usd(self) -> float | None:
+        """US dollars of all trips so far; None once one was charged an unknown amount."""
+        costs = [attempt.cost_usd for attempt in self.trail]
+        if self._line.price is None and not any(costs):
+            return None
+        return None if None in costs else sum(cost or 0.0 for cost in costs)
 
     def remaining_s(self) -> float:
         """Seconds until the deadline of the call."""
-        return self._line.options.policy.total_s - self.elapsed_s()
+        return self._line.policy.total_s - self.elapsed_s()
 
     def elapsed_s(self) -> float:
         """Seconds since the call began."""
@@ -77,12 +78,12 @@ class Trips:
             if isinstance(got, Ended):
                 return got
             if isinstance(got, Reply):
-                # only now is it known that the server rejected the mode and not the request
-                self._line.mode = self.mode
+                self._terms.confirm()
                 return got
-            if self._adapt(got):
+            if self._terms.adapt(got):
                 continue
             row += 1
+            self._terms.doubt_mode(got, row)
             ended = self._wait_or_end(got, row)
             if ended is not None:
                 return ended
@@ -92,13 +93,14 @@ class Trips:
     def _trip(self, request: Request) -> Reply | Fault | Ended:
         if not self._line.clock.wait(0.0):
             return Ended(CallOutcome.CANCELLED, "the client was closed")
-        ask = self._ask(request)
-        hold = self._reserve(ask)
+        ask = self._terms.ask(request)
+        most = most_usage(ask.system, ask.messages, ask.schema, ask.max_tokens)
+        hold = self._reserve(most)
         if isinstance(hold, Ended):
             return hold
         sent_at = self._line.limiter.acquire(self._line.clock, self.remaining_s())
         if sent_at is None:
-            self._settle(hold, None, None)
+            self._settle(hold, Usage(), 0.0)
             return self._out_of_time()
         if self.trail:
             # how long the limiter and the policy made this trip wait, recorded with the trip before it
@@ -107,45 +109,47 @@ class Trips:
         self._began = sent_at
         got = self._line.vendor.send(ask, self._timeout())
         if isinstance(got, Reply):
-            # half a surrogate pair, as in a cut or broken answer, cannot be written or sent back
-            got = replace(got, text=got.text.encode("utf-8", "replace").decode())
+            got = _readable(got, self._line.vendor.redactor)
         self._pace(got, sent_at)
-        self._settle(hold, got.usage, self._cost(got), uncertain=_may_be_charged(got))
-        self._note(got)
+        attempt = self._attempt(got, most)
+        self._settle(hold, _counted(attempt), attempt.cost_usd)
+        self.trail.append(attempt)
         return got
 
-    def _ask(self, request: Request) -> Ask:
-        if request.schema is not None and self.mode is AnswerMode.PROMPT:
-            request = replace(request, system=f"{request.system}\n\n{describe_schema(request.schema)}".strip())
-        return Ask.of(request, self.mode, takes_temperature=self.takes_temperature)
-
     def _timeout(self) -> float:
-        return max(min(self._line.options.policy.attempt_s, self.remaining_s()), 0.01)
+        return max(min(self._line.policy.attempt_s, self.remaining_s()), 0.01)
 
     def _pace(self, got: Reply | Fault, sent_at: float) -> None:
         if isinstance(got, Fault) and got.kind is FaultKind.RATE_LIMITED:
-            cap_s = self._line.options.policy.cap_s
+            cap_s = self._line.policy.cap_s
             retry_after_s = None if got.retry_after_s is None else min(got.retry_after_s, cap_s)
             self._line.limiter.limited(self._line.clock.now(), sent_at, retry_after_s)
         elif isinstance(got, Reply) or got.status is not None:
             self._line.limiter.passed()
 
-    def _note(self, got: Reply | Fault) -> None:
+    def _attempt(self, got: Reply | Fault, most: Usage) -> Attempt:
         latency_s = self._line.clock.now() - self._began
-        if isinstance(got, Reply):
-            attempt = Attempt("replied", self.mode, "", redact(got.text), got.usage, latency_s)
-        else:
-            attempt = Attempt(got.kind.value, self.mode, redact(got.detail), "", got.usage, latency_s)
-        self.trail.append(attempt)
+        uncounted = _is_uncounted(got, latency_s)
+        price, cost_usd = self._line.price, self._cost(got, uncounted=uncounted)
+        return Attempt(
+            "replied" if isinstance(got, Reply) else got.kind.value,
+            self.mode,
+            "" if isinstance(got, Reply) else redact(got.detail),
+            redact(got.text) if isinstance(got, Reply) else "",
+            got.usage,
+            latency_s,
+            cost_usd=cost_usd,
+            reserved_tokens=most.total if uncounted else None,
+            reserved_usd=price.cost(most) if uncounted and price is not None and cost_usd is None else None,
+        )
 
     # money -------------------------------------------------------------------------------------------------------
 
-    def _reserve(self, ask: Ask) -> Hold | Ended | None:
+    def _reserve(self, most: Usage) -> Hold | Ended | None:
         """Wait until the budget has room; None without a budget."""
         budget = self._line.options.budget
         if budget is None:
             return None
-        most = most_usage(ask.system, ask.messages, ask.schema, ask.max_tokens)
         while True:
             hold = budget.reserve(most, self._line.price)
             if isinstance(hold, Hold):
@@ -156,39 +160,25 @@ class Trips:
             if self.remaining_s() <= 0 or not self._line.clock.wait(_BUDGET_POLL_S):
                 return Ended(CallOutcome.OVER_BUDGET, "not asked: the calls under way hold what is left of the budget")
 
-    def _settle(self, hold: Hold | None, usage: Usage | None, cost: float | None, *, uncertain: bool = False) -> None:
+    def _settle(self, hold: Hold | None, usage: Usage | None, cost: float | None) -> None:
         if self._line.options.budget is not None and hold is not None:
-            self._line.options.budget.settle(hold, usage, cost, uncertain=uncertain)
+            self._line.options.budget.settle(hold, usage, cost)
 
-    def _cost(self, got: Reply | Fault) -> float | None:
-        """US dollars of a trip, as the server reports them or by tokens and price; they are added to the sum."""
-        cost = got.cost_usd if isinstance(got, Reply) else None
-        if cost is None and got.usage is not None:
-            cost = None if self._line.price is None else self._line.price.cost(got.usage)
-        elif cost is None:
-            return 0.0  # no tokens counted, so nothing is known to be charged
-        known = self.cost_usd is not None or not any(attempt.usage for attempt in self.trail)
-        self.cost_usd = (self.cost_usd or 0.0) + cost if cost is not None and known else None
-        return cost
+    def _cost(self, got: Reply | Fault, *, uncounted: bool) -> float | None:
+        """US dollars of a trip, as the server reports them or by tokens and price; None if they are not known."""
+        price = self._line.price
+        if isinstance(got, Reply) and got.cost_usd is not None:
+            return got.cost_usd
+        if price is not None and price.is_free:
+            return 0.0
+        if got.usage is not None:
+            return None if price is None else price.cost(got.usage)
+        return None if uncounted else 0.0
 
     # after a fault -----------------------------------------------------------------------------------------------
 
-    def _adapt(self, fault: Fault) -> bool:
-        """After a 400: leave out the parameter that the server names, else request structure in the next mode."""
-        if fault.kind is not FaultKind.REJECTED:
-            return False
-        sent_one = self._request.temperature is not None and self.takes_temperature
-        if sent_one and "temperature" in fault.detail.lower():
-            self.takes_temperature = self._line.takes_temperature = False
-            return True
-        modes = self._line.vendor.modes
-        if self._request.schema is None or self.mode is modes[-1]:
-            return False
-        self.mode = modes[modes.index(self.mode) + 1]
-        return True
-
     def _wait_or_end(self, fault: Fault, row: int) -> Ended | None:
-        decision = self._line.options.policy.decide(fault, row, self.remaining_s(), self._line.dice)
+        decision = self._line.policy.decide(fault, row, self.remaining_s(), self._line.dice)
         if isinstance(decision, GiveUp):
             return Ended(fault.outcome, self._describe_end(fault, decision.reason))
         if fault.kind is FaultKind.RATE_LIMITED:
@@ -198,8 +188,23 @@ class Trips:
         return None
 
     def _describe_end(self, fault: Fault, reason: str) -> str:
-        if fault.kind is not FaultKind.UNKNOWN_MODEL:
-            return reason
+        match fault.kind:
+            case FaultKind.UNKNOWN_MODEL:
+                return self._name_models(reason)
+            case FaultKind.WRONG_ADDRESS | FaultKind.MALFORMED if not fault.sent:
+                vendor = self._line.vendor
+                place = redact(vendor.endpoint)
+                return f"{reason}. The base URL {place} may be wrong: something answers, but no LLM. {vendor.url_hint}"
+            case FaultKind.FORBIDDEN:
+                return f"the vendor or a gateway before it refuses this place or caller, whatever the key: {reason}"
+            case FaultKind.TOO_LONG:
+                return (
+                    f"the prompt and {self._request.max_tokens:,} tokens of answer do not fit the model's context: "
+                    f"{reason}. Lower --llm-max-tokens or --llm-per-call, or name a model with a longer context"
+                )
+        return reason
+
+    def _name_models(self, reason: str) -> str:
         names = self._line.vendor.models(self._timeout())
         if isinstance(names, Fault) or not names:
             return f"{reason} (the server lists no models)"
@@ -211,19 +216,47 @@ class Trips:
         if self.remaining_s() > 0 and not self._line.clock.wait(0.0):
             return Ended(CallOutcome.CANCELLED, "closed while waiting for its turn")
         cause = "" if last is None else f"; the last fault: {last.detail}"
-        return Ended(
-            CallOutcome.RATE_LIMITED, f"no turn within the deadline of {self._line.options.policy.total_s:g} s{cause}"
-        )
-
-
-def describe_schema(schema: Mapping[str, Json]) -> str:
-    """The schema as an instruction, for servers that accept it in no other way and for re-asks."""
-    return f"Answer with a single JSON object and nothing else. It must satisfy this JSON schema:\n{json.dumps(schema)}"
+        return Ended(CallOutcome.RATE_LIMITED, f"no turn within the deadline of {self._line.policy.total_s:g} s{cause}")
 
 
 _BUDGET_POLL_S = 0.05
+_GATEWAY_GAVE_UP = (408, 504, 524)
+_AT_ONCE_S = 2.0  # a server that drops a connection within this time has written no answer
 
 
-def _may_be_charged(got: Reply | Fault) -> bool:
-    """Whether the cost of a failed trip is unknown: after a timeout the server may have worked to the end."""
-    return isinstance(got, Fault) and got.kind is FaultKind.TIMEOUT
+def _readable(reply: Reply, redactor: Redactor) -> Reply:
+    """The reply without keys that the server repeats, and without what cannot be written or sent back.
+
+    Half a surrogate pair, as in a cut or broken answer, is such a thing.
+    """
+
+    def clean(text: str) -> str:
+        return redactor.of_answer(text.encode("utf-8", "replace").decode())
+
+    return replace(
+        reply,
+        text=clean(reply.text),
+        model=clean(reply.model),
+        stop_reason=None if reply.stop_reason is None else clean(reply.stop_reason),
+        refusal=None if reply.refusal is None else clean(reply.refusal),
+        thoughts=clean(reply.thoughts),
+    )
+
+
+def _is_uncounted(got: Reply | Fault, latency_s: float) -> bool:
+    """Whether a trip may have used tokens that nobody counted.
+
+    The server may work to the end of an answer that the client has stopped waiting for, and some never count.
+    """
+    if got.usage is not None:
+        return False
+    if isinstance(got, Reply):
+        return True
+    if got.status is not None:
+        return got.sent or got.status in _GATEWAY_GAVE_UP
+    return got.sent and (got.kind is FaultKind.TIMEOUT or latency_s > _AT_ONCE_S)
+
+
+def _counted(attempt: Attempt) -> Usage | None:
+    """The tokens to settle: none were used where nothing was counted and nothing is uncertain."""
+    return attempt.usage or (Usage() if attempt.reserved_tokens is None else None)

@@ -13,6 +13,7 @@ from search.setup.address import check_answers
 from search.setup.caching import check_cache
 from search.setup.config import ExecutorName, RunConfig, make_config, placed
 from search.setup.preparation import Prepared, prepare
+from search.setup.scope import Scope, names_where
 from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
@@ -162,10 +163,18 @@ def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] 
     if not started:
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
     changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
-    config = make_config({**started[0].config, **changed, "trials": asked_trials(events) + add_trials})
+    config = make_config({**_begun_with(started[0], changed), **changed, "trials": asked_trials(events) + add_trials})
     prepared = prepare(_reachable(config), earlier=payloads_of(events, LlmCall))
     by_variable = _moved(config, prepared)
     return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials, placed_by_variable=by_variable)
+
+
+def _begun_with(started: RunStarted, changed: Mapping[str, Any]) -> dict[str, Any]:
+    """The recorded configuration; without its cluster and its workers where the run goes on in this process alone."""
+    if changed.get("executor") != ExecutorName.LOCAL:
+        return started.config
+    places = names_where(RunConfig, lambda scope: scope is Scope.PLACE)
+    return {name: value for name, value in started.config.items() if name not in places}
 
 
 def start(config: RunConfig, listeners: Sequence[Listener] = ()) -> RunOutcome:

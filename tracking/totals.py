@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from tracking.kinds import DecisionKind, TrialState
+from tracking.kinds import TURNED_BACK, DecisionKind, TrialState
 from tracking.payloads import AnswerQuality, Decision, LlmCall, Payload, Proposed, TrialEnded
 
 COMMON_START = "start"
@@ -28,6 +28,17 @@ def is_revision(payload: Payload) -> bool:
             return not payload.in_band and payload.proposer != COMMON_START
         case Decision():
             return payload.decision is DecisionKind.MISSED
+        case _:
+            return False
+
+
+def proposed_by_an_arm(payload: Payload) -> bool:
+    """Return whether an arm proposed a strategy, even one that was turned back. The common start is nobody's."""
+    match payload:
+        case Proposed():
+            return payload.proposer != COMMON_START
+        case Decision():
+            return payload.decision in TURNED_BACK
         case _:
             return False
 

@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 from tracking.errors import TrackingUriError
 
+_QUERY_SECRET = re.compile(
+    r"([?&;](?:[\w.-]*[-_.])?(?:password|passwd|token|secret|key|apikey)=)[^&;#]*", re.IGNORECASE
+)
 _SQLITE = "sqlite:///"
 _WEB = frozenset({"http", "https"})
 _DATABASES = frozenset({"postgresql", "mysql", "mssql"})
@@ -61,7 +64,7 @@ def artifact_location(uri: str, experiment: str) -> str | None:
 def without_password(uri: str) -> str:
     """Replace the password in an address by `***`, so that it can be shown and recorded."""
     hidden = re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", uri)
-    return re.sub(r"(?<=[?&]password=)[^&]*", "***", hidden)
+    return _QUERY_SECRET.sub(r"\1***", hidden)
 
 
 def _absolute_sqlite(uri: str) -> str:

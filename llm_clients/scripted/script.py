@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -27,7 +27,7 @@ class WireName(StrEnum):
 
 
 class FaultName(StrEnum):
-    """Ways to fail. The last seven deliver text, which may be charged; the others deliver none."""
+    """Ways to fail. Those from `cut_json` on deliver text, which may be charged; the others deliver none."""
 
     RATE_LIMIT = "rate_limit"  # 429, with Retry-After if the step says so
     SERVER_ERROR = "server_error"  # 500
@@ -44,6 +44,11 @@ class FaultName(StrEnum):
     INSUFFICIENT_QUOTA = "insufficient_quota"  # what OpenAI (429) and Anthropic (400) answer for an empty account
     UNKNOWN_MODEL = "unknown_model"  # 404
     BAD_REQUEST = "bad_request"  # 400
+    DAILY_QUOTA = "daily_quota"  # 429 until tomorrow
+    REGION = "region"  # 403, whatever the key
+    GATEWAY = "gateway"  # 502 with a web page
+    NOT_FOUND = "not_found"  # 404 for the path, as under a wrong base URL
+    UPSTREAM = "upstream"  # 502 of a router, with its provider's own words
     DIE = "die"  # the server stops, in the middle of the answer
     CUT_JSON = "cut_json"  # half the text, reported as complete
     TRUNCATED = "truncated"  # half the text, stopped by max_tokens
@@ -52,6 +57,25 @@ class FaultName(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     REFUSAL = "refusal"
     CONTENT_FILTER = "content_filter"
+    THOUGHT_CUT = "thought_cut"  # stopped by max_tokens inside a thought
+    ONLY_THOUGHTS = "only_thoughts"  # all of it in the field for thoughts
+
+
+class Habit(StrEnum):
+    """What a server or a model does with every answer, although the answer is good."""
+
+    THOUGHTS = "thoughts"  # a thought with a draft before it
+    LONE_END = "lone_end"  # the same, begun in the prompt
+    CHANNELS = "channels"  # the same, in channels
+    THOUGHTS_APART = "thoughts_apart"  # the same, in a field of its own
+    BRACKETS = "brackets"  # prose full of brackets around it
+    PARTS = "parts"  # content as a list of parts
+    OBJECT_ARGUMENTS = "object_arguments"  # a tool's arguments as an object; a text where an object is usual
+    NO_USAGE = "no_usage"
+    NULL_USAGE = "null_usage"
+    EMPTY_USAGE = "empty_usage"
+    PARTIAL_USAGE = "partial_usage"  # the prompt's tokens only
+    ODD_USAGE = "odd_usage"  # negative and infinite
 
 
 class Order(StrEnum):
@@ -134,7 +158,13 @@ class Script(_Frozen):
         models: names that the server accepts; any other is answered with 404. Empty: it accepts every name.
         key: when set, any other key is answered with 401.
         structured: modes of structured output that the server accepts; others are answered with 400.
+        refuses_structure_with: the status for modes that it does not accept; 404 is a router without a provider, 500 a
+            grammar that fails.
         takes_temperature: when false, a temperature is answered with 400.
+        tokens_field: the only name that it accepts for the limit of output tokens, where its format has two.
+        context: most tokens of prompt and answer together; more are answered with 400.
+        window: most tokens that Ollama's model reads; what is over is cut in silence. Without `num_ctx` it is 4,096.
+        habits: how its answers look.
     """
 
     model: Annotated[str, Field(pattern=r"^scripted")] = "scripted"
@@ -151,7 +181,12 @@ class Script(_Frozen):
     models: tuple[str, ...] = ()
     key: str | None = None
     structured: frozenset[AnswerMode] = frozenset(AnswerMode)
+    refuses_structure_with: Literal[400, 404, 500] = 400
     takes_temperature: bool = True
+    tokens_field: Literal["max_tokens", "max_completion_tokens"] | None = None
+    context: Annotated[int, Field(gt=0)] | None = None
+    window: Annotated[int, Field(gt=0)] | None = None
+    habits: frozenset[Habit] = frozenset()
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

@@ -15,9 +15,10 @@ from llm_clients.errors import ScriptError
 from llm_clients.kinds import AnswerMode
 from llm_clients.request import Json, Usage
 from llm_clients.scripted.director import Director, Scene
+from llm_clients.scripted.habits import draft_of, dress, only_thoughts, speak
 from llm_clients.scripted.script import FaultName, Script
 from llm_clients.scripted.spoil import spoil
-from llm_clients.scripted.wires import AnthropicWire, Asked, OpenAIWire, Wire, tokens_of, wire_of
+from llm_clients.scripted.wires import AnthropicWire, Asked, OllamaWire, OpenAIWire, Wire, tokens_of, wire_of
 
 _log = logging.getLogger(__name__)
 
@@ -121,7 +122,18 @@ class _Handler(BaseHTTPRequestHandler):
         if asked.temperature and not script.takes_temperature:
             return 400, "unsupported_parameter", "temperature is not supported with this model"
         if asked.mode is not AnswerMode.PROMPT and asked.mode not in script.structured:
-            return 400, "unsupported_parameter", f"structured output by {asked.mode} is not supported with this model"
+            return _refusal_of_structure(script.refuses_structure_with, asked.mode)
+        if script.tokens_field is not None and asked.tokens_field == _OTHER_FIELD[script.tokens_field]:
+            hint = f"Use '{script.tokens_field}' instead."
+            return 400, "unsupported_parameter", f"Unsupported parameter: '{asked.tokens_field}'. {hint}"
+        prompt = tokens_of(asked.characters)
+        if script.context is not None and prompt + asked.max_tokens > script.context:
+            limit = f"This model's maximum context length is {script.context} tokens."
+            return (
+                400,
+                "context_length_exceeded",
+                f"{limit} You requested {asked.max_tokens} and {prompt} input tokens.",
+            )
         return None
 
     def _key(self) -> str:
@@ -140,12 +152,23 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, wire: Wire, asked: Asked, scene: Scene) -> None:
         owner = self.server.owner
-        text = scene.text if scene.fault is None else spoil(scene.text, scene.fault)
-        usage = Usage(tokens_of(asked.characters), tokens_of(len(text)))
+        habits = owner.script.habits
+        draft = draft_of(asked, scene.text) if habits else ""
+        text = speak(scene.text, draft, habits) if scene.fault is None else spoil(scene.text, scene.fault)
+        usage = Usage(self._read(wire, asked), tokens_of(len(text)))
         stop = _STOPS.get(scene.fault, "stop") if scene.fault is not None else "stop"
         # counted before it is sent, so that a client that has its answer finds it in the totals
         owner.director.charge(usage)
-        self._send(200, wire.answer(asked, text, owner.script.model, usage, stop))
+        payload = dress(wire.answer(asked, text, owner.script.model, usage, stop), draft, habits)
+        self._send(200, only_thoughts(payload) if scene.fault is FaultName.ONLY_THOUGHTS else payload)
+
+    def _read(self, wire: Wire, asked: Asked) -> int:
+        """How many tokens of the prompt are read: Ollama reads what fits its window."""
+        tokens = tokens_of(asked.characters)
+        if not isinstance(wire, OllamaWire):
+            return tokens
+        window = min(asked.window or _OLLAMAS_WINDOW, self.server.owner.script.window or tokens)
+        return min(tokens, window)
 
     def _error(self, wire: Wire, scene: Scene) -> None:
         assert scene.fault is not None
@@ -157,11 +180,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _misbehave(self, wire: Wire, scene: Scene) -> None:
         model = self.server.owner.script.model
+        if scene.fault in _PAGES:
+            status, page = _PAGES[scene.fault]
+            self._send_bytes(status, page.encode(), "text/html", {})
+            return
+        if scene.fault in _BODIES:
+            self._send(*_BODIES[scene.fault])
+            return
         match scene.fault:
-            case FaultName.HTML:
-                self._send_bytes(200, b"<html><body>Sign in to the network</body></html>", "text/html", {})
-            case FaultName.ERROR_200:
-                self._send(200, {"error": {"code": 502, "message": "Provider returned error"}})
             case FaultName.EMPTY_CHOICES:
                 self._send(200, wire.empty(model, []))
             case FaultName.NULL_CHOICES:
@@ -213,6 +239,18 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 _TRICKLE_S = 0.02
+_OLLAMAS_WINDOW = 4096
+_OTHER_FIELD = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+
+
+def _refusal_of_structure(status: int, mode: AnswerMode) -> tuple[int, str, str]:
+    messages = {
+        400: f"structured output by {mode} is not supported with this model",
+        404: "No endpoints found that can handle the requested parameters.",
+        500: "Failed to compile the grammar of the JSON schema",
+    }
+    return status, "unsupported_parameter", messages[status]
+
 
 _ERRORS: dict[FaultName | None, tuple[int, str, str]] = {
     FaultName.RATE_LIMIT: (429, "rate_limit_exceeded", "Rate limit reached, slow down."),
@@ -222,7 +260,32 @@ _ERRORS: dict[FaultName | None, tuple[int, str, str]] = {
     FaultName.NO_CREDIT: (402, "payment_required", "Insufficient credits."),
     FaultName.INSUFFICIENT_QUOTA: (429, "insufficient_quota", "You exceeded your current quota, check your plan."),
     FaultName.UNKNOWN_MODEL: (404, "model_not_found", "The model does not exist or has been retired."),
-    FaultName.BAD_REQUEST: (400, "invalid_request_error", "The prompt is too long."),
+    FaultName.BAD_REQUEST: (400, "invalid_request_error", "The request cannot be read."),
+    FaultName.DAILY_QUOTA: (429, "rate_limit", "Rate limit exceeded: free-models-per-day. Come back tomorrow."),
+    FaultName.REGION: (403, "unsupported_country_region_territory", "Country, region, or territory not supported"),
+}
+
+_PAGES: dict[FaultName | None, tuple[int, str]] = {
+    FaultName.HTML: (200, "<html><body>Sign in to the network</body></html>"),
+    FaultName.GATEWAY: (
+        502,
+        "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>",
+    ),
+}
+
+_BODIES: dict[FaultName | None, tuple[int, Json]] = {
+    FaultName.NOT_FOUND: (404, {"detail": "Not Found"}),
+    FaultName.ERROR_200: (200, {"error": {"code": 502, "message": "Provider returned error"}}),
+    FaultName.UPSTREAM: (
+        502,
+        {
+            "error": {
+                "code": 502,
+                "message": "Provider returned error",
+                "metadata": {"raw": "the upstream's own words", "provider_name": "Upstream"},
+            }
+        },
+    ),
 }
 
 _WITHOUT_ANSWER = frozenset(
@@ -231,6 +294,9 @@ _WITHOUT_ANSWER = frozenset(
         FaultName.HANG,
         FaultName.TRICKLE,
         FaultName.HTML,
+        FaultName.GATEWAY,
+        FaultName.NOT_FOUND,
+        FaultName.UPSTREAM,
         FaultName.ERROR_200,
         FaultName.EMPTY_CHOICES,
         FaultName.NULL_CHOICES,
@@ -240,6 +306,7 @@ _WITHOUT_ANSWER = frozenset(
 
 _STOPS = {
     FaultName.TRUNCATED: "length",
+    FaultName.THOUGHT_CUT: "length",
     FaultName.REFUSAL: "refusal",
     FaultName.CONTENT_FILTER: "content_filter",
 }

@@ -12,6 +12,8 @@ def spoil(text: str, fault: FaultName) -> str:
     """The text as spoilt by `fault`; unchanged for a fault that does not affect text."""
     if fault in (FaultName.CUT_JSON, FaultName.TRUNCATED):
         return text[: max(len(text) // 2, 1)]
+    if fault is FaultName.THOUGHT_CUT:
+        return f"<think>\nPerhaps {text}? Rather not, for"
     if fault is FaultName.PROSE:
         return f"Here is what I suggest.\n\n{text}\n\nThis keeps the early layers wide."
     if fault is FaultName.WRONG_SCHEMA:

@@ -22,6 +22,9 @@ class Asked:
         mode: how structured output was requested; `PROMPT` also when it was not.
         schema: the one that the answer must satisfy, wherever it was found; None for free text.
         temperature: whether one was sent.
+        max_tokens: the limit of output tokens; 0 without one.
+        tokens_field: the field that held it; empty without one.
+        window: `num_ctx`, for Ollama.
     """
 
     model: str
@@ -30,6 +33,9 @@ class Asked:
     mode: AnswerMode
     schema: Mapping[str, Json] | None
     temperature: bool
+    max_tokens: int = 0
+    tokens_field: str = ""
+    window: int | None = None
 
 
 class Wire(ABC):
@@ -154,6 +160,7 @@ class OpenAIWire(Wire):
             "created": 0,
             "model": model,
             "choices": content,
+            "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
         }
 
     def error(self, status: int, code: str, message: str) -> dict[str, Json]:
@@ -199,7 +206,8 @@ class OllamaWire(Wire):
     def empty(self, model: str, content: list[Json] | None) -> dict[str, Json]:
         """A chat without a message, or with an empty one."""
         message = None if content is None else {"role": "assistant", "content": ""}
-        return {"model": model, "message": message, "done": True, "done_reason": "stop"}
+        counts = {"prompt_eval_count": 0, "eval_count": 0}
+        return {"model": model, "message": message, "done": True, "done_reason": "stop", **counts}
 
     def error(self, status: int, code: str, message: str) -> dict[str, Json]:
         """Ollama sends the message alone."""
@@ -238,7 +246,22 @@ def _asked(
     prompt = next((str(m.get("content")) for m in messages if m.get("role") == "user"), "")
     texts = [system, *(str(m.get("content")) for m in messages)]
     characters = sum(len(text) for text in texts)
-    return Asked(str(body.get("model")), prompt, characters, mode, _schema_in(texts) or schema, temperature)
+    limits = {**body, **body.get("options", {})}
+    field = next((name for name in _LIMITS if name in limits), "")
+    return Asked(
+        str(body.get("model")),
+        prompt,
+        characters,
+        mode,
+        _schema_in(texts) or schema,
+        temperature,
+        limits.get(field, 0),
+        field,
+        limits.get("num_ctx"),
+    )
+
+
+_LIMITS = ("max_tokens", "max_completion_tokens", "num_predict")
 
 
 def _schema_in(texts: Sequence[str]) -> Mapping[str, Json] | None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from llm_clients.fault import Fault
 from llm_clients.kinds import AnswerMode
+from llm_clients.redaction import Redactor
 from llm_clients.request import Json, Message, Request, Usage
 
 ANSWER_TOOL = "give_answer"
@@ -22,6 +23,7 @@ class Ask:
     Attributes:
         temperature: None also when the model was found not to accept one.
         mode: how `schema` is requested; meaningless without one.
+        other_tokens_field: name the limit of tokens by the field that the vendor does not use by itself.
     """
 
     system: str
@@ -30,12 +32,22 @@ class Ask:
     max_tokens: int
     temperature: float | None
     mode: AnswerMode
+    other_tokens_field: bool = False
 
     @classmethod
-    def of(cls, request: Request, mode: AnswerMode, *, takes_temperature: bool) -> Ask:
+    def of(
+        cls, request: Request, mode: AnswerMode, *, takes_temperature: bool, other_tokens_field: bool = False
+    ) -> Ask:
         """The request in this mode, without a temperature where the model accepts none."""
-        temperature = request.temperature if takes_temperature else None
-        return cls(request.system, request.messages, request.schema, request.max_tokens, temperature, mode)
+        return cls(
+            request.system,
+            request.messages,
+            request.schema,
+            request.max_tokens,
+            request.temperature if takes_temperature else None,
+            mode,
+            other_tokens_field,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,8 @@ class Reply:
         refusal: the vendor's or the model's refusal; None if it did not refuse.
         durations_s: the server's own timings, if it reports any.
         cost_usd: what the server says it charged, if it says so.
+        thoughts: what the model thought, where the server sends it apart from the text.
+        thoughts_field: the field that the thoughts came in.
     """
 
     text: str
@@ -60,6 +74,8 @@ class Reply:
     refusal: str | None = None
     durations_s: Mapping[str, float] | None = None
     cost_usd: float | None = None
+    thoughts: str = ""
+    thoughts_field: str = ""
 
 
 class Vendor(ABC):
@@ -69,10 +85,16 @@ class Vendor(ABC):
     """The modes that the server may support, best first; it may still reject one with a 400."""
 
     takes_temperature: ClassVar[bool] = True
+    two_tokens_fields: ClassVar[bool] = False
+    """Whether servers of this format name the limit of output tokens in two ways."""
 
-    def __init__(self, model: str, endpoint: str) -> None:
+    url_hint: ClassVar[str] = "It often ends in /v1, and never in the path of a call"
+    """What the base URL of such a server looks like."""
+
+    def __init__(self, model: str, endpoint: str, redactor: Redactor) -> None:
         self.model = model
         self.endpoint = endpoint
+        self.redactor = redactor
 
     @abstractmethod
     def send(self, ask: Ask, timeout_s: float) -> Reply | Fault:
@@ -81,6 +103,10 @@ class Vendor(ABC):
     @abstractmethod
     def models(self, timeout_s: float) -> tuple[str, ...] | Fault:
         """The model names that the server lists."""
+
+    def widen(self) -> bool:
+        """Have the next trips read a longer prompt, where the client decides on that; False where it cannot."""
+        return False
 
     @abstractmethod
     def close(self) -> None:

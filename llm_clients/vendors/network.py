@@ -29,32 +29,14 @@ def network_options(endpoint: str, environment: Mapping[str, str] = os.environ) 
     no certificate of an authority.
 
     Raises:
-        LLMConfigurationError: it is no address, or it is elsewhere and the way that variables name is unusable.
+        LLMConfigurationError: it is elsewhere, and a proxy or certificates that variables name are unusable.
     """
-    check_address(endpoint)
     if is_local(endpoint):
         # Without a transport of ours, Anthropic's client reads the proxies even where it is told not to.
         return {"transport": httpx2.HTTPTransport(verify=_tls(trust_env=False), trust_env=False), "trust_env": False}
     check_proxies(environment)
     check_certificates(environment)
     return {"verify": _tls(trust_env=True)}
-
-
-def check_address(endpoint: str) -> None:
-    """Check that an address can be one.
-
-    Raises:
-        LLMConfigurationError: it is not HTTP, or its host or port cannot be.
-    """
-    try:
-        parts = urlsplit(endpoint)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        sound = False
-    if not sound:
-        raise LLMConfigurationError(
-            f"{redact(endpoint)!r} is no address of a server: it would look like https://host:port/v1"
-        )
 
 
 def check_proxies(environment: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ https://platform.openai.com/docs/api-reference/chat/create
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import openai
@@ -16,19 +17,20 @@ from llm_clients.kinds import AnswerMode
 from llm_clients.redaction import Redactor, Secret
 from llm_clients.request import Json, Usage
 from llm_clients.vendors.base import ANSWER_TOOL, Ask, Reply, Vendor
-from llm_clients.vendors.sdk import empty_answer, fault_in_body, parse_wire, trip
-from llm_clients.vendors.transport import Transport
+from llm_clients.vendors.sdk import empty_answer, fault_in_body, parse_wire, patience, trip
+from llm_clients.vendors.transport import Transport, is_vendors_own
+from llm_clients.vendors.wire import Parts, dollars_of, first_text, read_content, text_or_none, tool_text, usage_of
 
 
 class OpenAIVendor(Vendor):
     """Chat completions as OpenAI serves them."""
 
     tokens_field: ClassVar[str] = "max_completion_tokens"
+    two_tokens_fields: ClassVar[bool] = True
     extra_body: ClassVar[Mapping[str, Json]] = {}
 
     def __init__(self, model: str, key: Secret, base_url: str, redactor: Redactor) -> None:
-        super().__init__(model, base_url)
-        self._redactor = redactor
+        super().__init__(model, base_url, redactor)
         self._transport = Transport(base_url)
         self._sdk = openai.OpenAI(
             api_key=key.reveal(),
@@ -36,12 +38,15 @@ class OpenAIVendor(Vendor):
             max_retries=0,
             http_client=openai.DefaultHttpxClient(**self._transport.options()),
         )
+        if not is_vendors_own(base_url, "openai.com"):
+            # the SDK reads both from the environment, and they are no business of another server
+            self._sdk.organization = self._sdk.project = None
 
     def send(self, ask: Ask, timeout_s: float) -> Reply | Fault:
         """Make one trip to `/chat/completions`."""
         create: Any = self._sdk.chat.completions.with_raw_response.create
         arguments = self._arguments(ask)
-        payload = trip(lambda: create(**arguments, timeout=timeout_s), openai, self._transport, self._redactor)
+        payload = trip(lambda: create(**arguments, timeout=patience(timeout_s)), openai, self._transport, self.redactor)
         if isinstance(payload, Fault):
             return payload
         chat = parse_wire(_Chat, payload)
@@ -50,7 +55,7 @@ class OpenAIVendor(Vendor):
     def models(self, timeout_s: float) -> tuple[str, ...] | Fault:
         """The names listed at `/models`."""
         listing: Any = self._sdk.models.with_raw_response.list
-        payload = trip(lambda: listing(timeout=timeout_s), openai, self._transport, self._redactor)
+        payload = trip(lambda: listing(timeout=patience(timeout_s)), openai, self._transport, self.redactor)
         if isinstance(payload, Fault):
             return payload
         page = parse_wire(_ModelPage, payload)
@@ -66,7 +71,7 @@ class OpenAIVendor(Vendor):
         arguments: dict[str, Json] = {
             "model": self.model,
             "messages": system + [{"role": m.role.value, "content": m.content} for m in ask.messages],
-            self.tokens_field: ask.max_tokens,
+            _OTHER_FIELD[self.tokens_field] if ask.other_tokens_field else self.tokens_field: ask.max_tokens,
         }
         if ask.temperature is not None:
             arguments["temperature"] = ask.temperature
@@ -75,18 +80,30 @@ class OpenAIVendor(Vendor):
         return arguments if ask.schema is None else {**arguments, **_structure(ask.schema, ask.mode)}
 
     def _reply(self, chat: _Chat) -> Reply | Fault:
-        usage = None if chat.usage is None else Usage(chat.usage.prompt_tokens, chat.usage.completion_tokens)
+        usage = _usage(chat.usage)
         if not chat.choices:
             return empty_answer("no choices", usage)
         choice = chat.choices[0]
-        if choice.error:  # OpenRouter: the upstream model failed in the middle of its answer
-            return fault_in_body({"error": choice.error}, _status_in(choice.error), self._redactor)
-        text, refusal = _said(choice)
-        truncated = choice.finish_reason == "length"
-        if not text and refusal is None and not truncated:
-            return empty_answer(choice.finish_reason, usage)
-        cost_usd = self._charged(chat)
-        return Reply(text, chat.model or self.model, choice.finish_reason, usage, truncated, refusal, cost_usd=cost_usd)
+        if isinstance(choice.error, Mapping) and choice.error:
+            # OpenRouter: the upstream model failed in the middle of its answer
+            return replace(fault_in_body({"error": choice.error}, _status_in(choice.error), self.redactor), usage=usage)
+        message, stop_reason = choice.message or {}, text_or_none(choice.finish_reason)
+        said = _said(message, stop_reason)
+        thoughts, field = first_text(message, _THOUGHT_FIELDS)
+        truncated = stop_reason is not None and stop_reason.lower() in _LENGTH
+        if not (said.text or said.thoughts or thoughts or said.refusal or truncated):
+            return empty_answer(stop_reason, usage)
+        return Reply(
+            said.text,
+            text_or_none(chat.model) or self.model,
+            stop_reason,
+            usage,
+            truncated,
+            said.refusal,
+            cost_usd=self._charged(chat),
+            thoughts=thoughts or said.thoughts,
+            thoughts_field=field or "content",
+        )
 
     def _charged(self, chat: _Chat) -> float | None:
         return None
@@ -107,13 +124,17 @@ class OpenRouterVendor(OpenAIVendor):
 
         https://openrouter.ai/docs/use-cases/usage-accounting
         """
-        return None if chat.usage is None else chat.usage.cost
+        return dollars_of(chat.usage.get("cost")) if isinstance(chat.usage, Mapping) else None
 
 
 class VLLMVendor(OpenAIVendor):
     """A self-hosted server with the same format, such as vLLM or llama.cpp, where plain `response_format` works."""
 
     tokens_field: ClassVar[str] = "max_tokens"
+
+
+# newer models of OpenAI take only the second, many compatible servers only the first
+_OTHER_FIELD = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 
 
 def _structure(schema: Mapping[str, Json], mode: AnswerMode) -> dict[str, Json]:
@@ -127,14 +148,25 @@ def _structure(schema: Mapping[str, Json], mode: AnswerMode) -> dict[str, Json]:
     return {}
 
 
-def _said(choice: _Choice) -> tuple[str, str | None]:
-    message = choice.message
-    text = message.content or ""
-    if message.tool_calls:
-        text = message.tool_calls[0].function.arguments
-    if choice.finish_reason == "content_filter":
-        return text, message.refusal or "stopped by the vendor's content filter"
-    return text, message.refusal or None
+def _said(message: Mapping[str, Json], stop_reason: str | None) -> Parts:
+    content = read_content(message.get("content"))
+    text = tool_text(message) or content.text
+    refusal = text_or_none(message.get("refusal")) or content.refusal
+    if stop_reason == "content_filter":
+        refusal = refusal or "stopped by the vendor's content filter"
+    return Parts(text, content.thoughts, refusal)
+
+
+def _usage(usage: Json) -> Usage | None:
+    if not isinstance(usage, Mapping):
+        return None
+    return usage_of(usage.get("prompt_tokens"), usage.get("completion_tokens"), usage.get("total_tokens"))
+
+
+_THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
+"""Where servers put thoughts that they have parsed out of the text (vLLM, SGLang, llama.cpp, OpenRouter, Ollama)."""
+
+_LENGTH = frozenset({"length", "max_tokens", "model_length"})
 
 
 def _status_in(error: Mapping[str, Json]) -> int:
@@ -142,36 +174,16 @@ def _status_in(error: Mapping[str, Json]) -> int:
     return code if isinstance(code, int) and 400 <= code < 600 else 500
 
 
-class _Function(BaseModel):
-    arguments: str
-
-
-class _ToolCall(BaseModel):
-    function: _Function
-
-
-class _ChatMessage(BaseModel):
-    content: str | None = None
-    refusal: str | None = None
-    tool_calls: list[_ToolCall] | None = None
-
-
 class _Choice(BaseModel):
-    message: _ChatMessage
-    finish_reason: str | None = None
-    error: dict[str, Json] | None = None
-
-
-class _Tokens(BaseModel):
-    prompt_tokens: int
-    completion_tokens: int = 0
-    cost: float | None = None
+    message: dict[str, Json] | None = None
+    finish_reason: Json = None
+    error: Json = None
 
 
 class _Chat(BaseModel):
-    model: str | None = None
+    model: Json = None
     choices: list[_Choice] | None
-    usage: _Tokens | None = None
+    usage: Json = None
 
 
 class _Model(BaseModel):

@@ -25,12 +25,15 @@ class Transport:
     Closing a client does not wake a thread that reads from it: the descriptor is closed, and the thread still waits.
     Shutting the socket down wakes it.
 
+    A redirect is followed to the same origin only: key and prompt would go with it.
+
     Attributes:
         closed: whether `shut_down` was called.
     """
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
+        self._origin = _origin(httpx2.URL(base_url))
         self._lock = threading.Lock()
         self._sockets: WeakSet[socket.socket] = WeakSet()
         self.closed = False
@@ -56,6 +59,8 @@ class Transport:
                 each.shutdown(socket.SHUT_RDWR)
 
     def _before(self, request: httpx2.Request) -> None:
+        if _origin(request.url) != self._origin:
+            raise RedirectRefusedError(_place(self._origin), _place(_origin(request.url)))
         timeout_s = request.extensions.get("timeout", {}).get("read")
         if timeout_s is not None:
             request.extensions[_DEADLINE] = time.monotonic() + timeout_s
@@ -68,7 +73,31 @@ class Transport:
                 self._sockets.add(opened)
 
 
+class RedirectRefusedError(httpx2.HTTPError):
+    """A server sends the client to another origin."""
+
+    def __init__(self, asked: str, target: str) -> None:
+        super().__init__(
+            f"{asked} redirects to {target}, which was not followed: key and prompt would go to another server. Give "
+            "that address as the base URL if it is the right one."
+        )
+
+
+def is_vendors_own(base_url: str, domain: str) -> bool:
+    """Whether a URL leads to a host of this domain."""
+    host = httpx2.URL(base_url).host
+    return host == domain or host.endswith(f".{domain}")
+
+
 _DEADLINE = "espalier_deadline"
+
+
+def _origin(url: httpx2.URL) -> tuple[str, str, int]:
+    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
+
+
+def _place(origin: tuple[str, str, int]) -> str:
+    return "{}://{}:{}".format(*origin)
 
 
 def _watch_body(response: httpx2.Response) -> None:

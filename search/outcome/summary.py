@@ -10,9 +10,10 @@ from ground.files import write_whole
 from search.outcome.explanation import Explanation, explain
 from search.outcome.part import Part
 from tracking.events import Event, payloads_of
-from tracking.kinds import RunStatus, Subject, TrialState
+from tracking.kinds import DecisionKind, RunStatus, Subject, TrialState
 from tracking.payloads import (
     BaseReady,
+    Decision,
     Evaluated,
     FinetuneEnded,
     LlmCall,
@@ -24,7 +25,7 @@ from tracking.payloads import (
     TrialEnded,
     Winner,
 )
-from tracking.phases import since_winner
+from tracking.phases import asked_trials, since_winner
 from tracking.totals import QUALITIES, is_revision
 
 SCHEMA = 1
@@ -115,6 +116,7 @@ class Summary(Part):
     mlflow: MlflowIds | None
     llm_use: LlmSummary | None = None
     explanation: Explanation | None = None
+    ended_early: str | None = None
 
     def write(self, path: Path) -> None:
         """Write it as JSON, replacing an earlier one whole."""
@@ -155,7 +157,17 @@ def summarise(events: Sequence[Event], mlflow: MlflowIds | None = None) -> Summa
         mlflow=mlflow,
         llm_use=_llm_use(payloads_of(events, LlmCall)),
         explanation=explain(events),
+        ended_early=_ended_early(events),
     )
+
+
+def _ended_early(events: Sequence[Event]) -> str | None:
+    """Why the search ended before all trials that were asked for; None if it did not."""
+    stops = [record for record in payloads_of(events, Decision) if record.decision is DecisionKind.STOP]
+    if not stops or len(payloads_of(events, Proposed)) >= asked_trials(events):
+        return None
+    last = stops[-1]
+    return last.reason if last.condition is None else f"{last.condition}: {last.reason}"
 
 
 def count_revisions(events: Sequence[Event]) -> int:

@@ -81,6 +81,15 @@ class RunConfig(BaseModel):
     )
     llm_max_tokens: int = _option("Proposer", "most output tokens per call", 4000, ge=64, scope=Scope.ARM)
     llm_base_url: str | None = _option("Proposer", "another server with the same wire format", scope=Scope.MODEL_ASKED)
+    llm_timeout: float | None = _option(
+        "Proposer",
+        "seconds to wait for one answer; default: 120, or 600 from a server on this machine",
+        gt=0,
+        scope=Scope.ARM,
+    )
+    llm_plain_http: bool = _option(
+        "Proposer", "let a key go to another machine over plain HTTP", False, scope=Scope.MODEL_ASKED
+    )
     llm_per_call: int = _option("Proposer", "strategies requested per call", 4, ge=1, le=32, scope=Scope.ARM)
     llm_ahead: int | None = _option(
         "Proposer",
@@ -202,17 +211,32 @@ class RunConfig(BaseModel):
                 "written to the ledger. Omit it from the address; PostgreSQL reads PGPASSWORD or ~/.pgpass, an MLflow "
                 "server MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
             )
-        for option, address in (("--llm", self.llm), ("--llm-base-url", self.llm_base_url)):
-            if address is not None and "://" in address and redact(address) != address:
+        if not self.mlflow and self.tracking_uri is not None:
+            raise ConfigError(
+                f"--no-mlflow and --tracking-uri {self.tracking_uri} contradict each other: omit one of them."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _no_secret_in_an_address(self) -> Self:
+        """Whatever is in the configuration goes into the ledger, the summary and the report."""
+        for name in type(self).model_fields:
+            address, option = getattr(self, name), f"--{name.replace('_', '-')}"
+            if not isinstance(address, str) or "://" not in address:
+                continue
+            if redact(address) != address:
                 raise ConfigError(
                     f"{option} {redact(address)} holds a password or a key, and the configuration is written to the "
                     "ledger. Omit it from the address, and set the environment variable of the key instead, such as "
                     "VLLM_API_KEY."
                 )
-        if not self.mlflow and self.tracking_uri is not None:
-            raise ConfigError(
-                f"--no-mlflow and --tracking-uri {self.tracking_uri} contradict each other: omit one of them."
-            )
+            bare = address.partition("?")[0].partition("#")[0]
+            if name in ("llm", "llm_base_url") and bare != address:
+                raise ConfigError(
+                    f"{option} {bare} is followed by a query or a fragment, to which the paths of calls cannot be "
+                    "added and which often holds a key. Omit it, and set the environment variable of the key instead, "
+                    "such as VLLM_API_KEY."
+                )
         return self
 
     @model_validator(mode="after")

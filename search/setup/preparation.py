@@ -10,7 +10,8 @@ from llm_clients.client import LLMClient
 from llm_clients.options import ClientOptions
 from llm_clients.prices import load_prices
 from llm_clients.registry import connect
-from llm_clients.spend_limit import SpendLimit
+from llm_clients.request import Completion
+from llm_clients.spend_limit import SpendLimit, recorded_spending
 from pruning.errors import InfeasibleTargetError, OutputError
 from pruning.importance.base import Scores
 from pruning.importance.registry import importance
@@ -223,18 +224,21 @@ def _client(config: RunConfig, environment: Mapping[str, str], earlier: Sequence
         config.llm,
         base_url=config.llm_base_url,
         env=environment,
-        options=ClientOptions(budget=_llm_budget(config, earlier)),
+        options=ClientOptions(
+            budget=_llm_budget(config, earlier), timeout_s=config.llm_timeout, plain_http=config.llm_plain_http
+        ),
         prices=load_prices(config.prices),
         recorded=recorded_calls(config.llm, config.runs, earlier),
     )
 
 
 def _llm_budget(config: RunConfig, earlier: Sequence[LlmCall]) -> SpendLimit:
-    """The limits on money and tokens; what the ledger of a resumed run holds as spent counts against them."""
-    usages = [call.usage for call in earlier if call.usage is not None]
+    """The limits on money and tokens. What a resumed run has spent counts, and the most it may have where unknown."""
+    spent, unsettled = recorded_spending(Completion.from_json(call.model_dump(mode="json")) for call in earlier)
     return SpendLimit(
         max_cost_usd=config.max_cost,
         max_tokens=config.max_tokens_total,
-        spent_usd=sum(call.cost_usd or 0.0 for call in earlier),
-        spent_tokens=sum(usage.input_tokens + usage.output_tokens for usage in usages),
+        spent_usd=spent.cost_usd,
+        spent_tokens=spent.tokens,
+        unsettled=unsettled,
     )

@@ -14,6 +14,7 @@ from search.space.history import History
 from search.steps.step import Step
 from tracking.payloads import Profiled, Proposed, StrategyRecord, Winner
 from tracking.phases import since_extension
+from tracking.totals import proposed_by_an_arm
 
 
 class SearchStep(Step):
@@ -29,7 +30,7 @@ class SearchStep(Step):
         """Search.
 
         Raises:
-            SearchFailedError: no trial was completed.
+            SearchFailedError: no trial was completed, or the arm has proposed nothing and cannot any more.
             KeyboardInterrupt: the user interrupted the search. The trials that were running start again on a resume.
         """
         ground = self._ground()
@@ -73,7 +74,26 @@ class SearchStep(Step):
         failure = proposer.failure()
         if failure is not None:
             raise failure
+        self._check_that_somebody_proposed(proposer.problem())
         return session
+
+    def _check_that_somebody_proposed(self, problem: str | None) -> None:
+        """Refuse to fine-tune the common start as if a search had found it.
+
+        Args:
+            problem: why the arm that was asked for cannot propose any more, if so.
+
+        Raises:
+            SearchFailedError: it cannot, and nobody has proposed anything.
+        """
+        if problem is None or any(proposed_by_an_arm(event.payload) for event in self.context.ledger.events):
+            return
+        config = self.context.prepared.config
+        raise SearchFailedError(
+            f"The arm {config.arm} proposed nothing, so there was no search and nothing is fine-tuned: {problem}. "
+            "Check the model with `launch.py doctor --llm`, name another, let a classical arm take over with "
+            "--switch-to rules, or search without an LLM."
+        )
 
     def _name_winner(self, ground: SearchGround, history: History, stop_reason: str | None) -> None:
         """Cut the winner as its trial did, and name it once its checkpoint is there."""

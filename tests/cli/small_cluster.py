@@ -1,8 +1,8 @@
-"""A Ray cluster on this machine: a head that runs no trial and two nodes with one CPU each.
+"""A Ray cluster on this machine: a head with some CPUs, and nodes with one CPU each.
 
-Run as a program, because a process that is connected to one Ray cluster cannot easily start another. It writes one line
-of JSON, `{"address", "nodes"}` with the process id of each node's raylet, and stays until its standard input ends. Each
-line there is the number of a node to kill; it answers with a line once the node is dead.
+Run as a program (`HEAD_CPUS NODES`): a process that is connected to one Ray cluster cannot easily start another.
+It writes one line of JSON, `{"address", "nodes"}` with the process id of each node's raylet, and stays until its
+standard input ends. Each line there is the number of a node to kill, answered by a line once the node is dead.
 """
 
 import contextlib
@@ -21,17 +21,18 @@ from ray.cluster_utils import Cluster  # noqa: E402  reads the environment on im
 WATCHFUL = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 3}
 
 
-def main() -> None:
+def main(head_cpus: int, nodes: int) -> None:
     cluster = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": WATCHFUL}
+        initialize_head=True,
+        head_node_args={"num_cpus": head_cpus, "include_dashboard": False, "_system_config": WATCHFUL},
     )
     try:
-        nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
-        raylets = [node.all_processes["raylet"][0].process.pid for node in nodes]
+        added = [cluster.add_node(num_cpus=1) for _ in range(nodes)]
+        raylets = [node.all_processes["raylet"][0].process.pid for node in added]
         _say(json.dumps({"address": cluster.address, "nodes": raylets}))
         for line in sys.stdin:
             _kill(raylets[int(line)])
-            cluster.remove_node(nodes[int(line)], allow_graceful=False)
+            cluster.remove_node(added[int(line)], allow_graceful=False)
             _say("dead")
     finally:
         cluster.shutdown()
@@ -56,4 +57,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))

@@ -49,6 +49,13 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("--llm vllm:x@http://127.0.0.1:1/v1 --prices none.json", ("none.json",)),
         ("--llm vllm:x@http://me:hunter2hunter2@127.0.0.1:1/v1", ("holds a password", "VLLM_API_KEY", "redacted")),
         ("--llm gpt-4 --llm-base-url http://me:hunter2hunter2@127.0.0.1:1/v1", ("holds a password",)),
+        ("--llm vllm:x@http://127.0.0.1:1/v1?api_key=hunter2", ("holds a password or a key", "redacted")),
+        ("--llm vllm:x@http://127.0.0.1:1/v1?x=hunter2", ("a query", "VLLM_API_KEY")),
+        ("--llm gpt-4 --llm-base-url https://h/v1?api-key=hunter2", ("--llm-base-url", "holds a password or a key")),
+        ("--llm gpt-4 --llm-base-url https://h/v1#hunter2", ("--llm-base-url", "a query or a fragment")),
+        ("--tracking-uri http://127.0.0.1:5000?token=hunter2", ("--tracking-uri", "holds a password")),
+        ("--llm ollama:x --llm-base-url ftp://127.0.0.1", ("ftp://127.0.0.1", "is no address of a server")),
+        ("--llm ollama:x --llm-timeout 0", ("llm_timeout", "greater than 0")),
         ("--llm replay:none", ("'none'", "no runs")),
         ("--workers 999", ("--workers 999", "--workers")),
         ("--finetune-workers 999", ("--finetune-workers 999",)),
@@ -122,3 +129,24 @@ def test_a_key_is_never_printed(capsys: pytest.CaptureFixture[str], monkeypatch:
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--model", "resnet18_quartr", "--debug"]) == 2
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [("sk-hunter2hunter2\n", "a line break"), ("\u201csk-hunter2hunter2\u201d", "a typographic quote")],
+)
+def test_what_cannot_be_a_key_is_refused_before_anything_is_sent(
+    key: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    text = refused(capsys, "search", "--no-mlflow", "--llm", "gpt-4")
+    assert "OPENAI_API_KEY" in text
+    assert words in text
+    assert "hunter2" not in text
+
+
+def test_a_key_over_plain_http_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-hunter2hunter2")
+    text = refused(capsys, "search", "--no-mlflow", "--llm", "gpt-4", "--llm-base-url", "http://gpu-box:8000/v1")
+    assert "OPENAI_API_KEY" in text
+    assert "--llm-plain-http" in text

@@ -9,7 +9,7 @@ import pytest
 
 import cli.doctor
 from cli.checks import Check, State, check_disk, check_machine, check_mlflow, check_ray, worst
-from cli.doctor import check_llm
+from cli.doctor import Limits, check_llm
 from cli.main import main
 from llm_clients.kinds import AnswerMode
 from llm_clients.scripted.script import FaultName, Script
@@ -69,6 +69,34 @@ def test_what_is_wrong_and_what_to_do(fault: FaultName, found: str, advice: str)
 def test_a_model_that_talks_nonsense_is_not_ready() -> None:
     check = asked(Script(answers=("blah",)))
     assert (check.state, check.found[:8]) == (State.FAILED, "invalid:")
+
+
+def test_a_model_that_thinks_for_long_is_given_the_time_and_the_tokens_of_a_search() -> None:
+    slow = Script(answers=(NUMBER,), latency_s=0.3)
+    with ScriptedServer(slow) as server:
+        place: tuple[str, str, Path, dict[str, str]] = ("vllm:tiny", f"{server.url}/v1", Path("runs"), {})
+        assert check_llm(*place).state is State.OK
+        given_up = check_llm(*place, limits=Limits(timeout_s=0.1))
+        assert given_up.state is State.FAILED
+        assert "--llm-timeout" in given_up.advice
+    # prompt and the 4,000 tokens that a search asks for do not fit
+    tight = asked(Script(answers=(NUMBER,), context=40))
+    assert "4,000 tokens of answer do not fit" in tight.found
+
+
+@pytest.mark.parametrize(
+    ("fault", "found", "advice"),
+    [
+        (FaultName.NOT_FOUND, "wrong_address", "--llm-base-url"),
+        (FaultName.REGION, "forbidden", "from another place"),
+        (FaultName.DAILY_QUOTA, "out_of_quota", "credit"),
+        (FaultName.THOUGHT_CUT, "truncated", "--llm-max-tokens"),
+    ],
+)
+def test_what_the_field_brings_and_what_to_do(fault: FaultName, found: str, advice: str) -> None:
+    check = asked(failing(fault))
+    assert (check.state, check.found.partition(":")[0]) == (State.FAILED, found)
+    assert advice in check.advice
 
 
 def test_a_missing_key_names_its_variable() -> None:

@@ -15,6 +15,7 @@ from llm_clients.scripted.director import Scene
 from llm_clients.scripted.script import Script
 from llm_clients.scripted.server import ScriptedServer
 from tests.cli.alone import search_alone
+from tests.cli.cluster import SmallCluster
 from tests.cli.launched import Launched, launch, says
 from tracking.events import payloads_of
 from tracking.payloads import LlmCall, Proposed, TrialEnded, Winner
@@ -53,7 +54,7 @@ class Server(ScriptedServer):
 
         self.director.next_scene = counting  # type: ignore[method-assign]
 
-    def launch(self, folder: Path, moment: dict[str, Any], *arguments: str) -> Launched:
+    def launch(self, folder: Path, moment: dict[str, Any], variables: Mapping[str, str], *arguments: str) -> Launched:
         """Launch a run that asks this server, and kill it with SIGKILL at that event of its ledger."""
         run = launch(
             folder,
@@ -61,7 +62,7 @@ class Server(ScriptedServer):
             halt_at={"before": False, **moment},
             interrupt_at=says("halted "),
             by=signal.SIGKILL,
-            variables={"OPENAI_API_KEY": "any"},
+            variables={**variables, "OPENAI_API_KEY": "any"},
         )
         assert run.code == -signal.SIGKILL, f"{moment} (seed {SEED}): {run.output}"
         return run
@@ -100,16 +101,17 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 
 @pytest.fixture(scope="module")
-def killed(undisturbed: Story, tmp_path_factory: pytest.TempPathFactory) -> Story:
+def killed(undisturbed: Story, shared_cluster: SmallCluster, tmp_path_factory: pytest.TempPathFactory) -> Story:
     folder = tmp_path_factory.mktemp("killed")
     dice, kills = random.Random(SEED), list[Kill]()
     to_come = _moments(undisturbed.run)
     with Server() as server:
-        arguments: tuple[str, ...] = (*SMALL, "--llm-base-url", f"{server.url}/v1")
+        cluster = ("--ray-address", shared_cluster.address, "--workers", "2")
+        arguments: tuple[str, ...] = (*SMALL, *cluster, "--llm-base-url", f"{server.url}/v1")
         for _ in range(KILLS):
             # From the first half, so that there is room for later kills.
             moment = {**dice.choice(to_come[: len(to_come) // 2]), "before": dice.random() < 0.5}
-            run = server.launch(folder, moment, *arguments)
+            run = server.launch(folder, moment, shared_cluster.variables, *arguments)
             kills.append(Kill(moment, payloads_of(run.events, LlmCall), server.heard.copy()))
             to_come = [moment for moment in to_come if moment not in _moments(run)]
             arguments = RESUME

@@ -1,21 +1,14 @@
 """A node of a Ray cluster killed under a running trial: the run goes on with what is left, to the same result."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
 
-import psutil
 import pytest
 
-from tests.cli.launched import QUICK, ROOT, Launched, launch
+from tests.cli.cluster import SmallCluster, running_cluster
+from tests.cli.launched import QUICK, Launched, launch
 from tracking.events import payloads_of
 from tracking.kinds import DecisionKind, RunStatus
 from tracking.payloads import Decision, Proposed, TrialStarted, Winner
@@ -25,52 +18,12 @@ from tracking.runs import RunDirs
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 VICTIM = 2
-CONNECTION = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER")
-
-
-@dataclass(frozen=True)
-class SmallCluster:
-    """A head without CPUs and two nodes with one CPU each, in their own processes: see `small_cluster.py`.
-
-    Attributes:
-        address: for drivers.
-        nodes: process id of each node's raylet, the parent of all processes there.
-        variables: environment variables that a driver needs to connect.
-        orders: its standard input.
-        answers: its standard output.
-    """
-
-    address: str
-    nodes: list[int]
-    variables: dict[str, str]
-    orders: IO[str]
-    answers: IO[str]
-
-    def kill_node_of(self, process: int) -> None:
-        """Kill the node that a process runs on, and wait until it is dead."""
-        self.orders.write(f"{self.nodes.index(psutil.Process(process).ppid())}\n")
-        self.orders.flush()
-        assert self.answers.readline() == "dead\n"
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[SmallCluster]:
-    with tempfile.TemporaryDirectory(prefix="esp-", ignore_cleanup_errors=True) as scratch:
-        (Path(scratch) / "ray").mkdir()
-        variables = {name: os.environ[name] for name in CONNECTION} | {"RAY_TMPDIR": scratch}
-        with subprocess.Popen(
-            [sys.executable, "-m", "tests.cli.small_cluster"],
-            cwd=ROOT,
-            env={**os.environ, **variables},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            started = json.loads(process.stdout.readline())
-            yield SmallCluster(started["address"], started["nodes"], variables, process.stdin, process.stdout)
-            process.stdin.close()  # ends it
+    with running_cluster(head_cpus=0, nodes=2) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,7 @@ class LLMClientContract(ABC):
         assert completion.outcome is CallOutcome.ANSWERED
         assert completion.value == ANSWER
         assert json.loads(completion.text) == ANSWER
+        assert completion.usage is not None
         assert completion.usage.input_tokens > 0
         assert completion.usage.output_tokens > 0
         assert completion.attempts == len(completion.trail) == 1

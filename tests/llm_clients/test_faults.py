@@ -38,6 +38,11 @@ TABLE = {
     F.INSUFFICIENT_QUOTA: Expected("out_of_quota", CallOutcome.OUT_OF_QUOTA, 1),
     F.UNKNOWN_MODEL: Expected("unknown_model", CallOutcome.UNKNOWN_MODEL, 1),
     F.BAD_REQUEST: Expected("rejected"),
+    F.DAILY_QUOTA: Expected("out_of_quota", CallOutcome.OUT_OF_QUOTA, 1),
+    F.REGION: Expected("forbidden", CallOutcome.FORBIDDEN, 1),
+    F.GATEWAY: Expected("server_error"),
+    F.NOT_FOUND: Expected("wrong_address", CallOutcome.WRONG_ADDRESS, 1),
+    F.UPSTREAM: Expected("server_error"),
     F.DIE: Expected("connection", CallOutcome.UNREACHABLE, 6),
     F.CUT_JSON: Expected("invalid"),
     F.TRUNCATED: Expected("truncated", CallOutcome.TRUNCATED, 1),
@@ -46,11 +51,12 @@ TABLE = {
     F.OUT_OF_RANGE: Expected("invalid"),
     F.REFUSAL: Expected("refused", CallOutcome.REFUSED, 1),
     F.CONTENT_FILTER: Expected("refused", CallOutcome.REFUSED, 1),
+    F.THOUGHT_CUT: Expected("truncated", CallOutcome.TRUNCATED, 1),
+    F.ONLY_THOUGHTS: Expected("invalid"),
 }
 
 # Ollama's format cannot express these
 NOT_OLLAMAS = {
-    F.INSUFFICIENT_QUOTA: Expected("rate_limited"),
     F.REFUSAL: Expected("invalid"),
     F.CONTENT_FILTER: Expected("malformed"),
 }
@@ -76,5 +82,6 @@ def test_one_fault(wire: WireName, fault: FaultName) -> None:
         return
     assert completion.attempts == expected.trips
     # what the server sent whole is counted, and nothing else
+    assert completion.usage is not None
     assert completion.usage.input_tokens == server.totals()["input_tokens"]
     assert completion.usage.output_tokens == server.totals()["output_tokens"]

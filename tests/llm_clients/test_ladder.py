@@ -41,7 +41,7 @@ def test_a_request_that_is_wrong_in_every_mode_is_rejected_and_teaches_nothing(w
     with rehearsal(failing(*[FaultName.BAD_REQUEST] * modes), wire) as (client, _):
         rejected, answered = client.complete(REQUEST), client.complete(REQUEST)
     assert rejected.outcome is CallOutcome.REJECTED
-    assert "prompt is too long" in rejected.detail
+    assert "request cannot be read" in rejected.detail
     assert rejected.attempts == modes
     assert (answered.mode, answered.attempts) == (AnswerMode.NATIVE, 1)
 
@@ -88,6 +88,7 @@ def test_an_answer_that_stays_invalid_is_told_as_such(wire: WireName, reasks: in
     assert {attempt.problem for attempt in completion.trail} == {"out_of_range"}
     assert all("1000000000" in attempt.text for attempt in completion.trail)
     # every one of them was charged
+    assert completion.usage is not None
     assert completion.usage.total == totals["input_tokens"] + totals["output_tokens"]
 
 

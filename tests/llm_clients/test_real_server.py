@@ -114,6 +114,7 @@ def test_free_text_is_an_answer(served: Served) -> None:
     with connect(served.name, env={}) as client:
         got = client.complete(Request.ask("Hello.", max_tokens=16))
     assert got.outcome in (CallOutcome.ANSWERED, CallOutcome.TRUNCATED)
+    assert got.usage is not None
     assert got.usage.output_tokens <= 16
 
 

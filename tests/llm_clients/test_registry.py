@@ -69,13 +69,13 @@ def test_a_server_of_ones_own_needs_an_address() -> None:
 
 
 def test_base_urls_come_from_the_flag_then_the_variable() -> None:
-    env = {**KEYS, "OPENAI_BASE_URL": "http://from-env/v1", "OLLAMA_HOST": "127.0.0.1:9"}
+    env = {**KEYS, "OPENAI_BASE_URL": "https://from-env/v1", "OLLAMA_HOST": "127.0.0.1:9"}
     endpoints = [
         connect("gpt-4", env=env).vendor.endpoint,  # type: ignore[attr-defined]
-        connect("gpt-4", env=env, base_url="http://flag/v1").vendor.endpoint,  # type: ignore[attr-defined]
+        connect("gpt-4", env=env, base_url="https://flag/v1").vendor.endpoint,  # type: ignore[attr-defined]
         connect("ollama:x", env=env).vendor.endpoint,  # type: ignore[attr-defined]
     ]
-    assert endpoints == ["http://from-env/v1", "http://flag/v1", "http://127.0.0.1:9"]
+    assert endpoints == ["https://from-env/v1", "https://flag/v1", "http://127.0.0.1:9"]
 
 
 @pytest.mark.parametrize("wire", ["anthropic", "openai", "openrouter", "ollama", "vllm"])

@@ -6,9 +6,12 @@ import io
 import json
 import logging
 import pickle
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Self
 
 import pytest
 from hypothesis import given
@@ -16,13 +19,13 @@ from hypothesis import strategies as st
 
 from llm_clients.errors import LLMConfigurationError, MissingKeyError, ScriptError
 from llm_clients.options import ClientOptions
-from llm_clients.redaction import REDACTED, Redactor, Secret, redact, redact_json
-from llm_clients.registry import connect
+from llm_clients.redaction import REDACTED, Redactor, Secret, redact, redact_json, secrets_of
+from llm_clients.registry import KEY_VARIABLES, connect
 from llm_clients.remote import RemoteClient
 from llm_clients.replay import ReplayMismatchError
 from llm_clients.request import Request, call_record
 from llm_clients.retry import RetryPolicy
-from llm_clients.scripted.script import FaultName, Script, WireName
+from llm_clients.scripted.script import FaultName, Habit, Script, WireName
 from llm_clients.scripted.server import ScriptedServer
 from tests.llm_clients.support import ATTEMPT_S, REQUEST, LeapingClock, failing
 
@@ -163,3 +166,98 @@ def test_ordinary_words_stay(text: str) -> None:
 
 def test_a_secret_prints_as_nothing() -> None:
     assert CANARY not in f"{Secret(CANARY)!r} {Secret(CANARY)}"
+
+
+@pytest.mark.parametrize("wire", NAMES)
+@pytest.mark.parametrize("spelled", [CANARY, CANARY.replace(".", "\\u002e")])
+@pytest.mark.parametrize("habits", [frozenset(), frozenset({Habit.THOUGHTS_APART, Habit.PARTS})])
+def test_an_answer_that_says_the_key_back_does_not_hold_it(
+    wire: WireName, spelled: str, habits: frozenset[Habit]
+) -> None:
+    text = json.dumps({"ratios": [0.5, 0.25], "importance": "KEY"}).replace("KEY", f"your key is {spelled}!")
+    script = Script(model=f"scripted-{CANARY}", answers=(text,), habits=habits)
+    with all_logs() as logs, ScriptedServer(script) as server, canary_client(wire, server.url) as client:
+        completion = client.complete(REQUEST)
+    assert completion.answered
+    assert completion.value["importance"] == f"your key is {REDACTED}!"
+    assert CANARY not in json.dumps(call_record(REQUEST, completion)) + repr(completion) + logs.getvalue()
+
+
+def test_a_secret_of_another_service_is_taken_out_of_answers_too() -> None:
+    env = {
+        "AWS_SECRET_ACCESS_KEY": "aws/0123456789abcdef",
+        "HF_TOKEN": "hf0123456789abcdef",
+        "PGPASSWORD": "",
+        "MLFLOW_TRACKING_PASSWORD": "mlflow0123456789",
+        "https_proxy": "http://me:hunter2hunter2@proxy:3128",
+        "DATABASE_URL": "postgresql://me:database-password@db/x",
+        "VLLM_API_KEY": "local",
+        "LANG": "en_US.UTF-8",
+        "MONKEY": "not-a-secret-at-all",
+    }
+    redactor = Redactor(*secrets_of(env, KEY_VARIABLES))
+    said = "; ".join([*env.values(), "the ranking is local"])
+    clean = redactor.of_answer(said)
+    assert clean.count(REDACTED) == 5
+    assert not [word for word in ("aws/", "hf012", "mlflow0", "hunter2", "database-") if word in clean]
+    assert "local" in clean, "an ordinary word of answers"
+    assert "en_US.UTF-8; not-a-secret-at-all" in clean
+
+
+@pytest.mark.parametrize("name", ["api_key", "api-key", "key", "token", "access_token", "sig", "X-Api-Key", "password"])
+def test_a_key_in_a_urls_query_is_taken_out(name: str) -> None:
+    url = f"https://host/v1?version=2&{name}={CANARY}#x"
+    assert redact(url) == f"https://host/v1?version=2&{name}={REDACTED}#x"
+    assert redact("https://host/v1?monkey=1&page=2") == "https://host/v1?monkey=1&page=2"
+
+
+def test_a_redirect_to_another_origin_is_not_followed() -> None:
+    with ScriptedServer(failing()) as target, _Redirecting(target.url) as place, all_logs() as logs:
+        for wire in NAMES:
+            with canary_client(wire, place.url) as client:
+                completion = client.complete(REQUEST)
+            assert completion.outcome == "wrong_address"
+            assert f"redirects to {target.url}" in completion.detail
+            assert completion.attempts == 1
+        assert target.totals()["requests"] == 0
+    assert CANARY not in logs.getvalue()
+
+
+class _Redirecting:
+    """A server that sends every call elsewhere, in the way that keeps method and body."""
+
+    def __init__(self, target: str) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("content-length", 0)))
+                self.send_response(307)
+                self.send_header("location", target + self.path)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+
+def test_an_organisation_and_a_project_are_named_to_their_vendor_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", CANARY)
+    monkeypatch.setenv("OPENAI_PROJECT_ID", CANARY)
+    env = dict.fromkeys(KEY_VARIABLES, "a-key-of-tests")
+    for model in ("vllm:x@http://127.0.0.1:1/v1", "openrouter:a/b", "ollama:x"):
+        with connect(model, env=env) as client:
+            assert CANARY not in str(client.vendor._sdk.default_headers), model  # type: ignore[attr-defined]
+    with connect("gpt-4", env=env, base_url="https://gateway.example/v1") as client:
+        assert CANARY not in str(client.vendor._sdk.default_headers)  # type: ignore[attr-defined]
+    with connect("gpt-4", env=env) as client:
+        assert str(client.vendor._sdk.default_headers).count(CANARY) == 2  # type: ignore[attr-defined]

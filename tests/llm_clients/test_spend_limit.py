@@ -67,7 +67,7 @@ def test_an_unknown_cost_stays_reserved() -> None:
     budget = SpendLimit(max_tokens=100)
     hold = budget.reserve(Usage(60, 0), None)
     assert isinstance(hold, Hold)
-    budget.settle(hold, None, None, uncertain=True)
+    budget.settle(hold, None, None)
     assert isinstance(budget.reserve(Usage(60, 0), None), Refused)
     assert (budget.spent().tokens, budget.spent().unsettled_tokens) == (0, 60)
 

@@ -88,7 +88,7 @@ def test_what_each_server_is_sent() -> None:
     assert all(arguments["temperature"] == 0.5 for arguments in sent.values())
     native = ollama.OllamaVendor("m", KEY, "http://127.0.0.1:1", REDACTOR)._body(ASK)
     assert native["format"] == SCHEMA
-    assert native["options"] == {"num_predict": 100, "temperature": 0.5}
+    assert native["options"] == {"num_predict": 100, "num_ctx": 4096, "temperature": 0.5}
 
 
 def test_claude_gets_no_bounds_in_its_grammar_and_no_temperature() -> None:
@@ -146,7 +146,38 @@ def test_a_body_that_nests_for_ever_is_malformed() -> None:
         (400, "", "Compiled grammar is too large", FaultKind.REJECTED),
         (402, "", "", FaultKind.OUT_OF_QUOTA),
         (403, "", "", FaultKind.UNAUTHORISED),
-        (404, "", "", FaultKind.UNKNOWN_MODEL),
+        (
+            403,
+            "unsupported_country_region_territory",
+            "Country, region, or territory not supported",
+            FaultKind.FORBIDDEN,
+        ),
+        (403, "", "a web page: 'Access denied'", FaultKind.FORBIDDEN),
+        (400, "", "User location is not supported for the API use.", FaultKind.FORBIDDEN),
+        (404, "", "", FaultKind.WRONG_ADDRESS),
+        (404, "", "404 page not found", FaultKind.WRONG_ADDRESS),
+        (404, "not_found_error", "Not Found", FaultKind.WRONG_ADDRESS),
+        (404, "", "Invalid URL (POST /v1/v1/chat/completions)", FaultKind.WRONG_ADDRESS),
+        (404, "", "a web page: 'My model zoo'", FaultKind.WRONG_ADDRESS),
+        (405, "", "Method Not Allowed", FaultKind.WRONG_ADDRESS),
+        (404, "not_found_error", "model: claude-x", FaultKind.UNKNOWN_MODEL),
+        (404, "", "The model `x` does not exist.", FaultKind.UNKNOWN_MODEL),
+        (404, "", "model 'x' not found, try pulling it first", FaultKind.UNKNOWN_MODEL),
+        (404, "", "No endpoints found for acme/model-x.", FaultKind.UNKNOWN_MODEL),
+        (404, "", "No endpoints found that can handle the requested parameters.", FaultKind.REJECTED),
+        (404, "", "No endpoints found that support tool use.", FaultKind.REJECTED),
+        (429, "", "Rate limit exceeded: free-models-per-day. Add 10 credits", FaultKind.OUT_OF_QUOTA),
+        (429, "", "Rate limit reached on tokens per day (TPD): Limit 100000", FaultKind.OUT_OF_QUOTA),
+        (429, "", "You exceeded your current quota, please check your plan", FaultKind.OUT_OF_QUOTA),
+        (429, "", "You exceeded your current quota: requests PerMinute, retry in 20s", FaultKind.RATE_LIMITED),
+        (429, "", "Rate limit reached on tokens per minute (TPM)", FaultKind.RATE_LIMITED),
+        (400, "context_length_exceeded", "", FaultKind.TOO_LONG),
+        (400, "", "prompt is too long: 210000 tokens > 200000 maximum", FaultKind.TOO_LONG),
+        (400, "", "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000", FaultKind.TOO_LONG),
+        (400, "", "max_tokens: 100000 > 8192, which is the maximum allowed", FaultKind.TOO_LONG),
+        (400, "", "max_tokens is too large: 40000. This model supports at most 16384", FaultKind.TOO_LONG),
+        (500, "", "the request exceeds the available context size", FaultKind.TOO_LONG),
+        (400, "invalid_request_error", "Unsupported parameter: 'max_tokens'", FaultKind.REJECTED),
         (408, "", "", FaultKind.TIMEOUT),
         (413, "", "", FaultKind.REJECTED),
         (422, "", "", FaultKind.REJECTED),

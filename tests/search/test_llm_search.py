@@ -223,6 +223,21 @@ def test_what_a_resumed_run_has_spent_counts(faulty: tuple[Rehearsed, dict[str, 
     assert (budget.max_cost_usd, budget.max_tokens) == (9.0, 10**6)
 
 
+def test_what_nobody_counted_counts_at_its_most_after_a_resume(tmp_path: Path) -> None:
+    search = rehearse(tmp_path, scripted(tmp_path, random_faults=None, habits=["no_usage"]), trials=3)
+    reserved = sum(trip["reserved_tokens"] for call in search.calls for trip in call.trail)
+    assert reserved > 4000 * len(search.calls)
+    config = RunConfig(llm=f"scripted:{_priced(tmp_path)}", max_cost=9.0, max_tokens_total=10**6)
+    client = prepare(config, {}, search.calls).client
+    assert isinstance(client, ScriptedClient)
+    budget = client._line.options.budget
+    client.close()
+    assert budget is not None
+    spent = budget.spent()
+    assert (spent.tokens, spent.unsettled_tokens) == (0, reserved)
+    assert spent.unsettled_usd > 0
+
+
 def _priced(folder: Path) -> Path:
     path = folder / "priced.json"
     path.write_text(json.dumps({"answers": [1], "price": PRICE}))

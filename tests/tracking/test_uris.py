@@ -50,6 +50,7 @@ def test_passwords_are_not_shown() -> None:
         without_password("postgresql://h/db?user=me&password=secret&x=1")
         == "postgresql://h/db?user=me&password=***&x=1"
     )
+    assert without_password("http://h:1/x?a=1&access_token=secret#y") == "http://h:1/x?a=1&access_token=***#y"
     assert without_password("http://u:p@h:1/x") == "http://u:***@h:1/x"
     assert without_password("http://h:1/x") == "http://h:1/x"
     with pytest.raises(TrackingUriError) as caught:

@@ -26,6 +26,8 @@ from tracking.totals import COMMON_START
 FINAL = frozenset(
     {
         CallOutcome.UNAUTHORISED,
+        CallOutcome.FORBIDDEN,
+        CallOutcome.WRONG_ADDRESS,
         CallOutcome.OUT_OF_QUOTA,
         CallOutcome.OVER_BUDGET,
         CallOutcome.UNKNOWN_MODEL,

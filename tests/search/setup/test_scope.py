@@ -11,8 +11,8 @@ from tests.ablations.samples import run
 
 SEPARATE = {
     Scope.CELL: ("model", "dataset", "data_path", "target_macs"),
-    Scope.ARM: ("proposer", "llm_temperature", "llm_max_tokens", "llm_per_call", "llm_ahead"),
-    Scope.MODEL_ASKED: ("llm", "llm_base_url"),
+    Scope.ARM: ("proposer", "llm_temperature", "llm_max_tokens", "llm_timeout", "llm_per_call", "llm_ahead"),
+    Scope.MODEL_ASKED: ("llm", "llm_base_url", "llm_plain_http"),
     Scope.SEED: ("seed",),
     Scope.RECIPE: ("optimizer", "lr", "momentum", "weight_decay", "batch_size", "epochs"),
     Scope.MONEY: ("max_cost", "max_tokens_total", "prices"),
