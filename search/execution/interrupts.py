@@ -74,5 +74,5 @@ class Interrupts:
 
 
 def _ignored(number: signal.Signals) -> bool:
-    """Whether whoever started this process had it ignore the signal, as `nohup` does with SIGHUP."""
-    return signal.getsignal(number) is signal.SIG_IGN
+    """Whether `nohup` has the process outlive its terminal. (A shell ignores SIGINT for `&`: that is no wish.)"""
+    return number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
