@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from search.arms import ArmName
 from search.errors import ConfigError
-from search.setup.config import RunConfig, make_config
+from search.setup.config import RunConfig, make_config, with_destination
 from tracking.errors import TrackingError
 from tracking.events import payloads_of
 from tracking.kinds import RunStatus
 from tracking.payloads import RunEnded, RunStarted
-from tracking.reader import read_ledger
+from tracking.reader import decode_lines, split_ledger
 from tracking.runs import RunDir, RunDirs
 
 
@@ -42,17 +42,18 @@ def schedule(
 def earlier_run(config: RunConfig) -> tuple[RunDir, bool] | None:
     """Find an existing run of a configuration; any executor may have run it.
 
-    Runs that failed and folders that cannot be read are ignored and left in place.
+    A run that failed is to be resumed too, and so is one whose last line is half written, once it is repaired: what
+    they have paid for is in their ledgers. Folders that cannot be read are ignored and left in place.
 
     Returns:
         The newest finished run, otherwise the newest that can be resumed, and whether it is finished; None if there is
         neither.
     """
-    wanted = config.model_dump(mode="json", exclude={"executor"})
+    wanted = with_destination(config).model_dump(mode="json", exclude={"executor"})
     resumable: RunDir | None = None
     for folder in reversed(RunDirs(config.runs).all()):
         try:
-            events = read_ledger(folder.ledger)
+            events = decode_lines(folder.ledger, split_ledger(folder.ledger)[0])
         except TrackingError:
             continue
         started, ended = payloads_of(events, RunStarted), payloads_of(events, RunEnded)
@@ -60,8 +61,7 @@ def earlier_run(config: RunConfig) -> tuple[RunDir, bool] | None:
             continue
         if ended and ended[-1].status is RunStatus.FINISHED:
             return folder, True
-        if resumable is None and not (ended and ended[-1].status is RunStatus.FAILED):
-            resumable = folder
+        resumable = resumable or folder
     return None if resumable is None else (resumable, False)
 
 
@@ -71,7 +71,8 @@ def _dump(started: RunStarted, wanted: Mapping[str, object]) -> dict[str, object
     A run records the window that it used. If none is requested, any window matches.
     """
     try:
-        recorded = make_config(started.config).model_dump(mode="json", exclude={"executor"})
-    except ConfigError:
+        # A run that recorded no destination has the default, whatever is in the environment now.
+        recorded = with_destination(make_config(started.config), {}).model_dump(mode="json", exclude={"executor"})
+    except (ConfigError, TrackingError):
         return None
     return recorded if wanted["window"] is not None else recorded | {"window": None}

@@ -16,7 +16,8 @@ from search.execution.scratch import scratch_root
 from search.setup.resources import Needs, machine_resources
 from tracking.errors import TrackingError
 from tracking.mirror.mlflow_store import connect, unreachable
-from tracking.uris import absolute_uri, sqlite_path, without_password
+from tracking.stores import destination_of_new
+from tracking.uris import absolute_uri, sqlite_path
 
 GIB = 2**30
 LITTLE_MEMORY, LITTLE_DISK, NO_DISK = 2 * GIB, 5 * GIB, GIB // 2
@@ -100,19 +101,19 @@ def check_ray(address: str | None) -> Check:
         return Check("Ray", State.FAILED, f"{type(error).__name__}: {_first_line(error)}", advice)
 
 
-def check_mlflow(uri: str) -> Check:
-    """Connect to the store. A SQLite file that is not there yet is created by the first run."""
+def check_mlflow(uri: str | None, runs: Path = Path("runs")) -> Check:
+    """Connect to the store that a search would use. A SQLite file that is not there yet is created by the first run."""
     try:
-        absolute = absolute_uri(uri)
-        file = sqlite_path(absolute)
+        destination = destination_of_new(uri, None, runs)
+        file = sqlite_path(destination.uri if destination.is_default else absolute_uri(destination.uri))
         if file is not None and not file.exists():
             return _check_new_file(file)
-        store = connect(absolute, create=False)
+        store = connect(destination.uri, create=False)
         with unreachable(store.uri):
             experiments = store.client.search_experiments()
     except TrackingError as error:
         return Check("MLflow", State.FAILED, str(error), "a search runs with --no-mlflow too, and `sync` catches up")
-    return Check("MLflow", State.OK, f"{without_password(absolute)}: {len(experiments)} experiments")
+    return Check("MLflow", State.OK, f"{destination.shown_uri}: {len(experiments)} experiments")
 
 
 def worst(checks: Sequence[Check]) -> State:
@@ -147,8 +148,9 @@ def _check_space(name: str, place: Path) -> Check:
 
 
 def _check_new_file(file: Path) -> Check:
-    if not os.access(file.parent, os.W_OK):
-        return Check("MLflow", State.FAILED, f"{file.parent} cannot be written", "name another store: --tracking-uri")
+    folder = _nearest_folder(file.parent)
+    if not os.access(folder, os.W_OK):
+        return Check("MLflow", State.FAILED, f"{folder} cannot be written", "name another store: --tracking-uri")
     return Check("MLflow", State.OK, f"{file} is not there yet; the first run makes it")
 
 

@@ -1,5 +1,6 @@
 """The verb `compare`: runs side by side, read back from MLflow."""
 
+from os import environ
 from pathlib import Path
 from typing import Annotated
 
@@ -9,13 +10,17 @@ from cli.console import say, say_document
 from cli.option_types import JsonTablesOption, TrackingUriOption
 from search.errors import ConfigError
 from tracking.mirror.query import read_runs
-from tracking.runs import default_uri
+from tracking.stores import EXPERIMENT_VARIABLE, destination_of_new
 
 
 def command(
     run_ids: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Run ids; default: all.")] = None,
+    runs_folder: Annotated[Path, typer.Option("--runs", help="Folder of the run folders.")] = Path("runs"),
     tracking_uri: TrackingUriOption = None,
-    experiment: Annotated[list[str] | None, typer.Option(help="MLflow experiment; may be repeated.")] = None,
+    experiment: Annotated[
+        list[str] | None,
+        typer.Option(help="MLflow experiment; may be repeated. Default: MLFLOW_EXPERIMENT_NAME, or all."),
+    ] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write the table here.")] = None,
     latex: Annotated[Path | None, typer.Option(help="Also write the table here.")] = None,
     out: Annotated[Path | None, typer.Option(help="Also write a page, plots and all tables into this folder.")] = None,
@@ -29,10 +34,13 @@ def command(
     from ablations.study_files import write_study
     from cli.tables import show_study, show_whole
 
-    uri = tracking_uri or default_uri(Path("runs"))
-    runs = read_runs(uri, experiments=experiment or [], run_ids=run_ids or [])
+    destination = destination_of_new(tracking_uri, None, runs_folder)
+    named = environ.get(EXPERIMENT_VARIABLE)
+    runs = read_runs(destination.uri, experiments=experiment or ([named] if named else []), run_ids=run_ids or [])
     if not runs:
-        raise ConfigError(f"MLflow at {uri} holds no runs of Espalier yet: make one with `python launch.py search`.")
+        raise ConfigError(
+            f"MLflow at {destination.shown_uri} holds no runs of Espalier yet: make one with `python launch.py search`."
+        )
     comparison = study("comparison")
     tables = comparison.tables(runs)
     for path, render in ((csv, to_csv), (latex, to_latex)):
@@ -45,7 +53,7 @@ def command(
     show_study(tables)
     if any("llm" in str(cell) for table in tables for row in table.rows for cell in row):
         show_whole(llm_selection())
-    say(f"{len(runs)} runs, read from {uri}")
+    say(f"{len(runs)} runs, read from {destination.shown_uri}")
     if page is not None:
         say(f"page     {page}")
 

@@ -22,7 +22,6 @@ from llm_clients.registry import KEY_VARIABLES, connect
 from search.setup.config import RunConfig
 from search.setup.replaying import PREFIX, recorded_calls
 from tracking.errors import TrackingError
-from tracking.runs import default_uri
 
 MAX_TOKENS: int = RunConfig.model_fields["llm_max_tokens"].default
 ATTEMPTS = 2
@@ -82,7 +81,7 @@ def command(
         *check_machine(),
         *check_disk(runs),
         check_ray(ray_address_of(ray_address)),
-        check_mlflow(tracking_uri or default_uri(runs)),
+        check_mlflow(tracking_uri, runs),
         *([check_llm(name, llm_base_url, runs, limits=limits) for name in llm or ()] or [_keys(environ)]),
     )
     if as_json:

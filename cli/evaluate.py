@@ -12,6 +12,7 @@ from cli.option_types import (
     JsonOption,
     OutputOption,
     SourceOption,
+    TrustFactoryOption,
     TrustOption,
 )
 from search.outcome.formats import share_text
@@ -25,6 +26,7 @@ def command(
     model: ArchitectureOption = None,
     output: OutputOption = None,
     trust_pickle: TrustOption = False,
+    trust_factory: TrustFactoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read the test set with a checkpoint, and count its MACs with the independent counter."""
@@ -43,7 +45,11 @@ def command(
     if model is not None and checkpoint.is_file():
         info = data.info(data_path)
         spec = ModelSpec(model, info.num_classes, info.input_size, output)
-    pruned = open_model(ModelSource(checkpoint, model, trust_pickle=trust_pickle, output=output), spec)
+    source = ModelSource(
+        checkpoint, model, trust_pickle=trust_pickle, output=output, trusted=tuple(trust_factory or ())
+    )
+    pruned = open_model(source, spec)
+    data.check(data_path)
     # The seed decides the holdout only: the test set is the same for every seed.
     splits = data.splits(data_path, seed=0, input_size=pruned.spec.input_size)
     check_fit(pruned.spec, splits.info, dataset)

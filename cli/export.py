@@ -13,9 +13,10 @@ from cli.option_types import (
     JsonOption,
     OutputOption,
     SourceOption,
+    TrustFactoryOption,
     TrustOption,
 )
-from search.errors import ConfigError
+from cli.paths import make_folder
 
 
 def command(
@@ -30,6 +31,7 @@ def command(
     num_classes: ClassesOption = None,
     output: OutputOption = None,
     trust_pickle: TrustOption = False,
+    trust_factory: TrustFactoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a model for other runtimes, read it back there, and compare its output with torch's."""
@@ -37,8 +39,11 @@ def command(
     from cli.opening import ModelSource, open_model
 
     kinds = read_formats(formats or ["onnx"])
-    pruned = open_model(ModelSource(checkpoint, model, num_classes, input_size, trust_pickle, output))
-    _make_folder(out)
+    source = ModelSource(
+        checkpoint, model, num_classes, input_size, trust_pickle, output, trusted=tuple(trust_factory or ())
+    )
+    pruned = open_model(source)
+    make_folder(out)
     written = [write_model(pruned, checkpoint, kind, out) for kind in kinds]
     card = write_card(checkpoint, out, own=OWN in kinds)
     if as_json:
@@ -53,10 +58,3 @@ def command(
     )
     say("Largest difference of the outputs on random input from torch's, as a share of the largest output.")
     say(f"card     {card}" if card else "card     none: only a checkpoint folder has one; add --format espalier")
-
-
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"--out {str(out)!r} cannot be written: {error.strerror}.") from None

@@ -69,7 +69,9 @@ def write_model(pruned: PrunedModel, source: Path, kind: str, out: Path) -> Writ
     """
     if kind == OWN:
         folder = _write_checkpoint(pruned, source, out)
-        return Written(kind, folder, difference(pruned.module, load_pruned(folder).module, pruned.spec.input_size))
+        # Its own name: what is open already may be called again.
+        reread = load_pruned(folder, trusted=(pruned.spec.name,))
+        return Written(kind, folder, difference(pruned.module, reread.module, pruned.spec.input_size))
     made = export(pruned.module, pruned.spec.input_size, out / f"model.{kind}", ExportFormat(kind))
     return Written(kind, made.path, made.error)
 

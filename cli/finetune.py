@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.console import say
-from cli.option_types import CheckpointOption, DataPathOption, DatasetOption, SeedOption
+from cli.option_types import (
+    CheckpointOption,
+    DataPathOption,
+    DatasetOption,
+    RayAddressOption,
+    SeedOption,
+    TrustFactoryOption,
+)
 from cli.options import options_of
+from cli.paths import make_folder
 from cli.placing import ray_address_of
 from search.errors import ConfigError
 from search.execution.cluster import ray_session
@@ -30,9 +38,8 @@ def command(
     seed: SeedOption = 42,
     workers: Annotated[int | None, typer.Option(min=1, help="DDP workers.")] = None,
     model: Annotated[str | None, typer.Option(help="If given, must be the checkpoint's model.")] = None,
-    ray_address: Annotated[
-        str | None, typer.Option(help="A running Ray cluster, or local; default: RAY_ADDRESS, else local.")
-    ] = None,
+    trust_factory: TrustFactoryOption = None,
+    ray_address: RayAddressOption = None,
     **given: Any,
 ) -> None:
     """Fine-tune a pruned checkpoint on as many workers as there are."""
@@ -48,7 +55,8 @@ def command(
             f"--checkpoint {checkpoint} is a file: make a checkpoint folder of it first, with `python launch.py export "
             f"--checkpoint {checkpoint} --model {model or 'NAME'} --format espalier --out FOLDER`."
         )
-    pruned = open_model(ModelSource(checkpoint, model))
+    pruned = open_model(ModelSource(checkpoint, model, trusted=tuple(trust_factory or ())))
+    make_folder(out)
     recipe = finetune_recipe(dataset, batch_norm=has_batch_norm(pruned.module)).override(**changes)
     check_fit(pruned.spec, find_dataset(dataset).info(data_path, input_size=pruned.spec.input_size), dataset)
     cpus, gpus = machine_resources()
@@ -69,6 +77,7 @@ def command(
             use_gpu=use_gpu,
             out_dir=out,
             storage_dir=scratch,
+            trusted=(pruned.spec.name,),
             on_epoch=lambda report: _show_epoch(report, recipe.epochs),
         )
     say(f"{len(result.history)} epochs on {result.workers} workers in {result.wall_s:.1f} s")

@@ -15,6 +15,7 @@ from cli.option_types import (
     InputSizeOption,
     JsonOption,
     SourceOption,
+    TrustFactoryOption,
     TrustOption,
 )
 from search.errors import ConfigError
@@ -41,6 +42,7 @@ def command(
     input_size: InputSizeOption = None,
     num_classes: ClassesOption = None,
     trust_pickle: TrustOption = False,
+    trust_factory: TrustFactoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a pruned model beside its base: fewer MACs are not always faster."""
@@ -50,7 +52,8 @@ def command(
     from trainers.latency import compare_latency
 
     settings = _settings(batch_size, threads, memory_format, device)
-    pruned = open_model(ModelSource(checkpoint, model, num_classes, input_size, trust_pickle))
+    source = ModelSource(checkpoint, model, num_classes, input_size, trust_pickle, trusted=tuple(trust_factory or ()))
+    pruned = open_model(source)
     base = create_model(pruned.spec)
     baseline = build_plan(base, pruned.spec, verify=False).baseline_macs
     measured = [

@@ -1,6 +1,7 @@
 """How an argument list becomes one of the verbs of `launch.py`."""
 
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from cli.errors import BAD_INPUT, run_guarded
 from cli.lazy import group_of
 from cli.spelling import DEBUG, normalise
 from cli.verbs import VERBS
+from pruning.errors import UntrustedFactoryError
 
 HELP = (
     "Cut a trained vision model down to an exact compute budget. With no verb: search, on the built-in demo. "
@@ -55,6 +57,9 @@ def _prepare_process() -> None:
 def _run(arguments: list[str]) -> int:
     try:
         code = group_of(VERBS, text=HELP)(arguments, prog_name="launch.py", standalone_mode=False)
+    except UntrustedFactoryError as error:
+        command = shlex.join(["python", "launch.py", *arguments])
+        raise error.answered_by(f"{command} {error.given()}") from None
     except SystemExit as leaving:
         code = leaving.code
     except typer.TyperException as error:

@@ -1,9 +1,10 @@
 """From what a user names to a pruned model: a checkpoint of Espalier, or a file that others published."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from pruning.checkpoint import ARCHITECTURE, PrunedModel, load_pruned
+from pruning.checkpoint import ARCHITECTURE, PrunedModel, load_pruned, read_architecture
 from pruning.foreign import open_foreign
 from pruning.models import ModelSpec, published_spec
 from pruning.outputs import check_logits
@@ -20,6 +21,7 @@ class ModelSource:
         num_classes: of a published file, where it is not the architecture's own number.
         input_size: side of the square input of a published file, in pixels, where it is not the architecture's own.
         trust_pickle: whether a whole pickled module may be opened, which runs its author's code.
+        trusted: factories that a checkpoint folder may name as its model; `model` counts as one of them.
         output: which tensor of a published file's output holds the logits, where convention would not find it.
     """
 
@@ -29,6 +31,7 @@ class ModelSource:
     input_size: int | None = None
     trust_pickle: bool = False
     output: str | None = None
+    trusted: Collection[str] = ()
 
 
 def open_model(source: ModelSource, spec: ModelSpec | None = None) -> PrunedModel:
@@ -40,6 +43,7 @@ def open_model(source: ModelSource, spec: ModelSpec | None = None) -> PrunedMode
 
     Raises:
         ConfigError: the options contradict the checkpoint, or do not say enough to open it.
+        UntrustedFactoryError: a checkpoint folder names a factory that the command line does not.
         CheckpointError: it cannot be opened, or is not what it says it is.
         OutputError: the output that was named does not hold its logits.
     """
@@ -72,10 +76,10 @@ def _open_checkpoint(source: ModelSource) -> PrunedModel:
             f"{' and '.join(extra)} cannot be asked of {source.checkpoint}: a checkpoint folder states its own. "
             "Leave it out."
         )
-    pruned = load_pruned(source.checkpoint)
-    if source.model is not None and source.model != pruned.spec.name:
+    name = read_architecture(source.checkpoint).spec.name
+    if source.model is not None and source.model != name:
         raise ConfigError(
             f"--model {source.model} and --checkpoint {source.checkpoint} contradict each other: the checkpoint holds "
-            f"a {pruned.spec.name}. Leave --model out."
+            f"a {name}. Leave --model out."
         )
-    return pruned
+    return load_pruned(source.checkpoint, trusted=(*source.trusted, *filter(None, [source.model])))

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+# Beyond these a model only runs this machine out of memory; `pruning.checkpoint` has the same limits for files.
+LARGEST_SIDE, MOST_CLASSES = 16_384, 1_000_000
 CheckpointOption = Annotated[Path, typer.Option(help="Folder with model.safetensors and architecture.json.")]
 SourceOption = Annotated[
     Path, typer.Option(help="A checkpoint folder, or a published .pth, .pt or .safetensors file (with --model).")
@@ -12,13 +14,21 @@ SourceOption = Annotated[
 ArchitectureOption = Annotated[
     str | None, typer.Option(help="Architecture of a published file; a checkpoint folder names its own.")
 ]
-InputSizeOption = Annotated[int | None, typer.Option(min=8, help="Side of the square input.")]
-ClassesOption = Annotated[int | None, typer.Option(min=1, help="Instead of the published number.")]
+InputSizeOption = Annotated[int | None, typer.Option(min=8, max=LARGEST_SIDE, help="Side of the square input.")]
+ClassesOption = Annotated[int | None, typer.Option(min=1, max=MOST_CLASSES, help="Instead of the published number.")]
 OutputOption = Annotated[
     str | None, typer.Option(help="Tensor of a published model's output that holds the logits, as features.0.")
 ]
 TrustOption = Annotated[
     bool, typer.Option("--trust-pickle", help="Open a whole pickled module: this runs its author's code.")
+]
+TrustFactoryOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust-factory",
+        metavar="MODULE:NAME",
+        help="A factory that the file may name as its model: it is imported and called. Can be repeated.",
+    ),
 ]
 DatasetOption = Annotated[str, typer.Option(help="digits, shapes, imagefolder or imagenet.")]
 DataPathOption = Annotated[Path | None, typer.Option(help="Folder of a dataset that is read from disk.")]
@@ -29,6 +39,9 @@ RayAddressOption = Annotated[
     str | None, typer.Option(help="A running Ray cluster, or local for a private session; default: RAY_ADDRESS.")
 ]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, a path, or latest.")]
-TrackingUriOption = Annotated[str | None, typer.Option(help="MLflow's store; default: mlflow.db here.")]
+TrackingUriOption = Annotated[
+    str | None,
+    typer.Option(help="MLflow's store; default: MLFLOW_TRACKING_URI, or mlflow.db beside the runs folder."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")]
 JsonTablesOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")]

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.console import say, say_json, show_table
-from cli.option_types import ClassesOption, DataPathOption, InputSizeOption, JsonTablesOption, TrustOption
+from cli.option_types import (
+    ClassesOption,
+    DataPathOption,
+    InputSizeOption,
+    JsonTablesOption,
+    TrustFactoryOption,
+    TrustOption,
+)
 from search.errors import ConfigError
 from search.outcome.formats import count_text, macs_text, share_text
 
@@ -35,6 +42,7 @@ def command(
     num_classes: ClassesOption = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Profile this pruned model instead.")] = None,
     trust_pickle: TrustOption = False,
+    trust_factory: TrustFactoryOption = None,
     groups: Annotated[bool, typer.Option("--groups", help="A table of all groups, too.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Draw the MACs by stage into this PNG.")] = None,
     as_json: JsonTablesOption = False,
@@ -43,12 +51,16 @@ def command(
     from pruning.stages import macs_by_stage
     from search.space.profile import profile_plan
 
-    plan = _plan(Subject(model, dataset, data_path, input_size, num_classes, checkpoint, trust_pickle))
+    trusted = tuple(trust_factory or ())
+    plan = _plan(Subject(model, dataset, data_path, input_size, num_classes, checkpoint, trust_pickle, trusted))
     profile, stages = profile_plan(plan), macs_by_stage(plan)
     if plot is not None:
         from search.outcome.plots import plot_stages  # matplotlib takes as long to import as the plan to be made
 
-        plot_stages(plan.spec.name, stages, plot)
+        try:
+            plot_stages(plan.spec.name, stages, plot)
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"--plot {str(plot)!r} cannot be written: {error}") from error
     if as_json:
         say_json(_as_json(plan, profile, stages))
         return
@@ -73,6 +85,7 @@ class Subject:
         num_classes: instead of the published number.
         checkpoint: a pruned model to profile instead.
         trust_pickle: whether a whole pickled module may be opened.
+        trusted: factories that a checkpoint may name.
     """
 
     model: str | None = None
@@ -82,6 +95,7 @@ class Subject:
     num_classes: int | None = None
     checkpoint: Path | None = None
     trust_pickle: bool = False
+    trusted: tuple[str, ...] = ()
 
 
 def _plan(subject: Subject) -> "Plan":
@@ -100,7 +114,15 @@ def _plan(subject: Subject) -> "Plan":
             f"--dataset {subject.dataset} and --checkpoint {checkpoint} contradict each other: a pruned model has the "
             "classes and the image size that it was made with. Leave one of them out."
         )
-    pruned = open_model(ModelSource(checkpoint, model, subject.num_classes, subject.input_size, subject.trust_pickle))
+    source = ModelSource(
+        checkpoint,
+        model,
+        subject.num_classes,
+        subject.input_size,
+        subject.trust_pickle,
+        trusted=subject.trusted,
+    )
+    pruned = open_model(source)
     return build_plan(pruned.module, pruned.spec)
 
 

@@ -1,13 +1,13 @@
 """Runs a search on the screen: what `search`, `resume` and the studies have in common."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cli.console import say, show_table
+from cli.pasted import resume_line, sync_line, ui_line
 from cli.placing import say_place
 from cli.progress import ProgressView
-from search.launching import Launch, begin, reopen
+from search.launching import Launch, begin, remake_outputs, reopen
 from search.outcome.formats import macs_text, share_text
 from search.outcome.report import trial_rows
 from search.outcome.sentences import sentences
@@ -30,13 +30,29 @@ def start_run(config: RunConfig) -> RunOutcome:
     return _execute(launch)
 
 
-def resume_run(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None) -> RunOutcome:
+def resume_run(
+    folder: RunDir,
+    *,
+    add_trials: int = 0,
+    elsewhere: Mapping[str, Any] | None = None,
+    trusted: Collection[str] = (),
+) -> RunOutcome:
     """Go on with a run, shown to its end; see `search.launching.reopen`."""
-    launch = reopen(folder, add_trials=add_trials, elsewhere=elsewhere)
+    launch = reopen(folder, add_trials=add_trials, elsewhere=elsewhere, trusted=trusted)
     _say_place(launch)
     more = f", with {add_trials} more trials" if add_trials else ""
     say(f"resuming {folder.run_id} after event {launch.resumed_after}{more}")
     return _execute(launch)
+
+
+def remake(folder: RunDir, *, asked: bool) -> RunOutcome | None:
+    """Make the outputs of a run again, and show them; None if nothing was missing. See `search.launching`."""
+    outcome = remake_outputs(folder, asked=asked)
+    if outcome is not None:
+        why = "as asked" if asked else "the run is finished, and some of them were missing"
+        say(f"outputs of {folder.run_id} were made again from its ledger: {why}")
+        _show_result(outcome)
+    return outcome
 
 
 def describe_arm(config: RunConfig) -> str:
@@ -54,13 +70,13 @@ def _execute(launch: Launch) -> RunOutcome:
         try:
             outcome = launch.execute([view])
         except Exception as error:
-            line = _resume_line(launch.folder, launch.config)
+            line = resume_line(launch.folder)
             error.add_note(f"The run is kept. Once the cause is fixed, go on with:\n  {line}")
             raise
     _show_result(outcome)
     if outcome.summary.status is RunStatus.INTERRUPTED:
         say("Interrupted. Go on with:")
-        say(f"  {_resume_line(outcome.folder, outcome.config)}")
+        say(f"  {resume_line(outcome.folder)}")
     return outcome
 
 
@@ -69,12 +85,8 @@ def _say_place(launch: Launch) -> None:
         say_place(None, launch.config.ray_address)
 
 
-def _resume_line(folder: RunDir, config: RunConfig) -> str:
-    return f"python launch.py resume {folder.run_id}{_runs_option(config)}"
-
-
 def _show_result(outcome: RunOutcome) -> None:
-    summary, folder, config = outcome.summary, outcome.folder, outcome.config
+    summary, folder = outcome.summary, outcome.folder
     _show_trials(outcome.events)
     if summary.baseline and summary.winner:
         _show_models(summary)
@@ -83,18 +95,19 @@ def _show_result(outcome: RunOutcome) -> None:
             say(f"{'' if number else 'why':<8} {reason}")
     if summary.llm_use:
         _say_use(summary.llm_use)
+    for failed in outcome.failed_outputs:
+        say(f"not written: {failed}; once the cause is fixed, `resume {folder.run_id} --outputs` makes it again")
     say(f"summary  {folder.summary}")
     say(f"report   {folder.report}")
     if summary.winner and summary.winner.accuracy is not None:
         say(f"model    {folder.model}")
     if summary.mlflow:
-        uri = summary.mlflow.tracking_uri
-        say(f"MLflow   {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}")
+        say(f"MLflow   {ui_line(summary.mlflow.tracking_uri)}")
     if summary.ended_early and summary.status is not RunStatus.INTERRUPTED:
         say(f"stopped  The search ended after {summary.trials.proposed} trials: {summary.ended_early}")
     if not outcome.in_sync:
         say(f"MLflow does not hold all of this run ({outcome.sync_reason}). Catch up with:")
-        say(f"  python launch.py sync {folder.run_id}{_runs_option(config)}")
+        say(f"  {sync_line(folder)}")
 
 
 def _say_use(use: LlmSummary) -> None:
@@ -153,7 +166,3 @@ def _show_models(summary: Summary) -> None:
     if summary.target_macs:
         used = f"{winner.macs / summary.target_macs:.3%}"
         say(f"budget   {macs_text(summary.target_macs)} ({summary.target_macs:,}), {used} of it used")
-
-
-def _runs_option(config: RunConfig) -> str:
-    return "" if config.runs == Path("runs") else f" --runs {config.runs}"

@@ -6,18 +6,28 @@ from typing import Annotated
 import typer
 
 from cli.console import say
-from cli.option_types import RunArgument, RunsOption, TrackingUriOption
+from cli.option_types import RunArgument, RunsOption
+from cli.pasted import sync_line
 from tracking.mirror.sync import sync
-from tracking.runs import RunDirs, default_uri
+from tracking.runs import RunDirs
 
 
 def command(
     run: RunArgument = "latest",
     runs: RunsOption = Path("runs"),
-    tracking_uri: TrackingUriOption = None,
-    experiment: Annotated[str, typer.Option(help="MLflow experiment.")] = "espalier",
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow's store; default: the run's own.")] = None,
+    experiment: Annotated[str | None, typer.Option(help="MLflow experiment; default: the run's own.")] = None,
 ) -> None:
-    """Write into MLflow what it does not hold yet; running it twice changes nothing."""
+    """Write into MLflow what it does not hold yet; running it twice changes nothing.
+
+    A run knows its store and its experiment, from whatever folder this is called.
+    """
     folder = RunDirs(runs).resolve(run)
-    state = sync(folder, tracking_uri or default_uri(runs), experiment)
-    say(f"MLflow at {state.tracking_uri} holds {folder.run_id} up to its event {state.synced_seq} (run {state.run_id})")
+    state = sync(folder, tracking_uri, experiment)
+    say(
+        f"MLflow at {state.tracking_uri} holds {folder.run_id} up to its event {state.synced_seq} "
+        f"(run {state.run_id} in {state.experiment})"
+    )
+    if state.missing:
+        say(f"MLflow does not hold all of this run ({state.reason}). Once it accepts this, catch up with:")
+        say(f"  {sync_line(folder)}")

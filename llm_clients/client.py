@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Self
 
-from llm_clients.request import Completion, Request
+from llm_clients.request import Completion, Request, Usage
+
+Announcement = Callable[[Usage, float | None], None]
+"""Hears the most tokens that one trip to the server can use, and the most US dollars; None where no price is known."""
 
 
 class LLMClient(ABC):
@@ -28,6 +32,13 @@ class LLMClient(ABC):
         Raises:
             LLMConfigurationError: the request itself contradicts the configuration.
         """
+
+    def announce(self, listener: Announcement) -> None:
+        """Let `listener` hear of each request before it goes out over the network, in the thread that makes it.
+
+        A client that sends none, such as one that replays, ignores it.
+        """
+        return
 
     def close(self) -> None:
         """Release sockets and end calls that wait, as `cancelled`. May be called twice."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from llm_clients.client import Announcement
 from llm_clients.fault import Fault, FaultKind, names_structure, names_token_limit
 from llm_clients.kinds import AnswerMode
 from llm_clients.limiter import AdaptiveLimiter
@@ -33,6 +34,7 @@ class Line:
     takes_temperature: bool
     other_tokens_field: bool = False
     mode_is_proven: bool = False
+    announce: Announcement | None = None
 
 
 class Terms:

@@ -7,7 +7,7 @@ import random
 from dataclasses import replace
 from typing import NoReturn
 
-from llm_clients.client import LLMClient
+from llm_clients.client import Announcement, LLMClient
 from llm_clients.exchange import Exchange
 from llm_clients.limiter import AdaptiveLimiter
 from llm_clients.line import Line
@@ -64,6 +64,10 @@ class RemoteClient(LLMClient):
         completion = replace(completion, resources=sample.result())
         _log.info("%s: %s after %d attempts", self._name, completion.outcome, completion.attempts)
         return completion
+
+    def announce(self, listener: Announcement) -> None:
+        """Let `listener` hear of each trip before it is made."""
+        self._line.announce = listener
 
     def close(self) -> None:
         """End waits and trips in flight, and release sockets."""

@@ -107,6 +107,7 @@ class Trips:
             gap = sent_at - self._began - self.trail[-1].latency_s
             self.trail[-1] = replace(self.trail[-1], slept_s=max(gap, 0.0))
         self._began = sent_at
+        self._announce(most)
         got = self._line.vendor.send(ask, self._timeout())
         if isinstance(got, Reply):
             got = _readable(got, self._line.vendor.redactor)
@@ -144,6 +145,12 @@ class Trips:
         )
 
     # money -------------------------------------------------------------------------------------------------------
+
+    def _announce(self, most: Usage) -> None:
+        """Tell what the trip can use before it is made: if this process dies meanwhile, nobody else knows of it."""
+        if self._line.announce is not None:
+            price = self._line.price
+            self._line.announce(most, None if price is None else price.cost(most))
 
     def _reserve(self, most: Usage) -> Hold | Ended | None:
         """Wait until the budget has room; None without a budget."""

@@ -6,7 +6,7 @@ module without training code. Its hashes and counts are checked when it is read.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,9 +17,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-from ground.files import file_hash
+from ground.files import file_hash, folder_replaced, replaced
 from ground.problems import describe_problems
 from pruning.errors import CheckpointError, PruningError
+from pruning.factories import check_factory
 from pruning.models import ModelSpec, create_model
 from pruning.plan import Plan
 from pruning.planning import build_plan
@@ -28,14 +29,22 @@ from pruning.slicing import Selection, slice_model
 WEIGHTS = "model.safetensors"
 ARCHITECTURE = "architecture.json"
 _SCHEMA = 1
+# Far beyond any image classifier. A file that states more would only run this machine out of memory.
+MOST_CLASSES, LARGEST_SIDE, _MOST_CHANNELS = 1_000_000, 16_384, 4096
+_LONGEST_NAME = 500
+_LARGEST_DOCUMENT = 64 * 2**20
 
 
 class _Spec(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    name: str
-    num_classes: Annotated[int, Field(ge=0)]
-    input_size: tuple[int, int, int]
-    output: str | None = None
+    name: Annotated[str, Field(max_length=_LONGEST_NAME)]
+    num_classes: Annotated[int, Field(ge=0, le=MOST_CLASSES)]
+    input_size: tuple[
+        Annotated[int, Field(ge=1, le=_MOST_CHANNELS)],
+        Annotated[int, Field(ge=1, le=LARGEST_SIDE)],
+        Annotated[int, Field(ge=1, le=LARGEST_SIDE)],
+    ]
+    output: Annotated[str, Field(max_length=_LONGEST_NAME)] | None = None
 
 
 class Architecture(BaseModel):
@@ -119,7 +128,6 @@ def save_pruned(
         CheckpointError: the module does not have the parameters of this selection.
     """
     folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
     allocation = [len(units) for units in selection]
     params = sum(p.numel() for p in model.parameters())
     if params != plan.params(allocation):
@@ -129,7 +137,7 @@ def save_pruned(
         )
     weights = {name: t.detach().cpu().contiguous().clone() for name, t in _state(model).items()}
     # Not `save_file`: it creates files that only their owner can read, regardless of the umask.
-    (folder / WEIGHTS).write_bytes(save(weights))
+    stored = save(weights)
     document: dict[str, Any] = {
         "schema": _SCHEMA,
         "spec": plan.spec.to_json(),
@@ -142,28 +150,55 @@ def save_pruned(
         "baseline_macs": plan.baseline_macs,
         "baseline_params": plan.baseline_params,
         "recipe": dict(recipe or {}),
-        "weights_sha256": file_hash(folder / WEIGHTS),
+        "weights_sha256": hashlib.sha256(stored).hexdigest(),
     }
     document["sha256"] = _document_hash(document)
-    (folder / ARCHITECTURE).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    _write(folder, {WEIGHTS: stored, ARCHITECTURE: f"{json.dumps(document, indent=1)}\n".encode()})
     return folder
 
 
-def load_pruned(directory: Path | str) -> PrunedModel:
-    """Rebuild a pruned module from its folder alone.
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files so that a power cut leaves a whole checkpoint, or none that passes for one.
+
+    A new folder appears with both files. In one that exists, which may hold other files, they are replaced one by one:
+    in between, the document's hash of the weights is wrong.
+    """
+    if not folder.exists():
+        with folder_replaced(folder) as draft:
+            for name, content in files.items():
+                (draft / name).write_bytes(content)
+        return
+    for name, content in files.items():
+        with replaced(folder / name, durable=True) as draft:
+            draft.write_bytes(content)
+
+
+def is_whole(directory: Path | str) -> bool:
+    """Whether the folder holds a checkpoint as it was written; nothing is loaded."""
+    folder = Path(directory)
+    try:
+        return file_hash(folder / WEIGHTS) == read_architecture(folder).weights_sha256
+    except (CheckpointError, OSError):
+        return False
+
+
+def load_pruned(directory: Path | str, *, trusted: Collection[str] = ()) -> PrunedModel:
+    """Rebuild a pruned module from its folder.
+
+    Args:
+        directory: the checkpoint.
+        trusted: the factories (`module:factory`) that may be imported and called, because the user named them. A
+            checkpoint of a registered architecture needs none.
 
     Raises:
         CheckpointError: a file is missing, damaged, of another schema, or inconsistent with the other.
+        UntrustedFactoryError: it names a factory that is not among `trusted`.
         UnknownModelError: the base architecture is in no registry of this installation.
     """
     folder = Path(directory)
     document = read_architecture(folder)
-    if file_hash(folder / WEIGHTS) != document.weights_sha256:
-        raise CheckpointError(f"{folder / WEIGHTS} is not the file that {ARCHITECTURE} describes: its hash differs")
-    try:
-        weights = load_file(folder / WEIGHTS)
-    except SafetensorError as error:
-        raise CheckpointError(f"{folder / WEIGHTS} is not a readable safetensors file: {error}") from error
+    check_factory(document.spec.name, trusted, str(folder / ARCHITECTURE))
+    weights = _read_weights(folder, document)
     spec = ModelSpec.from_json(document.spec.model_dump())
     selection = tuple(tuple(units) for units in document.selection)
     module, plan = _rebuild(spec, selection, folder)
@@ -187,16 +222,46 @@ def read_architecture(directory: Path | str) -> Architecture:
     if not path.is_file() or not (path.parent / WEIGHTS).is_file():
         raise CheckpointError(f"{path.parent} is not a checkpoint: it needs both {ARCHITECTURE} and {WEIGHTS}")
     try:
+        if path.stat().st_size > _LARGEST_DOCUMENT:
+            raise CheckpointError(f"{path} has more than {_LARGEST_DOCUMENT:,} bytes: it is no {ARCHITECTURE}")
         raw = json.loads(path.read_text(encoding="utf-8"))
         document = Architecture.model_validate(raw)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path} is not JSON: {error}") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not JSON that can be read: {error}") from error
     except ValidationError as error:
         wrong = describe_problems(error, "the document", most=1)
         raise CheckpointError(f"{path} is not an architecture of schema {_SCHEMA}: {wrong}") from error
+    except CheckpointError:
+        raise
+    except ValueError as error:  # a number of more digits than Python converts
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
     if document.sha256 != _document_hash(raw):
         raise CheckpointError(f"{path} was changed after it was written: its own hash differs")
+    if document.allocation != [len(units) for units in document.selection]:
+        raise CheckpointError(f"{path} contradicts itself: its allocation is not the number of units in its selection")
     return document
+
+
+def _read_weights(folder: Path, document: Architecture) -> dict[str, torch.Tensor]:
+    path = folder / WEIGHTS
+    try:
+        if file_hash(path) != document.weights_sha256:
+            raise CheckpointError(f"{path} is not the file that {ARCHITECTURE} describes: its hash differs")
+        weights = load_file(path)
+        size = path.stat().st_size
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
+    if document.spec.num_classes > size:
+        # Each class has a weight at least. Found before the base is created, which is as large as the file says.
+        raise CheckpointError(
+            f"{folder / ARCHITECTURE} states {document.spec.num_classes:,} classes, more than {WEIGHTS} has "
+            f"weights: it is a file of {size:,} bytes"
+        )
+    return weights
 
 
 def _rebuild(spec: ModelSpec, selection: Selection, folder: Path) -> tuple[nn.Module, Plan]:
@@ -220,6 +285,8 @@ def _load(module: nn.Module, weights: dict[str, torch.Tensor], folder: Path) -> 
             raise CheckpointError(
                 f"{folder / WEIGHTS}: {name} is {list(tensor.shape)}, its selection needs {list(own[name].shape)}"
             )
+        if (tensor.is_complex(), tensor.is_floating_point()) != (False, own[name].is_floating_point()):
+            raise CheckpointError(f"{folder / WEIGHTS}: {name} is of {tensor.dtype}, its model has {own[name].dtype}")
     module.load_state_dict(weights, strict=False)
 
 

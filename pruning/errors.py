@@ -1,5 +1,6 @@
 """The errors that this room raises for its users: picklable values with readable messages."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 
@@ -25,6 +26,29 @@ class UnknownModelError(PruningError):
             f"No model is called {self.name!r}.{near} A timm name, a torchvision name (or torchvision:NAME), "
             "or your own factory as package.module:factory would work."
         )
+
+
+class UntrustedFactoryError(PruningError):
+    """A data file names a factory that the user did not name: nothing of it was imported or called."""
+
+    def __init__(self, name: str, where: str, option: str, command: str | None = None) -> None:
+        super().__init__(name, where, option, command)
+        self.name, self.where, self.option, self.command = name, where, option, command
+
+    def answered_by(self, command: str) -> "UntrustedFactoryError":
+        """The same error with the full command that would work."""
+        return UntrustedFactoryError(self.name, self.where, self.option, command)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.where} names {self.name!r} as its model: opening it would import that module and call that "
+            "function, and a file can name any code on this machine. Nothing was imported or called. If you know the "
+            f"factory and trust it, name it yourself with {self.option}: {self.command or self.given()}"
+        )
+
+    def given(self) -> str:
+        """The option with its value, as it stands on a command line."""
+        return f"{self.option} {shlex.quote(self.name)}"
 
 
 class ModelCreationError(PruningError):

@@ -4,7 +4,6 @@ A state dict (`.pth`) is read without executing code from the file; the shapes o
 layer. A pickled module (`.pt`) runs its author's code when it is opened, so it needs the user's explicit trust.
 """
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -107,7 +106,9 @@ def _state_dict(path: Path) -> dict[str, torch.Tensor]:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # an unpickler of foreign bytes raises anything
         reason = " ".join(str(error).split())[:200]
         raise NoStateDictError(
             f"{path} is not a state dict that can be read without running code in it ({reason}). "

@@ -14,6 +14,7 @@ from torch import nn
 import pruning.zoo  # noqa: F401  registers our own models with timm
 from ground.names import near_misses
 from pruning.errors import ModelCreationError, UnknownModelError, describe_exception
+from pruning.factories import is_factory
 from pruning.masks import without_masks
 
 
@@ -84,6 +85,8 @@ def published_spec(
 def create_model(spec: ModelSpec, *, pretrained: bool = False) -> nn.Module:
     """Create the module that `spec` names, in eval mode.
 
+    A factory is imported and called: a name that was read from a file must pass `pruning.factories.check_factory`.
+
     Args:
         spec: the architecture.
         pretrained: load the published weights; random weights never replace them.
@@ -106,7 +109,7 @@ def _maker(spec: ModelSpec):  # type: ignore[no-untyped-def]
         if rest not in torchvision.models.list_models():
             raise UnknownModelError(spec.name, near_models(rest))
         return _from_torchvision
-    if prefix:
+    if is_factory(spec.name):
         return _from_factory
     if timm.is_model(spec.name.split(".")[0]):
         return _from_timm

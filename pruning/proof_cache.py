@@ -6,7 +6,6 @@ of the model that are not weights (tables, masks, tensors in plain attributes). 
 does not depend on them.
 """
 
-import contextlib
 import hashlib
 import json
 from pathlib import Path
@@ -15,14 +14,14 @@ import timm
 import torch
 from torch import nn
 
-from ground.cache import cache_folder
+from ground.cache import cache_folder, warn_damaged, warn_unusable
 from ground.files import write_whole
 from pruning.cloning import is_activation
 from pruning.following import content_hash
 from pruning.oracles import is_randomised
 from pruning.plan import Plan
 
-_FORMAT = 2  # increase when the proof itself, or what slicing does, changes
+_FORMAT = 3  # increase when the proof itself, or what slicing does, changes
 
 
 def structural_key(plan: Plan, model: nn.Module) -> str:
@@ -62,13 +61,19 @@ def proofs_folder() -> Path:
 
 
 def known_proof(folder: Path, key: str) -> str | None:
-    """The description of the stored proof, or None if there is none. An unreadable file counts as none."""
+    """The description of the stored proof, or None if there is none. A damaged file counts as none, with a warning."""
     path = folder / f"{key}.json"
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))["proof"]
-    except (OSError, ValueError, KeyError, TypeError):
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        description = stored["proof"]
+        if stored["key"] != key or not isinstance(description, str):
+            raise ValueError("it is another plan's")
+    except FileNotFoundError:
         return None
-    return f"{description} (proved before on this machine)" if isinstance(description, str) else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        warn_damaged(path, error)
+        return None
+    return f"{description} (proved before on this machine)"
 
 
 def remember_proof(folder: Path, key: str, description: str) -> None:
@@ -76,5 +81,7 @@ def remember_proof(folder: Path, key: str, description: str) -> None:
 
     A folder that cannot be written is not an error: the only cost is another proof at the next start.
     """
-    with contextlib.suppress(OSError):
-        write_whole(folder / f"{key}.json", json.dumps({"proof": description}))
+    try:
+        write_whole(folder / f"{key}.json", json.dumps({"key": key, "proof": description}))
+    except OSError as error:
+        warn_unusable(folder, error)

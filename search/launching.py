@@ -1,27 +1,32 @@
 """The headless entry: start a run or go on with one, for the command line, studies and tests."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from search.errors import ConfigError
 from search.execution.registry import executor_of
 from search.execution.scratch import scratch_root
+from search.outcome.outputs import has_model, lacking_outputs, write_outputs
+from search.outcome.summary import mlflow_ids
 from search.run import Run, RunOutcome
 from search.setup.address import check_answers
-from search.setup.caching import check_cache
-from search.setup.config import ExecutorName, RunConfig, make_config, placed
+from search.setup.caching import tidy_cache
+from search.setup.config import ExecutorName, RunConfig, make_config, placed, with_destination
+from search.setup.factories import check_run_factory, remember_factory
 from search.setup.preparation import Prepared, prepare
+from search.setup.recorded import check_owner, check_recorded
 from search.setup.scope import Scope, names_where
 from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
 from tracking.payloads import LlmCall, RunEnded, RunStarted
-from tracking.phases import asked_trials
+from tracking.phases import asked_trials, unsettled_trips
 from tracking.reader import read_ledger
-from tracking.runs import RunDir, RunDirs, default_uri
-from tracking.tracker import NullTracker, Tracker
+from tracking.runs import RunDir, RunDirs
+from tracking.stores import destination_of_run
+from tracking.tracker import NullTracker, Tracker, read_state
 from trainers.history import EpochReport
 
 _log = logging.getLogger(__name__)
@@ -133,12 +138,19 @@ def begin(config: RunConfig) -> Launch:
     Raises:
         SearchError: the configuration cannot be used; also the errors of other rooms that `prepare` names.
     """
-    prepared = prepare(_reachable(config))
+    prepared = prepare(_reachable(with_destination(config)))
     folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
+    remember_factory(folder.path, config.model)
     return Launch(prepared, folder, Ledger.create(folder.ledger), placed_by_variable=_moved(config, prepared))
 
 
-def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] | None = None) -> Launch:
+def reopen(
+    folder: RunDir,
+    *,
+    add_trials: int = 0,
+    elsewhere: Mapping[str, Any] | None = None,
+    trusted: Collection[str] = (),
+) -> Launch:
     """Prepare an interrupted run to go on, or any run to be extended.
 
     Args:
@@ -146,27 +158,66 @@ def reopen(folder: RunDir, *, add_trials: int = 0, elsewhere: Mapping[str, Any] 
         add_trials: how many trials the search is extended by.
         elsewhere: fields of the configuration that say where it goes on, and with how many workers; None in it, and
             the rest, is as the run began.
+        trusted: factories that the ledger may name as its model, beside the one that the user named when the run began
+            on this machine.
 
     Raises:
+        UntrustedFactoryError: the ledger names another factory.
         ConfigError: there is nothing to go on with.
-        TrackingError: the ledger cannot be read.
+        TrackingError: the ledger cannot be read, is another run's, or contradicts its plan.
         SearchError: the configuration cannot be used here; also the errors of other rooms that `prepare` names.
     """
     events = read_ledger(folder.ledger)
-    ended = payloads_of(events, RunEnded)
-    if ended and ended[-1].status is RunStatus.FINISHED and not add_trials:
+    if _is_finished(folder, events) and not add_trials:
         raise ConfigError(
-            f"The run {folder.run_id} is finished, there is nothing to resume; --add-trials extends "
-            f"it. Its report: {folder.report}"
+            f"The run {folder.run_id} is finished, there is nothing to resume; --add-trials extends it, and --outputs "
+            f"makes its summary, plots and report again. Its report: {folder.report}"
         )
     started = payloads_of(events, RunStarted)
     if not started:
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
+    check_owner(folder, started[0])
     changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
-    config = make_config({**_begun_with(started[0], changed), **changed, "trials": asked_trials(events) + add_trials})
-    prepared = prepare(_reachable(config), earlier=payloads_of(events, LlmCall))
+    # The folder of runs may be recorded relative to where the run began.
+    here = {"runs": folder.path.parent, "trials": asked_trials(events) + add_trials}
+    config = make_config({**_begun_with(started[0], changed), **changed, **here})
+    check_run_factory(folder, config.model, trusted)
+    remember_factory(folder.path, config.model)
+    prepared = prepare(_reachable(config), earlier=payloads_of(events, LlmCall), unsettled=unsettled_trips(events))
     by_variable = _moved(config, prepared)
+    check_recorded(folder.ledger, events, prepared)
     return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials, placed_by_variable=by_variable)
+
+
+def is_complete(folder: RunDir) -> bool:
+    """Whether a run is finished and all its outputs are there, so that a resume has nothing to do."""
+    events = read_ledger(folder.ledger)
+    return _is_finished(folder, events) and not lacking_outputs(folder, events)
+
+
+def remake_outputs(folder: RunDir, *, asked: bool = False) -> RunOutcome | None:
+    """Make the outputs of a finished run again where they are missing or old: its ledger holds all that they say.
+
+    Args:
+        folder: of the run.
+        asked: make them again in any case, also those of a run that is not finished.
+
+    Returns:
+        The run as it ended; None if there was nothing to do.
+
+    Raises:
+        TrackingError: the ledger cannot be read, or another process writes it.
+    """
+    with Ledger.open(folder.ledger) as ledger:
+        events = ledger.events
+        started = payloads_of(events, RunStarted)
+        if not started or not (asked or (_is_finished(folder, events) and lacking_outputs(folder, events))):
+            return None
+        state = read_state(folder.path)
+        outputs = write_outputs(folder, events, mlflow_ids(state))
+    return RunOutcome(
+        folder, make_config(started[0].config), events, outputs.summary, state.in_sync, state.reason, outputs.failed
+    )
 
 
 def _begun_with(started: RunStarted, changed: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,8 +240,9 @@ def resume(
     *,
     add_trials: int = 0,
     elsewhere: Mapping[str, Any] | None = None,
+    trusted: Collection[str] = (),
 ) -> RunOutcome:
-    """Go on with a run to its end.
+    """Go on with a run to its end. Of a finished one, outputs that are missing are made again.
 
     Args:
         run: its id, the beginning of one, its path, or `latest`.
@@ -198,13 +250,27 @@ def resume(
         listeners: hear of each event.
         add_trials: see `reopen`.
         elsewhere: see `reopen`.
+        trusted: see `reopen`.
     """
-    return reopen(RunDirs(runs).resolve(run), add_trials=add_trials, elsewhere=elsewhere).execute(listeners)
+    folder = RunDirs(runs).resolve(run)
+    again = None if add_trials else remake_outputs(folder)
+    if again is not None:
+        return again
+    return reopen(folder, add_trials=add_trials, elsewhere=elsewhere, trusted=trusted).execute(listeners)
+
+
+def _is_finished(folder: RunDir, events: Sequence[Event]) -> bool:
+    """Whether a run has come to its end, no session has begun after it, and the model that it exported is there."""
+    match events[-1].payload if events else None:
+        case RunEnded(status=RunStatus.FINISHED):
+            return has_model(folder, events)
+        case _:
+            return False
 
 
 def _reachable(config: RunConfig) -> RunConfig:
-    """The configuration with its place: a cache, and a private session, whose sockets have one, or a cluster."""
-    check_cache()
+    """The configuration with its place: a private session, whose sockets have one, or a cluster that answers."""
+    tidy_cache()
     config = placed(config)
     if config.executor is ExecutorName.RAY:
         if config.cluster is None:
@@ -222,4 +288,5 @@ def _tracker(config: RunConfig, folder: RunDir) -> Tracker:
         return NullTracker()
     from tracking.mirror.mlflow_view import MlflowMirror
 
-    return MlflowMirror(folder, config.tracking_uri or default_uri(config.runs), config.experiment)
+    destination = destination_of_run(folder, config.model_dump())
+    return MlflowMirror(folder, destination.uri, destination.experiment)

@@ -1,17 +1,22 @@
 """One run from its configuration to its summary: the steps in their order, each in the ledger before the next."""
 
+import logging
+import os
 import shutil
+import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import torch
 
-from search.execution.executor import Executor
-from search.execution.interrupts import Interrupts
+from search.execution.executor import Executor, Lost
+from search.execution.interrupts import LEFT_AT_ONCE, Interrupts
 from search.outcome.outputs import write_outputs
-from search.outcome.summary import MlflowIds, Summary
+from search.outcome.summary import Summary, mlflow_ids, summarise
 from search.setup.config import RunConfig
 from search.setup.preparation import Prepared
 from search.setup.search_ground import BaseProgress
@@ -23,6 +28,7 @@ from search.steps.plan import PlanStep
 from search.steps.search import SearchStep
 from search.steps.step import RunContext, Step
 from tracking.clock import utc_now
+from tracking.errors import LedgerWriteError
 from tracking.events import Event
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
@@ -30,6 +36,11 @@ from tracking.payloads import Extended, Interrupted, Resumed, RunEnded, RunStart
 from tracking.phases import worked_seconds
 from tracking.runs import RunDir
 from tracking.tracker import Tracker
+
+_log = logging.getLogger(__name__)
+
+GRACE_S = 5.0
+"""Seconds that a run has to end in order once Ray is lost."""
 
 STEPS: tuple[type[Step], ...] = (PlanStep, BaseStep, SearchStep, FinetuneStep, ExportStep, EvaluationStep)
 
@@ -41,6 +52,7 @@ class RunOutcome:
     Attributes:
         events: all of its ledger's.
         in_sync: whether MLflow holds everything; otherwise `sync_reason` says why not.
+        failed_outputs: which of plots, report and so on could not be written, and why.
     """
 
     folder: RunDir
@@ -49,6 +61,7 @@ class RunOutcome:
     summary: Summary
     in_sync: bool
     sync_reason: str | None
+    failed_outputs: tuple[str, ...] = ()
 
 
 class Run:
@@ -67,6 +80,9 @@ class Run:
         self._context = RunContext(prepared, folder, ledger, executor, Interrupts(), base_progress)
         self._tracker = tracker
         self._added_trials = added_trials
+        self._began = time.monotonic()
+        self._earlier_s = 0.0
+        self._ending = threading.Lock()
 
     def execute(self) -> RunOutcome:
         """Run to the end, or to the user's interrupt, and write summary and report of whatever there is.
@@ -80,20 +96,20 @@ class Run:
         # One thread, as in the workers: results then do not depend on the number of cores, and on a busy machine
         # threads that wait for each other make small models tenfold slower.
         torch.set_num_threads(1)
-        try:
-            with context.interrupts.installed():
-                carry_out(context)
-            status = RunStatus.FINISHED
-        except KeyboardInterrupt:
-            context.ledger.record(Interrupted(reason=context.interrupts.reason or "KeyboardInterrupt"))
-            status = RunStatus.INTERRUPTED
-        except BaseException as error:
-            self._end(RunStatus.FAILED, f"{type(error).__name__}: {error}")
-            raise
-        finally:
-            if context.prepared.client is not None:
-                context.prepared.client.close()
-        return self._end(status, None)
+        with context.interrupts.installed():
+            try:
+                carry_out(context, self._lose)
+                status = RunStatus.FINISHED
+            except BaseException as error:
+                if not self._is_interrupt(error):
+                    self._fail(error)
+                    raise
+                context.ledger.record(Interrupted(reason=context.interrupts.reason or "KeyboardInterrupt"))
+                status = RunStatus.INTERRUPTED
+            finally:
+                if context.prepared.client is not None:
+                    context.prepared.client.close()
+            return self._end(status, None)
 
     def _begin(self) -> None:
         ledger = self._context.ledger
@@ -104,6 +120,7 @@ class Run:
         if not earlier:
             ledger.record(self._started())
             return
+        self._earlier_s = worked_seconds(earlier, earlier[-1].time)
         ledger.record(Resumed(from_seq=earlier[-1].seq))
         if self._added_trials:
             ledger.record(Extended(added=self._added_trials))
@@ -122,26 +139,77 @@ class Run:
             config=config.model_dump(mode="json") | {"window": prepared.window},
         )
 
-    def _end(self, status: RunStatus, error: str | None) -> RunOutcome:
-        folder, ledger = self._context.folder, self._context.ledger
-        ledger.record(RunEnded(status=status, error=error, wall_s=worked_seconds(ledger.events, utc_now())))
-        state = self._tracker.flush()
-        ids = (
-            MlflowIds(tracking_uri=state.tracking_uri, experiment_id=state.experiment_id, run_id=state.run_id)
-            if state.tracking_uri
-            else None
+    def _is_interrupt(self, error: BaseException) -> bool:
+        """Whether a signal, or the loss of Ray, is the cause: what a process that dies with us raises is none."""
+        if self._context.interrupts.reason is None or not isinstance(error, Exception):
+            return isinstance(error, KeyboardInterrupt)
+        _log.warning("the run was interrupted (%s), and then: %s", self._context.interrupts.reason, error)
+        return True
+
+    def _lose(self, what: str) -> None:
+        """Interrupt the run, for what it needs is gone; leave if the main thread waits for that and never returns.
+
+        Called in a thread of its own. Ray would be silent for a minute, and then end the process without a word.
+        """
+        context = self._context
+        context.interrupts.lose(f"Ray was lost: {what}")
+        time.sleep(GRACE_S)
+        if not self._ending.acquire(blocking=False):
+            return
+        reason = context.interrupts.reason or what
+        context.ledger.record(Interrupted(reason=reason))
+        context.ledger.record(RunEnded(status=RunStatus.INTERRUPTED, error=None, wall_s=self._worked_s()))
+        sys.stderr.write(
+            f"\nInterrupted ({reason}): {what}, and without it nothing can be ended in order. All that the ledger "
+            f"holds is kept. Go on with:\n  python launch.py resume {context.folder.path}\n"
         )
-        summary = write_outputs(folder, ledger.events, ids)
-        state = self._tracker.close()
-        return RunOutcome(folder, self._context.prepared.config, ledger.events, summary, state.in_sync, state.reason)
+        sys.stderr.flush()
+        os._exit(LEFT_AT_ONCE)
+
+    def _fail(self, error: BaseException) -> None:
+        """Record what ended the run. A disk that takes no event must not hide it."""
+        try:
+            self._end(RunStatus.FAILED, f"{type(error).__name__}: {error}")
+        except LedgerWriteError as unwritten:
+            if error is not unwritten:
+                error.add_note(str(unwritten))
+
+    def _end(self, status: RunStatus, error: str | None) -> RunOutcome:
+        """Write the outputs, then the end: a run that its ledger calls finished has all of them, whatever dies when.
+
+        A first signal ends nothing here, for the run is ending; a second one leaves at once.
+        """
+        folder, ledger = self._context.folder, self._context.ledger
+        self._ending.acquire()
+        with self._context.interrupts.flagged(lambda: None):
+            ended = RunEnded(status=status, error=error, wall_s=self._worked_s())
+            outputs = write_outputs(folder, (*ledger.events, Event(len(ledger.events) + 1, utc_now(), ended)), None)
+            ledger.record(ended)
+            state = self._tracker.flush()
+            ids = mlflow_ids(state)
+            if ids is not None and not any(name.startswith(folder.summary.name) for name in outputs.failed):
+                outputs = replace(outputs, summary=summarise(ledger.events, ids))
+                outputs.summary.write(folder.summary)
+            state = self._tracker.close()
+        config = self._context.prepared.config
+        return RunOutcome(folder, config, ledger.events, outputs.summary, state.in_sync, state.reason, outputs.failed)
+
+    def _worked_s(self) -> float:
+        """Seconds of all sessions; those of this one by a clock that is never set back."""
+        return self._earlier_s + time.monotonic() - self._began
 
 
-def carry_out(context: RunContext) -> None:
-    """Run the steps whose results the ledger lacks, in their order."""
+def carry_out(context: RunContext, lost: Lost = lambda _: None) -> None:
+    """Run the steps whose results the ledger lacks, in their order.
+
+    Args:
+        context: what they share.
+        lost: hears, in another thread, that what the executor needs is gone.
+    """
     steps = [step(context) for step in STEPS]
     for needs_executor, neighbours in groupby(steps, lambda step: step.needs_executor):
         group = list(neighbours)
-        with _ready(context, group) if needs_executor else nullcontext():
+        with _ready(context, group, lost) if needs_executor else nullcontext():
             for step in group:
                 context.interrupts.check()
                 if not step.is_done():
@@ -150,11 +218,11 @@ def carry_out(context: RunContext) -> None:
 
 
 @contextmanager
-def _ready(context: RunContext, steps: Sequence[Step]) -> Iterator[None]:
+def _ready(context: RunContext, steps: Sequence[Step], lost: Lost) -> Iterator[None]:
     """Keep the executor ready, unless all of these steps are done."""
     if all(step.is_done() for step in steps):
         yield
         return
-    with context.executor.ready():
+    with context.executor.ready(), context.executor.watched(lost):
         context.interrupts.reinstall()
         yield

@@ -7,7 +7,8 @@ from pathlib import Path
 
 # Ray and the maths libraries read these on import, so set them before anything else is imported.
 os.environ.update({"OMP_NUM_THREADS": "1", "COLUMNS": "160"})
-for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "RAY_ADDRESS"):
+MLFLOW = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME")
+for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "RAY_ADDRESS", *MLFLOW):
     os.environ.pop(name, None)
 
 from search.execution.cluster import prepare_environment  # noqa: E402

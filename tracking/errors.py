@@ -3,6 +3,10 @@
 Every error takes plain arguments and keeps them in `args`, so that it survives pickling.
 """
 
+import shlex
+from functools import partial
+from typing import Any
+
 
 class TrackingError(ValueError):
     """Base of all errors of this package that a user can act on."""
@@ -112,6 +116,20 @@ class CorruptLedgerError(TrackingError):
         )
 
 
+class ForeignLedgerError(TrackingError):
+    """A run's folder contains the ledger of another run."""
+
+    def __init__(self, path: str, owner: str, run: str) -> None:
+        super().__init__(path, owner, run)
+        self.path, self.owner, self.run = path, owner, run
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} is the ledger of the run {self.owner!r}, and its folder is named {self.run!r}. If this "
+            f"folder was renamed, name it {self.owner!r} again; if the ledger was copied here, restore this run's own."
+        )
+
+
 class RunsFolderError(TrackingError):
     """The folder of runs cannot be created or written."""
 
@@ -162,6 +180,49 @@ class MlflowUnreachableError(TrackingError):
         return (
             f"MLflow at {self.uri} could not be used: {self.reason}. The run's ledger is complete without it; "
             "start the server (or choose another with --tracking-uri), then run `sync`."
+        )
+
+
+class MlflowLockedError(MlflowUnreachableError):
+    """Another process holds a lock on the SQLite file of the store.
+
+    The reason names that process where the system tells it.
+    """
+
+    def __str__(self) -> str:
+        return (
+            f"MLflow at {self.uri} could not be used: the database is locked by {self.reason}. The run's ledger is "
+            "complete without it; wait until that process ends, or stop it, then run `sync`."
+        )
+
+
+class MlflowSchemaError(MlflowUnreachableError):
+    """The database was made by another version of MLflow; Espalier never migrates it.
+
+    Args:
+        uri: The address of the database, without its password.
+        found: The version of its schema.
+        needed: The version that the installed MLflow needs.
+        newer: Whether the installed MLflow does not know the version that was found.
+    """
+
+    def __init__(self, uri: str, found: str, needed: str, *, newer: bool = False) -> None:
+        super().__init__(uri, f"its schema has the version {found}, and this MLflow needs {needed}")
+        self.args = (uri, found, needed)
+        self.found, self.needed, self.newer = found, needed, newer
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), newer=self.newer), self.args
+
+    def __str__(self) -> str:
+        advice = (
+            "A newer MLflow made it: update this one (pip install --upgrade mlflow)"
+            if self.newer
+            else f"Make a copy of the database, then migrate it: mlflow db upgrade {shlex.quote(self.uri)}"
+        )
+        return (
+            f"MLflow at {self.uri} could not be used: {self.reason}. It was left as it is. {advice}. "
+            "`sync` then writes what MLflow lacks of a run."
         )
 
 

@@ -14,6 +14,7 @@ class EventKind(StrEnum):
     PLAN_READY = "plan_ready"
     PROFILED = "profiled"
     PROPOSED = "proposed"
+    LLM_ASKED = "llm_asked"
     LLM_CALL = "llm_call"
     DECISION = "decision"
     TRIAL_STARTED = "trial_started"

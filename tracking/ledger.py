@@ -3,6 +3,10 @@
 One JSON object per line: `{"seq": 7, "time": "2026-11-21T10:42:33.123456Z", "kind": "rung", ...payload}`. Each line is
 written by one `write` and fsynced before `Ledger.append` returns. After a crash the file therefore contains every
 acknowledged event, followed by at most one incomplete line.
+
+The lines are written by a thread of the ledger's own (`tracking.writing`). Python runs the handlers of signals in the
+main thread only, so a handler that raises can interrupt the wait for an event, but never divide the write of a line
+from the memory of it.
 """
 
 import json
@@ -17,15 +21,19 @@ from typing import Self
 from pydantic import ValidationError
 
 from ground.problems import describe_problems
+from tracking.chain import START, follow, with_digest
 from tracking.clock import format_time, utc_now
 from tracking.errors import LedgerExistsError, LedgerMissingError, LedgerWriteError, PayloadError
 from tracking.events import Event
 from tracking.kinds import EventKind
 from tracking.locks import ExclusiveLock
 from tracking.payloads import PAYLOADS, Payload
-from tracking.reader import read_ledger
+from tracking.reader import read_chained
+from tracking.writing import Writing
 
 Listener = Callable[[Event], None]
+_STRIKES = 8
+"""How many times in a row something may be raised inside a write or an fsync before it counts as a fault."""
 
 
 class Ledger:
@@ -36,7 +44,13 @@ class Ledger:
     """
 
     def __init__(
-        self, path: Path, lock: ExclusiveLock, descriptor: int, events: tuple[Event, ...], clock: Callable[[], datetime]
+        self,
+        path: Path,
+        lock: ExclusiveLock,
+        descriptor: int,
+        events: tuple[Event, ...],
+        clock: Callable[[], datetime],
+        chain: str = START,
     ) -> None:
         self.path = path
         self._lock = lock
@@ -46,6 +60,8 @@ class Ledger:
         self._mutex = threading.RLock()
         self._listeners: list[Listener] = []
         self._broken: str | None = None
+        self._writing = Writing()
+        self._chain = chain
 
     @classmethod
     def create(cls, path: Path, *, clock: Callable[[], datetime] = utc_now) -> Self:
@@ -90,7 +106,7 @@ class Ledger:
             raise LedgerMissingError(str(path))
         lock = ExclusiveLock(lock_path(path), guards=path)
         try:
-            events = read_ledger(path)
+            events, chain = read_chained(path)
             descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
             # The last writer may have been killed before its fsync, leaving a line only in the page cache. We act on
             # that line from here on, so make it durable first.
@@ -98,7 +114,7 @@ class Ledger:
         except BaseException:
             lock.release()
             raise
-        return cls(path, lock, descriptor, events, clock)
+        return cls(path, lock, descriptor, events, clock, chain)
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -135,24 +151,17 @@ class Ledger:
     def record(self, payload: Payload) -> Event:
         """Write one event, and return it once it is on the disk.
 
+        A signal whose handler raises may end the wait. The event is then written all the same, and known to the ledger.
+
         Raises:
             LedgerWriteError: The event or an earlier one could not be written, or the ledger is closed.
         """
-        with self._mutex:
-            event = Event(len(self._events) + 1, self._clock(), payload)
-            self._write(event)
-            self._events.append(event)
-            for listener in self._listeners:
-                listener(event)
-            return event
+        return self._writing.do(lambda: self._record(payload))
 
     def close(self) -> None:
-        """Close the file and release the lock; a second call does nothing."""
-        with self._mutex:
-            if self._descriptor is not None:
-                os.close(self._descriptor)
-                self._descriptor = None
-                self._lock.release()
+        """Close the file and release the lock once every event is written; a second call does nothing."""
+        self._writing.do(self._close)
+        self._writing.end()
 
     def __enter__(self) -> Self:
         return self
@@ -162,19 +171,79 @@ class Ledger:
     ) -> None:
         self.close()
 
-    def _write(self, event: Event) -> None:
+    def _record(self, payload: Payload) -> Event:
+        with self._mutex:
+            event = Event(len(self._events) + 1, self._clock(), payload)
+            struck = self._write(event)
+            self._events.append(event)
+            for listener in self._listeners:
+                listener(event)
+        if struck is not None:
+            raise struck
+        return event
+
+    def _close(self) -> None:
+        with self._mutex:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
+                self._lock.release()
+
+    def _write(self, event: Event) -> BaseException | None:
+        """Write a line and fsync it.
+
+        Returns:
+            What was raised meanwhile and is no fault of the disk, such as a KeyboardInterrupt. The line is written.
+        """
         if self._descriptor is None or self._broken is not None:
             raise LedgerWriteError(str(self.path), event.seq, self._broken or "the ledger is closed")
-        line = encode(event)
+        line = encode(event, self._chain)
         size = os.fstat(self._descriptor).st_size
+        struck: BaseException | None = None
         try:
-            written = os.write(self._descriptor, line)
-            if written != len(line):
-                raise OSError(f"only {written} of {len(line)} bytes were written")
-            os.fsync(self._descriptor)
+            struck = self._put(size, line)
+            struck = self._sync() or struck
         except OSError as error:
             self._break(size, error)
             raise LedgerWriteError(str(self.path), event.seq, str(error)) from error
+        self._chain = follow(self._chain, line.removesuffix(b"\n"))
+        return struck
+
+    def _put(self, size: int, line: bytes) -> BaseException | None:
+        """Write a line behind the first `size` bytes; what is raised meanwhile is returned, as by `_sync`."""
+        assert self._descriptor is not None
+        struck: BaseException | None = None
+        for _ in range(_STRIKES):
+            # What was raised may have come before the write or after it: the file says how much is there.
+            missing = size + len(line) - os.fstat(self._descriptor).st_size
+            if missing <= 0:
+                return struck
+            try:
+                written = os.write(self._descriptor, line[-missing:])
+            except OSError:
+                raise
+            except BaseException as error:  # noqa: BLE001  raised again, once the line is whole
+                struck = error
+                continue
+            if written != missing:
+                raise OSError(f"only {written} of {missing} bytes were written")
+            return struck
+        raise OSError(f"no write was let through ({struck!r})")
+
+    def _sync(self) -> BaseException | None:
+        """Fsync the file; what is raised meanwhile and is no fault of the disk is returned, and the fsync repeated."""
+        assert self._descriptor is not None
+        struck: BaseException | None = None
+        for _ in range(_STRIKES):
+            try:
+                os.fsync(self._descriptor)
+            except OSError:
+                raise
+            except BaseException as error:  # noqa: BLE001  raised again, once the line is durable
+                struck = error
+            else:
+                return struck
+        raise OSError(f"no fsync was let through ({struck!r})")
 
     def _break(self, size: int, cause: OSError) -> None:
         """Remove the unacknowledged line if possible, and refuse all further events.
@@ -189,11 +258,17 @@ class Ledger:
             self._broken += f", and its incomplete line could not be removed ({error})"
 
 
-def encode(event: Event) -> bytes:
-    """Return the line of an event with its newline, in ASCII, so that no other byte is a line end."""
+def encode(event: Event, previous: str = START) -> bytes:
+    """Return the line of an event with its newline, in ASCII, so that no other byte is a line end.
+
+    Args:
+        event: The event.
+        previous: The digest of the line before it; see `tracking.chain`.
+    """
     fields = event.payload.model_dump(mode="json", by_alias=True)
     whole = {"seq": event.seq, "time": format_time(event.time), "kind": event.kind.value, **fields}
-    return json.dumps(whole, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+    line = json.dumps(whole, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return with_digest(previous, line) + b"\n"
 
 
 def fsync_folder(folder: Path) -> None:

@@ -2,12 +2,17 @@
 
 import fcntl
 import os
+import re
 import socket
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from weakref import WeakSet
 
 from tracking.errors import LockedError
+
+_POLL_S = 0.05
 
 
 class ExclusiveLock:
@@ -16,29 +21,33 @@ class ExclusiveLock:
     The lock belongs to the open file and not to the process (`flock`, not `lockf`), so that a second lock in the same
     process is refused too, and reading the file elsewhere does not release it. The file is deliberately not deleted:
     deleting it would allow two writers to lock two different files of the same name.
+
+    A forked process shares its parent's open files, and would hold the lock beyond the parent's death. It therefore
+    lets go of its copy as soon as it is forked, which leaves the parent's lock as it is.
     """
 
-    def __init__(self, path: Path, *, guards: Path | None = None, wait: bool = False) -> None:
+    def __init__(self, path: Path, *, guards: Path | None = None, wait_s: float = 0.0) -> None:
         """Acquire the lock.
 
         Args:
             path: The lock file.
             guards: The file that the lock protects, for the error message.
-            wait: Wait for another holder instead of raising.
+            wait_s: Seconds to wait for another holder before raising.
 
         Raises:
-            LockedError: Another holder has the lock, named by process and host; only if `wait` is false.
+            LockedError: Another holder has the lock, named by process and host.
             OSError: The lock file cannot be created.
         """
         self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _acquire(self._descriptor, wait_s)
         except BlockingIOError as error:
             holder = _holder(self._descriptor)
             self.release()
             raise LockedError(str(guards or path), holder) from error
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        _held.add(self)
 
     def release(self) -> None:
         """Release the lock; a second call does nothing."""
@@ -55,6 +64,36 @@ class ExclusiveLock:
         self.release()
 
 
+def _acquire(descriptor: int, wait_s: float) -> None:
+    """Lock the file; ask again and again, because the kernel has no waiting with a limit."""
+    limit = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= limit:
+                raise
+            time.sleep(_POLL_S)
+        else:
+            return
+
+
+_held: "WeakSet[ExclusiveLock]" = WeakSet()
+
+
+def _let_go() -> None:
+    """Close the copies of a forked process; closing, unlike unlocking, concerns the copy alone."""
+    for lock in list(_held):
+        lock.release()
+
+
+os.register_at_fork(after_in_child=_let_go)
+
+
 def _holder(descriptor: int) -> str:
     """Return what the holder wrote into the file; a generic name in the moment before it has done so."""
-    return os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"
+    written = os.pread(descriptor, 200, 0).decode(errors="replace")
+    named = re.fullmatch(r"process (\d+) on (.*)", written)
+    if named and named[2] == socket.gethostname() and not Path(f"/proc/{named[1]}").exists() and Path("/proc").is_dir():
+        return f"a process that was begun by {written}, which has ended"
+    return written or "another process"

@@ -30,8 +30,11 @@ from tracking.kinds import (
     TrialState,
 )
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of this format; `run_started` states it, and `resumed` for the lines that follow it."""
+
+CHAINED = 3
+"""The first format whose lines state a digest; see `tracking.chain`."""
 
 
 class _Value(BaseModel):
@@ -212,6 +215,27 @@ class AnswerQuality(_Value):
     repeated: Count
     incoherent: Count
     contradictions: tuple[Text, ...] = ()
+
+
+class LlmAsked(Payload):
+    """A trip to an LLM's server is about to be made; a call may need several.
+
+    If the process dies before the call is recorded, this is what is known of the trip: it may have been charged.
+
+    Attributes:
+        call: The number of the call.
+        trip: The number of the trip in the call, from 0.
+        fingerprint: Of the call's request.
+        most_tokens: The most tokens that the trip can use, input and output together.
+        most_usd: The most that it can cost; None if no price is known.
+    """
+
+    kind = EventKind.LLM_ASKED
+    call: Count
+    trip: Count
+    fingerprint: Text
+    most_tokens: Count
+    most_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
 
 
 class LlmCall(Payload):

@@ -10,11 +10,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from ground.problems import describe_problems
+from tracking.chain import START, end_of, follow
 from tracking.clock import parse_time
 from tracking.errors import CorruptLedgerError, HalfWrittenLedgerError, LedgerMissingError
 from tracking.events import Event
 from tracking.kinds import EventKind
-from tracking.payloads import PAYLOADS, SCHEMA, Resumed, RunStarted
+from tracking.payloads import CHAINED, PAYLOADS, SCHEMA, Resumed, RunStarted
 from tracking.upgrade import upgrade
 
 
@@ -26,11 +27,16 @@ def read_ledger(path: Path) -> tuple[Event, ...]:
         HalfWrittenLedgerError: The last line has no newline, so it was never acknowledged; `repair` cuts it.
         CorruptLedgerError: Another line is not an event, or is out of order.
     """
+    return read_chained(path)[0]
+
+
+def read_chained(path: Path) -> tuple[tuple[Event, ...], str]:
+    """Read a ledger as `read_ledger` does, and also the digest that its next line continues."""
     whole, torn = split_ledger(path)
     events = decode_lines(path, whole)
     if torn:
         raise HalfWrittenLedgerError(str(path), len(whole) + 1, path.parent.name)
-    return events
+    return events, end_of(whole)
 
 
 def split_ledger(path: Path) -> tuple[list[bytes], bytes]:
@@ -58,14 +64,14 @@ def decode_lines(path: Path, lines: list[bytes]) -> tuple[Event, ...]:
         CorruptLedgerError: A line is not an event, or is out of order.
     """
     events: list[Event] = []
-    schema = SCHEMA
+    schema, previous = SCHEMA, START
     for number, line in enumerate(lines, start=1):
         try:
-            event = decode(line, number, schema)
+            event = decode(line, number, schema, previous)
         except ValueError as error:
             raise CorruptLedgerError(str(path), number, str(error)) from error
         events.append(event)
-        schema = schema_after(event, schema)
+        schema, previous = schema_after(event, schema), follow(previous, line)
     return tuple(events)
 
 
@@ -78,13 +84,14 @@ def schema_after(event: Event, schema: int) -> int:
             return schema
 
 
-def decode(line: bytes, seq: int, schema: int = SCHEMA) -> Event:
+def decode(line: bytes, seq: int, schema: int = SCHEMA, previous: str = START) -> Event:
     """Decode the event of one line.
 
     Args:
         line: The line without its newline.
         seq: The number that the event must have.
         schema: The version of the format in which the line is written.
+        previous: The digest of the line before it.
 
     Raises:
         ValueError: It is not event number `seq`; the message says why.
@@ -97,11 +104,21 @@ def decode(line: bytes, seq: int, schema: int = SCHEMA) -> Event:
         time, kind = parse_time(str(fields.pop("time", None))), EventKind(fields.pop("kind", None))
     except ValueError as error:
         raise ValueError(f"its time or kind is invalid ({error})") from error
+    digest = fields.pop("chain", None)
     try:
-        return Event(seq, time, PAYLOADS[kind].model_validate(fields if schema == SCHEMA else upgrade(kind, fields)))
+        event = Event(seq, time, PAYLOADS[kind].model_validate(upgrade(kind, fields) if schema == 1 else fields))
     except ValidationError as error:
         wrong = describe_problems(error, "the event", most=1)
         raise ValueError(f"its {kind.value} payload is invalid ({wrong})") from error
+    first = event.payload.schema_version if isinstance(event.payload, RunStarted) else schema
+    if digest is None and first < CHAINED:
+        return event
+    if digest != follow(previous, line):
+        raise ValueError(
+            f"its digest, {digest!r}, is not that of its content and of the lines before it, so it or one of them was "
+            "changed, swapped or removed"
+        )
+    return event
 
 
 def _json_object(line: bytes) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from ground.names import near_misses
 from tracking.clock import utc_now
 from tracking.errors import RunsFolderError, UnknownRunError
+from tracking.ledger import fsync_folder
+from tracking.uris import sqlite_uri
 
 LATEST = "latest"
 _LONGEST_PART = 48
@@ -78,6 +80,9 @@ class RunDirs:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             run = RunDir(_make(self.root, stem))
+            # The ledger is durable from its first event on, and so must be the names on the way to it.
+            fsync_folder(self.root)
+            fsync_folder(self.root.parent)
             self._point_latest(run)
         except OSError as error:
             raise RunsFolderError(str(self.root), _why(error)) from error
@@ -173,4 +178,4 @@ def _listed(names: list[str]) -> str:
 
 def default_uri(runs: Path) -> str:
     """Return the address of the MLflow database beside a folder of runs."""
-    return f"sqlite:///{runs.absolute().parent / 'mlflow.db'}"
+    return sqlite_uri(runs.absolute().parent / "mlflow.db")

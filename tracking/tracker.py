@@ -5,7 +5,8 @@ The ledger is the source of truth. A tracker is a view of it, and may fail witho
 
 import json
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ground.files import write_whole
@@ -23,6 +24,8 @@ class TrackingState:
         in_sync: Whether the view contains all events that were fed.
         synced_seq: Number of the last event in the view; 0 for none.
         reason: Why the view is not in sync; None if it is.
+        missing: What the store refused of the events up to `synced_seq`, by kind (runs, metrics, params, tags,
+            artifacts, traces), and why.
         tracking_uri: Address of the store, without its password; None for a tracker without one.
         experiment: Name of the experiment in the store.
         experiment_id: MLflow's id of the experiment; None until the store was reached.
@@ -36,10 +39,41 @@ class TrackingState:
     experiment: str | None = None
     experiment_id: str | None = None
     run_id: str | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write the state to `folder` atomically."""
         write_whole(folder / STATE_FILE, json.dumps(asdict(self), indent=2) + "\n")
+
+
+def recorded_uri(folder: Path) -> str | None:
+    """Return the address of the store that a run was last written to; None if it is not, or not fully, recorded.
+
+    Args:
+        folder: The folder of the run.
+    """
+    try:
+        recorded = json.loads((folder / STATE_FILE).read_text(encoding="utf-8")).get("tracking_uri")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return recorded if isinstance(recorded, str) and "***" not in recorded else None
+
+
+def describe_missing(missing: Mapping[str, str]) -> str | None:
+    """Return what a store refused in one sentence; None if it refused nothing."""
+    if not missing:
+        return None
+    return "it refused " + ", ".join(f"{kind} ({reason})" for kind, reason in missing.items())
+
+
+def read_state(folder: Path) -> TrackingState:
+    """Read what `TrackingState.save` wrote to a run's folder; a run that nothing shows is in sync with nothing."""
+    try:
+        return TrackingState(**json.loads((folder / STATE_FILE).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return TrackingState(in_sync=True, synced_seq=0)
+    except (OSError, ValueError, TypeError) as error:
+        return TrackingState(in_sync=False, synced_seq=0, reason=f"{STATE_FILE} cannot be read ({error})")
 
 
 class Tracker(ABC):

@@ -1,8 +1,7 @@
 """The base model: trained once per model, dataset, recipe and seed, then read from the cache."""
 
-import dataclasses
 import json
-import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ground.cache import cache_folder, content_key, locked, published
+from ground.cache import cache_folder, content_key, locked_if_usable, published, warn_damaged, warn_unusable
 from ground.files import file_hash
 from pruning.models import ModelSpec, create_model
 from trainers.datasets.base import DataInfo, Dataset, Splits
@@ -24,8 +23,6 @@ from trainers.loop import Training
 from trainers.place import Place, default_device
 from trainers.recipe import Recipe
 from trainers.schedule import mixed
-
-_log = logging.getLogger(__name__)
 
 # Increased whenever the loop would train other weights from the same recipe.
 _FORMAT = 1
@@ -39,7 +36,7 @@ class BaseModel:
     Attributes:
         module: on the CPU, in eval mode.
         accuracy_holdout: top-1 on the holdout, 0…1; the test images were not read.
-        path: the cache entry, a folder with model.safetensors and base.json.
+        path: the cache entry, a folder with model.safetensors and base.json; not there if the cache cannot be used.
         cached: whether it was read from the cache, not trained now.
     """
 
@@ -63,7 +60,8 @@ def train_base(
 ) -> BaseModel:
     """Train the model of `spec`, or read it from the cache if the same training was done before.
 
-    A cache entry that does not match its own hash is trained again, with a warning.
+    A cache entry that does not match its own hash is trained again, with a warning; a cache that cannot be used is done
+    without.
 
     Args:
         spec: the model.
@@ -91,16 +89,17 @@ def train_base(
         "seed": seed,
     }
     entry = cache_folder(cache_dir) / "base" / f"{spec.name.replace('/', '_')}-{content_key(key)}"
-    with locked(entry):
-        found = _read(entry, spec)
+    with locked_if_usable(entry) as may_write:
+        found = _read(entry, spec, key)
         if found is not None:
             return found
-        place = Place(device or default_device())
-        with published(entry) as draft:
-            _train_into(draft, spec, splits, recipe, seed, place, key, progress)
-        found = _read(entry, spec)
-        assert found is not None, "an entry that was just written is whole"
-        return dataclasses.replace(found, cached=False)
+        base = _train(spec, splits, recipe, seed, Place(device or default_device()), entry, progress)
+        if may_write:
+            try:
+                _store(base, key)
+            except OSError as error:
+                warn_unusable(entry.parent, error)
+        return base
 
 
 def check_fit(spec: ModelSpec, info: DataInfo, dataset_name: str) -> None:
@@ -123,16 +122,15 @@ def initial_model(spec: ModelSpec, seed: int) -> nn.Module:
         return create_model(spec)
 
 
-def _train_into(
-    draft: Path,
+def _train(
     spec: ModelSpec,
     splits: Splits,
     recipe: Recipe,
     seed: int,
     place: Place,
-    key: dict[str, Any],
+    entry: Path,
     progress: Callable[[EpochReport], None] | None,
-) -> None:
+) -> BaseModel:
     module = initial_model(spec, seed)
     training = Training(module, splits.train, recipe, seed=seed, place=place, output=spec.output)
     holdout = splits.holdout.to(place.device)
@@ -142,29 +140,41 @@ def _train_into(
         if progress is not None:
             progress(report)
     assert report is not None, "a recipe has at least one epoch"
-    weights = draft / _WEIGHTS
-    save_file({name: value.cpu().contiguous() for name, value in module.state_dict().items()}, weights)
-    record = {
-        "key": key,
-        "accuracy_holdout": report.holdout_accuracy,
-        "sha256": file_hash(weights),
-        "torch": torch.__version__,
-    }
-    (draft / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    # A fresh module, as one that is read from the cache: what layers caught while they were trained stays behind.
+    fresh = create_model(spec)
+    fresh.load_state_dict({name: value.cpu() for name, value in module.state_dict().items()})
+    return BaseModel(fresh.eval(), report.holdout_accuracy, entry, cached=False)
 
 
-def _read(entry: Path, spec: ModelSpec) -> BaseModel | None:
+def _store(base: BaseModel, key: dict[str, Any]) -> None:
+    with published(base.path) as draft:
+        weights = draft / _WEIGHTS
+        save_file({name: value.contiguous() for name, value in base.module.state_dict().items()}, weights)
+        record = {
+            "key": key,
+            "accuracy_holdout": base.accuracy_holdout,
+            "sha256": file_hash(weights),
+            "torch": torch.__version__,
+        }
+        (draft / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _read(entry: Path, spec: ModelSpec, key: dict[str, Any]) -> BaseModel | None:
     """The cached model; None if there is no entry or, with a warning, if it is damaged."""
-    if not entry.exists():
+    if not os.path.lexists(entry):
         return None
     try:
         record = json.loads((entry / _RECORD).read_text(encoding="utf-8"))
+        if record["key"] != json.loads(json.dumps(key)):
+            raise ValueError("it is another training's")
         if file_hash(entry / _WEIGHTS) != record["sha256"]:
             raise ValueError(f"{_WEIGHTS} is not the file that {_RECORD} was written for")
         module = create_model(spec)
         module.load_state_dict(load_file(entry / _WEIGHTS))
         accuracy = float(record["accuracy_holdout"])
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        _log.warning("the cached base model %s is damaged (%s): training it again", entry, error)
+        if not 0 <= accuracy <= 1:
+            raise ValueError(f"accuracy_holdout is {accuracy}")
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, RecursionError, SafetensorError) as error:
+        warn_damaged(entry, error)
         return None
     return BaseModel(module.eval(), accuracy, entry, cached=True)

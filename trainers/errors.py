@@ -32,5 +32,9 @@ class StateError(TrainerError):
     """A training state on disk that cannot be continued from."""
 
 
+class DamagedStateError(StateError):
+    """A training state on disk that cannot be read, or is not as it was written."""
+
+
 class FinetuneError(TrainerError):
     """The distributed fine-tune failed more often than it may."""

@@ -7,15 +7,17 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import ray
 import ray.train
+import ray.train.collective
 import ray.train.torch
 import torch
+from ray.train.torch.config import _TorchBackend
 
 from trainers.errors import FinetuneError, ResourcesError, TrainerError
 from trainers.history import EpochReport, EpochTail
@@ -30,6 +32,7 @@ from trainers.job import (
     result_of,
     run_job,
 )
+from trainers.loopback import LOOPBACK, join_on_loopback
 from trainers.place import Place
 from trainers.recipe import Recipe
 
@@ -48,6 +51,7 @@ def finetune(
     use_gpu: bool = False,
     out_dir: Path,
     storage_dir: Path,
+    trusted: Collection[str] = (),
     on_epoch: Callable[[EpochReport], None] | None = None,
     cpus_per_worker: int = 1,
     max_failures: int = 2,
@@ -68,6 +72,7 @@ def finetune(
         out_dir: receives the model, the epochs and the state. If it holds the state of the same training already,
             that training is continued.
         storage_dir: for Ray Train's own files.
+        trusted: factories that the checkpoint may name as its model, because the user named them.
         on_epoch: called in the caller's thread while training runs; first with the epochs of a continued training.
         cpus_per_worker: CPUs and torch threads of each worker.
         max_failures: how often workers may fail.
@@ -89,6 +94,7 @@ def finetune(
         recipe=recipe,
         seed=seed,
         out_dir=out_dir.absolute(),
+        trusted=tuple(trusted),
     )
     check_job(job)
     prepare_folder(job)
@@ -128,11 +134,12 @@ def _check_resources(workers: int, use_gpu: bool, cpus_per_worker: int) -> None:
 def _trainer(
     job: FinetuneJob, workers: int, use_gpu: bool, cpus: int, max_failures: int, storage_dir: Path
 ) -> ray.train.torch.TorchTrainer:
+    backend, private = "nccl" if use_gpu else "gloo", _on_loopback()
     resources = {"CPU": cpus} | ({"GPU": 1} if use_gpu else {})
     return ray.train.torch.TorchTrainer(
         _work,
-        train_loop_config={"job": job.model_dump_json(), "threads": cpus},
-        torch_config=ray.train.torch.TorchConfig(backend="nccl" if use_gpu else "gloo"),
+        train_loop_config={"job": job.model_dump_json(), "threads": cpus, "loopback": backend if private else None},
+        torch_config=(_OwnGroup if private else ray.train.torch.TorchConfig)(backend=backend),
         scaling_config=ray.train.ScalingConfig(num_workers=workers, use_gpu=use_gpu, resources_per_worker=resources),
         run_config=ray.train.RunConfig(
             # A new name each time: with an old one Ray Train would resume by its own checkpoints.
@@ -144,10 +151,32 @@ def _trainer(
     )
 
 
+def _on_loopback() -> bool:
+    """Whether all of Ray's nodes are on loopback, as that of a private session is."""
+    return all(node["NodeManagerAddress"] == LOOPBACK for node in ray.nodes() if node["Alive"])
+
+
+class _NoGroup(_TorchBackend):
+    """Ray's preparation of its workers without the process group, whose store would listen on all interfaces."""
+
+    def on_start(self, worker_group: Any, backend_config: Any) -> None:
+        """Leave it to the workers themselves, see `trainers.loopback`."""
+
+
+class _OwnGroup(ray.train.torch.TorchConfig):
+    @property
+    def backend_cls(self) -> type[_NoGroup]:
+        return _NoGroup
+
+
 def _work(config: dict[str, Any]) -> None:
     """What Ray Train runs in each worker."""
     torch.set_num_threads(config["threads"])
     job = FinetuneJob.model_validate_json(config["job"])
+    if config["loopback"] is not None:
+        context = ray.train.get_context()
+        rank, world = context.get_world_rank(), context.get_world_size()
+        join_on_loopback(config["loopback"], rank, world, ray.train.collective.broadcast_from_rank_zero)
     place = Place.here(ray.train.torch.get_device())
     if place.is_main:
         (job.out_dir / STARTED).write_text(str(os.getpid()), encoding="utf-8")

@@ -1,6 +1,7 @@
 """The report of an epoch, and the file from which epochs are read while a training runs."""
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -61,11 +62,13 @@ def read_epochs(path: Path) -> History:
 
 
 def append_epoch(path: Path, report: EpochReport) -> None:
-    """Add one report as a line of JSON."""
+    """Add one report as a line of JSON; it is on the disk when this returns."""
     with path.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(asdict(report)) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def keep_epochs(path: Path, history: History) -> None:
     """Make the file hold exactly `history`: a worker may have died before or within its last line."""
-    write_whole(path, "".join(json.dumps(asdict(report)) + "\n" for report in history))
+    write_whole(path, "".join(json.dumps(asdict(report)) + "\n" for report in history), durable=True)

@@ -1,5 +1,6 @@
 """One worker's part of a fine-tune: the same code in one process, under torchrun and under Ray Train."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,15 @@ from pruning.planning import build_plan
 from trainers.base import check_fit
 from trainers.datasets.base import Splits
 from trainers.datasets.registry import dataset
+from trainers.errors import DamagedStateError
 from trainers.evaluate import evaluate
 from trainers.history import EpochReport, History, append_epoch, keep_epochs, read_epochs
 from trainers.loop import Training
 from trainers.place import Place
 from trainers.recipe import Precision, Recipe
-from trainers.state import check_state, load_state, save_state
+from trainers.state import load_state, save_state, saved_history
+
+_log = logging.getLogger(__name__)
 
 STATE, EPOCHS, MODEL = "state.safetensors", "epochs.jsonl", "model"
 STARTED, STOP = "started", "stop"
@@ -39,6 +43,8 @@ class FinetuneJob(BaseModel):
             images that were scored become images that are trained on.
         out_dir: rank 0 writes state.safetensors, epochs.jsonl and model/ here. With workers on several nodes it must
             be a folder that all nodes see.
+        trusted: factories that the checkpoint may name as its model, because the user named them. It is no part of
+            the training's identity.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +55,7 @@ class FinetuneJob(BaseModel):
     recipe: Recipe
     seed: int
     out_dir: Path
+    trusted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,7 @@ def run_job(job: FinetuneJob, place: Place, on_epoch: Callable[[EpochReport], No
         TrainerError: also any error of dataset or training.
         PruningError: the checkpoint cannot be read.
     """
-    pruned = load_pruned(job.checkpoint_dir)
+    pruned = load_pruned(job.checkpoint_dir, trusted=job.trusted)
     splits = dataset(job.dataset).splits(job.data_path, seed=job.seed, input_size=pruned.spec.input_size)
     check_fit(pruned.spec, splits.info, job.dataset)
     output = pruned.spec.output
@@ -148,20 +155,32 @@ def check_job(job: FinetuneJob) -> None:
         DataPathError: dataset and model do not fit, or the dataset's folder cannot be used.
         PruningError: the checkpoint cannot be read.
     """
-    spec = load_pruned(job.checkpoint_dir).spec
-    check_fit(spec, dataset(job.dataset).info(job.data_path, input_size=spec.input_size), job.dataset)
+    spec = load_pruned(job.checkpoint_dir, trusted=job.trusted).spec
+    data = dataset(job.dataset)
+    check_fit(spec, data.info(job.data_path, input_size=spec.input_size), job.dataset)
+    data.check(job.data_path)
 
 
 def prepare_folder(job: FinetuneJob) -> None:
     """Remove what an earlier run left, except the state of this same training and its epochs.
 
+    The epochs are written again from the state. A damaged state is removed, with a warning: then the training begins
+    again.
+
     Raises:
         StateError: the folder holds another training's state.
     """
     job.out_dir.mkdir(parents=True, exist_ok=True)
-    continues = check_state(job.out_dir / STATE, identity_of(job)) is not None
-    for leftover in (STOP, STARTED) if continues else (STOP, STARTED, EPOCHS):
+    try:
+        history = saved_history(job.out_dir / STATE, identity_of(job))
+    except DamagedStateError as error:
+        _log.warning("%s; it is deleted, and the training begins again", error)
+        (job.out_dir / STATE).unlink()
+        history = None
+    for leftover in (STOP, STARTED, EPOCHS):
         (job.out_dir / leftover).unlink(missing_ok=True)
+    if history is not None:
+        keep_epochs(job.out_dir / EPOCHS, history)
 
 
 def request_stop(out_dir: Path) -> None:

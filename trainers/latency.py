@@ -1,19 +1,24 @@
 """How long a forward pass takes, and how two models compare on a machine that other processes use too."""
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psutil
 import torch
 from torch import nn
 
 from pruning.cloning import clone_structure
 from trainers.datasets.base import InputSize
 from trainers.errors import TrainerError
+from trainers.memory import out_of_memory
+from trainers.place import check_threads
 
 WARMUP, REPEATS = 10, 50
+_BYTES_PER_VALUE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,7 @@ def measure_latency(
         TrainerError: a number is out of its range.
     """
     setting = _Setting(input_size, batch_size, repeats, warmup, device or _device_of(model), channels_last)
-    with _threads(threads), torch.inference_mode():
+    with _threads(threads), _fitting(setting), torch.inference_mode():
         run = setting.runner(model)
         times = [_timed(run, setting.device) for _ in range(repeats)]
         return setting.summary(times)
@@ -107,7 +112,7 @@ def compare_latency(
     """
     setting = _Setting(input_size, batch_size, repeats, warmup, device or _device_of(first), channels_last)
     times: tuple[list[float], list[float]] = ([], [])
-    with _threads(threads), torch.inference_mode():
+    with _threads(threads), _fitting(setting), torch.inference_mode():
         runs = setting.runner(first), setting.runner(second)
         for turn in range(repeats):
             for which in (0, 1) if turn % 2 == 0 else (1, 0):
@@ -171,10 +176,29 @@ def _wait(device: torch.device) -> None:
 
 
 @contextmanager
+def _fitting(setting: _Setting) -> Iterator[None]:
+    """Say which batch does not fit into memory, before torch is killed for it where that can be known."""
+    shape = (setting.batch_size, *setting.input_size)
+    too_large = TrainerError(
+        f"a batch of {setting.batch_size:,} images of {'×'.join(map(str, setting.input_size))} does not fit into the "
+        "memory here: a smaller batch size would work"
+    )
+    # Drawn in this process's memory, whatever the device.
+    if _BYTES_PER_VALUE * math.prod(shape) > psutil.virtual_memory().available:
+        raise too_large
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise too_large from error
+
+
+@contextmanager
 def _threads(count: int | None) -> Iterator[None]:
     before = torch.get_num_threads()
     if count is not None:
-        torch.set_num_threads(count)
+        torch.set_num_threads(check_threads(count))
     try:
         yield
     finally:

@@ -1,11 +1,16 @@
 """The distributed seam: a training process's device, its rank, and what workers exchange."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from trainers.errors import TrainerError
+
+_THREADS_ANYWHERE, _THREADS_PER_CPU = 16, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,18 @@ class Place:
         if self.world > 1:
             dist.broadcast(value, src=0)
         return value
+
+
+def check_threads(count: int) -> int:
+    """The count, if torch can start so many threads: far too many end the process without a word.
+
+    Raises:
+        TrainerError: it cannot.
+    """
+    most = max(_THREADS_ANYWHERE, _THREADS_PER_CPU * (os.cpu_count() or 1))
+    if not 1 <= count <= most:
+        raise TrainerError(f"{count:,} threads cannot be used: 1 to {most} would work on this machine")
+    return count
 
 
 def default_device() -> torch.device:

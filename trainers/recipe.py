@@ -49,7 +49,7 @@ class _Fields(BaseModel):
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     nesterov: bool = False
     weight_decay: NotNegative = 5e-4
-    batch_size: Annotated[int, Field(ge=1)] = 64
+    batch_size: Annotated[int, Field(ge=1, le=2**20)] = 64
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     grad_clip: Positive | None = None
     augment: bool = True

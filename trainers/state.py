@@ -4,6 +4,7 @@ Ray Train's own checkpoint may be ignored if a worker dies soon after it was rep
 where a restarted worker group finds it independently of Ray.
 """
 
+import hashlib
 import json
 import logging
 from dataclasses import asdict
@@ -16,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ground.files import replaced
-from trainers.errors import StateError
+from trainers.errors import DamagedStateError, StateError
 from trainers.history import EpochReport, History
 from trainers.loop import Training
 
@@ -42,8 +43,10 @@ def save_state(path: Path, training: Training, history: History, identity: str) 
         "world": str(training.world),
         "history": json.dumps([asdict(report) for report in history]),
     }
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    metadata["sha256"] = _content_hash(metadata, tensors)
     with replaced(path, durable=True) as draft:
-        save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, draft, metadata)
+        save_file(tensors, draft, metadata)
 
 
 def load_state(path: Path, training: Training, identity: str) -> History:
@@ -53,13 +56,13 @@ def load_state(path: Path, training: Training, identity: str) -> History:
         The epochs done; empty if there is no file.
 
     Raises:
-        StateError: the file is of another training (`identity` differs), or cannot be read.
+        StateError: the file is of another training (`identity` differs).
+        DamagedStateError: the file cannot be read, or is not as it was written.
     """
-    metadata = check_state(path, identity)
-    if metadata is None:
+    found = _read(path, identity)
+    if found is None:
         return ()
-    with safe_open(path, framework="pt", device=str(training.device)) as stream:
-        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    metadata, tensors = found
     if metadata["world"] != str(training.world):
         _log.warning(
             "%s was saved by %s workers and continues on %s: the result will differ in the last digits from "
@@ -68,31 +71,51 @@ def load_state(path: Path, training: Training, identity: str) -> History:
             metadata["world"],
             training.world,
         )
-    history = tuple(EpochReport(**fields) for fields in json.loads(metadata["history"]))
+    history = _history(metadata)
     _restore(training, tensors)
     training.epochs_done = len(history)
     return history
 
 
-def check_state(path: Path, identity: str) -> dict[str, str] | None:
-    """Read the metadata of the state at `path`; None if there is no file.
+def saved_history(path: Path, identity: str) -> History | None:
+    """Read the epochs of the state at `path`; None if there is no file. Errors as in `load_state`."""
+    found = _read(path, identity)
+    return None if found is None else _history(found[0])
 
-    Raises:
-        StateError: the file is of another training (`identity` differs), or cannot be read.
-    """
+
+def _history(metadata: dict[str, str]) -> History:
+    return tuple(EpochReport(**fields) for fields in json.loads(metadata["history"]))
+
+
+def _read(path: Path, identity: str) -> tuple[dict[str, str], dict[str, Tensor]] | None:
     if not path.exists():
         return None
     try:
         with safe_open(path, framework="pt") as stream:
-            metadata: dict[str, str] = stream.metadata()
-    except SafetensorError as error:
-        raise StateError(f"{path} cannot be read ({error}): delete it to train from the start") from error
+            metadata: dict[str, str] = stream.metadata() or {}
+            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+        # States from before they had a hash are taken as they are.
+        if metadata.get("sha256") not in (None, _content_hash(metadata, tensors)):
+            raise ValueError("its hash differs")
+        _history(metadata)
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise DamagedStateError(f"{path} cannot be read ({error}): delete it to train from the start") from error
     if metadata.get("identity") != identity:
         raise StateError(
             f"{path} is the state of another training (other weights, data set, recipe or seed): "
             "delete it, or choose another output folder"
         )
-    return metadata
+    return metadata, tensors
+
+
+def _content_hash(metadata: dict[str, str], tensors: dict[str, Tensor]) -> str:
+    """A hash of all that the file holds: safetensors itself notices a file that was cut, but no changed bytes."""
+    stated = {name: value for name, value in metadata.items() if name != "sha256"}
+    digest = hashlib.sha256(json.dumps(stated, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _restore(training: Training, tensors: dict[str, Tensor]) -> None:

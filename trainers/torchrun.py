@@ -8,7 +8,7 @@ import argparse
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
@@ -18,7 +18,7 @@ from pruning.checkpoint import load_pruned
 from trainers.defaults import finetune_recipe
 from trainers.history import EpochReport
 from trainers.job import FinetuneJob, run_job
-from trainers.place import Place
+from trainers.place import Place, check_threads
 from trainers.recalibrate import has_batch_norm
 from trainers.recipe import Recipe
 
@@ -29,14 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and train this process's part."""
     given = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    torch.set_num_threads(given.threads)
+    torch.set_num_threads(check_threads(given.threads))
+    trusted = tuple(given.trust_factory)
     job = FinetuneJob(
         checkpoint_dir=given.checkpoint,
         dataset=given.dataset,
         data_path=given.data_path,
-        recipe=_recipe(given.recipe, given.dataset, given.checkpoint),
+        recipe=_recipe(given.recipe, given.dataset, given.checkpoint, trusted),
         seed=given.seed,
         out_dir=given.out,
+        trusted=trusted,
     )
     job.out_dir.mkdir(parents=True, exist_ok=True)
     device = _join_group()
@@ -57,12 +59,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="the search's seed: it decides the holdout")
     parser.add_argument("--out", type=Path, required=True, help="folder for model, epochs and state")
     parser.add_argument("--threads", type=int, default=1, help="torch threads of each process")
+    parser.add_argument(
+        "--trust-factory",
+        action="append",
+        default=[],
+        metavar="MODULE:NAME",
+        help="a factory that the checkpoint may name as its model; can be repeated",
+    )
     return parser
 
 
-def _recipe(path: Path | None, dataset_name: str, checkpoint: Path) -> Recipe:
+def _recipe(path: Path | None, dataset_name: str, checkpoint: Path, trusted: Collection[str]) -> Recipe:
     if path is None:
-        return finetune_recipe(dataset_name, batch_norm=has_batch_norm(load_pruned(checkpoint).module))
+        return finetune_recipe(dataset_name, batch_norm=has_batch_norm(load_pruned(checkpoint, trusted=trusted).module))
     return Recipe.parse(json.loads(path.read_text(encoding="utf-8")))
 
 

@@ -13,10 +13,11 @@ from cli.option_types import ConfigOption
 from cli.options import options_of
 from cli.placing import say_place
 from search.errors import ConfigError
-from search.setup.config import RunConfig, load_config, placed
+from search.setup.config import RunConfig, load_config, placed, with_destination
 from tracking.kinds import RunStatus
 from tracking.mirror.query import read_runs
-from tracking.runs import default_uri
+from tracking.repair import repair
+from tracking.stores import destination_of_new
 
 if TYPE_CHECKING:
     from search.setup.preparation import Prepared
@@ -43,7 +44,7 @@ def command(
     from search.execution.registry import executor_of
 
     named = load_config(config, given)
-    shared = placed(named)
+    shared = with_destination(placed(named))
     say_place(named.ray_address, shared.ray_address)
     runs = schedule(shared, _models(llms), _names(arms), seeds, hybrid=hybrid)
     if not shared.mlflow:
@@ -56,7 +57,7 @@ def command(
         say("The study is not complete. Go on with the same command: finished runs are not run again.")
         raise typer.Exit(INTERRUPTED)
     study = LlmSelection()
-    records = read_runs(shared.tracking_uri or default_uri(shared.runs), run_ids=run_ids)
+    records = read_runs(destination_of_new(shared.tracking_uri, shared.experiment, shared.runs).uri, run_ids=run_ids)
     show_study(study.tables(records))
     say(f"page     {write_study(study, records, out)}")
 
@@ -85,7 +86,11 @@ def _run_all(runs: Sequence[RunConfig]) -> tuple[str, ...] | None:
             say(f"done before: {earlier[0].run_id}")
             run_ids.append(earlier[0].run_id)
             continue
-        outcome = start_run(config) if earlier is None else resume_run(earlier[0])
+        if earlier is None:
+            outcome = start_run(config)
+        else:
+            repair(earlier[0].ledger)
+            outcome = resume_run(earlier[0], trusted=(config.model,))
         if outcome.summary.status is RunStatus.INTERRUPTED:
             return None
         run_ids.append(outcome.folder.run_id)

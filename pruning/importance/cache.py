@@ -3,23 +3,29 @@
 import hashlib
 import inspect
 import json
+import os
 import sys
 from pathlib import Path
 
 import torch
-from safetensors.torch import load, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import nn
 
+from ground.cache import warn_damaged, warn_unusable
 from ground.files import replaced
 from pruning.importance.base import Batches, Criterion, Scores
 from pruning.importance.registry import importance
 from pruning.plan import Plan
 
+_FORMAT = 2  # of the file: others have other keys
+
 
 def cached_scores(name: str, model: nn.Module, plan: Plan, batches: Batches | None = None, *, folder: Path) -> Scores:
     """The scores of criterion `name`, read from `folder` if they were computed before for equal inputs.
 
-    Safe for several processes at once: a file appears whole or not at all.
+    Safe for several processes at once: a file appears whole or not at all. A damaged file is made again with a warning,
+    and a folder that cannot be used is done without.
 
     Args:
         name: the criterion.
@@ -33,15 +39,44 @@ def cached_scores(name: str, model: nn.Module, plan: Plan, batches: Batches | No
         CriterionError: the criterion needs batches and got none, or a score is not finite.
     """
     criterion = importance(name)
-    key = content_key(f"{name} {_formula(criterion)}", model, plan, batches if criterion.needs_batches else None)
+    kind = f"{_FORMAT} {name} {_formula(criterion)}"
+    key = content_key(kind, model, plan, batches if criterion.needs_batches else None)
     path = folder / f"{key}.safetensors"
-    if path.is_file():
-        stored = load(path.read_bytes())
-        return tuple(stored[str(group.index)] for group in plan.groups)
+    stored = _read(path, key, plan)
+    if stored is not None:
+        return stored
     scores = criterion.scores(model, plan, batches)
-    with replaced(path) as draft:
-        draft.write_bytes(save({str(index): score.contiguous() for index, score in enumerate(scores)}))
+    try:
+        with replaced(path) as draft:
+            draft.write_bytes(_packed(scores, key))
+    except OSError as error:
+        warn_unusable(folder, error)
     return scores
+
+
+def _packed(scores: Scores, key: str) -> bytes:
+    tensors = {str(index): score.contiguous() for index, score in enumerate(scores)}
+    return save(tensors, {"key": key, "sha256": _content_hash(scores)})
+
+
+def _read(path: Path, key: str, plan: Plan) -> Scores | None:
+    """The stored scores; None if there are none or, with a warning, if they are damaged or another entry's."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        with safe_open(path, framework="pt") as stream:
+            stated = stream.metadata() or {}
+            scores = tuple(stream.get_tensor(str(group.index)) for group in plan.groups)
+        if (stated.get("key"), stated.get("sha256")) != (key, _content_hash(scores)):
+            raise ValueError("its content is not what it says")
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        warn_damaged(path, error)
+        return None
+    return scores
+
+
+def _content_hash(scores: Scores) -> str:
+    return hashlib.sha256(b"".join(_bytes(score) for score in scores)).hexdigest()
 
 
 def _formula(criterion: Criterion) -> str:

@@ -15,7 +15,7 @@ class Report:
         actor: name of the worker.
         pid: of the worker's process.
         started: when the trial began on this worker.
-        now: when the step ended.
+        now: when the step ended; as far from `started` as a monotonic clock says.
         compute_s: seconds since the trial's start in which the worker computed, and did not wait for the driver.
         served: trials that the worker has had, this one included.
         rung: the score, as the ledger will hold it; None on an error.
@@ -36,5 +36,5 @@ class Report:
 
     @property
     def seconds(self) -> float:
-        """From the trial's start to the end of the step, by the worker's clock."""
-        return (self.now - self.started).total_seconds()
+        """From the trial's start to the end of the step, by the worker's clock; 0 if that was set back meanwhile."""
+        return max(0.0, (self.now - self.started).total_seconds())

@@ -9,6 +9,8 @@ from search.execution.trial import TrialContext
 from trainers.history import EpochReport
 from trainers.job import FinetuneJob, FinetuneResult
 
+Lost = Callable[[str], None]
+"""Hears what is gone, in words."""
 OnEpoch = Callable[[EpochReport], None]
 
 
@@ -21,6 +23,9 @@ class Executor(Protocol):
         Raises:
             ResourceError: this machine, or the cluster, has less than the run needs.
         """
+
+    def watched(self, lost: Lost) -> AbstractContextManager[None]:
+        """Within a block, call `lost` in another thread once what it needs is gone and cannot come back."""
 
     def run_trials(self, session: SearchSession, context: TrialContext) -> None:
         """Run the search to its end, or to an interrupt. The session holds the outcome."""

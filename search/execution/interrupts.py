@@ -51,6 +51,13 @@ class Interrupts:
                 if not _ignored(number):
                     signal.signal(number, self._handle)
 
+    def lose(self, reason: str) -> None:
+        """Take the loss of what the run needs as a signal. To be called from any thread: it raises nothing."""
+        if self.reason is None:
+            self.reason = reason
+        if self._flag is not None:
+            self._flag()
+
     def check(self) -> None:
         """Raise what a signal raised if one has come. To be called between steps.
 
@@ -74,5 +81,5 @@ class Interrupts:
 
 
 def _ignored(number: signal.Signals) -> bool:
-    """Whether `nohup` has the process outlive its terminal. (A shell ignores SIGINT for `&`: that is no wish.)"""
+    """Whether `nohup` has the process outlive its terminal. A shell ignores SIGINT for `&`: that is no wish."""
     return number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN

@@ -9,7 +9,7 @@ import torch
 
 from search.control.report import Report
 from search.control.session import SearchSession
-from search.execution.executor import OnEpoch
+from search.execution.executor import Lost, OnEpoch
 from search.execution.trial import TrialContext, TrialWorker, trial_config
 from search.space.history import TrialSpec
 from trainers.alone import finetune_alone
@@ -24,6 +24,10 @@ class LocalExecutor:
 
     def ready(self) -> AbstractContextManager[None]:
         """Return at once: nothing is needed."""
+        return nullcontext()
+
+    def watched(self, lost: Lost) -> AbstractContextManager[None]:
+        """Watch nothing: nothing else is needed."""
         return nullcontext()
 
     def run_trials(self, session: SearchSession, context: TrialContext) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from search.control.session import SearchSession
 from search.execution.cluster import ray_session
-from search.execution.executor import OnEpoch
+from search.execution.executor import Lost, OnEpoch
 from search.execution.trial import TrialContext
 from search.setup.config import RunConfig
 from search.setup.resources import Needs
@@ -30,6 +30,12 @@ class RayExecutor:
     def ready(self) -> AbstractContextManager[None]:
         """Connect to Ray, or start a private session; inside another one it is that one."""
         return ray_session(self._config.cluster, self._needs)
+
+    def watched(self, lost: Lost) -> AbstractContextManager[None]:
+        """Watch the processes of a private session."""
+        from search.execution.ray_watch import watched
+
+        return watched(lost)
 
     def run_trials(self, session: SearchSession, context: TrialContext) -> None:
         """Run the trials by Tune, as many at once as the run needs."""
@@ -58,5 +64,6 @@ class RayExecutor:
             use_gpu=self._needs.finetune_gpu,
             out_dir=job.out_dir,
             storage_dir=self._storage,
+            trusted=job.trusted,
             on_epoch=on_epoch,
         )

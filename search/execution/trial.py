@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import torch
@@ -81,7 +81,7 @@ class TrialWorker:
         self._trial = int(config["trial"])
         self._allocation = tuple(config["allocation"])
         self._importance = str(config["importance"])
-        self._started = datetime.now(UTC)
+        self._started, self._began = datetime.now(UTC), time.monotonic()
         self._compute_s = 0.0
         self._served += 1
         self._scores: Iterator[tuple[RungScore, str | None]] | None = None
@@ -96,7 +96,8 @@ class TrialWorker:
             actor=self._name,
             pid=os.getpid(),
             started=self._started,
-            now=datetime.now(UTC),
+            # not the time of day, which may be set back
+            now=self._started + timedelta(seconds=time.monotonic() - self._began),
             compute_s=self._compute_s,
             served=self._served,
             rung=rung,

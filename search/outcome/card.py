@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ground.files import replaced
 from pruning.card import CARD, Measured, model_card
 from pruning.checkpoint import read_architecture
 from tracking.events import Event, payloads_of
@@ -42,5 +43,7 @@ def write_card(events: Sequence[Event], folder: Path) -> Path:
         },
     )
     card = folder / CARD
-    card.write_text(model_card(read_architecture(folder), measured), encoding="utf-8")
+    text = model_card(read_architecture(folder), measured)
+    with replaced(card, durable=True) as draft:
+        draft.write_text(text, encoding="utf-8")
     return card

@@ -8,8 +8,10 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from ground.files import replaced
 from pruning.stages import Stage
 from search.errors import ConfigError
 from search.outcome.formats import macs_text, points_text
@@ -41,8 +43,7 @@ def plot_trade_off(events: Sequence[Event], summary: Summary, path: Path) -> Non
     figure, (whole, near) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained", facecolor="white")
     _draw_whole(whole, events, summary)
     _draw_trials(near, events, summary)
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
+    _save(figure, path)
 
 
 def plot_stage_shares(summary: Summary, path: Path) -> None:
@@ -65,8 +66,7 @@ def plot_stage_shares(summary: Summary, path: Path) -> None:
         axes.annotate(text, end, textcoords="offset points", xytext=(6, 0), va="center", fontsize=9, color=INK)
     axes.set_xlim(0, 1.16 * max(max(row[1:]) for row in shown))
     _name_rows(axes, [row[0] for row in shown], "share of the budget" + (", and change in points" if beaten else ""))
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
+    _save(figure, path)
 
 
 def plot_units(events: Sequence[Event], path: Path) -> None:
@@ -83,8 +83,16 @@ def plot_units(events: Sequence[Event], path: Path) -> None:
         shares = [kept / group.units for kept, group in zip(allocation, plan.groups, strict=True)]
         _paired(axes, shares, offset, colour, label)
     _name_rows(axes, names, "units kept")
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Write the picture whole, and free its memory."""
+    try:
+        with replaced(path, durable=True) as draft:
+            figure.savefig(draft, dpi=130, format="png")
+    finally:
+        plt.close(figure)
 
 
 def plot_stages(model: str, stages: Sequence[Stage], path: Path) -> None:

@@ -3,10 +3,12 @@
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from ground.files import replaced
 from search.outcome.formats import count_text, macs_text, points_text, share_text
 from search.outcome.sentences import sentences
 from search.outcome.summary import Summary
@@ -32,9 +34,7 @@ def write_report(events: Sequence[Event], summary: Summary, plots: Mapping[str, 
         plots: PNG files by the names that the template uses. They are embedded in the page.
         path: of the page.
     """
-    environment = Environment(loader=PackageLoader("search.outcome"), autoescape=True, undefined=StrictUndefined)
-    environment.filters.update(macs=macs_text, count=count_text, share=share_text, points=points_text)
-    page = environment.get_template("report.html.j2").render(
+    page = report_template().render(
         summary=summary,
         started=payloads_of(events, RunStarted)[0],
         plan=next(iter(payloads_of(events, PlanReady)), None),
@@ -45,7 +45,16 @@ def write_report(events: Sequence[Event], summary: Summary, plots: Mapping[str, 
         reasons=sentences(summary.explanation, summary.winner) if summary.explanation and summary.winner else [],
         plots={name: base64.b64encode(file.read_bytes()).decode() for name, file in plots.items()},
     )
-    path.write_text(page, encoding="utf-8")
+    with replaced(path, durable=True) as draft:
+        draft.write_text(page, encoding="utf-8")
+
+
+@cache
+def report_template() -> Template:
+    """Return the template of the page, compiled once in a process."""
+    environment = Environment(loader=PackageLoader("search.outcome"), autoescape=True, undefined=StrictUndefined)
+    environment.filters.update(macs=macs_text, count=count_text, share=share_text, points=points_text)
+    return environment.get_template("report.html.j2")
 
 
 def trial_rows(events: Sequence[Event]) -> list[TrialRow]:

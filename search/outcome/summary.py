@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import Field
 
-from ground.files import write_whole
+from ground.files import replaced
 from search.outcome.explanation import Explanation, explain
 from search.outcome.part import Part
 from tracking.events import Event, payloads_of
@@ -27,6 +27,7 @@ from tracking.payloads import (
 )
 from tracking.phases import asked_trials, since_winner
 from tracking.totals import QUALITIES, is_revision
+from tracking.tracker import TrackingState
 
 SCHEMA = 1
 _P = TypeVar("_P", bound=Payload)
@@ -120,7 +121,8 @@ class Summary(Part):
 
     def write(self, path: Path) -> None:
         """Write it as JSON, replacing an earlier one whole."""
-        write_whole(path, self.model_dump_json(by_alias=True, indent=2) + "\n")
+        with replaced(path, durable=True) as draft:
+            draft.write_text(self.model_dump_json(by_alias=True, indent=2) + "\n", encoding="utf-8")
 
 
 def read_summary(path: Path) -> Summary:
@@ -159,6 +161,13 @@ def summarise(events: Sequence[Event], mlflow: MlflowIds | None = None) -> Summa
         explanation=explain(events),
         ended_early=_ended_early(events),
     )
+
+
+def mlflow_ids(state: TrackingState) -> MlflowIds | None:
+    """Return where MLflow holds a run; None where the run is not shown in MLflow."""
+    if state.tracking_uri is None:
+        return None
+    return MlflowIds(tracking_uri=state.tracking_uri, experiment_id=state.experiment_id, run_id=state.run_id)
 
 
 def _ended_early(events: Sequence[Event]) -> str | None:

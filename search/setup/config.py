@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from enum import StrEnum
+from os import environ
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -19,7 +20,8 @@ from search.setup.paths import expand
 from search.setup.replaying import repeated_fields
 from search.setup.scope import Scope, names_where
 from search.space.budget import parse_band
-from tracking.uris import without_password
+from tracking.stores import destination_of_new
+from tracking.uris import absolute_uri, without_password
 
 
 class ExecutorName(StrEnum):
@@ -45,7 +47,9 @@ class RunConfig(BaseModel):
     )
     dataset: str = _option("Model and data", "digits, shapes, imagefolder or imagenet", "digits", scope=Scope.CELL)
     data_path: Path | None = _option("Model and data", "folder of a dataset that is read from disk", scope=Scope.CELL)
-    input_size: int | None = _option("Model and data", "width of the square input; default: the dataset's", ge=8)
+    input_size: int | None = _option(
+        "Model and data", "width of the square input; default: the dataset's", ge=8, le=16_384
+    )
     output: str | None = _option(
         "Model and data",
         "output tensor that contains the logits, such as features.0; default: logits, out, or the first",
@@ -148,9 +152,13 @@ class RunConfig(BaseModel):
 
     runs: Path = _option("Record", "folder that contains the run folders", Path("runs"), scope=Scope.RECORD)
     tracking_uri: str | None = _option(
-        "Record", "address of the MLflow store; default: sqlite mlflow.db beside the runs folder", scope=Scope.RECORD
+        "Record",
+        "address of the MLflow store; default: MLFLOW_TRACKING_URI, or sqlite mlflow.db beside the runs folder",
+        scope=Scope.RECORD,
     )
-    experiment: str = _option("Record", "MLflow experiment", "espalier", scope=Scope.RECORD)
+    experiment: str | None = _option(
+        "Record", "MLflow experiment; default: MLFLOW_EXPERIMENT_NAME, or espalier", scope=Scope.RECORD
+    )
     mlflow: bool = _option("Record", "mirror the run in MLflow", True, scope=Scope.RECORD)
     executor: ExecutorName = _option(
         "Record",
@@ -297,6 +305,26 @@ def load_config(path: Path | None, given: Mapping[str, Any]) -> RunConfig:
     fields = read_fields(path) if path is not None else {}
     fields |= {name: value for name, value in given.items() if value is not None}
     return make_config(repeated_fields(fields, names_where(RunConfig, _differs_in_a_replay)))
+
+
+def with_destination(config: RunConfig, environment: Mapping[str, str] = environ) -> RunConfig:
+    """Write down where a new run is mirrored, so that it is the same place wherever the run is resumed.
+
+    The default stays open, because it moves with the runs. No password of an address in the environment is written.
+
+    Args:
+        config: The configuration of the run.
+        environment: Holds MLflow's variables.
+
+    Raises:
+        TrackingUriError: The address is not supported, or its folder does not exist.
+    """
+    if not config.mlflow:
+        return config
+    destination = destination_of_new(config.tracking_uri, config.experiment, config.runs, environment)
+    if not destination.is_default:
+        absolute_uri(destination.uri)
+    return config.model_copy(update={"tracking_uri": destination.recorded_uri, "experiment": destination.experiment})
 
 
 def _differs_in_a_replay(scope: Scope) -> bool:

@@ -11,7 +11,7 @@ from llm_clients.options import ClientOptions
 from llm_clients.prices import load_prices
 from llm_clients.registry import connect
 from llm_clients.request import Completion
-from llm_clients.spend_limit import SpendLimit, recorded_spending
+from llm_clients.spend_limit import Hold, SpendLimit, recorded_spending
 from pruning.errors import InfeasibleTargetError, OutputError
 from pruning.importance.base import Scores
 from pruning.importance.registry import importance
@@ -29,8 +29,8 @@ from search.setup.resources import Needs, check_resources, machine_resources
 from search.space.budget import Budget, parse_target
 from search.space.profile import Profile, profile_plan
 from search.space.search_space import SearchSpace
-from tracking.payloads import LlmCall, Profiled
-from tracking.uris import absolute_uri
+from tracking.payloads import LlmAsked, LlmCall, Profiled
+from tracking.uris import check_kind
 from trainers.datasets.base import Dataset, Splits
 from trainers.datasets.registry import dataset
 from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
@@ -88,13 +88,19 @@ class Prepared:
         return self.config.window or max(4, 2 * self.needs.trial_workers)
 
 
-def prepare(config: RunConfig, environment: Mapping[str, str] = environ, earlier: Sequence[LlmCall] = ()) -> Prepared:
+def prepare(
+    config: RunConfig,
+    environment: Mapping[str, str] = environ,
+    earlier: Sequence[LlmCall] = (),
+    unsettled: Sequence[LlmAsked] = (),
+) -> Prepared:
     """Check everything that can be checked at once.
 
     Args:
         config: of the run.
         environment: where the keys of LLMs are.
         earlier: the LLM calls of a run that is resumed.
+        unsettled: its trips to an LLM's server of which nobody knows what they used; see `unsettled_trips`.
 
     Raises:
         ConfigError: a field is unusable, or contradicts another.
@@ -104,13 +110,13 @@ def prepare(config: RunConfig, environment: Mapping[str, str] = environ, earlier
             criterion, missing data, a missing key.
     """
     if config.tracking_uri is not None:
-        absolute_uri(config.tracking_uri)
+        check_kind(config.tracking_uri)
     source = check_source(config)
     check_proposer(config.arm)
     for name in config.criteria:
         importance(name)
     needs = resolve_needs(config)
-    client = _client(config, environment, earlier)
+    client = _client(config, environment, earlier, unsettled)
     try:
         return _prepare_model(config, source, needs, client)
     except BaseException:
@@ -122,6 +128,7 @@ def prepare(config: RunConfig, environment: Mapping[str, str] = environ, earlier
 def _prepare_model(config: RunConfig, source: BaseSource, needs: Needs, client: LLMClient | None) -> Prepared:
     """Check what needs the model and its plan, which takes seconds; what costs nothing to check has been."""
     data, spec = resolve_model(config)
+    data.check(config.data_path)
     model = create_model(spec)
     plan, batch_norm = build_plan(model, spec), has_batch_norm(model)
     check_output(model, spec)
@@ -199,7 +206,10 @@ def resolve_needs(config: RunConfig) -> Needs:
     """
     cpus, gpus = machine_resources()
     if config.executor is ExecutorName.LOCAL:
-        return Needs(1, config.cpus_per_trial, config.gpus_per_trial, 1, gpus > 0 and config.finetune_gpu is not False)
+        use_gpu = gpus > 0 and config.finetune_gpu is not False
+        alone = Needs(1, config.cpus_per_trial, config.gpus_per_trial, 1, use_gpu)
+        check_resources(alone, cpus, gpus)
+        return alone
     local = config.cluster is None
     finetune_gpu = config.finetune_gpu if config.finetune_gpu is not None else local and gpus > 0
     fits = max(1, int(cpus // config.cpus_per_trial))
@@ -217,7 +227,9 @@ def resolve_needs(config: RunConfig) -> Needs:
     return needs
 
 
-def _client(config: RunConfig, environment: Mapping[str, str], earlier: Sequence[LlmCall]) -> LLMClient | None:
+def _client(
+    config: RunConfig, environment: Mapping[str, str], earlier: Sequence[LlmCall], unsettled: Sequence[LlmAsked]
+) -> LLMClient | None:
     if config.llm is None:
         return None
     return connect(
@@ -225,14 +237,16 @@ def _client(config: RunConfig, environment: Mapping[str, str], earlier: Sequence
         base_url=config.llm_base_url,
         env=environment,
         options=ClientOptions(
-            budget=_llm_budget(config, earlier), timeout_s=config.llm_timeout, plain_http=config.llm_plain_http
+            budget=_llm_budget(config, earlier, unsettled),
+            timeout_s=config.llm_timeout,
+            plain_http=config.llm_plain_http,
         ),
         prices=load_prices(config.prices),
         recorded=recorded_calls(config.llm, config.runs, earlier),
     )
 
 
-def _llm_budget(config: RunConfig, earlier: Sequence[LlmCall]) -> SpendLimit:
+def _llm_budget(config: RunConfig, earlier: Sequence[LlmCall], asked: Sequence[LlmAsked]) -> SpendLimit:
     """The limits on money and tokens. What a resumed run has spent counts, and the most it may have where unknown."""
     spent, unsettled = recorded_spending(Completion.from_json(call.model_dump(mode="json")) for call in earlier)
     return SpendLimit(
@@ -240,5 +254,8 @@ def _llm_budget(config: RunConfig, earlier: Sequence[LlmCall]) -> SpendLimit:
         max_tokens=config.max_tokens_total,
         spent_usd=spent.cost_usd,
         spent_tokens=spent.tokens,
-        unsettled=unsettled,
+        unsettled=Hold(
+            unsettled.tokens + sum(trip.most_tokens for trip in asked),
+            unsettled.cost_usd + sum(trip.most_usd or 0.0 for trip in asked),
+        ),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from llm_clients.kinds import CallOutcome
 from search.errors import ConfigError
+from search.setup.factories import check_run_factory
 from tracking.events import Event, payloads_of
 from tracking.payloads import LlmCall, RunStarted
 from tracking.phases import asked_trials
@@ -32,6 +33,7 @@ def repeated_fields(fields: Mapping[str, Any], own: Collection[str]) -> dict[str
         ConfigError: The recorded run has no LLM calls.
         UnknownRunError: There is no such run.
         TrackingError: The ledger of the run cannot be read.
+        UntrustedFactoryError: The recorded run names a factory that the user never named.
     """
     llm = fields.get("llm")
     if not isinstance(llm, str) or not llm.startswith(PREFIX):
@@ -44,6 +46,8 @@ def repeated_fields(fields: Mapping[str, Any], own: Collection[str]) -> dict[str
             "asked one."
         )
     config = payloads_of(events, RunStarted)[0].config | {"trials": asked_trials(events)}
+    if fields.get("model") is None:
+        check_run_factory(folder, str(config.get("model")), option="--model")
     known = folder.path == (RunDirs(runs).root / folder.run_id).resolve()
     name = folder.run_id if known else str(folder.path)
     return {

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ground.cache import locked, published
+from ground.cache import locked_if_usable, published, warn_damaged, warn_unusable
 from pruning.importance.base import Scores
 from pruning.importance.cache import content_key
 from pruning.plan import Allocation, Plan
@@ -20,6 +20,7 @@ from tracking.payloads import Profiled
 from trainers.proxy import ProxyData, proxy_rungs
 from trainers.recipe import ProxyRecipe
 
+_FILE = "measured.json"
 KEPT = (0.5, 0.25)
 """Shares of its units that the set keeps while all others stay whole."""
 IMAGES = 512
@@ -49,20 +50,45 @@ class SensitivityInputs:
 
 
 def measure_sensitivity(inputs: SensitivityInputs, folder: Path) -> Profiled:
-    """Measure, or read from `folder` what the same measurement gave before."""
+    """Measure, or read from `folder` what the same measurement gave before.
+
+    A damaged file is measured again with a warning, and a folder that cannot be used is done without.
+    """
     small = _small(inputs)
     data = small.data
     batches = [(data.train_images, data.train_labels), (data.holdout_images, data.holdout_labels)]
     kind = f"sensitivity {KEPT} by {small.criterion}, seed {small.seed}, {small.recipe.recalibration_batches} batches"
-    entry = folder / content_key(f"{kind} of {small.recipe.batch_size}", small.base, small.plan, batches)
-    with locked(entry):
-        file = entry / "profile.json"
-        if file.is_file():
-            return Profiled.model_validate(json.loads(file.read_text()) | {"cached": True, "wall_s": 0.0})
+    key = content_key(f"{kind} of {small.recipe.batch_size}", small.base, small.plan, batches)
+    entry = folder / key
+    with locked_if_usable(entry) as may_write:
+        stored = _read(entry, key, len(small.plan.sets))
+        if stored is not None:
+            return stored
         found = _measure(small)
-        with published(entry) as draft:
-            (draft / file.name).write_text(found.model_dump_json())
+        if may_write:
+            try:
+                with published(entry) as draft:
+                    document = {"key": key, "profile": found.model_dump(mode="json")}
+                    (draft / _FILE).write_text(json.dumps(document), encoding="utf-8")
+            except OSError as error:
+                warn_unusable(folder, error)
         return found
+
+
+def _read(entry: Path, key: str, sets: int) -> Profiled | None:
+    """The stored profile; None if there is none or, with a warning, if it is damaged or another measurement's."""
+    file = entry / _FILE
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        profiled = Profiled.model_validate(stored["profile"] | {"cached": True, "wall_s": 0.0})
+        if stored["key"] != key or len(profiled.accuracies) != sets:
+            raise ValueError("it is another measurement's")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        warn_damaged(file, error)
+        return None
+    return profiled
 
 
 def _measure(inputs: SensitivityInputs) -> Profiled:

@@ -1,29 +1,47 @@
 """The step that fine-tunes the winner."""
 
+import logging
+
+from pruning.checkpoint import is_whole
 from search.steps.step import Step
+from search.steps.winner import restore_winner
 from tracking.events import payloads_of
-from tracking.payloads import FinetuneEnded, FinetuneEpoch, FinetuneStarted
+from tracking.payloads import Exported, FinetuneEnded, FinetuneEpoch, FinetuneStarted
 from tracking.phases import since_winner
 from trainers.history import EpochReport
 from trainers.job import FinetuneJob
 
+_log = logging.getLogger(__name__)
+
 
 class FinetuneStep(Step):
-    """Trains the winner to the end of its recipe, from the state that an interrupted part left."""
+    """Trains the winner to the end of its recipe, from the state that an interrupted part left.
+
+    A model that the ledger claims and that is missing or damaged is made again the same way, without new events.
+    """
 
     needs_executor = True
 
     def is_done(self) -> bool:
-        """Return whether the present winner's fine-tune has ended."""
-        return self.context.find(FinetuneEnded, since_winner) is not None
+        """Return whether the present winner's fine-tune has ended, and what it made is there or was exported."""
+        context = self.context
+        if not self._has_ended():
+            return False
+        exported = context.find(Exported, since_winner) is not None and is_whole(context.folder.model)
+        return exported or is_whole(context.tuned)
 
     def run(self) -> None:
         """Train, and record each epoch that is not in the ledger yet."""
         context = self.context
         prepared, ledger = context.prepared, context.ledger
-        ledger.record(
-            FinetuneStarted(workers=prepared.needs.finetune_workers, recipe=prepared.recipe.model_dump(mode="json"))
-        )
+        has_ended = self._has_ended()
+        restore_winner(context)
+        if has_ended:
+            _log.warning("the fine-tuned model %s is missing or damaged: making it again", context.tuned)
+        else:
+            ledger.record(
+                FinetuneStarted(workers=prepared.needs.finetune_workers, recipe=prepared.recipe.model_dump(mode="json"))
+            )
         recorded = {record.epoch for record in payloads_of(since_winner(ledger.events), FinetuneEpoch)}
 
         def on_epoch(report: EpochReport) -> None:
@@ -32,6 +50,8 @@ class FinetuneStep(Step):
                 ledger.record(_record_of(report))
 
         result = context.executor.finetune(self._job(), on_epoch)
+        if has_ended:
+            return
         ledger.record(
             FinetuneEnded(
                 wall_s=result.wall_s,
@@ -40,6 +60,9 @@ class FinetuneStep(Step):
                 checkpoint=str(result.checkpoint_dir),
             )
         )
+
+    def _has_ended(self) -> bool:
+        return self.context.find(FinetuneEnded, since_winner) is not None
 
     def _job(self) -> FinetuneJob:
         config = self.context.prepared.config
@@ -50,6 +73,7 @@ class FinetuneStep(Step):
             recipe=self.context.prepared.recipe,
             seed=config.seed,
             out_dir=self.context.finetune.absolute(),
+            trusted=(config.model,),
         )
 
 

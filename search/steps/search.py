@@ -2,7 +2,6 @@
 
 import shutil
 
-from pruning.checkpoint import save_pruned
 from search.control.session import SearchSession
 from search.errors import SearchFailedError
 from search.execution.trial import TrialContext
@@ -12,6 +11,7 @@ from search.setup.rules import session_rules
 from search.setup.search_ground import SearchGround, make_ground
 from search.space.history import History
 from search.steps.step import Step
+from search.steps.winner import save_winner
 from tracking.payloads import Profiled, Proposed, StrategyRecord, Winner
 from tracking.phases import since_extension
 from tracking.totals import proposed_by_an_arm
@@ -108,8 +108,7 @@ class SearchStep(Step):
         if former is not None and former.trial != spec.trial:
             # What the former winner's fine-tune left would be taken for this one's.
             shutil.rmtree(context.finetune, ignore_errors=True)
-        module, selection = ground.cut(spec.proposal.strategy.importance, spec.allocation)
-        save_pruned(module, context.prepared.plan, selection, context.pruned, recipe={"run": context.folder.run_id})
+        save_winner(context, ground, spec.proposal.strategy.importance, spec.allocation)
         context.ledger.record(
             Winner(
                 trial=spec.trial,

@@ -17,6 +17,7 @@ from tracking.payloads import Payload
 from tracking.runs import RunDir
 from trainers.base import BaseModel
 from trainers.datasets.base import Splits
+from trainers.job import MODEL
 
 _P = TypeVar("_P", bound=Payload)
 Part = Callable[[Sequence[Event]], Sequence[Event]]
@@ -60,6 +61,11 @@ class RunContext:
     def finetune(self) -> Path:
         """Folder of the winner's fine-tune."""
         return self.folder.path / "finetune"
+
+    @property
+    def tuned(self) -> Path:
+        """Folder of the fine-tuned model, before it is exported."""
+        return self.finetune / MODEL
 
     def find(self, kind: type[_P], part: Part = lambda events: events) -> _P | None:
         """Return the last payload of a kind in a part of the ledger; None where there is none."""

@@ -64,13 +64,20 @@ def test_a_finished_run_of_the_same_configuration_is_found(config: RunConfig) ->
     assert earlier_run(config) is None
     done = left(config, RunStatus.FINISHED)
     left(config, RunStatus.FAILED)
-    assert earlier_run(config) == (done, True)
+    assert earlier_run(config) == (done, True), "a finished run comes before one that can be resumed"
     assert earlier_run(make_config({**config.model_dump(), "seed": 7})) is None
 
 
-@pytest.mark.parametrize("status", [None, RunStatus.INTERRUPTED])
+@pytest.mark.parametrize("status", [None, RunStatus.INTERRUPTED, RunStatus.FAILED])
 def test_a_run_that_was_cut_short_is_to_be_resumed(config: RunConfig, status: RunStatus | None) -> None:
     cut = left(config, status)
+    assert earlier_run(config) == (cut, False)
+
+
+def test_a_torn_run_is_to_be_resumed(config: RunConfig) -> None:
+    cut = left(config, None)
+    with cut.ledger.open("ab") as stream:
+        stream.write(b'{"seq":2')
     assert earlier_run(config) == (cut, False)
 
 

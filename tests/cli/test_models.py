@@ -16,6 +16,7 @@ from pruning.proof import random_selection
 from pruning.slicing import slice_model
 from tests.trainers.structured import twins
 
+TWINS = "tests.trainers.structured:twins"
 SPEC = ModelSpec("resnet18_quarter", 10, (1, 32, 32))
 
 
@@ -140,8 +141,9 @@ def test_the_logits_of_a_published_model_are_named(capsys: pytest.CaptureFixture
     assert coarse != fine
     found = run_json(capsys, "export", *source, *asked, "--format", "torchscript,espalier", "--out", "ours")
     assert [row["format"] for row in found["exported"]] == ["torchscript", "espalier"]  # type: ignore[attr-defined]
-    assert load_pruned("ours").spec.output == "fine"
-    assert run_json(capsys, "evaluate", "--checkpoint", "ours", *shapes)["correct"] == fine
+    assert load_pruned("ours", trusted=(TWINS,)).spec.output == "fine"
+    ours = ("--checkpoint", "ours", "--trust-factory", TWINS)
+    assert run_json(capsys, "evaluate", *ours, *shapes)["correct"] == fine
     assert "cannot be asked of ours" in refused(capsys, "evaluate", "--checkpoint", "ours", "--output", "coarse")
 
 

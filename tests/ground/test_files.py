@@ -1,11 +1,12 @@
 """Tests of atomic files."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ground.files import file_hash, replaced, write_whole
+from ground.files import file_hash, folder_replaced, replaced, write_whole
 
 
 def test_a_file_takes_the_place_of_another_when_it_is_whole(tmp_path: Path) -> None:
@@ -59,3 +60,73 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
 def test_the_hash_is_sha256_of_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"abc")  # the first example of FIPS 180-2
     assert file_hash(tmp_path / "file") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of what was fsynced, and `-> name` for each rename, in their order."""
+    order: list[str] = []
+    fsync, replace, rename = os.fsync, Path.replace, Path.rename
+
+    def noted_fsync(descriptor: int) -> None:
+        order.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    def noted(move: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
+        def moved(path: Path, target: Path) -> Path:
+            found = move(path, target)
+            order.append(f"-> {target.name}")
+            return found
+
+        return moved
+
+    monkeypatch.setattr("os.fsync", noted_fsync)
+    monkeypatch.setattr(Path, "replace", noted(replace))
+    monkeypatch.setattr(Path, "rename", noted(rename))
+    return order
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="names what was fsynced by /proc")
+def test_content_is_on_the_disk_before_its_name_is(tmp_path: Path, synced: list[str]) -> None:
+    write_whole(tmp_path / "file", "text", durable=True)
+    assert [name for name in synced if not name.endswith(".draft")] == ["-> file", tmp_path.name]
+    assert synced[0].startswith(".file-"), "the draft"
+    synced.clear()
+    with folder_replaced(tmp_path / "folder") as draft:
+        (draft / "one").write_text("1")
+        (draft / "below").mkdir()
+        (draft / "below" / "two").write_text("2")
+    assert sorted(synced[:2]) == ["one", "two"]
+    assert synced[2:] == [synced[2], "-> folder", tmp_path.name]
+    assert synced[2].startswith(".folder-")
+
+
+@pytest.mark.parametrize("before", ["nothing", "folder", "file"])
+def test_a_folder_takes_the_place_of_what_was_there(tmp_path: Path, before: str) -> None:
+    path = tmp_path / "folder"
+    if before == "folder":
+        path.mkdir()
+        (path / "old").write_text("old")
+    elif before == "file":
+        path.write_text("old")
+    (tmp_path / ".folder-77-dead.draft").mkdir()
+    (tmp_path / ".folder-78-dead.draft").write_text("left by one that was killed")
+    with folder_replaced(path) as draft:
+        (draft / "new").write_text("new")
+    assert [entry.name for entry in path.iterdir()] == ["new"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_failure_leaves_the_old_folder(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    path.mkdir()
+
+    def fail_half_way() -> None:
+        with folder_replaced(path) as draft:
+            (draft / "new").write_text("new")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        fail_half_way()
+    assert list(tmp_path.iterdir()) == [path]
+    assert not list(path.iterdir())

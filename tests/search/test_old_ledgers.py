@@ -27,6 +27,7 @@ from search.outcome.formats import count_text, share_text
 from search.outcome.report import write_report
 from search.outcome.summary import summarise
 from search.setup.config import load_config
+from search.setup.factories import remember_factory
 from tracking.events import Event, payloads_of
 from tracking.mirror.query import read_runs
 from tracking.mirror.sync import sync
@@ -64,9 +65,11 @@ def recorded(name: str) -> tuple[Event, ...]:
 
 
 def copied(name: str, runs: Path) -> RunDir:
-    """A copy of a recorded run, in a folder of its own name."""
-    folder = runs / payloads_of(recorded(name), RunStarted)[0].run_id
+    """A copy of a recorded run, in a folder of its own name, as if its user had begun it there."""
+    started = payloads_of(recorded(name), RunStarted)[0]
+    folder = runs / started.run_id
     shutil.copytree(RECORDED / name, folder)
+    remember_factory(folder, started.config["model"])
     return RunDir(folder)
 
 

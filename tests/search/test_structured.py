@@ -50,9 +50,16 @@ def test_from_preparation_to_export(model: str, output: str | None, tmp_path: Pa
 
     (tmp_path / "out").mkdir()
     once = ready.recipe.override(epochs=1)
-    job = FinetuneJob(checkpoint_dir=folder, dataset="digits", recipe=once, seed=0, out_dir=tmp_path / "out")
+    job = FinetuneJob(
+        checkpoint_dir=folder,
+        dataset="digits",
+        recipe=once,
+        seed=0,
+        out_dir=tmp_path / "out",
+        trusted=(ready.spec.name,),
+    )
     outcome = run_job(job, Place(CPU))
-    tuned = load_pruned(tmp_path / "out" / "model")
+    tuned = load_pruned(tmp_path / "out" / "model", trusted=(ready.spec.name,))
     assert tuned.spec == ready.spec
     holdout = ready.dataset.splits(seed=0).holdout
     assert evaluate(tuned.module, holdout, output=output).accuracy == outcome.history[-1].holdout_accuracy

@@ -19,6 +19,7 @@ from tracking.payloads import (
     FinetuneStarted,
     GroupShape,
     Latency,
+    LlmAsked,
     LlmCall,
     Payload,
     PlanReady,
@@ -107,6 +108,10 @@ def trial_ended(
     )
 
 
+def llm_asked(call: int = 0, *, trip: int = 0) -> LlmAsked:
+    return LlmAsked(call=call, trip=trip, fingerprint="print", most_tokens=5000, most_usd=0.05)
+
+
 def llm_call(call: int = 0, *, cost_usd: float | None = 0.01, text: str | None = "{}") -> LlmCall:
     return LlmCall(
         call=call,
@@ -174,7 +179,7 @@ def evaluated(subject: Subject, correct: int) -> Evaluated:
 
 def whole_run(run_id: str = "r1", **start: object) -> tuple[Payload, ...]:
     """Return the payloads of a finished run, from its start to its end."""
-    return (run_started(run_id, **start), *preparation(), llm_call(), *trials(), *ending())  # type: ignore[arg-type]
+    return (run_started(run_id, **start), *preparation(), llm_asked(), llm_call(), *trials(), *ending())  # type: ignore[arg-type]
 
 
 def numbered(payloads: Iterable[Payload]) -> tuple[Event, ...]:

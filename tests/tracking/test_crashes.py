@@ -1,5 +1,6 @@
 """Concurrent and killed processes: acknowledged events are kept, one process writes, no two runs share a folder."""
 
+import os
 import random
 import signal
 import subprocess
@@ -141,6 +142,36 @@ def test_a_killed_process_holds_no_lock(processes: Processes, tmp_path: Path) ->
     repair(path)
     with Ledger.open(path) as ledger:
         ledger.append(EventKind.RESUMED, from_seq=len(ledger.events))
+
+
+FORK_AND_WAIT = """
+import os, sys, time
+from pathlib import Path
+from tracking.ledger import Ledger
+
+ledger = Ledger.create(Path(sys.argv[1]))
+child = os.fork()
+if child == 0:
+    time.sleep(60)
+    os._exit(0)
+print(child, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_forked_reader_does_not_keep_the_lock_of_a_killed_driver(processes: Processes, tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    driver = processes.start(FORK_AND_WAIT, str(path))
+    reader = int(line(driver))
+    try:
+        with pytest.raises(LockedError, match=f"process {driver.pid} on"):
+            Ledger.open(path)
+        driver.send_signal(signal.SIGKILL)
+        driver.wait()
+        os.kill(reader, 0)
+        Ledger.open(path).close()
+    finally:
+        os.kill(reader, signal.SIGKILL)
 
 
 def read_ledger_while_written(path: Path) -> int:

@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tracking.samples import START, numbered, run_started, whole_run
+from tracking.chain import START as START_OF_CHAIN
+from tracking.chain import link
 from tracking.clock import format_time
 from tracking.errors import (
     CorruptLedgerError,
@@ -59,10 +61,11 @@ def test_a_whole_run_reads_back_as_written(path: Path) -> None:
 def test_a_line_is_one_json_object_that_people_can_read(path: Path) -> None:
     with Ledger.create(path, clock=lambda: START) as ledger:
         ledger.append(EventKind.RUNG, trial=3, rung=1, epochs=2, accuracy=0.5, loss=1.25)
-    assert path.read_bytes() == (
+    body = (
         b'{"seq":1,"time":"2026-11-21T10:42:33.125000Z","kind":"rung",'
-        b'"trial":3,"rung":1,"epochs":2,"accuracy":0.5,"loss":1.25}\n'
+        b'"trial":3,"rung":1,"epochs":2,"accuracy":0.5,"loss":1.25'
     )
+    assert path.read_bytes() == body + b',"chain":"%s"}\n' % link(START_OF_CHAIN, body).encode()
 
 
 def test_an_event_is_fsynced_before_it_is_acknowledged(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,23 @@
-"""Which events count in an extended run: whose fine-tune, whose scores."""
+"""Which events count in an extended run: whose fine-tune, whose scores; and how long a run worked."""
+
+from datetime import timedelta
 
 from search.outcome.summary import summarise
 from tests.tracking import samples
+from tracking.events import Event
 from tracking.kinds import RunStatus
-from tracking.payloads import Evaluated, Extended, FinetuneEnded, Payload, Resumed, RunEnded, RunStarted, Winner
-from tracking.phases import asked_trials, since_extension, since_winner
+from tracking.payloads import (
+    Evaluated,
+    Extended,
+    FinetuneEnded,
+    Interrupted,
+    Payload,
+    Resumed,
+    RunEnded,
+    RunStarted,
+    Winner,
+)
+from tracking.phases import asked_trials, since_extension, since_winner, worked_seconds
 
 
 def winner(trial: int) -> Winner:
@@ -56,3 +69,14 @@ def test_trials_add_up() -> None:
     begun = begun.model_copy(update={"config": {"trials": 6}})
     assert asked_trials(samples.numbered((begun,))) == 6
     assert asked_trials(samples.numbered((begun, *EXTENSION, *EXTENSION))) == 14
+
+
+def test_a_clock_that_was_set_back_takes_no_time_away() -> None:
+    """An hour back within a session, and a day back between two: what was worked before still counts."""
+    times = (0, 10, 10 - 3600, 20 - 3600, -86400, 5 - 86400)
+    payloads = (samples.run_started(), *[Interrupted(reason="x")] * 3, Resumed(from_seq=4), Interrupted(reason="y"))
+    events = [
+        Event(seq, samples.START + timedelta(seconds=moment), payload)
+        for seq, (moment, payload) in enumerate(zip(times, payloads, strict=True), start=1)
+    ]
+    assert worked_seconds(events, events[-1].time - timedelta(hours=2)) == 10 + 10 + 5

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import logging
 import multiprocessing
+import shutil
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -72,7 +73,7 @@ def test_the_same_training_twice_gives_the_same_bits(tmp_path: Path) -> None:
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-@pytest.mark.parametrize("damage", ["cut", "swapped", "record", "missing"])
+@pytest.mark.parametrize("damage", ["cut", "swapped", "record", "deep", "score", "foreign", "missing", "file"])
 def test_a_damaged_entry_is_trained_again_with_a_warning(
     tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -85,6 +86,17 @@ def test_a_damaged_entry_is_trained_again_with_a_warning(
         weights.write_bytes(content[:-4] + b"\0\0\0\0")
     elif damage == "record":
         record.write_text(json.dumps({"sha256": 3}))
+    elif damage == "deep":
+        record.write_text("[" * 100_000)
+    elif damage == "score":
+        record.write_text(record.read_text().replace('"accuracy_holdout": ', '"accuracy_holdout": 7'))
+    elif damage == "foreign":
+        other = train_base(SPEC, Digits(), RECIPE, seed=5, cache_dir=tmp_path)
+        shutil.rmtree(good.path)
+        other.path.rename(good.path)
+    elif damage == "file":
+        shutil.rmtree(good.path)
+        good.path.write_text("a file in its place")
     else:
         weights.unlink()
     with caplog.at_level(logging.WARNING):

@@ -1,15 +1,19 @@
 """The fine-tune on Ray, beside the same training under torchrun."""
 
+import contextlib
 import os
 import pickle
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -48,12 +52,24 @@ class Survived:
         heard: each epoch reported, and the thread in which it was.
         killed: process ids of the workers that were killed.
         last: process id of the main worker at the end.
+        listening: addresses at which this process and its children listened when an epoch was reported, and who did.
     """
 
     result: FinetuneResult
     heard: list[tuple[int, str]]
     killed: list[int]
     last: int
+    listening: set[tuple[int, str]]
+
+
+def listeners() -> Iterator[tuple[int, str]]:
+    """Process id and address of each listening socket of this process and of all its children."""
+    this = psutil.Process()
+    for process in (this, *this.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):
+            for connection in process.net_connections("inet"):
+                if connection.status == psutil.CONN_LISTEN:
+                    yield process.pid, connection.laddr.ip
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +77,10 @@ def survived(ray_session: None, checkpoint: Path, tmp_path_factory: pytest.TempP
     out = tmp_path_factory.mktemp("survived")
     heard: list[tuple[int, str]] = []
     killed: list[int] = []
+    listening: set[tuple[int, str]] = set()
 
     def kill_rank_0_once(report: EpochReport) -> None:
+        listening.update(listeners())
         heard.append((report.epoch, threading.current_thread().name))
         if report.epoch == 2 and not killed:
             killed.append(int((out / STARTED).read_text()))
@@ -72,7 +90,7 @@ def survived(ray_session: None, checkpoint: Path, tmp_path_factory: pytest.TempP
         checkpoint, "digits", None, RECIPE, seed=2, workers=2, out_dir=out, storage_dir=out / "ray",
         on_epoch=kill_rank_0_once,
     )  # fmt: skip
-    return Survived(result, heard, killed, int((out / STARTED).read_text()))
+    return Survived(result, heard, killed, int((out / STARTED).read_text()), listening)
 
 
 @pytest.mark.slow
@@ -105,6 +123,13 @@ def test_killed_on_ray_it_has_the_bits_of_an_undisturbed_torchrun(
     assert len(survived.killed) == 1
     assert timeless(read_epochs(tmp_path / "out" / EPOCHS)) == timeless(survived.result.history)
     assert same_bits(weights(tmp_path / "out" / MODEL), weights(survived.result.checkpoint_dir))
+
+
+@pytest.mark.slow
+def test_in_a_private_session_nobody_listens_elsewhere_than_on_loopback(survived: Survived) -> None:
+    assert set(survived.killed) <= {pid for pid, _ in survived.listening}, "the main worker was looked at"
+    outside = {(pid, ip) for pid, ip in survived.listening if not ip_address(ip.removeprefix("::ffff:")).is_loopback}
+    assert not outside
 
 
 class FakeTrainer:

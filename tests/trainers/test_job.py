@@ -1,5 +1,6 @@
 """One worker's part of a fine-tune, without Ray."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from pruning.checkpoint import load_pruned, save_pruned
 from pruning.planning import build_plan
 from tests.trainers.pruned import pruned_checkpoint, same_bits, weights
+from trainers.alone import finetune_alone
 from trainers.datasets.digits import Digits
 from trainers.errors import DataPathError, StateError
 from trainers.evaluate import evaluate
@@ -66,6 +68,31 @@ def test_a_finished_job_run_again_trains_nothing(checkpoint: Path, tmp_path: Pat
     heard: list[EpochReport] = []
     assert run_job(job, ALONE, on_epoch=heard.append) == first
     assert heard == []
+
+
+@pytest.mark.parametrize("lost", ["epochs", "half epochs", "rubbish", "model", "state", "damaged state"])
+def test_what_a_power_cut_takes_is_made_again(checkpoint: Path, tmp_path: Path, lost: str) -> None:
+    job = a_job(checkpoint, tmp_path)
+    whole = run_job(job, ALONE)
+    expected = weights(job.out_dir / MODEL)
+    epochs, state = job.out_dir / EPOCHS, job.out_dir / STATE
+    if lost == "epochs":
+        epochs.unlink()
+    elif lost == "half epochs":
+        epochs.write_bytes(epochs.read_bytes()[:100])
+    elif lost == "rubbish":
+        epochs.write_bytes(b"\0" * 300 + b"\n")
+    elif lost == "model":
+        shutil.rmtree(job.out_dir / MODEL)
+    elif lost == "state":
+        state.unlink()
+    else:
+        state.write_bytes(state.read_bytes()[:-9])
+    heard: list[int] = []
+    result = finetune_alone(job, lambda report: heard.append(report.epoch))
+    assert heard == [1, 2, 3], "each epoch is told once, whether it was trained again or read"
+    assert timeless(result.history) == timeless(whole.history)
+    assert same_bits(weights(job.out_dir / MODEL), expected)
 
 
 def test_another_recipe_does_not_continue_this_state(checkpoint: Path, tmp_path: Path) -> None:

@@ -1,18 +1,19 @@
 """Training states and reports on disk."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests.trainers.small import small_net, small_split
-from trainers.errors import StateError
+from trainers.errors import DamagedStateError, StateError
 from trainers.evaluate import Evaluation
 from trainers.history import EpochReport, EpochTail, append_epoch, keep_epochs, read_epochs
 from trainers.loop import Training
 from trainers.place import Place
 from trainers.recipe import OptimizerName, Recipe
-from trainers.state import load_state, save_state
+from trainers.state import load_state, save_state, saved_history
 
 RECIPE = Recipe(lr=0.1, epochs=5, batch_size=20, warmup_epochs=0.5)
 SCORE = Evaluation(0.5, 1.0, 1, 2)
@@ -65,6 +66,27 @@ def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
     save_state(path, training(), (), "run")
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(StateError, match=r"cannot be read.*delete it"):
+        load_state(path, training(), "run")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[:50],
+        lambda content: b"\0" * len(content),
+        lambda content: content[:-64] + b"\0" * 64,  # a block that never reached the disk: the length is right
+        lambda content: b"\xff" * 8 + content[8:],  # a header of 16 exabytes
+    ],
+)
+def test_every_damage_is_seen(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path, whole = tmp_path / "state", training()
+    next(whole.epochs())
+    save_state(path, whole, (), "run")
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DamagedStateError, match="cannot be read"):
+        saved_history(path, "run")
+    with pytest.raises(DamagedStateError, match="cannot be read"):
         load_state(path, training(), "run")
 
 

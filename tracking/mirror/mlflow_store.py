@@ -4,12 +4,14 @@ import contextlib
 import logging
 import os
 import socket
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tracking.errors import MlflowUnreachableError, TrackingError
-from tracking.locks import ExclusiveLock
+from tracking.errors import MlflowLockedError, MlflowUnreachableError, TrackingError
+from tracking.mirror.databases import check_free, check_server, is_locked, no_stray_folders, open_file
+from tracking.mirror.gaps import causes
 from tracking.uris import absolute_uri, artifact_location, database_host, sqlite_path, without_password
 
 # With MLflow's own limits, a call to a dead server waits for about four minutes. Variables that the user has set are
@@ -42,6 +44,17 @@ class Store:
         """The address without its password."""
         return without_password(self.uri)
 
+    def check_free(self) -> None:
+        """Check that no other process locks the database, which MLflow would wait for, twenty seconds per write.
+
+        Raises:
+            MlflowLockedError: Another process does.
+            MlflowUnreachableError: The file cannot be written.
+        """
+        file = sqlite_path(self.uri)
+        if file is not None:
+            check_free(self.uri, file)
+
 
 def connect(uri: str, *, create: bool) -> Store:
     """Open the store at `uri`.
@@ -50,22 +63,25 @@ def connect(uri: str, *, create: bool) -> Store:
 
     Args:
         uri: The address of the store.
-        create: Whether a SQLite file that does not exist yet is created and initialised.
+        create: Whether a database that does not exist yet is created. An existing schema is never migrated.
 
     Raises:
         TrackingUriError: The address is not supported.
         MlflowUnreachableError: There is no store, or it does not answer.
+        MlflowLockedError: Another process holds a lock on the SQLite file.
+        MlflowSchemaError: Another version of MLflow made the database, which is left as it is.
     """
     absolute = absolute_uri(uri)
     file = sqlite_path(absolute)
-    if file is not None and not create and not file.is_file():
-        raise MlflowUnreachableError(absolute, "there is no such file yet; the first run creates it")
     _check_listening(absolute)
-    with unreachable(absolute), contextlib.ExitStack() as stack:
+    with unreachable(absolute):
+        _prepare()
         if file is not None:
-            # Of twelve processes that opened a new SQLite store at once, eleven failed in its migrations.
-            stack.enter_context(ExclusiveLock(file.with_name(file.name + ".lock"), wait=True))
-        return Store(_client(absolute), absolute)
+            open_file(absolute, file, create=create)
+        elif database_host(absolute) is not None:
+            check_server(absolute, create=create)
+        with no_stray_folders(absolute):
+            return Store(_client(absolute), absolute)
 
 
 def open_experiment(store: Store, name: str) -> str:
@@ -90,19 +106,24 @@ def unreachable(uri: str) -> Iterator[None]:
     """Convert any error of MLflow, its HTTP client or its database driver in the `with` block to a single class.
 
     Raises:
-        MlflowUnreachableError: Anything but a `TrackingError` was raised.
+        MlflowLockedError: Another process holds a lock on the SQLite file.
+        MlflowUnreachableError: Anything else but a `TrackingError` was raised.
     """
     try:
         yield
     except TrackingError:
         raise
     except Exception as error:  # the boundary to a service: dozens of classes from four libraries
-        raise MlflowUnreachableError(without_password(uri), _summarise(error)) from error
+        if any(is_locked(cause) for cause in causes(error)):
+            raise MlflowLockedError(without_password(uri), "another process") from error
+        shown = without_password(uri)
+        raise MlflowUnreachableError(shown, summarise(error).replace(uri, shown)) from error
 
 
 def _create(store: Store, name: str) -> Any:
     import mlflow
 
+    store.check_free()
     try:
         store.client.create_experiment(name, artifact_location=artifact_location(store.uri, name))
     except mlflow.exceptions.MlflowException as error:
@@ -124,28 +145,31 @@ def _check_listening(uri: str) -> None:
         ) from error
 
 
-def _client(uri: str) -> Any:
+def _prepare() -> None:
+    """Import MLflow with our settings."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    import mlflow
+    import mlflow  # noqa: F401
 
     for name in ("mlflow", "alembic", "urllib3.connectionpool"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # It shows the traceback of every error of the database, which we report in a sentence.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
+
+def _client(uri: str) -> Any:
+    import mlflow
+
     return mlflow.MlflowClient(tracking_uri=uri)
 
 
-def _summarise(error: Exception) -> str:
-    """Return the network error among the causes if there is one, otherwise the first line of the error itself."""
-    for cause in _causes(error):
+def summarise(error: BaseException) -> str:
+    """Return the error of the network or of SQLite among the causes, otherwise the first line of the error itself."""
+    for cause in causes(error):
         if isinstance(cause, ConnectionError | TimeoutError | socket.gaierror):
             return cause.strerror or str(cause) or type(cause).__name__
+        if isinstance(cause, sqlite3.Error):
+            return str(cause)
     lines = str(error).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     return text if len(text) <= 300 else text[:297] + "..."
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    at: BaseException | None = error
-    while at is not None:
-        yield at
-        at = at.__cause__ or at.__context__

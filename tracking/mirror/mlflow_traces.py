@@ -7,14 +7,11 @@ the id of a trace follows from its run and call, and both API calls overwrite wh
 import base64
 import hashlib
 import json
-import logging
 from collections.abc import Iterable
 from typing import Any
 
 from tracking.mirror.mlflow_store import Store
 from tracking.mirror.operations import Span, Trace
-
-_log = logging.getLogger(__name__)
 
 _PREVIEW = 1000
 """Characters that MLflow's list of traces shows."""
@@ -23,7 +20,7 @@ _PREVIEW = 1000
 def write_trace(store: Store, experiment_id: str, run: str, trace: Trace) -> None:
     """Write a trace and link it to an MLflow run. Repeating this changes nothing.
 
-    On a server that is too old for spans only a warning is logged; the call is also among the artifacts of the run.
+    A server that is too old for spans raises `NotImplementedError`; the call is also among the artifacts of the run.
 
     Args:
         store: The open store.
@@ -49,11 +46,8 @@ def write_trace(store: Store, experiment_id: str, run: str, trace: Trace) -> Non
         trace_metadata={TraceMetadataKey.SOURCE_RUN: run},
         tags={TraceTagKey.TRACE_NAME: root.name, **trace.tags},
     )
-    try:
-        client.start_trace(info)
-        client.log_spans(experiment_id, list(_spans(trace_id, trace)))
-    except NotImplementedError as error:
-        _log.warning("The trace %s could not be written to this MLflow server: %s", root.name, error)
+    client.start_trace(info)
+    client.log_spans(experiment_id, list(_spans(trace_id, trace)))
 
 
 def _spans(trace_id: str, trace: Trace) -> Iterable[Any]:

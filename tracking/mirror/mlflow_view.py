@@ -3,15 +3,18 @@
 import logging
 import threading
 import time
+from collections.abc import Mapping
 
 from tracking.errors import TrackingError
 from tracking.events import Event
 from tracking.mirror.mlflow_writer import MlflowWriter, mirror_lock, open_writer
 from tracking.runs import RunDir
-from tracking.tracker import Tracker, TrackingState
-from tracking.uris import absolute_uri, without_password
+from tracking.tracker import Tracker, TrackingState, describe_missing
+from tracking.uris import located_uri, without_password
 
 _log = logging.getLogger(__name__)
+_FILL_S = 300.0
+"""Seconds until what MLflow refused is tried again."""
 _GATHER_S = 1.0
 """Seconds for which events are collected before they are written, so that the events of a trial need few calls."""
 
@@ -20,8 +23,8 @@ class MlflowMirror(Tracker):
     """Keeps an MLflow parent run, its trials and its fine-tune in sync with the events that it is fed.
 
     The constructor returns at once: MLflow is imported, reached and initialised in the thread. If MLflow fails, the
-    events are kept and tried again (after `retry_s`, at a flush, and at the close). What is missing after that is left
-    to `sync`.
+    events are kept and tried again (after `retry_s`, at a flush, and at the close). What it refuses of them blocks
+    nothing else, and is tried again later and at the close. What is missing after that is left to `sync`.
     """
 
     def __init__(self, run: RunDir, tracking_uri: str, experiment: str, *, retry_s: float = 30.0) -> None:
@@ -36,7 +39,7 @@ class MlflowMirror(Tracker):
         Raises:
             TrackingUriError: The address is not supported. Nothing else is ever raised.
         """
-        self._run, self._uri, self._experiment = run, absolute_uri(tracking_uri), experiment
+        self._run, self._uri, self._experiment = run, located_uri(tracking_uri), experiment
         self._retry_s = retry_s
         self._wake = threading.Condition()
         self._events: list[Event] = []
@@ -44,6 +47,8 @@ class MlflowMirror(Tracker):
         self._failures = 0
         self._reason: str | None = None
         self._due = 0.0
+        self._missing: Mapping[str, str] = {}
+        self._fill_due = 0.0
         self._hurry = False
         self._closing = False
         self._writer: MlflowWriter | None = None
@@ -100,30 +105,49 @@ class MlflowMirror(Tracker):
         """Sleep until there is something to write or the mirror is closed; return whether it is closed."""
         with self._wake:
             while not self._closing:
-                pending = len(self._events) > self._written
-                rest = 0.0 if self._hurry else self._due - time.monotonic()
-                if pending and rest <= 0:
+                due = self._next()
+                rest = None if due is None else due - time.monotonic()
+                if rest is not None and rest <= 0:
                     break
-                self._wake.wait(rest if pending else None)
+                self._wake.wait(rest)
             self._hurry = False  # the attempt that starts now covers all events that were there at the flush
             return self._closing
+
+    def _next(self) -> float | None:
+        """Return when the next attempt is due; None if there is nothing to write."""
+        moments = [0.0 if self._hurry else self._due] if len(self._events) > self._written else []
+        if self._missing:
+            moments.append(self._fill_due)
+        return min(moments, default=None)
 
     def _attempt(self, *, upload: bool) -> None:
         with self._wake:
             events = tuple(self._events)
         if not events:
             return
+        if self._missing and (upload or time.monotonic() >= self._fill_due):
+            self._writer = None  # a new one tries again what this one has given up
         writer = self._writer or open_writer(events, self._uri, self._experiment)
         self._writer = writer
         writer.apply(events)
         if upload:
             writer.upload(self._run.path)
+        self._report_missing(writer.missing)
         with self._wake:
             self._ids = (writer.experiment_id, writer.mlflow_run_id)
             self._written = len(events)
             self._reason = None
             self._due = time.monotonic() + _GATHER_S
             self._wake.notify_all()
+
+    def _report_missing(self, missing: Mapping[str, str]) -> None:
+        """Keep what MLflow refused; a warning is logged once for each kind."""
+        for kind in missing.keys() - self._missing.keys():
+            _log.warning("MLflow refused %s: %s. Everything else goes on, and sync catches up", kind, missing[kind])
+        with self._wake:
+            if missing and time.monotonic() >= self._fill_due:
+                self._fill_due = time.monotonic() + _FILL_S
+            self._missing = dict(missing)
 
     def _failed(self, error: Exception) -> None:
         """Record a failure, and use a new writer next time: it looks up what this one may have created unnoticed."""
@@ -141,7 +165,8 @@ class MlflowMirror(Tracker):
 
     def _state(self) -> TrackingState:
         missing = len(self._events) - self._written
-        reason = self._reason or (f"{missing} events are not written yet" if missing else None)
+        late = f"{missing} events are not written yet" if missing else None
+        reason = self._reason or late or describe_missing(self._missing)
         experiment_id, run_id = self._ids or (None, None)
         return TrackingState(
             in_sync=reason is None,
@@ -151,6 +176,7 @@ class MlflowMirror(Tracker):
             experiment=self._experiment,
             experiment_id=experiment_id,
             run_id=run_id,
+            missing=self._missing,
         )
 
 

@@ -2,8 +2,9 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +13,8 @@ from ground.files import file_hash
 from tracking.errors import EmptyLedgerError
 from tracking.events import Event
 from tracking.locks import ExclusiveLock
-from tracking.mirror.mlflow_store import Store, connect, open_experiment, unreachable
+from tracking.mirror.gaps import Gaps, Kind, is_connection_fault, is_file_fault
+from tracking.mirror.mlflow_store import Store, connect, open_experiment, summarise, unreachable
 from tracking.mirror.mlflow_traces import write_trace
 from tracking.mirror.operations import RUN, Attach, Begin, Finish, Log, Operation, Point, Trace
 from tracking.mirror.translation import Translation
@@ -26,6 +28,7 @@ RUN_ID_TAG = "espalier.run_id"
 PART_TAG = "espalier.part"
 TRIAL_TAG = "espalier.trial"
 _SYNCED_TAG = "espalier.synced_seq"
+_MISSING_TAG = "espalier.missing"
 _FILES_TAG = "espalier.files"
 _SHOWN_SUFFIXES = frozenset({".json", ".jsonl", ".html", ".png", ".svg", ".csv", ".tex", ".md", ".yaml"})
 _EVENTS_AT_ONCE = 200
@@ -39,6 +42,9 @@ class MlflowWriter:
     Every method may raise `MlflowUnreachableError`, and can then be called again. The MLflow runs of a run are found by
     their tags, never from memory alone, and every operation is idempotent. A new writer therefore completes what an
     interrupted one has left.
+
+    What a store that answers refuses (metrics, artifacts, traces and so on) blocks nothing else: it is a gap, recorded
+    at the parent run, and a new writer tries to fill it.
     """
 
     def __init__(self, store: Store, experiment: str, run_id: str) -> None:
@@ -59,29 +65,44 @@ class MlflowWriter:
         self._translated = 0
         self._waiting: list[tuple[int, tuple[Operation, ...]]] = []
         self._parts: dict[str, str] = {}
+        self._refused_parts: dict[str, str] = {}
+        self._gaps = Gaps()
+        self._marked: Mapping[str, int] = {}
         self.synced_seq = 0
         with unreachable(store.uri):
             self._find_parts()
+        # The first event of which an operation is still to be executed, by kind.
+        self._first = {
+            kind: min(self._marked.get(kind.value, self.synced_seq + 1), self.synced_seq + 1) for kind in Kind
+        }
 
     @property
     def mlflow_run_id(self) -> str | None:
         """MLflow's id of the parent run; None before the first event is written."""
         return self._parts.get(RUN)
 
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """What MLflow refused, by kind, and why."""
+        return self._gaps.reasons
+
     def apply(self, events: Sequence[Event]) -> None:
-        """Write the events that MLflow lacks.
+        """Write the events that MLflow lacks, and fill the gaps that an earlier writer left.
 
         Args:
             events: All events of the run so far. Those that MLflow already contains only restore the state of the
                 translation.
         """
+        first = min(self._first.values())
         for event in events:
             if event.seq <= self._translated:
                 continue
             operations = self._translation.translate(event)
             self._translated = event.seq
-            if event.seq > self.synced_seq:
+            if event.seq >= first:
                 self._waiting.append((event.seq, operations))
+        if self._waiting:
+            self._store.check_free()
         with unreachable(self._store.uri):
             while self._waiting:
                 self._carry_out(self._waiting[:_EVENTS_AT_ONCE])
@@ -95,10 +116,14 @@ class MlflowWriter:
             client, run = self._store.client, self.mlflow_run_id
             known = json.loads(client.get_run(run).data.tags.get(_FILES_TAG, "{}"))
             now = {path.name: file_hash(path)[:16] for path in _shown_files(folder)}
-            for name in now.keys() - {name for name, digest in now.items() if known.get(name) == digest}:
-                client.log_artifact(run, str(folder / name))
-            if now != known:
-                client.set_tag(run, _FILES_TAG, json.dumps(now, sort_keys=True))
+            held = {name: digest for name, digest in now.items() if known.get(name) == digest}
+            for name in now.keys() - held.keys():
+                send = partial(client.log_artifact, run, str(folder / name))
+                if self._try(Kind.ARTIFACTS, self.synced_seq, name, send):
+                    held[name] = now[name]
+            if held != known:
+                mark = partial(client.set_tag, run, _FILES_TAG, json.dumps(held, sort_keys=True))
+                self._try(Kind.TAGS, self.synced_seq, f"tag {_FILES_TAG}", mark)
 
     def _find_parts(self) -> None:
         query = f"tags.`{RUN_ID_TAG}` = '{self._run_id}'"
@@ -108,60 +133,188 @@ class MlflowWriter:
                 self._parts[part] = run.info.run_id
             if part == RUN:
                 self.synced_seq = int(run.data.tags.get(_SYNCED_TAG, "0"))
+                self._marked = json.loads(run.data.tags.get(_MISSING_TAG, "{}"))
 
     def _carry_out(self, batch: Sequence[tuple[int, tuple[Operation, ...]]]) -> None:
+        """Write the runs with what is logged to them first: an upload that fails slowly delays none of it."""
+        since, last = batch[0][0], batch[-1][0]
         pending: dict[str, _Pending] = {}
-        for _, operations in batch:
+        for seq, operations in batch:
             for operation in operations:
-                self._execute(operation, pending)
+                self._execute(operation, seq, since, pending)
         for part, parts_pending in pending.items():
-            self._send(part, parts_pending)
-        last = batch[-1][0]
-        # Set this tag last, when everything before it has been written.
-        self._store.client.set_tag(self._parts[RUN], _SYNCED_TAG, str(last))
+            self._send(part, since, parts_pending)
+        for seq, operations in batch:
+            for operation in operations:
+                self._store_document(operation, seq)
+        self._mark(last)
+
+    def _mark(self, last: int) -> None:
+        """Record how far MLflow is; last, when everything up to this event has been written or is a known gap."""
+        from mlflow.entities import RunTag
+
+        gaps = dict(self._gaps.since)
+        if last < self.synced_seq:
+            # An earlier writer's gaps are being filled, and are not filled beyond this event yet.
+            gaps = dict.fromkeys(self._marked, last + 1) | gaps
+            last = self.synced_seq
+        tags = {_SYNCED_TAG: str(last)} | ({_MISSING_TAG: json.dumps(gaps)} if gaps != self._marked else {})
+        mark = partial(self._log_batch, RUN, tags=[RunTag(key, value) for key, value in tags.items()])
+        if self._try(Kind.TAGS, last, f"tag {_SYNCED_TAG}", mark):
+            self._marked = gaps
         self.synced_seq = last
 
-    def _execute(self, operation: Operation, pending: dict[str, "_Pending"]) -> None:
-        client = self._store.client
+    def _execute(self, operation: Operation, seq: int, since: int, pending: dict[str, "_Pending"]) -> None:
         match operation:
-            case Begin():
-                self._begin(operation)
+            case Begin(part):
+                if seq >= self._first[Kind.RUNS]:
+                    self._begin(operation, seq)
+            case Log(part) | Finish(part) if part in self._refused_parts:
+                self._skip(operation, seq, self._refused_parts[part])
             case Log(part) | Finish(part) if part not in self._parts:
                 # Every part begins before anything is logged to it, so a user has deleted it from MLflow on purpose.
                 _log.info("%s of %s is no longer in MLflow and is skipped", part, self._run_id)
-            case Log(part, points, params, tags):
-                pending.setdefault(part, _Pending()).add(points, params, tags)
+            case Log(part):
+                pending.setdefault(part, _Pending()).add(operation, {kind for kind in Kind if seq >= self._first[kind]})
             case Finish(part, status, time_ms):
-                self._send(part, pending.pop(part, _Pending()))
-                client.set_terminated(self._parts[part], status=status.value, end_time=time_ms)
-            case Attach(path, document):
-                client.log_dict(self._parts[RUN], dict(document), path)
-            case Trace():
-                write_trace(self._store, self.experiment_id, self._parts[RUN], operation)
+                self._send(part, since, pending.pop(part, _Pending()))
+                if seq >= self._first[Kind.RUNS]:
+                    end = partial(
+                        self._store.client.set_terminated, self._parts[part], status=status.value, end_time=time_ms
+                    )
+                    self._try(Kind.RUNS, seq, f"end of {part}", end)
+            case Attach() | Trace():
+                pass  # `_store_document`, after everything else
 
-    def _begin(self, begin: Begin) -> None:
+    def _store_document(self, operation: Operation, seq: int) -> None:
+        match operation:
+            case Attach(path, document) if seq >= self._first[Kind.ARTIFACTS]:
+                attach = partial(self._store.client.log_dict, self._parts[RUN], dict(document), path)
+                self._try(Kind.ARTIFACTS, seq, path, attach)
+            case Trace(key) if seq >= self._first[Kind.TRACES]:
+                write = partial(write_trace, self._store, self.experiment_id, self._parts[RUN], operation)
+                self._try(Kind.TRACES, seq, key, write)
+
+    def _begin(self, begin: Begin, seq: int) -> None:
         client, known = self._store.client, self._parts.get(begin.part)
         if known is not None:
-            client.update_run(known, status="RUNNING")
-            for key, value in begin.tags.items():
-                client.set_tag(known, key, value)
+            self._try(Kind.RUNS, seq, f"start of {begin.part}", partial(client.update_run, known, status="RUNNING"))
+            self._send(begin.part, seq, _Pending(tags=dict(begin.tags)))
             return
-        tags = {RUN_ID_TAG: self._run_id, PART_TAG: begin.part, **begin.tags}
+        needed = {RUN_ID_TAG: self._run_id, PART_TAG: begin.part}
         if begin.part.startswith("trial:"):
-            tags[TRIAL_TAG] = begin.part.removeprefix("trial:")
+            needed[TRIAL_TAG] = begin.part.removeprefix("trial:")
         if begin.part != RUN:
-            tags["mlflow.parentRunId"] = self._parts[RUN]
-        run = client.create_run(self.experiment_id, start_time=begin.time_ms, tags=tags, run_name=begin.name)
-        self._parts[begin.part] = run.info.run_id
+            needed["mlflow.parentRunId"] = self._parts[RUN]
 
-    def _send(self, part: str, pending: "_Pending") -> None:
+        def create(tags: Mapping[str, str]) -> None:
+            run = client.create_run(self.experiment_id, start_time=begin.time_ms, tags=tags, run_name=begin.name)
+            self._parts[begin.part] = run.info.run_id
+
+        if self._gaps.is_given_up(Kind.RUNS):
+            refusal: Exception | None = None
+        else:
+            refusal = self._refusal(Kind.RUNS, partial(create, {**needed, **begin.tags}))
+            if refusal is not None and begin.tags:  # one of these tags may be what is refused
+                refusal = self._refusal(Kind.RUNS, partial(create, needed))
+                if refusal is None:
+                    self._send(begin.part, seq, _Pending(tags=dict(begin.tags)))
+        if begin.part in self._parts:
+            self._gaps.accepted(Kind.RUNS)
+        elif begin.part == RUN and refusal is not None:
+            raise refusal
+        else:
+            reason = self.missing.get(Kind.RUNS.value) if refusal is None else f"{begin.part}: {summarise(refusal)}"
+            self._refused_parts[begin.part] = str(reason)
+            self._gaps.refused(Kind.RUNS, seq, str(reason))
+
+    def _send(self, part: str, since: int, pending: "_Pending") -> None:
+        """Log everything together; where that is refused, each kind alone, down to the single item that is refused."""
         from mlflow.entities import Metric, Param, RunTag
 
         points = _chunks([Metric(p.key, p.value, p.time_ms, p.step) for p in pending.points], _METRICS_AT_ONCE)
         params = _chunks([Param(key, value) for key, value in pending.params.items()], _PAIRS_AT_ONCE)
         tags = _chunks([RunTag(key, value) for key, value in pending.tags.items()], _PAIRS_AT_ONCE)
         for some_points, some_params, some_tags in zip_longest(points, params, tags, fillvalue=()):
-            self._store.client.log_batch(self._parts[part], some_points, some_params, some_tags)
+            kinds = {Kind.METRICS: some_points, Kind.PARAMS: some_params, Kind.TAGS: some_tags}
+            together = partial(self._log_batch, part, some_points, some_params, some_tags)
+            given_up = any(items and self._gaps.is_given_up(kind) for kind, items in kinds.items())
+            if given_up or self._refusal(Kind.METRICS, together) is not None:
+                for kind, items in kinds.items():
+                    self._send_kind(kind, part, since, items)
+
+    def _send_kind(self, kind: Kind, part: str, since: int, items: Sequence[Any]) -> None:
+        if not items:
+            return
+        if len(items) == 1 or self._gaps.is_given_up(kind):
+            self._try(kind, since, f"{part}, {items[0].key}", partial(self._log_items, kind, part, items))
+        elif self._refusal(kind, partial(self._log_items, kind, part, items)) is not None:
+            middle = len(items) // 2
+            self._send_kind(kind, part, since, items[:middle])
+            self._send_kind(kind, part, since, items[middle:])
+        else:
+            self._gaps.accepted(kind)
+
+    def _log_items(self, kind: Kind, part: str, items: Sequence[Any]) -> None:
+        self._log_batch(part, **{kind.value: items})
+
+    def _log_batch(
+        self, part: str, metrics: Sequence[Any] = (), params: Sequence[Any] = (), tags: Sequence[Any] = ()
+    ) -> None:
+        self._store.client.log_batch(self._parts[part], metrics, params, tags)
+
+    def _skip(self, operation: Log | Finish, seq: int, reason: str) -> None:
+        """Record what a part lacks that could not be created."""
+        match operation:
+            case Log(points=points, params=params, tags=tags):
+                kinds = {Kind.METRICS: points, Kind.PARAMS: params, Kind.TAGS: tags}
+            case _:
+                kinds = {Kind.RUNS: (operation,)}
+        for kind, items in kinds.items():
+            if items:
+                self._gaps.skipped(kind, seq, reason)
+
+    def _try(self, kind: Kind, seq: int, what: str, action: Callable[[], Any]) -> bool:
+        """Execute one operation; return whether it succeeded. A refusal is recorded as a gap."""
+        if self._gaps.is_given_up(kind):
+            self._gaps.skipped(kind, seq, what)
+            return False
+        refusal = self._refusal(kind, action)
+        if refusal is None:
+            self._gaps.accepted(kind)
+            return True
+        reason = f"{what}: {summarise(refusal)}".replace(self._store.uri, self._store.shown_uri)
+        _log.debug("MLflow refused %s", reason)
+        self._gaps.refused(kind, seq, reason, for_good=is_connection_fault(refusal))
+        return False
+
+    def _refusal(self, kind: Kind, action: Callable[[], Any]) -> Exception | None:
+        """Execute one operation; return why it was refused.
+
+        Raises:
+            Whatever the store raised, if it is the store as a whole that cannot be used.
+        """
+        try:
+            action()
+        except Exception as error:
+            if is_file_fault(error):
+                raise
+            if not kind.in_store:
+                return error
+            fault = error
+        else:
+            return None
+        try:
+            self._store.client.get_experiment(self.experiment_id)
+        except Exception:  # noqa: BLE001 - as above: it does not answer at all
+            raise fault from None
+        if not is_connection_fault(fault):
+            return fault
+        try:
+            action()  # a connection that was lost once is no refusal
+        except Exception as error:  # noqa: BLE001 - as above
+            return error
+        return None
 
 
 @dataclass(slots=True)
@@ -172,10 +325,14 @@ class _Pending:
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
 
-    def add(self, points: Sequence[Point], params: Mapping[str, str], tags: Mapping[str, str]) -> None:
-        self.points.extend(points)
-        self.params.update(params)
-        self.tags.update(tags)
+    def add(self, log: Log, kinds: Container[Kind]) -> None:
+        """Add what a log contains of these kinds."""
+        if Kind.METRICS in kinds:
+            self.points.extend(log.points)
+        if Kind.PARAMS in kinds:
+            self.params.update(log.params)
+        if Kind.TAGS in kinds:
+            self.tags.update(log.tags)
 
 
 def all_runs(store: Store, experiment_ids: Sequence[str], query: str) -> Iterator[Any]:

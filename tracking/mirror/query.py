@@ -1,5 +1,6 @@
 """Reads runs back from MLflow as records; `tracking.reader` reads a ledger file instead."""
 
+import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,6 +12,8 @@ from tracking.mirror.mlflow_store import Store, connect, unreachable
 from tracking.mirror.mlflow_writer import PART_TAG, RUN_ID_TAG, TRIAL_TAG, all_runs
 from tracking.mirror.operations import RUN
 from tracking.mirror.records import RunRecord, TrialRecord
+
+_log = logging.getLogger(__name__)
 
 
 def read_runs(
@@ -33,10 +36,26 @@ def read_runs(
     with unreachable(store.uri):
         names = _experiments(store, experiments)
         found = list(all_runs(store, list(names), f"tags.`{RUN_ID_TAG}` != ''")) if names else []
-    parents = [run for run in found if run.data.tags.get(PART_TAG) == RUN]
+    parents = [run for run in found if run.data.tags.get(PART_TAG) == RUN and _is_known(run)]
     chosen = _chosen(parents, run_ids, store.shown_uri)
     trials = _trials(found)
     return tuple(_run_record(run, names[run.info.experiment_id], trials.get(run.info.run_id, ())) for run in chosen)
+
+
+def _is_known(run: Any) -> bool:
+    """Whether MLflow holds what identifies a run. A store that refuses tags may still hold it as parameters."""
+    lacking = [name for name in _IDENTITY if _identity(run, name) is None]
+    if lacking:
+        _log.warning("Run %s in MLflow lacks %s and is left out; run `sync`", run.info.run_id, ", ".join(lacking))
+    return not lacking
+
+
+_IDENTITY = ("model", "dataset", "proposer", "seed")
+
+
+def _identity(run: Any, name: str) -> str | None:
+    value = run.data.tags.get(f"espalier.{name}", run.data.params.get(name))
+    return None if value is None else str(value)
 
 
 def _experiments(store: Store, asked: Sequence[str]) -> Mapping[str, str]:
@@ -97,11 +116,11 @@ def _run_record(run: Any, experiment: str, trials: tuple[TrialRecord, ...]) -> R
         run_id=tags[RUN_ID_TAG],
         mlflow_run_id=run.info.run_id,
         experiment=experiment,
-        model=tags["espalier.model"],
-        dataset=tags["espalier.dataset"],
-        proposer=tags["espalier.proposer"],
+        model=str(_identity(run, "model")),
+        dataset=str(_identity(run, "dataset")),
+        proposer=str(_identity(run, "proposer")),
         llm=tags.get("espalier.llm"),
-        seed=int(tags["espalier.seed"]),
+        seed=int(str(_identity(run, "seed"))),
         # A resumed run keeps the tag of its former end until it ends again.
         status=RunStatus(tags["espalier.status"]) if _over(run) and "espalier.status" in tags else None,
         started_ms=run.info.start_time,

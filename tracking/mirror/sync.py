@@ -1,20 +1,24 @@
 """Brings MLflow up to date with a ledger after the run, if its mirror was off or the server unreachable."""
 
 from tracking.errors import EmptyLedgerError
+from tracking.events import payloads_of
 from tracking.mirror.mlflow_writer import mirror_lock, open_writer
+from tracking.payloads import RunStarted
 from tracking.reader import read_ledger
 from tracking.runs import RunDir
-from tracking.tracker import TrackingState
-from tracking.uris import absolute_uri, without_password
+from tracking.stores import destination_of_run
+from tracking.tracker import TrackingState, describe_missing
 
 
-def sync(run: RunDir, tracking_uri: str, experiment: str) -> TrackingState:
+def sync(run: RunDir, tracking_uri: str | None = None, experiment: str | None = None) -> TrackingState:
     """Write to MLflow what it lacks of a run. Repeating this changes nothing.
+
+    What the store refuses blocks nothing else; the state that is returned, and saved beside the ledger, lists it.
 
     Args:
         run: The folder of the run.
-        tracking_uri: The address of the MLflow store.
-        experiment: The name of the experiment; it is created if it does not exist.
+        tracking_uri: The address of the MLflow store; None for the store of the run.
+        experiment: The name of the experiment, which is created if it does not exist; None for the one of the run.
 
     Raises:
         MlflowUnreachableError: MLflow does not answer.
@@ -28,18 +32,21 @@ def sync(run: RunDir, tracking_uri: str, experiment: str) -> TrackingState:
     events = read_ledger(run.ledger)
     if not events:
         raise EmptyLedgerError(str(run.ledger))
-    uri = absolute_uri(tracking_uri)
+    started = payloads_of(events, RunStarted)
+    destination = destination_of_run(run, started[0].config if started else {}, tracking_uri, experiment)
     with mirror_lock(run):
-        writer = open_writer(events, uri, experiment)
+        writer = open_writer(events, destination.uri, destination.experiment)
         writer.apply(events)
         writer.upload(run.path)
         state = TrackingState(
-            in_sync=True,
+            in_sync=not writer.missing,
             synced_seq=writer.synced_seq,
-            tracking_uri=without_password(uri),
-            experiment=experiment,
+            reason=describe_missing(writer.missing),
+            tracking_uri=destination.shown_uri,
+            experiment=destination.experiment,
             experiment_id=writer.experiment_id,
             run_id=writer.mlflow_run_id,
+            missing=writer.missing,
         )
         state.save(run.path)
     return state

@@ -111,6 +111,17 @@ class Dataset(ABC):
             DataPathError: the path is missing, of the wrong layout, or given where none is read.
         """
 
+    def check(self, data_path: Path | None = None) -> None:
+        """Find what is wrong with the images, as far as that costs seconds, before anything else costs more.
+
+        Args:
+            data_path: the folder of a dataset that is read from one.
+
+        Raises:
+            DataPathError: images that cannot be read, with the first one's name and their number.
+        """
+        self.info(data_path)
+
     @abstractmethod
     def splits(self, data_path: Path | None = None, *, seed: int, input_size: InputSize | None = None) -> Splits:
         """The three parts of the dataset.

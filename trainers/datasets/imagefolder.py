@@ -1,6 +1,7 @@
 """Folders of image files, `train/<class>/…` and `val/<class>/…`, read on demand. ImageNet is one."""
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
-from torchvision.datasets import folder
 
 from trainers.datasets.base import Batch, DataInfo, Dataset, InputSize, Split, Splits
+from trainers.datasets.decoding import check_headers, decode, refuse
 from trainers.datasets.holdout import stratified_holdout
+from trainers.datasets.listing import Listing, Problem, Samples, class_names, list_images
 from trainers.errors import DataPathError
 from trainers.schedule import mixed
 
@@ -29,8 +31,7 @@ MAX_READERS = 8
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _CROP_RATIO = 0.875
 
-Samples = tuple[tuple[str, int], ...]
-"""Path of an image file, and its label."""
+_log = logging.getLogger(__name__)
 
 
 class ImageFolder(Dataset):
@@ -62,6 +63,22 @@ class ImageFolder(Dataset):
             holdout=FolderSplit(tuple(pool[i] for i in parts.holdout), info.input_size),
             test=FolderSplit(test, info.input_size),
         )
+
+    def check(self, data_path: Path | None = None) -> None:
+        """Look at every file's name and size and at the headers, and say what links make of the folder."""
+        parts = {part: self._part(data_path, part) for part in ("train", "val")}
+        _same_classes(*parts.values())
+        listings = {part: list_images(place, _classes(place)) for part, place in parts.items()}
+        paths = [path for listing in listings.values() for path, _ in listing.samples]
+        problems = [problem for listing in listings.values() for problem in listing.problems]
+        refuse([*problems, *check_headers(paths)], len(paths) + len(problems))
+        for place, listing in zip(parts.values(), listings.values(), strict=True):
+            known = _classes(place)
+            listing.loops += [str(entry) for entry in place.iterdir() if entry.is_dir() and entry.name not in known]
+            _say_odd(place, listing)
+        shared = set(listings["train"].identities) & set(listings["val"].identities)
+        if shared:
+            _log.warning("%d images of %s are also in %s: the test set is not unseen", len(shared), *parts.values())
 
     def _part(self, data_path: Path | None, part: str) -> Path:
         if data_path is None:
@@ -124,13 +141,17 @@ class FolderSplit(Split):
     ) -> Iterator[Batch]:
         """Yield batches as the reader processes decode them, a few ahead of the model."""
         readers = self.readers if self.readers is not None else min(MAX_READERS, len(os.sched_getaffinity(0)))
-        loader: DataLoader[tuple[Tensor, int]] = DataLoader(
+        loader: DataLoader[tuple[Tensor, int] | Problem] = DataLoader(
             _Files(self.samples, _transform(self.size, augment=augment), seed),
             batch_sampler=[batch.tolist() for batch in index_batches],
             num_workers=readers,
+            collate_fn=_collate,
             pin_memory=device.type == "cuda",
         )
-        for images, labels in loader:
+        for found in loader:
+            if isinstance(found, _Unreadable):
+                refuse(found.problems, found.of)
+            images, labels = found
             yield images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
 
     def fingerprint(self) -> str:
@@ -138,23 +159,43 @@ class FolderSplit(Split):
         digest = hashlib.sha256(repr(self.size).encode())
         for path, label in self.samples:
             name = "/".join(Path(path).parts[-3:])
-            digest.update(f"{name}\0{label}\0{Path(path).stat().st_size}\n".encode())
+            try:
+                size = Path(path).stat().st_size
+            except OSError as error:
+                raise DataPathError(f"the image {path!r} cannot be read: {error.strerror}") from error
+            digest.update(f"{name}\0{label}\0{size}\n".encode())
         return digest.hexdigest()
 
 
-class _Files(TorchDataset[tuple[Tensor, int]]):
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """A batch with files that cannot be decoded, of so many."""
+
+    problems: tuple[Problem, ...]
+    of: int
+
+
+def _collate(items: list[tuple[Tensor, int] | Problem]) -> Any:
+    problems = tuple(item for item in items if isinstance(item, Problem))
+    return _Unreadable(problems, len(items)) if problems else default_collate(items)
+
+
+class _Files(TorchDataset[tuple[Tensor, int] | Problem]):
     def __init__(self, samples: Samples, transform: Any, seed: int) -> None:
         self._samples, self._transform, self._seed = samples, transform, seed
 
     def __len__(self) -> int:
         return len(self._samples)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    def __getitem__(self, index: int) -> tuple[Tensor, int] | Problem:
         path, label = self._samples[index]
+        image = decode(path)
+        if isinstance(image, Problem):
+            return image
         # Seeded by the image, so that the number of reader processes changes no pixel.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(mixed(self._seed, index))
-            return self._transform(folder.pil_loader(path)), label
+            return self._transform(image), label
 
 
 def _transform(size: InputSize, *, augment: bool) -> Any:
@@ -172,7 +213,7 @@ def _transform(size: InputSize, *, augment: bool) -> Any:
 
 
 def _classes(part: Path) -> tuple[str, ...]:
-    names = tuple(sorted(entry.name for entry in part.iterdir() if entry.is_dir()))
+    names = class_names(part)
     if len(names) < 2:
         raise DataPathError(f"{str(part)!r} holds {len(names)} class folders: expected at least two, one per class")
     return names
@@ -189,11 +230,25 @@ def _same_classes(train: Path, test: Path) -> None:
 
 
 def _samples(part: Path, classes: tuple[str, ...]) -> Samples:
-    numbers = {name: number for number, name in enumerate(classes)}
-    try:
-        return tuple(folder.make_dataset(str(part), numbers, folder.IMG_EXTENSIONS))
-    except FileNotFoundError as error:  # a class without one image
-        raise DataPathError(f"{str(part)!r}: {error}") from error
+    listing = list_images(part, classes)
+    refuse(listing.problems, len(listing.samples) + len(listing.problems))
+    return tuple(listing.samples)
+
+
+def _say_odd(part: Path, listing: Listing) -> None:
+    labels: dict[tuple[int, int], set[int]] = {}
+    for (_, label), identity in zip(listing.samples, listing.identities, strict=True):
+        labels.setdefault(identity, set()).add(label)
+    twice = sum(len(found) > 1 for found in labels.values())
+    for paths, what in (
+        (listing.loops, "links in %s lead back to a folder that holds them and are not followed (%s)"),
+        (listing.repeated, "files and folders in %s are in their class by another path already: counted once (%s)"),
+        (listing.outside, "links in %s lead to folders elsewhere and are followed (%s)"),
+    ):
+        if paths:
+            _log.warning(f"%d {what}", len(paths), part, paths[0])
+    if twice:
+        _log.warning("%d images in %s are in several classes: each has several labels", twice, part)
 
 
 def _checked_size(size: InputSize) -> InputSize:

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Protocol, TypeAlias
 
+from llm_clients.client import Announcement
 from llm_clients.quality import Tally
-from llm_clients.request import Completion, Request, call_record
+from llm_clients.request import Completion, Request, Usage, call_record
 from search.proposers.asking.coherence import contradictions
 from search.space.search_space import SearchSpace
 from search.space.strategy import Strategy
 from tracking.ledger import Ledger
-from tracking.payloads import LlmCall
+from tracking.payloads import LlmAsked, LlmCall
 
 RationalisedStrategy: TypeAlias = tuple[Strategy, str]
 """A strategy and the model's rationale for it."""
@@ -46,6 +48,9 @@ class CallResult:
 class CallRecorder(Protocol):
     """What an asking arm needs of whoever keeps its calls."""
 
+    def ask(self, call: int, question: Question) -> Announcement:
+        """Return what is to hear of each trip of a call before it is made."""
+
     def record(self, call: int, question: Question, result: CallResult) -> None:
         """Write a call down, before anything is made of it. Called in the thread that made the call."""
 
@@ -65,6 +70,18 @@ class CallBook:
         self._space = space
         self._tally = Tally()
         self._known: set[Strategy] = set()
+
+    def ask(self, call: int, question: Question) -> Announcement:
+        """Return what writes down each trip of a call before it is made, with the most that it can use."""
+        trips, fingerprint = count(), question.request.fingerprint()
+
+        def announce(most: Usage, most_usd: float | None) -> None:
+            asked = LlmAsked(
+                call=call, trip=next(trips), fingerprint=fingerprint, most_tokens=most.total, most_usd=most_usd
+            )
+            self._ledger.record(asked)
+
+        return announce
 
     def record(self, call: int, question: Question, result: CallResult) -> None:
         """Write a call down, before anything is made of it."""

@@ -175,6 +175,7 @@ class LLMProposer(Proposer):
         self._next_call += 1
 
     def _call(self, number: int, question: Question) -> CallResult:
+        self._client.announce(self._book.ask(number, question))
         result = self._read(question, self._client.complete(question.request))
         self._book.record(number, question, result)
         return result

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from search.outcome.outputs import write_outputs
+from search.outcome import outputs as module
+from search.outcome.outputs import lacking_outputs, write_outputs
 from search.outcome.summary import read_summary, summarise
 from tests.search import support
 from tests.search.explained import STOPPED, UNIFORM, Tried, searched
@@ -130,3 +131,46 @@ def test_pauses_between_sessions_do_not_count_as_work(tmp_path: Path) -> None:
         Event(3, begun + timedelta(seconds=95), Resumed(from_seq=2)),
     )
     assert worked_seconds(events, events[-1].time + timedelta(seconds=5)) == pytest.approx(15)
+
+
+def test_a_plot_that_fails_is_told_and_costs_nothing_else(
+    written: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "plot_trade_off", broken)
+    assert write_outputs(RunDir(tmp_path), written.events, None).failed == (
+        "accuracy_vs_macs.png: OSError: [Errno 28] No space left on device",
+    )
+    assert "it broke" in (tmp_path / "report.html").read_text()
+    assert lacking_outputs(RunDir(tmp_path), written.events) == ("accuracy_vs_macs.png",)
+
+
+def test_what_is_missing_or_old_is_known(written: Ledger, tmp_path: Path) -> None:
+    folder = RunDir(tmp_path)
+    assert lacking_outputs(folder, written.events)[-2:] == ("report.html", "summary.json")
+    write_outputs(folder, written.events[:-1], None)
+    assert lacking_outputs(folder, written.events) == ("summary.json",), "it is from before the end"
+    write_outputs(folder, written.events, None)
+    assert lacking_outputs(folder, written.events) == ()
+    folder.report.write_bytes(b"")
+    folder.summary.write_bytes(b"{")
+    assert lacking_outputs(folder, written.events) == ("report.html", "summary.json")
+
+
+def test_a_failed_write_leaves_the_former_file_and_no_draft(
+    written: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunDir(tmp_path)
+    write_outputs(folder, written.events, None)
+    former = folder.report.read_bytes()
+    (tmp_path / ".report.html-1-killed.draft").touch()
+
+    def full(self: Path, *_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert len(write_outputs(folder, written.events, None).failed) == 2
+    assert folder.report.read_bytes() == former
+    assert not list(tmp_path.glob(".*.draft"))

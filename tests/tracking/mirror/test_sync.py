@@ -176,12 +176,12 @@ def test_a_writer_interrupted_within_a_batch_is_completed(
 
         def die(*args: Any, fatal: int = fatal, calls: Any = calls, **kwargs: Any) -> Any:
             if next(calls) == fatal:
-                raise ConnectionResetError("Connection reset by peer")
+                raise KeyboardInterrupt
             return real(*args, **kwargs)
 
         with monkeypatch.context() as patch:
             patch.setattr(type(store.client), "log_batch", die)
-            with pytest.raises(MlflowUnreachableError, match="Connection reset by peer"):
+            with pytest.raises(KeyboardInterrupt):
                 sync(run, store.uri, experiment)
     sync(run, store.uri, experiment)
     assert everything(store, experiment) == everything(store, whole)
@@ -257,7 +257,7 @@ def test_many_trials_go_in_few_calls(store: Store, experiment: str) -> None:
     calls.clear()
     writer.apply(events)
     assert calls.count("create_run") == 5
-    assert calls.count("log_batch") <= 6
+    assert calls.count("log_batch") <= 7
     assert len(calls) <= 22
 
 

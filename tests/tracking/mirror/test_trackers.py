@@ -91,6 +91,7 @@ class Flaky:
 
     def __init__(self) -> None:
         self.failing = False
+        self.missing: dict[str, str] = {}
         self.opened = 0
         self.seen: list[int] = []
 
@@ -140,6 +141,19 @@ def test_it_tries_again_by_itself(folder: RunDir, flaky: Flaky) -> None:
     with mirror._wake:
         mirror._wake.wait_for(lambda: mirror._written == 1)
     mirror.close()
+
+
+def test_what_is_refused_is_told_and_tried_again_at_the_close(folder: RunDir, flaky: Flaky) -> None:
+    flaky.missing = {"artifacts": "config.json: PermissionError"}
+    mirror = MlflowMirror(folder, "http://127.0.0.1:9", "e")
+    mirror.feed(EVENTS[0])
+    state = mirror.flush()
+    assert (state.in_sync, state.synced_seq, state.missing) == (False, 1, flaky.missing)
+    assert state.reason == "it refused artifacts (config.json: PermissionError)"
+    assert flaky.opened == 1
+    flaky.missing = {}
+    state = mirror.close()
+    assert (state.in_sync, state.missing, flaky.opened) == (True, {}, 2)
 
 
 def test_an_error_of_our_own_is_recorded_too(folder: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:

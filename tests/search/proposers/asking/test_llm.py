@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_clients.client import Announcement
 from llm_clients.registry import connect
 from llm_clients.request import Completion, Request
 from search.control.records import record_of
@@ -61,6 +62,9 @@ class Recorder:
         with self._changed:
             self.recorded.append((call, question, result))
             self._changed.notify_all()
+
+    def ask(self, call: int, question: Question) -> Announcement:
+        return lambda most, most_usd: None
 
     def recall(self, result: CallResult) -> None:
         self.recalled.append(result)

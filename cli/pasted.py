@@ -1,0 +1,51 @@
+"""Commands that are shown to be pasted: complete, and quoted for a shell in the present folder."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from tracking.runs import RunDir
+from tracking.stores import URI_VARIABLE
+from tracking.uris import without_password
+
+_SCRIPT = "launch.py"
+
+
+def resume_line(folder: RunDir) -> str:
+    """Return the command that goes on with a run."""
+    return f"{_program()} resume {_named(folder)}"
+
+
+def sync_line(folder: RunDir) -> str:
+    """Return the command that brings MLflow up to date; the run itself records its store and experiment."""
+    return f"{_program()} sync {_named(folder)}"
+
+
+def ui_line(shown_uri: str) -> str:
+    """Return where MLflow shows a store: its own address, or the command that serves a database.
+
+    Args:
+        shown_uri: The address of the store, without its password.
+    """
+    if shown_uri.startswith("http"):
+        return shown_uri
+    exported = os.environ.get(URI_VARIABLE, "").strip()
+    if "***" in shown_uri and without_password(exported) == shown_uri:
+        return f'mlflow ui --backend-store-uri "${URI_VARIABLE}"'
+    return f"mlflow ui --backend-store-uri {shlex.quote(shown_uri)}"
+
+
+def _program() -> str:
+    """Return how this program was started, so that its path is right from the present folder."""
+    script = Path(sys.argv[0])
+    return f"python {shlex.quote(str(script) if script.name == _SCRIPT else _SCRIPT)}"
+
+
+def _named(folder: RunDir) -> str:
+    """Name a run, with the folder of runs unless that is the default of the present folder."""
+    runs = folder.path.absolute().parent
+    if runs == Path("runs").absolute():
+        return shlex.quote(folder.run_id)
+    shown = runs.relative_to(Path.cwd()) if runs.is_relative_to(Path.cwd()) else runs
+    return f"{shlex.quote(folder.run_id)} --runs {shlex.quote(str(shown))}"

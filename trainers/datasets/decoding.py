@@ -1,0 +1,67 @@
+"""Image files as pixels, and what is said of those that are none."""
+
+import warnings
+from collections.abc import Iterable, Sequence
+
+import torch
+from PIL import Image, UnidentifiedImageError
+from torchvision.datasets.folder import pil_loader
+
+from trainers.datasets.listing import Problem
+from trainers.errors import DataPathError
+
+HEADERS = 20_000
+"""At most so many headers are read before a run: seconds. Of a larger set they are spread evenly over it."""
+
+
+def decode(path: str) -> Image.Image | Problem:
+    """Decode a file; one that cannot be decoded is a value, so that it crosses a reader process as it is."""
+    try:
+        return pil_loader(path)
+    except Exception as error:  # noqa: BLE001  decoders of foreign bytes raise anything; it is told with its file
+        return Problem(path, _reason(error))
+
+
+def check_headers(paths: Sequence[str]) -> list[Problem]:
+    """Read the headers of at most `HEADERS` of these files: what is no image, or too large a one, is told."""
+    chosen = torch.linspace(0, len(paths) - 1, min(len(paths), HEADERS)).round().long().tolist()
+    return [problem for index in chosen if (problem := _check_header(paths[index])) is not None]
+
+
+def refuse(problems: Iterable[Problem], of: int) -> None:
+    """Name the first file that cannot be read, and how many more there are.
+
+    Args:
+        problems: files that cannot be read.
+        of: how many files were looked at.
+
+    Raises:
+        DataPathError: there is a problem.
+    """
+    found = list(problems)
+    if found:
+        more = f", nor can {len(found) - 1} more of {of:,} files" if len(found) > 1 else ""
+        raise DataPathError(
+            f"the image {found[0].path!r} cannot be read ({found[0].reason}){more}: replace or remove "
+            f"{'them' if more else 'it'}"
+        )
+
+
+def _check_header(path: str) -> Problem | None:
+    try:
+        with warnings.catch_warnings():
+            # Large, but below what PIL refuses as a decompression bomb.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path):
+                return None
+    except Exception as error:  # noqa: BLE001  as in `decode`
+        return Problem(path, _reason(error))
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, UnidentifiedImageError):
+        return "it holds no image of a known format"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return text or type(error).__name__
