@@ -3,7 +3,6 @@
 import os
 import platform
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +12,7 @@ import psutil
 
 from search.errors import ResourceError
 from search.execution.cluster import ray_session
+from search.execution.scratch import scratch_root
 from search.setup.resources import Needs, machine_resources
 from tracking.errors import TrackingError
 from tracking.mirror.mlflow_store import connect, unreachable
@@ -69,8 +69,11 @@ def check_machine() -> tuple[Check, ...]:
 
 def check_disk(runs: Path) -> tuple[Check, ...]:
     """Check the free space where runs are kept, and where Ray keeps its session."""
-    places = {"disk for runs": _nearest_folder(runs.absolute()), "disk for Ray": Path(tempfile.gettempdir())}
-    return tuple(_check_space(name, place) for name, place in places.items())
+    of_runs = _check_space("disk for runs", _nearest_folder(runs.absolute()))
+    try:
+        return of_runs, _check_space("disk for Ray", scratch_root())
+    except ResourceError as error:
+        return of_runs, Check("disk for Ray", State.FAILED, str(error), "set TMPDIR")
 
 
 def check_ray(address: str | None) -> Check:

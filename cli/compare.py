@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.console import say
+from cli.console import say, say_document
 from cli.option_types import JsonTablesOption, TrackingUriOption
 from search.errors import ConfigError
 from tracking.mirror.query import read_runs
@@ -48,7 +48,7 @@ def command(
             _write(path, render(tables[0]))
     page = None if out is None else write_study(comparison, runs, out)
     if as_json:
-        say(to_json(tables).rstrip())
+        say_document(to_json(tables))
         return
     show_study(tables)
     if any("llm" in str(cell) for table in tables for row in table.rows for cell in row):

@@ -1,37 +1,80 @@
-"""The one place that prints."""
+"""The one place that prints: nothing in a text makes a terminal obey, and no fault of a stream ends a run."""
 
 import json
-import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
-from typing import Any
+from typing import IO, Any, cast
 
 from rich import box
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
+
+from cli.plain import one_line, plain
+from cli.screen import Screen
+
+
+class PlainConsole(Console):
+    """A console that shows control characters of a text as escapes; only rich's own reach the terminal."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments of what is to be printed, each made harmless."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(plain(segment.text), segment.style)
 
 
 @cache
 def console() -> Console:
     """The console for results."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
+    screen = Screen("stdout")
+    return PlainConsole(file=cast(IO[str], screen), highlight=False, width=None if screen.isatty() else LOG_WIDTH)
 
 
 @cache
 def error_console() -> Console:
     """The console for errors."""
-    return Console(stderr=True, highlight=False)
+    return PlainConsole(file=cast(IO[str], Screen("stderr")), highlight=False)
 
 
 def say(text: str, *, style: str | None = None) -> None:
     """Print one line as it is: nothing in it is read as markup."""
-    console().print(escape(text), style=style, soft_wrap=True)
+    _print_line(console(), Text(one_line(text), style=style or ""))
+
+
+def say_aside(text: str) -> None:
+    """Print one line that is not a result, on standard error."""
+    _print_line(error_console(), Text(one_line(text), style="dim"))
+
+
+def say_error(label: str, text: str) -> None:
+    """Print one paragraph on standard error, behind a label."""
+    _print_line(error_console(), Text.assemble((label, "bold red"), " ", one_line(text)))
+
+
+def say_note(text: str) -> None:
+    """Print one line that belongs to an error."""
+    _print_line(error_console(), Text(one_line(text)))
+
+
+def say_document(text: str) -> None:
+    """Print a text of several lines, for programs or by them; it is never coloured or wrapped."""
+    Screen("stdout").write(plain(text).rstrip() + "\n")
+
+
+def say_trace(text: str) -> None:
+    """Print a traceback on standard error."""
+    Screen("stderr").write(plain(text))
+
+
+def _print_line(on: Console, text: Text) -> None:
+    on.print(text, soft_wrap=True)
 
 
 def say_json(value: Any) -> None:
     """Print one JSON value on one line, for programs; it is never coloured or wrapped."""
-    sys.stdout.write(json.dumps(value) + "\n")
+    # JSON leaves one control character as it is.
+    say_document(json.dumps(value).replace("\x7f", "\\u007f"))
 
 
 def show_table(
@@ -48,6 +91,9 @@ def show_table(
         text: the columns that hold text. All others hold numbers, right-aligned and never broken.
         winner: index of the row that is highlighted; -1 for none.
     """
+    columns = [one_line(column) for column in columns]
+    text = {one_line(column) for column in text}
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [_least_width(index, column, rows, column in text) for index, column in enumerate(columns)]
     if sum(width + 3 for width in widths) > console().width and rows:
         _show_sideways(title, columns, rows, winner)
@@ -57,17 +103,17 @@ def show_table(
     made = _table(title)
     for column, width in zip(columns, widths, strict=True):
         if column in text:
-            made.add_column(column, overflow="fold", min_width=width)
+            made.add_column(Text(column), overflow="fold", min_width=width)
         else:
-            made.add_column(column, justify="right", min_width=width, max_width=width if tight else None)
+            made.add_column(Text(column), justify="right", min_width=width, max_width=width if tight else None)
     for number, row in enumerate(rows):
-        made.add_row(*map(escape, row), style="bold green" if number == winner else None)
+        made.add_row(*map(Text, row), style="bold green" if number == winner else None)
     console().print(made)
 
 
 def _least_width(index: int, column: str, rows: Sequence[Sequence[str]], is_text: bool) -> int:
     longest = max((len(row[index]) for row in rows), default=0)
-    word = max(map(len, column.split()))
+    word = max(map(len, column.split()), default=0)
     if not is_text:
         return max(word, longest)
     whole = max((len(part) for row in rows for part in row[index].split()), default=0)
@@ -86,14 +132,14 @@ def _show_sideways(title: str, columns: Sequence[str], rows: Sequence[Sequence[s
             style = "bold green" if number == winner else None
             made.add_column(justify="right", overflow="fold", min_width=SIDEWAYS, max_width=SIDEWAYS, style=style)
         for index, column in enumerate(columns):
-            made.add_row(escape(column), *(escape(row[index]) for row in piece))
+            made.add_row(Text(column), *(Text(row[index]) for row in piece))
         console().print(made)
 
 
 def _table(title: str) -> Table:
-    return Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1)
-    )
+    """A table below its title, which is a line of its own: as part of the table it would be cut to its width."""
+    _print_line(console(), Text(one_line(title), style="bold"))
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
 
 
 LOG_WIDTH = 120

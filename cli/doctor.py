@@ -11,7 +11,8 @@ import typer
 from cli.checks import Check, State, check_disk, check_machine, check_mlflow, check_ray, worst
 from cli.console import say, say_json, show_table
 from cli.errors import BAD_INPUT
-from cli.option_types import JsonOption, RunsOption, TrackingUriOption
+from cli.option_types import JsonOption, RayAddressOption, RunsOption, TrackingUriOption
+from cli.placing import ray_address_of
 from llm_clients.errors import LLMError, MissingKeyError
 from llm_clients.kinds import CallOutcome
 from llm_clients.options import ClientOptions
@@ -71,7 +72,7 @@ def command(
     llm_plain_http: Annotated[bool, typer.Option(help="Let a key go to another machine over plain HTTP.")] = False,
     runs: RunsOption = Path("runs"),
     tracking_uri: TrackingUriOption = None,
-    ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: a private session.")] = None,
+    ray_address: RayAddressOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check before anything is spent, and say what to do. Exit code 2 when something failed."""
@@ -79,7 +80,7 @@ def command(
     checks = (
         *check_machine(),
         *check_disk(runs),
-        check_ray(ray_address),
+        check_ray(ray_address_of(ray_address)),
         check_mlflow(tracking_uri, runs),
         *([check_llm(name, llm_base_url, runs, limits=limits) for name in llm or ()] or [_keys(environ)]),
     )

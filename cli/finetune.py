@@ -1,17 +1,25 @@
 """The verb `finetune`."""
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.console import say
-from cli.option_types import CheckpointOption, DataPathOption, DatasetOption, SeedOption, TrustFactoryOption
+from cli.option_types import (
+    CheckpointOption,
+    DataPathOption,
+    DatasetOption,
+    RayAddressOption,
+    SeedOption,
+    TrustFactoryOption,
+)
 from cli.options import options_of
 from cli.paths import make_folder
+from cli.placing import ray_address_of
 from search.errors import ConfigError
 from search.execution.cluster import ray_session
+from search.execution.scratch import private_folder
 from search.outcome.formats import share_text
 from search.setup.config import RunConfig, make_config
 from search.setup.resources import Needs, machine_resources
@@ -31,7 +39,7 @@ def command(
     workers: Annotated[int | None, typer.Option(min=1, help="DDP workers.")] = None,
     model: Annotated[str | None, typer.Option(help="If given, must be the checkpoint's model.")] = None,
     trust_factory: TrustFactoryOption = None,
-    ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
+    ray_address: RayAddressOption = None,
     **given: Any,
 ) -> None:
     """Fine-tune a pruned checkpoint on as many workers as there are."""
@@ -54,7 +62,8 @@ def command(
     cpus, gpus = machine_resources()
     use_gpu = gpus > 0
     needs = Needs(0, 1.0, 0.0, workers or (gpus if use_gpu else min(2, cpus)), use_gpu)
-    with tempfile.TemporaryDirectory(prefix="espalier-train-") as scratch, ray_session(ray_address, needs):
+    address = ray_address_of(ray_address)
+    with private_folder() as scratch, ray_session(address, needs):
         # After `ray_session` has set what Ray reads on import.
         from trainers.finetune import finetune
 
@@ -67,7 +76,7 @@ def command(
             workers=needs.finetune_workers,
             use_gpu=use_gpu,
             out_dir=out,
-            storage_dir=Path(scratch),
+            storage_dir=scratch,
             trusted=(pruned.spec.name,),
             on_epoch=lambda report: _show_epoch(report, recipe.epochs),
         )

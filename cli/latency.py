@@ -1,5 +1,6 @@
 """The verb `latency`: base and pruned model side by side, because fewer MACs are not always faster."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from trainers.latency import LatencyComparison
 
+MOST_IMAGES = 2**20
 FORMATS = ("contiguous", "channels_last")
 DISAPPOINTING = 0.5
 """A speedup below this share of the ratio of MACs is explained."""
@@ -114,7 +116,14 @@ def _settings(batch_sizes: str, threads: str, memory_formats: str, device: str) 
     formats = tuple(part.strip() for part in memory_formats.split(",") if part.strip())
     if not formats or not set(formats) <= set(FORMATS):
         raise ConfigError(f"--memory-format {memory_formats!r} is not known: {', '.join(FORMATS)} would work.")
-    return Settings(_numbers("--batch-size", batch_sizes), _numbers("--threads", threads), formats, _device(device))
+    # More threads than the machine has CPUs measure nothing, and a million of them end the process.
+    most = os.cpu_count() or 1
+    return Settings(
+        _numbers("--batch-size", batch_sizes, MOST_IMAGES),
+        _numbers("--threads", threads, most),
+        formats,
+        _device(device),
+    )
 
 
 def _where(device: "torch.device") -> str:
@@ -130,11 +139,14 @@ def _row(one: "LatencyComparison") -> tuple[str, ...]:
     return (str(one.first.batch_size), threads, form, *times, f"{one.speedup:.2f}×")
 
 
-def _numbers(option: str, text: str) -> tuple[int, ...]:
+def _numbers(option: str, text: str, most: int) -> tuple[int, ...]:
     parts: Sequence[str] = [part.strip() for part in text.split(",") if part.strip()]
     if not parts or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise ConfigError(f"{option} {text!r} cannot be used: give one or more positive numbers, as in {option} 1,8.")
-    return tuple(dict.fromkeys(map(int, parts)))
+    numbers = tuple(dict.fromkeys(map(int, parts)))
+    if max(numbers) > most:
+        raise ConfigError(f"{option} {text!r} cannot be used: at most {most:,} would work here.")
+    return numbers
 
 
 def _device(name: str) -> "torch.device":

@@ -1,11 +1,15 @@
 """Commands that are listed without being imported."""
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from search.setup.paths import expand_path
 
 
 class Verb(NamedTuple):
@@ -53,5 +57,15 @@ def load_command(verb: Verb) -> Any:
     if isinstance(command, TyperGroup):
         return command
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
-    app.command(verb.name)(command)
+    app.command(verb.name)(_with_paths_expanded(command))
     return typer.main.get_command(app)
+
+
+def _with_paths_expanded(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, which gets every path with the home for `~` and the value for `${VARIABLE}`."""
+
+    @wraps(command)
+    def expanded(**given: Any) -> None:
+        command(**{name: expand_path(value) if isinstance(value, Path) else value for name, value in given.items()})
+
+    return expanded

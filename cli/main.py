@@ -7,7 +7,11 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli.errors import run_guarded
+import typer
+
+from cli import logs
+from cli.console import say_error
+from cli.errors import BAD_INPUT, run_guarded
 from cli.lazy import group_of
 from cli.spelling import DEBUG, normalise
 from cli.verbs import VERBS
@@ -40,6 +44,11 @@ def _prepare_process() -> None:
     # Threads that spin while they wait slow torch tenfold as soon as another process needs a core. Read on torch's
     # import.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Nothing proxies what goes to this machine; the LLM clients see to it themselves, MLflow's reads the variables.
+    for name in ("no_proxy", "NO_PROXY"):
+        named = [host for host in os.environ.get(name, "").split(",") if host]
+        os.environ[name] = ",".join(dict.fromkeys([*named, *LOOPBACK]))
+    logs.install()
     # A user's own factory (`module:factory`) lies where the command is given, wherever Espalier is installed.
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
@@ -47,10 +56,24 @@ def _prepare_process() -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        group_of(VERBS, text=HELP)(arguments, prog_name="launch.py")
+        code = group_of(VERBS, text=HELP)(arguments, prog_name="launch.py", standalone_mode=False)
     except UntrustedFactoryError as error:
         command = shlex.join(["python", "launch.py", *arguments])
         raise error.answered_by(f"{command} {error.given()}") from None
     except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else 0
-    return 0
+        code = leaving.code
+    except typer.TyperException as error:
+        code = _refused(error)
+    return code if isinstance(code, int) else 0
+
+
+def _refused(error: typer.TyperException) -> int:
+    """Explain a mistake in the command line, as any other mistake; a group without a verb has shown its help."""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    if message := error.format_message().strip():
+        hint = f" See `{context.command_path} --help`." if context else ""
+        say_error("Error:", f"{' '.join(message.split())}{hint}")
+    return BAD_INPUT
+
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")

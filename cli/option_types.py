@@ -35,6 +35,9 @@ DataPathOption = Annotated[Path | None, typer.Option(help="Folder of a dataset t
 SeedOption = Annotated[int, typer.Option(help="Of the run that made the checkpoint: it decides the holdout.")]
 ConfigOption = Annotated[Path | None, typer.Option(help="YAML file with the same fields; the command line wins.")]
 RunsOption = Annotated[Path, typer.Option(help="Folder of the run folders.")]
+RayAddressOption = Annotated[
+    str | None, typer.Option(help="A running Ray cluster, or local for a private session; default: RAY_ADDRESS.")
+]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, a path, or latest.")]
 TrackingUriOption = Annotated[
     str | None,

@@ -170,7 +170,8 @@ def _show_sets(plan: "Plan", profile: "Profile") -> None:
         text=("layers",),
     )
     say("MACs, params: the share that vanishes when that set alone goes down to its last units; shares overlap.")
-    say("reaches: the MACs of the whole model then.\n")
+    say("reaches: the MACs of the whole model then.")
+    say("")
 
 
 def _show_groups(plan: "Plan") -> None:

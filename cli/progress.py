@@ -8,11 +8,11 @@ from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from cli.console import console
+from cli.plain import one_line
 from cli.status import SearchStatus
 from search.outcome.formats import count_text, macs_text, share_text
 from tracking.events import Event
@@ -59,7 +59,7 @@ class ProgressView:
             BarColumn(BAR_WIDTH),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[status]}"),
+            TextColumn("{task.fields[status]}", markup=False),
             console=self._console,
         )
         self._task: TaskID | None = None
@@ -189,7 +189,7 @@ class ProgressView:
         return time.monotonic() - self._began
 
     def _line(self, text: str, *, cropped: bool = False) -> None:
-        stamped = f"[dim]{self._elapsed():7.1f} s[/]  {escape(text)}"
+        stamped = Text.assemble((f"{self._elapsed():7.1f} s", "dim"), "  ", one_line(text))
         if cropped:
             self._console.print(stamped, no_wrap=True, overflow="ellipsis")
         else:
@@ -197,7 +197,7 @@ class ProgressView:
 
 
 def _row(name: str, text: str) -> Text:
-    return Text.assemble((f"{name:<9}", "dim"), text, no_wrap=True, overflow="ellipsis")
+    return Text.assemble((f"{name:<9}", "dim"), one_line(text), no_wrap=True, overflow="ellipsis")
 
 
 def describe_decision(decision: Decision) -> str:

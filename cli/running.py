@@ -5,6 +5,7 @@ from typing import Any
 
 from cli.console import say, show_table
 from cli.pasted import resume_line, sync_line, ui_line
+from cli.placing import say_place
 from cli.progress import ProgressView
 from search.launching import Launch, begin, remake_outputs, reopen
 from search.outcome.formats import macs_text, share_text
@@ -24,6 +25,7 @@ SHOWN_TRIALS = 8
 def start_run(config: RunConfig) -> RunOutcome:
     """Run a new search, shown from its beginning to its end."""
     launch = begin(config)
+    _say_place(launch)
     say(f"run {launch.folder.run_id}: {config.model} on {config.dataset}, proposed by {describe_arm(config)}")
     return _execute(launch)
 
@@ -37,6 +39,7 @@ def resume_run(
 ) -> RunOutcome:
     """Go on with a run, shown to its end; see `search.launching.reopen`."""
     launch = reopen(folder, add_trials=add_trials, elsewhere=elsewhere, trusted=trusted)
+    _say_place(launch)
     more = f", with {add_trials} more trials" if add_trials else ""
     say(f"resuming {folder.run_id} after event {launch.resumed_after}{more}")
     return _execute(launch)
@@ -72,8 +75,14 @@ def _execute(launch: Launch) -> RunOutcome:
             raise
     _show_result(outcome)
     if outcome.summary.status is RunStatus.INTERRUPTED:
-        say(f"Interrupted. Go on with:\n  {resume_line(outcome.folder)}")
+        say("Interrupted. Go on with:")
+        say(f"  {resume_line(outcome.folder)}")
     return outcome
+
+
+def _say_place(launch: Launch) -> None:
+    if launch.placed_by_variable:
+        say_place(None, launch.config.ray_address)
 
 
 def _show_result(outcome: RunOutcome) -> None:

@@ -26,7 +26,7 @@ def cache_folder(given: Path | None = None, environment: Mapping[str, str] = os.
     if given is not None:
         return given
     if own := environment.get("ESPALIER_CACHE_DIR"):
-        return Path(own)
+        return Path(os.path.expanduser(own))  # noqa: PTH111  which leaves `~` where there is no home
     shared = environment.get("XDG_CACHE_HOME")
     if shared:
         return Path(shared) / "espalier"

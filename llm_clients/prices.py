@@ -93,6 +93,8 @@ def _read(path: Path) -> PriceBook:
         return PriceBook.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise LLMConfigurationError(f"cannot read the price file {str(path)!r}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise LLMConfigurationError(f"{str(path)!r} is not a price file: it is not text in UTF-8") from None
     except ValidationError as error:
         wrong = describe_problems(error, "the file", most=1)
         example = '{"as_of": "2026-11-06", "models": {"NAME": {"input_per_million": 1, "output_per_million": 5}}}'

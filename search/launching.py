@@ -1,15 +1,19 @@
 """The headless entry: start a run or go on with one, for the command line, studies and tests."""
 
-from collections.abc import Collection, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from search.errors import ConfigError
 from search.execution.registry import executor_of
+from search.execution.scratch import scratch_root
 from search.outcome.outputs import has_model, lacking_outputs, write_outputs
 from search.outcome.summary import mlflow_ids
 from search.run import Run, RunOutcome
-from search.setup.config import ExecutorName, RunConfig, make_config, with_destination
+from search.setup.address import check_answers
+from search.setup.caching import tidy_cache
+from search.setup.config import ExecutorName, RunConfig, make_config, placed, with_destination
 from search.setup.factories import check_run_factory, remember_factory
 from search.setup.preparation import Prepared, prepare
 from search.setup.recorded import check_owner, check_recorded
@@ -25,6 +29,8 @@ from tracking.stores import destination_of_run
 from tracking.tracker import NullTracker, Tracker, read_state
 from trainers.history import EpochReport
 
+_log = logging.getLogger(__name__)
+
 
 class Listener(Protocol):
     """What watches a run."""
@@ -39,15 +45,56 @@ class Listener(Protocol):
         """Hear that the base model was trained for one more of so many epochs."""
 
 
+class Quiet:
+    """A listener that can fail once: the failure is logged, and from then on it hears nothing.
+
+    What shows a run to a person can never end it.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener: Listener | None = listener
+
+    def remember(self, events: Sequence[Event]) -> None:
+        """Pass on what the ledger holds already."""
+        self._tell(lambda listener: listener.remember(events))
+
+    def event(self, event: Event) -> None:
+        """Pass on a new event."""
+        self._tell(lambda listener: listener.event(event))
+
+    def base_epoch(self, report: EpochReport, epochs: int) -> None:
+        """Pass on an epoch of the base's training."""
+        self._tell(lambda listener: listener.base_epoch(report, epochs))
+
+    def _tell(self, what: Callable[[Listener], None]) -> None:
+        if self._listener is None:
+            return
+        try:
+            what(self._listener)
+        except Exception:  # noqa: BLE001  a boundary: nothing that watches a run belongs to it
+            _log.exception("%s failed and shows nothing more; the run goes on", type(self._listener).__name__)
+            self._listener = None
+
+
 class Launch:
     """A run that is about to begin, or to go on: all that could be refused was checked, and its ledger is open.
 
     Attributes:
         folder: of the run.
         config: of the run.
+        placed_by_variable: whether RAY_ADDRESS, and no option, says on which cluster it runs.
     """
 
-    def __init__(self, prepared: Prepared, folder: RunDir, ledger: Ledger, added_trials: int = 0) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        folder: RunDir,
+        ledger: Ledger,
+        added_trials: int = 0,
+        *,
+        placed_by_variable: bool = False,
+    ) -> None:
+        self.placed_by_variable = placed_by_variable
         self.folder, self.config = folder, prepared.config
         self._prepared, self._ledger, self._added_trials = prepared, ledger, added_trials
 
@@ -70,13 +117,14 @@ class Launch:
             SearchFailedError: no trial was completed.
             Exception: any other error of the run. It is recorded before it is raised.
         """
+        heard = [Quiet(listener) for listener in listeners]
 
         def base_epoch(report: EpochReport, epochs: int) -> None:
-            for listener in listeners:
+            for listener in heard:
                 listener.base_epoch(report, epochs)
 
         with self._ledger as ledger:
-            for listener in listeners:
+            for listener in heard:
                 listener.remember(ledger.events)
                 ledger.subscribe(listener.event)
             executor = executor_of(self.config, self._prepared.needs, self.folder.path / "ray")
@@ -90,10 +138,10 @@ def begin(config: RunConfig) -> Launch:
     Raises:
         SearchError: the configuration cannot be used; also the errors of other rooms that `prepare` names.
     """
-    prepared = prepare(with_destination(config))
+    prepared = prepare(_reachable(with_destination(config)))
     folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
     remember_factory(folder.path, config.model)
-    return Launch(prepared, folder, Ledger.create(folder.ledger))
+    return Launch(prepared, folder, Ledger.create(folder.ledger), placed_by_variable=_moved(config, prepared))
 
 
 def reopen(
@@ -135,9 +183,10 @@ def reopen(
     config = make_config({**_begun_with(started[0], changed), **changed, **here})
     check_run_factory(folder, config.model, trusted)
     remember_factory(folder.path, config.model)
-    prepared = prepare(config, earlier=payloads_of(events, LlmCall), unsettled=unsettled_trips(events))
+    prepared = prepare(_reachable(config), earlier=payloads_of(events, LlmCall), unsettled=unsettled_trips(events))
+    by_variable = _moved(config, prepared)
     check_recorded(folder.ledger, events, prepared)
-    return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials)
+    return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials, placed_by_variable=by_variable)
 
 
 def is_complete(folder: RunDir) -> bool:
@@ -217,6 +266,21 @@ def _is_finished(folder: RunDir, events: Sequence[Event]) -> bool:
             return has_model(folder, events)
         case _:
             return False
+
+
+def _reachable(config: RunConfig) -> RunConfig:
+    """The configuration with its place: a private session, whose sockets have one, or a cluster that answers."""
+    tidy_cache()
+    config = placed(config)
+    if config.executor is ExecutorName.RAY:
+        if config.cluster is None:
+            scratch_root()
+        check_answers(config.cluster)
+    return config
+
+
+def _moved(config: RunConfig, prepared: Prepared) -> bool:
+    return prepared.config.ray_address != config.ray_address
 
 
 def _tracker(config: RunConfig, folder: RunDir) -> Tracker:

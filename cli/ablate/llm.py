@@ -11,8 +11,9 @@ from ablations.schedule import earlier_run, schedule
 from cli.console import say
 from cli.option_types import ConfigOption
 from cli.options import options_of
+from cli.placing import say_place
 from search.errors import ConfigError
-from search.setup.config import RunConfig, load_config, with_destination
+from search.setup.config import RunConfig, load_config, placed, with_destination
 from tracking.kinds import RunStatus
 from tracking.mirror.query import read_runs
 from tracking.repair import repair
@@ -42,7 +43,9 @@ def command(
     from cli.tables import show_study
     from search.execution.registry import executor_of
 
-    shared = with_destination(load_config(config, given))
+    named = load_config(config, given)
+    shared = with_destination(placed(named))
+    say_place(named.ray_address, shared.ray_address)
     runs = schedule(shared, _models(llms), _names(arms), seeds, hybrid=hybrid)
     if not shared.mlflow:
         raise ConfigError("--no-mlflow cannot be used here: the study reads its runs back from MLflow.")
@@ -77,7 +80,8 @@ def _run_all(runs: Sequence[RunConfig]) -> tuple[str, ...] | None:
     run_ids = []
     for number, config in enumerate(runs, start=1):
         earlier = earlier_run(config)
-        say(f"\n[{number} of {len(runs)}] {describe_arm(config)}, seed {config.seed}", style="bold")
+        say("")
+        say(f"[{number} of {len(runs)}] {describe_arm(config)}, seed {config.seed}", style="bold")
         if earlier is not None and earlier[1]:
             say(f"done before: {earlier[0].run_id}")
             run_ids.append(earlier[0].run_id)

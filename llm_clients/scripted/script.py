@@ -205,6 +205,8 @@ def load_script(path: Path) -> Script:
         return Script.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ScriptError(f"cannot read the script {str(path)!r}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ScriptError(f"{str(path)!r} is not a script: it is not text in UTF-8") from None
     except ValidationError as error:
         raise ScriptError(f"{str(path)!r} is not a script: {describe_problems(error, 'the file', most=3)}") from None
 

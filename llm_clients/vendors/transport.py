@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from functools import cache
 from typing import Any
 from weakref import WeakSet
 
 import httpx2
+
+from llm_clients.vendors.network import network_options
 
 
 class Transport:
@@ -32,14 +32,22 @@ class Transport:
     """
 
     def __init__(self, base_url: str) -> None:
+        self._base_url = base_url
         self._origin = _origin(httpx2.URL(base_url))
         self._lock = threading.Lock()
         self._sockets: WeakSet[socket.socket] = WeakSet()
         self.closed = False
 
     def options(self) -> dict[str, Any]:
-        """Keyword arguments for `DefaultHttpxClient`. All clients share the certificates, which take 50 ms to read."""
-        return {"verify": _tls(), "event_hooks": {"request": [self._before], "response": [_watch_body]}}
+        """Keyword arguments for `DefaultHttpxClient`.
+
+        Raises:
+            LLMConfigurationError: the environment names a proxy or certificates that cannot be used.
+        """
+        return {
+            **network_options(self._base_url),
+            "event_hooks": {"request": [self._before], "response": [_watch_body]},
+        }
 
     def shut_down(self) -> None:
         """End every exchange in flight."""
@@ -90,11 +98,6 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int]:
 
 def _place(origin: tuple[str, str, int]) -> str:
     return "{}://{}:{}".format(*origin)
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return httpx2.create_ssl_context()
 
 
 def _watch_body(response: httpx2.Response) -> None:

@@ -3,14 +3,14 @@
 import logging
 import os
 import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from llm_clients.registry import KEY_VARIABLES
 from search.errors import ResourceError
+from search.execution.handing import only_handed_on
+from search.execution.scratch import private_folder
+from search.setup.address import PRIVATE
 from search.setup.resources import Needs, check_resources, machine_resources
 
 _ENVIRONMENT = {
@@ -61,56 +61,74 @@ def ray_session(address: str | None, needs: Needs) -> Iterator[None]:
     Inside another such session it is that one: a study keeps one for all of its runs.
 
     Args:
-        address: of a running cluster; None for a private session.
+        address: of a running cluster; None or `local` for a private session.
         needs: of the run, held against what is there.
 
     Raises:
-        ResourceError: the cluster cannot be reached, or is smaller than the run needs.
+        ResourceError: the cluster cannot be reached, the session cannot be started, or either is smaller than the run
+            needs.
     """
-    prepare_environment(local=address is None)
+    private = address in (None, PRIVATE)
+    prepare_environment(local=private)
     import ray
 
     if ray.is_initialized():
         yield
         return
-    if address is not None:
+    with _private_session(needs) if private else _cluster(str(address)):
+        total = ray.cluster_resources()
+        check_resources(needs, total.get("CPU", 0), total.get("GPU", 0), "the Ray cluster")
+        yield
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[None]:
+    import ray
+
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except ConnectionError as error:
+        raise ResourceError(
+            f"{error}: no cluster answers at --ray-address {address}, or it asks for another token. Start it, set "
+            "RAY_AUTH_MODE and its token as it has them, and resume the run."
+        ) from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _private_session(needs: Needs) -> Iterator[None]:
+    import ray
+
+    cpus, gpus = machine_resources()
+    check_resources(needs, cpus, gpus)
+    with private_folder() as scratch:
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        except ConnectionError as error:
-            raise ResourceError(
-                f"{error}: no cluster answers at --ray-address {address}, or it asks for another token. Start it, set "
-                "RAY_AUTH_MODE and its token as it has them, and resume the run."
-            ) from None
-        scratch = None
-    else:
-        cpus, gpus = machine_resources()
-        check_resources(needs, cpus, gpus)
-        # Unix socket paths may have 107 characters: the folder must be short.
-        scratch = Path(tempfile.mkdtemp(prefix="espalier-", dir=tempfile.gettempdir()))
-        with _keys_put_away():
+            _start(scratch, cpus)
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _start(scratch: Path, cpus: int) -> None:
+    import ray
+
+    try:
+        # The raylet starts workers from its own environment: what is held back here is held back from them, too.
+        with only_handed_on():
             ray.init(
+                address=PRIVATE,  # also where RAY_ADDRESS names a cluster
                 num_cpus=cpus,
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 object_store_memory=OBJECT_STORE_BYTES,
-                _temp_dir=str(scratch),
+                _temp_dir=str(scratch / "r"),  # Ray opens its own folder to everybody: it lies in one that is closed
             )
-    try:
-        total = ray.cluster_resources()
-        check_resources(needs, total.get("CPU", 0), total.get("GPU", 0), "the Ray cluster")
-        yield
-    finally:
-        ray.shutdown()
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
-
-
-@contextmanager
-def _keys_put_away() -> Iterator[None]:
-    """Keep the keys of LLMs from Ray's processes: they inherit this one's environment, and none of them needs a key."""
-    keys = {name: os.environ.pop(name) for name in KEY_VARIABLES if name in os.environ}
-    try:
-        yield
-    finally:
-        os.environ.update(keys)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ResourceError(
+            f"Ray could not start a private session ({type(error).__name__}: {' '.join(str(error).split())}). Check "
+            f"memory, and the free space at {scratch.parent}; --executor local needs no Ray."
+        ) from error

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first ends the run in order, the second leaves at once."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first ends the run in order, the second leaves at once."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 LEFT_AT_ONCE = 130
-HANDLED = (signal.SIGINT, signal.SIGTERM)
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
@@ -33,11 +33,11 @@ class Interrupts:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Handle SIGINT and SIGTERM until the block ends; elsewhere than in the main thread, do nothing."""
+        """Handle the signals until the block ends; elsewhere than in the main thread, do nothing."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        previous = {number: signal.signal(number, self._handle) for number in HANDLED}
+        previous = {number: signal.signal(number, self._handle) for number in HANDLED if not _ignored(number)}
         try:
             yield
         finally:
@@ -48,7 +48,8 @@ class Interrupts:
         """Handle the signals again: `ray.init` replaces SIGTERM's handler, in C, by one that aborts the process."""
         if threading.current_thread() is threading.main_thread():
             for number in HANDLED:
-                signal.signal(number, self._handle)
+                if not _ignored(number):
+                    signal.signal(number, self._handle)
 
     def lose(self, reason: str) -> None:
         """Take the loss of what the run needs as a signal. To be called from any thread: it raises nothing."""
@@ -77,3 +78,8 @@ class Interrupts:
             self.check()
         else:
             self._flag()
+
+
+def _ignored(number: signal.Signals) -> bool:
+    """Whether `nohup` has the process outlive its terminal. A shell ignores SIGINT for `&`: that is no wish."""
+    return number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN

@@ -29,7 +29,7 @@ class RayExecutor:
 
     def ready(self) -> AbstractContextManager[None]:
         """Connect to Ray, or start a private session; inside another one it is that one."""
-        return ray_session(self._config.ray_address, self._needs)
+        return ray_session(self._config.cluster, self._needs)
 
     def watched(self, lost: Lost) -> AbstractContextManager[None]:
         """Watch the processes of a private session."""

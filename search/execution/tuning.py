@@ -14,6 +14,7 @@ from ray.tune.stopper import Stopper
 
 from search.control.session import SearchSession
 from search.execution.actor import REPORT, TrialActor
+from search.execution.handing import propagate_no_secrets
 from search.execution.trial import TrialContext, trial_config
 
 _LIVE: WeakValueDictionary[int, "SearchSession"] = WeakValueDictionary()
@@ -127,6 +128,7 @@ def run_trials(
         storage: a folder for what Tune writes of its own.
     """
     handle = SessionHandle(session)
+    propagate_no_secrets()
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     actor = tune.with_resources(tune.with_parameters(TrialActor, context=context), {"cpu": cpus, "gpu": gpus})
     tuner = tune.Tuner(

@@ -1,12 +1,12 @@
 """The configuration of a run, from the command line or a YAML file."""
 
+import os
 from collections.abc import Mapping
 from enum import StrEnum
 from os import environ
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.config import JsonDict
 
@@ -14,6 +14,9 @@ from ground.names import did_you_mean, near_misses
 from llm_clients.redaction import redact
 from search.arms import ASKING_ARMS, CLASSICAL_ARMS, ArmName
 from search.errors import ConfigError
+from search.setup.address import PRIVATE, ray_address
+from search.setup.fields import read_fields
+from search.setup.paths import expand
 from search.setup.replaying import repeated_fields
 from search.setup.scope import Scope, names_where
 from search.space.budget import parse_band
@@ -164,7 +167,9 @@ class RunConfig(BaseModel):
         scope=Scope.PLACE,
     )
     ray_address: str | None = _option(
-        "Record", "a running Ray cluster (auto finds it); default: a private session", scope=Scope.PLACE
+        "Record",
+        "a running Ray cluster (auto finds it), or local for a private session; default: RAY_ADDRESS, else local",
+        scope=Scope.PLACE,
     )
 
     @model_validator(mode="before")
@@ -180,7 +185,10 @@ class RunConfig(BaseModel):
             spelled["band"] = parse_band(spelled["band"])
         if isinstance(spelled.get("criteria"), str):
             spelled["criteria"] = tuple(part.strip() for part in spelled["criteria"].split(",") if part.strip())
-        if spelled.get("criteria") == ():
+        for name in _PATHS:
+            if isinstance(spelled.get(name), str | Path):
+                spelled[name] = expand(str(spelled[name]))
+        if spelled.get("criteria") in ((), []):
             raise ConfigError("criteria is empty: name at least one importance criterion, as in --criteria l2,l1.")
         return spelled
 
@@ -243,7 +251,7 @@ class RunConfig(BaseModel):
     def _local_has_one_process(self) -> Self:
         if self.executor is ExecutorName.LOCAL:
             for option, value, allowed in (
-                ("--ray-address", self.ray_address, None),
+                ("--ray-address", self.ray_address, PRIVATE),
                 ("--workers", self.workers, 1),
                 ("--finetune-workers", self.finetune_workers, 1),
             ):
@@ -255,6 +263,11 @@ class RunConfig(BaseModel):
         return self
 
     @property
+    def cluster(self) -> str | None:
+        """The address of the Ray cluster that it runs on; None for a private session, or for no Ray at all."""
+        return None if self.ray_address == PRIVATE else self.ray_address
+
+    @property
     def arm(self) -> str:
         """The name of the proposer in the registry."""
         return self.proposer or (ArmName.LLM if self.llm else ArmName.RULES).value
@@ -263,6 +276,17 @@ class RunConfig(BaseModel):
         """Return the fields of the fine-tune's recipe that this configuration sets."""
         names = names_where(RunConfig, lambda scope: scope is Scope.RECIPE)
         return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+def placed(config: RunConfig, environment: Mapping[str, str] = os.environ) -> RunConfig:
+    """Return the configuration with the cluster that RAY_ADDRESS names, where it names none itself.
+
+    Raises:
+        ConfigError: either address cannot be one.
+    """
+    if config.executor is not ExecutorName.RAY:
+        return config
+    return config.model_copy(update={"ray_address": ray_address(config.ray_address, environment)})
 
 
 def load_config(path: Path | None, given: Mapping[str, Any]) -> RunConfig:
@@ -278,7 +302,7 @@ def load_config(path: Path | None, given: Mapping[str, Any]) -> RunConfig:
         ConfigError: The file cannot be read, or a field is unknown, malformed, or contradicts another.
         TrackingError: The run to be replayed cannot be found or read.
     """
-    fields = dict(_read_yaml(path)) if path is not None else {}
+    fields = read_fields(path) if path is not None else {}
     fields |= {name: value for name, value in given.items() if value is not None}
     return make_config(repeated_fields(fields, names_where(RunConfig, _differs_in_a_replay)))
 
@@ -327,23 +351,17 @@ def make_config(fields: Mapping[str, Any]) -> RunConfig:
 def _explain(name: str, message: str, received: object, kind: str) -> str:
     if kind == "extra_forbidden":
         hint = did_you_mean(near_misses(name, RunConfig.model_fields, most=2)).rstrip()
-        return f"There is no field {name!r}: {hint or 'see `launch.py search --help` for all fields.'}"
+        return f"There is no field {_clipped(name)}: {hint or 'see `launch.py search --help` for all fields.'}"
     if not name:
         return message.removeprefix("Value error, ")
-    return f"{name} = {received!r} cannot be used: {message.removeprefix('Value error, ')}."
+    return f"{name} = {_clipped(received)} cannot be used: {message.removeprefix('Value error, ')}."
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"The configuration {str(path)!r} cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The configuration {str(path)!r} is not valid YAML: {error}") from None
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
-        raise ConfigError(
-            f"The configuration {str(path)!r} contains a {type(data).__name__}, not fields like `model: x`."
-        )
-    return {str(name).replace("-", "_"): value for name, value in data.items()}
+def _clipped(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
+
+
+_SHOWN = 120
+"""Characters of a value that an error repeats."""
+_PATHS = ("data_path", "prices", "runs", "base")

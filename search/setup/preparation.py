@@ -116,6 +116,17 @@ def prepare(
     for name in config.criteria:
         importance(name)
     needs = resolve_needs(config)
+    client = _client(config, environment, earlier, unsettled)
+    try:
+        return _prepare_model(config, source, needs, client)
+    except BaseException:
+        if client is not None:
+            client.close()
+        raise
+
+
+def _prepare_model(config: RunConfig, source: BaseSource, needs: Needs, client: LLMClient | None) -> Prepared:
+    """Check what needs the model and its plan, which takes seconds; what costs nothing to check has been."""
     data, spec = resolve_model(config)
     data.check(config.data_path)
     model = create_model(spec)
@@ -134,7 +145,7 @@ def prepare(
         proxy_recipe=proxy_recipe(config.dataset, batch_norm=batch_norm),
         recipe=finetune_recipe(config.dataset, batch_norm=batch_norm).override(**config.finetune_changes()),
         needs=needs,
-        client=_client(config, environment, earlier, unsettled),
+        client=client,
     )
 
 
@@ -199,7 +210,7 @@ def resolve_needs(config: RunConfig) -> Needs:
         alone = Needs(1, config.cpus_per_trial, config.gpus_per_trial, 1, use_gpu)
         check_resources(alone, cpus, gpus)
         return alone
-    local = config.ray_address is None
+    local = config.cluster is None
     finetune_gpu = config.finetune_gpu if config.finetune_gpu is not None else local and gpus > 0
     fits = max(1, int(cpus // config.cpus_per_trial))
     if config.gpus_per_trial:

@@ -38,7 +38,7 @@ def repeated_fields(fields: Mapping[str, Any], own: Collection[str]) -> dict[str
     llm = fields.get("llm")
     if not isinstance(llm, str) or not llm.startswith(PREFIX):
         return dict(fields)
-    runs = Path(fields.get("runs") or "runs")
+    runs = Path(str(fields.get("runs") or "runs"))
     folder, events = _recorded(llm, runs)
     if not payloads_of(events, LlmCall):
         raise ConfigError(

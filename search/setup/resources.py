@@ -1,12 +1,10 @@
 """What a run asks of a machine or cluster, and what this machine has."""
 
 import importlib.util
-import os
 from dataclasses import dataclass
 
-import psutil
-
 from search.errors import ResourceError
+from search.setup.quota import usable_cpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +21,10 @@ class Needs:
 def machine_resources() -> tuple[int, int]:
     """Return how many CPUs and GPUs this process may use."""
     if importlib.util.find_spec("torch") is None:
-        return _usable_cpus(), 0
+        return usable_cpus(), 0
     import torch
 
-    return _usable_cpus(), torch.cuda.device_count()
+    return usable_cpus(), torch.cuda.device_count()
 
 
 def check_resources(needs: Needs, cpus: float, gpus: float, where: str = "this machine") -> None:
@@ -54,7 +52,3 @@ def check_resources(needs: Needs, cpus: float, gpus: float, where: str = "this m
                     f"{option} {workers} at {each:g} {kind} each needs {workers * each:g} {kind}s, and {where} has "
                     f"{have:g}: {advice}."
                 )
-
-
-def _usable_cpus() -> int:
-    return len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else os.cpu_count() or 1

@@ -8,6 +8,9 @@ from search.errors import ConfigError
 
 _UNITS = {"": 1e9, "g": 1e9, "m": 1e6, "k": 1e3}
 _TARGET = re.compile(r"^\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([gGmMkK%]?)(?:[mM][aA][cC][sS]?)?\s*$")
+_MOST_MACS = 1e24
+"""More than any model has: a number above it was not meant."""
+_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +64,16 @@ def parse_target(text: str, baseline_macs: int) -> int:
         ConfigError: It is not a number with one of these units, or not above zero.
     """
     match = _TARGET.match(text)
-    value = float(match[1]) if match else 0.0
-    if match is None or not math.isfinite(value) or value <= 0:
+    share = match is not None and match[2] == "%"
+    unit = baseline_macs / 100 if share else _UNITS[match[2].lower()] if match else 0.0
+    amount = float(match[1]) * unit if match else 0.0
+    if not 0 < amount < _MOST_MACS:
+        shown = repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}…"
         raise ConfigError(
-            f"The target {text!r} is not an amount of MACs: give giga-MACs (2.06 or 2.06G), mega-MACs (230M), "
+            f"The target {shown} is not an amount of MACs: give giga-MACs (2.06 or 2.06G), mega-MACs (230M), "
             "kilo-MACs (900k), or a share of the baseline (10%)."
         )
-    if match[2] == "%":
-        return math.floor(baseline_macs * value / 100)
-    return round(value * _UNITS[match[2].lower()])
+    return math.floor(amount) if share else round(amount)
 
 
 def parse_band(text: str) -> tuple[float, float]:

@@ -30,6 +30,22 @@ TINY = ("--trials", "4", "--epochs", "2", "--finetune-workers", "1", "--llm-per-
 CANARY = "sk-proj-canary0123456789abcdefCANARY"
 # The part that no vendor's own masking leaves visible.
 TRACE = "canary0123456789abcdef"
+LOGIN = f"me:{TRACE}@127.0.0.1:9"
+NAMES = """
+ANTHROPIC_API_KEY OPENROUTER_API_KEY VLLM_API_KEY GEMINI_API_KEY MISTRAL_API_KEY NVIDIA_API_KEY
+AZURE_OPENAI_API_KEY AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN
+AZURE_CLIENT_SECRET GOOGLE_APPLICATION_CREDENTIALS GCP_SERVICE_ACCOUNT MLFLOW_TRACKING_PASSWORD
+MLFLOW_TRACKING_TOKEN DATABRICKS_TOKEN HF_TOKEN HUGGING_FACE_HUB_TOKEN WANDB_API_KEY PGPASSWORD MYSQL_PWD
+GITHUB_TOKEN RAY_REDIS_PASSWORD PYTORCH_HUB_TOKEN MY_OWN_SECRET WITHOUT_A_TELLING_NAME
+"""
+SECRETS = dict.fromkeys(NAMES.split(), TRACE) | {
+    "DATABASE_URL": f"postgresql://{LOGIN}/db",
+    "http_proxy": f"http://{LOGIN}",
+    "HTTPS_PROXY": f"http://{LOGIN}",
+}
+"""What a user's environment may hold besides. Nothing of it is used here, and the proxy reaches nothing."""
+SEARCHED_AT = ("trial   1", "winner: trial", "fine-tune: epoch")
+"""Lines of the output at which trial actors run, the session is up, or workers fine-tune."""
 ANSWERS = tuple(
     {"strategies": [strategy]}
     for answer in json.loads((ROOT / "docs" / "rehearsal.json").read_text())["answers"]
@@ -47,7 +63,10 @@ class Chain:
         replayed: with the second's answers; it ends with the search.
         totals: the counts of the second run's server.
         ray_files: how many files of Ray's own logs were searched for the key.
-        leaks: the files and processes that have the key.
+        processes: the names of the processes that were searched.
+        open: folders of the session that others may enter.
+        leaks: the files and processes that have the key, or another secret.
+        left: what the session left behind.
     """
 
     clean: Launched
@@ -55,7 +74,10 @@ class Chain:
     replayed: Launched
     totals: dict[str, Any]
     ray_files: int
+    processes: set[str]
+    open: list[str]
     leaks: list[str]
+    left: list[str]
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +91,10 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     try:
         with ScriptedServer(_faulty_script()) as server:
             asked = ("--llm", "gpt-canary", "--llm-base-url", f"{server.url}/v1")
-            variables = {"OPENAI_API_KEY": CANARY, "TMPDIR": str(scratch)}
+            variables = {**SECRETS, "OPENAI_API_KEY": CANARY, "TMPDIR": str(scratch)}
             faulty = launch(folder, *TINY, "--runs", "runs", *asked, interrupt_at=watch, variables=variables)
             totals = server.totals()
+        left = [str(path) for path in scratch.glob("espalier-*")]
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     assert faulty.code == 0, faulty.output
@@ -79,21 +102,35 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     replay = ("--llm", f"replay:{folder / 'runs' / name}", "--finetune-workers", "1")
     # After the search no model is asked.
     replayed = search_alone(folder, "--runs", "again", *replay, "--no-mlflow")
-    return Chain(_at(clean, "clean"), faulty, _at(replayed, "again"), totals, watch.files, watch.leaks)
+    return Chain(
+        _at(clean, "clean"),
+        faulty,
+        _at(replayed, "again"),
+        totals,
+        watch.files,
+        watch.processes,
+        watch.open,
+        watch.leaks,
+        left,
+    )
 
 
 class Watch:
-    """Searches Ray's files and processes when the search is over and its session still up; never interrupts."""
+    """Searches Ray's files and processes while its session is up; never interrupts."""
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
         self.files = 0
+        self.processes: set[str] = set()
+        self.open: list[str] = []
         self.leaks: list[str] = []
 
     def __call__(self, line: str) -> bool:
-        if "winner: trial" in line:
+        if any(words in line for words in SEARCHED_AT):
             found = [path for path in self.scratch.rglob("*") if path.is_file()]
-            self.files = len(found)
+            self.files = max(self.files, len(found))
+            self.processes |= set(map(_name, _descendants()))
+            self.open += [str(path) for path in self.scratch.iterdir() if path.is_dir() and path.stat().st_mode & 0o77]
             self.leaks += [str(path) for path in found if _holds_key(path)]
             self.leaks += [name for name in map(_with_key, _descendants()) if name]
         return False
@@ -129,6 +166,13 @@ def _holds_key(path: Path) -> bool:
 def _descendants() -> list[psutil.Process]:
     """All processes below the launched one, which is the only one that may have the key."""
     return [below for child in psutil.Process().children() for below in child.children(recursive=True)]
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.Error:
+        return ""
 
 
 def _with_key(process: psutil.Process) -> str:
@@ -197,8 +241,15 @@ class TestCanary:
         assert TRACE not in chain.faulty.output
 
     def test_neither_do_ray_s_logs_nor_its_processes(self, chain: Chain) -> None:
+        assert len(SECRETS) >= 20
         assert chain.ray_files > 10
+        assert {"gcs_server", "raylet"} <= chain.processes
+        assert any(name.startswith("ray::") for name in chain.processes)
         assert chain.leaks == []
+
+    def test_the_session_s_folder_is_closed_to_others_and_gone_at_the_end(self, chain: Chain) -> None:
+        assert chain.open == []
+        assert chain.left == []
 
 
 class TestReplayed:

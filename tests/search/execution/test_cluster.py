@@ -1,6 +1,7 @@
 """A cluster that does not answer, and the private session's settings."""
 
 import os
+from pathlib import Path
 
 import pytest
 import ray
@@ -18,6 +19,24 @@ def test_a_cluster_that_does_not_answer_is_told_with_its_address(monkeypatch: py
     monkeypatch.setattr(ray, "init", unreachable)
     with pytest.raises(ResourceError, match=r"no cluster answers at --ray-address 10\.0\.0\.1:6379"):
         ray_session("10.0.0.1:6379", Needs(2, 1, 0, 2, False)).__enter__()
+
+
+def test_a_session_that_does_not_start_is_one_paragraph_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(*, address: str, _temp_dir: str, **_: object) -> None:
+        assert address == "local", "RAY_ADDRESS leads it nowhere else"
+        Path(_temp_dir).mkdir(mode=0o777)
+        assert Path(_temp_dir).parent.stat().st_mode & 0o777 == 0o700
+        raise RuntimeError("The current node timed out during startup.")
+
+    monkeypatch.setattr("search.execution.scratch.scratch_root", lambda: tmp_path)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", fail)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    with pytest.raises(ResourceError, match=r"timed out during startup.*--executor local"):
+        ray_session(None, Needs(1, 1, 0, 1, False)).__enter__()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_private_session_asks_for_a_token_and_a_setting_of_the_user_stands(monkeypatch: pytest.MonkeyPatch) -> None:

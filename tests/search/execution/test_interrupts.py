@@ -37,6 +37,28 @@ def test_a_swallowed_signal_is_told_at_the_next_step() -> None:
             interrupts.check()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_each_signal_ends_a_run_in_order(number: signal.Signals) -> None:
+    interrupts = Interrupts()
+    before = signal.getsignal(number)
+    with interrupts.installed(), pytest.raises(KeyboardInterrupt, match=number.name):
+        signal.raise_signal(number)
+    assert signal.getsignal(number) == before
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    """As under `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        interrupts = Interrupts()
+        with interrupts.installed():
+            interrupts.reinstall()
+            os.kill(os.getpid(), signal.SIGHUP)
+            interrupts.check()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.slow
 def test_a_run_ends_at_its_next_step_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process and without Ray. The signal comes when the search is over and its objects are let go."""

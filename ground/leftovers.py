@@ -1,0 +1,34 @@
+"""Drafts that died with their process, removed by a later one."""
+
+import contextlib
+import os
+import re
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+OLD_S = 24 * 3600.0
+"""No draft is written for a day."""
+_DRAFT = re.compile(r"\..+-[a-z0-9_]{8}|\..+-\d+-[0-9a-f]{8}\.draft")
+"""The names that `ground.cache.published` and `ground.files.replaced` give to theirs."""
+
+
+def sweep_drafts(folder: Path) -> None:
+    """Remove this user's drafts of more than a day ago from a folder and those in it."""
+    for path in _entries(folder):
+        with contextlib.suppress(OSError):
+            about = path.lstat()
+            if about.st_uid != os.geteuid() or time.time() - about.st_mtime < OLD_S:
+                continue
+            if stat.S_ISDIR(about.st_mode):
+                shutil.rmtree(path, ignore_errors=True)
+            elif stat.S_ISREG(about.st_mode):
+                path.unlink()
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    with contextlib.suppress(OSError):
+        for place in (folder, *(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())):
+            yield from (path for path in place.iterdir() if _DRAFT.fullmatch(path.name))

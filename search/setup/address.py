@@ -1,0 +1,94 @@
+"""Where Ray runs: the cluster that an option or RAY_ADDRESS names, or a private session."""
+
+import os
+import re
+import socket
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from search.errors import ConfigError, ResourceError
+
+VARIABLE = "RAY_ADDRESS"
+PRIVATE = "local"
+"""Ray's own word for a session that is started for this process."""
+FOUND = "auto"
+ANSWERS_S = 5.0
+
+
+def ray_address(given: str | None, environment: Mapping[str, str] = os.environ) -> str | None:
+    """Return the address that counts: the option, else RAY_ADDRESS, as in Ray itself; None without either.
+
+    Args:
+        given: the option.
+        environment: with RAY_ADDRESS.
+
+    Raises:
+        ConfigError: it has a form that the search cannot use.
+    """
+    source, address = "--ray-address", given
+    if given is None:
+        source, address = VARIABLE, environment.get(VARIABLE, "").strip() or None
+    if address is not None and address not in (PRIVATE, FOUND):
+        _check_form(source, address)
+    return address
+
+
+def check_answers(address: str | None) -> None:
+    """Check that a cluster is there, before anything is spent on a run that needs it.
+
+    Raises:
+        ResourceError: nothing answers.
+    """
+    if address in (None, PRIVATE):
+        return
+    if address == FOUND:
+        if not _one_runs_here():
+            raise ResourceError(
+                "--ray-address auto finds no cluster: no Ray runs on this machine. Start one with `ray start --head`, "
+                "or leave the option and RAY_ADDRESS out for a private session."
+            )
+        return
+    host, _, port = str(address).rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWERS_S).close()
+    except OSError as error:
+        raise ResourceError(
+            f"No cluster answers at {address} ({error.strerror or error}): start it, correct --ray-address or "
+            f"{VARIABLE}, or give --ray-address {PRIVATE} for a private session."
+        ) from None
+
+
+def _check_form(source: str, address: str) -> None:
+    if address.startswith(("http://", "https://")):
+        raise ConfigError(
+            f"{source} {address!r} is the address of Ray's dashboard, which takes jobs (`ray job submit`). A search "
+            f"connects to the cluster itself: give --ray-address HOST:6379, auto on one of its nodes, or {PRIVATE} for "
+            "a private session."
+        )
+    if address.startswith("ray://"):
+        raise ConfigError(
+            f"{source} {address!r} is an address of Ray Client, and a search must run on a node of the cluster: start "
+            f"it there (`ray submit`, docs/cluster.md) with --ray-address auto, or give --ray-address {PRIVATE} for a "
+            "private session."
+        )
+    host, _, port = address.rpartition(":")
+    if (
+        not re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", host)
+        or not port.isdecimal()
+        or not 0 < int(port) < 2**16
+    ):
+        raise ConfigError(
+            f"{source} {address!r} is no address of a cluster: give HOST:PORT, such as 10.0.0.1:6379, auto on one of "
+            f"its nodes, or {PRIVATE} for a private session."
+        )
+
+
+def _one_runs_here() -> bool:
+    """Whether Ray would find a cluster: by the file that `ray start` writes, or by its head among the processes."""
+    folders = (os.environ.get("RAY_TMPDIR") or tempfile.gettempdir(), "/tmp")  # noqa: S108  where Ray itself looks
+    if any((Path(folder) / "ray" / "ray_current_cluster").is_file() for folder in folders):
+        return True
+    return any(process.info["name"] == "gcs_server" for process in psutil.process_iter(["name"]))
