@@ -18,7 +18,7 @@ from tracking.payloads import Evaluated, Exported, FinetuneEnded, FinetuneEpoch,
 from tracking.reader import read_ledger
 from tracking.runs import RunDir
 
-LINE = ("search", "--trials", "2", "--epochs", "2", "--no-mlflow", "--proposer", "uniform", "--criteria", "l2")
+LINE = ("search", "--trials", "2", "--epochs", "2", "--no-mlflow", "--proposer", "random", "--criteria", "l2")
 
 
 def cut_off(folder: Path, step: type[FinetuneStep] | type[EvaluationStep]) -> Launched:
