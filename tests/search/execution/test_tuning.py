@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -146,7 +147,8 @@ def test_a_killed_actor_costs_no_trial_unless_it_dies_twice(struck: tuple[Event,
 def test_a_trials_compute_is_the_time_of_its_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two trials of two rungs by a clock that is read as each step begins and ends."""
     readings = itertools.accumulate([0.0, 2.0, 100.0, 3.0, 100.0, 1.0, 100.0, 5.0])
-    monkeypatch.setattr("search.execution.trial.time", SimpleNamespace(perf_counter=lambda: next(readings)))
+    clock = SimpleNamespace(perf_counter=lambda: next(readings), monotonic=time.monotonic)
+    monkeypatch.setattr("search.execution.trial.time", clock)
     space = support.space()
     with support.ledger_at(tmp_path) as ledger:
         LocalExecutor().run_trials(
