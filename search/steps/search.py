@@ -2,6 +2,7 @@
 
 import shutil
 
+from search.arms import ArmName
 from search.control.session import SearchSession
 from search.errors import SearchFailedError
 from search.execution.trial import TrialContext
@@ -86,9 +87,12 @@ class SearchStep(Step):
         Raises:
             SearchFailedError: it cannot, and nobody has proposed anything.
         """
-        if problem is None or any(proposed_by_an_arm(event.payload) for event in self.context.ledger.events):
-            return
         config = self.context.prepared.config
+        # What the arm `uniform` has to propose is the common start: that its search ends there is no fault.
+        if problem is None or not ArmName(config.arm).asks:
+            return
+        if any(proposed_by_an_arm(event.payload) for event in self.context.ledger.events):
+            return
         raise SearchFailedError(
             f"The arm {config.arm} proposed nothing, so there was no search and nothing is fine-tuned: {problem}. "
             "Check the model with `launch.py doctor --llm`, name another, let a classical arm take over with "

@@ -1,6 +1,7 @@
 """An arm that proposed nothing is no search: the run fails before the fine-tune, with the arm's last words."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ TURNED_BACK = Decision(decision=DecisionKind.REPEATED, reason="llm:gpt-x repeate
 def step(tmp_path: Path) -> Iterator[SearchStep]:
     folder = RunDirs(tmp_path).create("tiny", "llm", "s0")
     with Ledger.create(folder.ledger) as ledger:
-        prepared = prepare(RunConfig(), {})
+        prepared = replace(prepare(RunConfig(), {}), config=RunConfig(llm="gpt-x"))
         yield SearchStep(
             RunContext(prepared, folder, ledger, LocalExecutor(), Interrupts(), lambda report, epochs: None)
         )
@@ -60,3 +61,10 @@ def test_an_arm_that_said_something_or_was_not_needed_does_not(
     for event in (samples.whole_run()[0], *events):
         step.context.ledger.record(event)
     step._check_that_somebody_proposed(problem)
+
+
+def test_uniform_has_proposed_all_that_it_has_with_the_common_start(step: SearchStep) -> None:
+    prepared = replace(step.context.prepared, config=RunConfig(proposer="uniform"))
+    step.context.ledger.record(START)
+    uniform = SearchStep(replace(step.context, prepared=prepared))
+    uniform._check_that_somebody_proposed("uniform has nothing new to propose")
