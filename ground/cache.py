@@ -14,8 +14,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from ground.files import folder_replaced
-
 _log = logging.getLogger(__name__)
 _told: set[Path] = set()
 _LONGEST_REASON = 200
@@ -88,16 +86,3 @@ def _lock(entry: Path) -> IO[str]:
         stream.close()
         raise
     return stream
-
-
-@contextlib.contextmanager
-def published(entry: Path) -> Iterator[Path]:
-    """Write a folder that replaces `entry` when the block ends without an exception.
-
-    A process that dies half-way leaves no incomplete entry. Call it inside `locked`.
-
-    Yields:
-        The folder to write into.
-    """
-    with folder_replaced(entry) as draft:
-        yield draft

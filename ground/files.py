@@ -4,12 +4,13 @@ import contextlib
 import glob
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-_DRAFT = ".draft"
+_DRAFT = re.compile(r"\..+-\d+-[0-9a-f]{8}\.draft")
 
 
 @contextlib.contextmanager
@@ -36,10 +37,10 @@ def replaced(path: Path, *, durable: bool = False) -> Iterator[Path]:
         draft.touch(exist_ok=False)
         yield draft
         if durable:
-            _sync(draft)
+            fsync(draft)
         draft.replace(path)
         if durable:
-            _sync(path.parent)
+            fsync(path.parent)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -61,18 +62,19 @@ def folder_replaced(path: Path) -> Iterator[Path]:
         OSError: the folder around it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{glob.escape(path.name)}-*{_DRAFT}"):
-        _remove(left)
+    for left in path.parent.glob(f".{glob.escape(path.name)}-*"):
+        if is_draft(left):
+            _remove(left)
     draft, former = _draft_of(path), _draft_of(path)
     draft.mkdir()
     try:
         yield draft
         for file in (*(entry for entry in draft.rglob("*") if entry.is_file()), draft):
-            _sync(file)
+            fsync(file)
         with contextlib.suppress(FileNotFoundError):
             path.rename(former)
         draft.rename(path)
-        _sync(path.parent)
+        fsync(path.parent)
     finally:
         _remove(draft)
         _remove(former)
@@ -94,13 +96,22 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def is_draft(path: Path) -> bool:
+    """Whether a path has the name of a draft of `replaced` or `folder_replaced`."""
+    return _DRAFT.fullmatch(path.name) is not None
+
+
 def _draft_of(path: Path) -> Path:
-    return path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}{_DRAFT}")
+    return path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}.draft")
 
 
-def _sync(path: Path) -> None:
-    """Write a file's content, or a folder's entries, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+def fsync(path: Path) -> None:
+    """Write a file's content, or a folder's entries, to the disk: the fsync of a new file does not cover its name.
+
+    Raises:
+        OSError: the disk refuses it.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

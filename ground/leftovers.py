@@ -2,17 +2,16 @@
 
 import contextlib
 import os
-import re
 import shutil
 import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ground.files import is_draft
+
 OLD_S = 24 * 3600.0
 """No draft is written for a day."""
-_DRAFT = re.compile(r"\..+-[a-z0-9_]{8}|\..+-\d+-[0-9a-f]{8}\.draft")
-"""The names that `ground.cache.published` and `ground.files.replaced` give to theirs."""
 
 
 def sweep_drafts(folder: Path) -> None:
@@ -31,4 +30,4 @@ def sweep_drafts(folder: Path) -> None:
 def _entries(folder: Path) -> Iterator[Path]:
     with contextlib.suppress(OSError):
         for place in (folder, *(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())):
-            yield from (path for path in place.iterdir() if _DRAFT.fullmatch(path.name))
+            yield from (path for path in place.iterdir() if is_draft(path))

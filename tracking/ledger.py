@@ -20,6 +20,7 @@ from typing import Self
 
 from pydantic import ValidationError
 
+from ground.files import fsync
 from ground.problems import describe_problems
 from tracking.chain import START, follow, with_digest
 from tracking.clock import format_time, utc_now
@@ -85,7 +86,7 @@ class Ledger:
         except OSError:
             lock.release()
             raise
-        fsync_folder(path.parent)
+        fsync(path.parent)
         return cls(path, lock, descriptor, (), clock)
 
     @classmethod
@@ -269,15 +270,6 @@ def encode(event: Event, previous: str = START) -> bytes:
     whole = {"seq": event.seq, "time": format_time(event.time), "kind": event.kind.value, **fields}
     line = json.dumps(whole, separators=(",", ":"), allow_nan=False).encode("ascii")
     return with_digest(previous, line) + b"\n"
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make the entries of a folder durable, because the fsync of a new file does not cover its name."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def lock_path(path: Path) -> Path:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from ground.files import fsync
 from tracking.errors import CorruptLedgerError, LedgerMissingError
-from tracking.ledger import fsync_folder, lock_path
+from tracking.ledger import lock_path
 from tracking.locks import ExclusiveLock
 from tracking.reader import decode_lines, split_ledger
 
@@ -65,7 +66,7 @@ def _keep(path: Path, line: int, torn: bytes) -> Path:
     names = (path.with_name(f"{path.name}.torn-{line}" + (f"-{n}" if n > 1 else "")) for n in count(1))
     copy = next(name for name in names if not name.exists())
     _write(copy, torn, os.O_CREAT | os.O_EXCL)
-    fsync_folder(path.parent)
+    fsync(path.parent)
     return copy
 
 

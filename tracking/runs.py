@@ -9,10 +9,10 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
+from ground.files import fsync
 from ground.names import near_misses
 from tracking.clock import utc_now
 from tracking.errors import RunsFolderError, UnknownRunError
-from tracking.ledger import fsync_folder
 from tracking.uris import sqlite_uri
 
 LATEST = "latest"
@@ -81,8 +81,8 @@ class RunDirs:
             self.root.mkdir(parents=True, exist_ok=True)
             run = RunDir(_make(self.root, stem))
             # The ledger is durable from its first event on, and so must be the names on the way to it.
-            fsync_folder(self.root)
-            fsync_folder(self.root.parent)
+            fsync(self.root)
+            fsync(self.root.parent)
             self._point_latest(run)
         except OSError as error:
             raise RunsFolderError(str(self.root), _why(error)) from error

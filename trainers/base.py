@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ground.cache import cache_folder, content_key, locked_if_usable, published, warn_damaged, warn_unusable
-from ground.files import file_hash
+from ground.cache import cache_folder, content_key, locked_if_usable, warn_damaged, warn_unusable
+from ground.files import file_hash, folder_replaced
 from pruning.models import ModelSpec, create_model
 from trainers.datasets.base import DataInfo, Dataset, Splits
 from trainers.errors import DataPathError
@@ -147,7 +147,7 @@ def _train(
 
 
 def _store(base: BaseModel, key: dict[str, Any]) -> None:
-    with published(base.path) as draft:
+    with folder_replaced(base.path) as draft:
         weights = draft / _WEIGHTS
         save_file({name: value.contiguous() for name, value in base.module.state_dict().items()}, weights)
         record = {

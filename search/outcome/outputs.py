@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ground.files import is_draft
 from pruning.card import CARD
 from pruning.checkpoint import is_whole
 from search.outcome.card import write_card
@@ -107,8 +108,8 @@ def _there(plots: Mapping[str, Path]) -> dict[str, Path]:
 def _sweep(folder: RunDir) -> None:
     """Remove drafts that a killed process left; nobody else writes here, for the ledger is locked."""
     for where in (folder.path, folder.model):
-        for draft in where.glob(".*.draft"):
-            if draft.is_file():
+        for draft in where.glob(".*"):
+            if is_draft(draft) and draft.is_file():
                 draft.unlink(missing_ok=True)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ground.cache import locked_if_usable, published, warn_damaged, warn_unusable
+from ground.cache import locked_if_usable, warn_damaged, warn_unusable
+from ground.files import folder_replaced
 from pruning.importance.base import Scores
 from pruning.importance.cache import content_key
 from pruning.plan import Allocation, Plan
@@ -67,7 +68,7 @@ def measure_sensitivity(inputs: SensitivityInputs, folder: Path) -> Profiled:
         found = _measure(small)
         if may_write:
             try:
-                with published(entry) as draft:
+                with folder_replaced(entry) as draft:
                     document = {"key": key, "profile": found.model_dump(mode="json")}
                     (draft / _FILE).write_text(json.dumps(document), encoding="utf-8")
             except OSError as error:

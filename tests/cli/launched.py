@@ -63,6 +63,7 @@ def launch(
     variables: Mapping[str, str] | None = None,
     by: signal.Signals = signal.SIGINT,
     halt_at: Mapping[str, Any] | None = None,
+    strike: Callable[[int], None] | None = None,
 ) -> Launched:
     """Run `launch.py` in a process of its own, to its end.
 
@@ -73,6 +74,7 @@ def launch(
         variables: environment variables beside this process's own.
         by: the signal.
         halt_at: an event of its ledger at which it halts and says so, see `halting.py`.
+        strike: called with its process id in place of sending the signal; the process then leads a group of its own.
     """
     entry = [str(ROOT / "launch.py")] if halt_at is None else ["-m", "tests.cli.halting", json.dumps(halt_at)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
@@ -83,13 +85,17 @@ def launch(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=strike is not None,
     )
     lines: list[str] = []
     assert process.stdout is not None
     for line in process.stdout:
         lines.append(line)
         if interrupt_at is not None and interrupt_at(line):
-            process.send_signal(by)
+            if strike is None:
+                process.send_signal(by)
+            else:
+                strike(process.pid)
             interrupt_at = None
     return Launched(process.wait(), "".join(lines), folder)
 

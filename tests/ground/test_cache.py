@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ground.cache import cache_folder, content_key, locked, locked_if_usable, published, warn_unusable
+from ground.cache import cache_folder, content_key, locked, locked_if_usable, warn_unusable
+from ground.files import folder_replaced
 
 
 def test_folder_asked_for_comes_first(tmp_path: Path) -> None:
@@ -22,7 +23,7 @@ def test_key_ignores_order_and_sees_values() -> None:
 
 def test_an_entry_appears_whole(tmp_path: Path) -> None:
     entry = tmp_path / "kind" / "entry"
-    with locked(entry), published(entry) as draft:
+    with locked(entry), folder_replaced(entry) as draft:
         (draft / "one").write_text("1")
         assert not entry.exists()
     assert (entry / "one").read_text() == "1"
@@ -32,7 +33,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     entry = tmp_path / "entry"
 
     def fail_half_way() -> None:
-        with locked(entry), published(entry) as draft:
+        with locked(entry), folder_replaced(entry) as draft:
             (draft / "one").write_text("1")
             raise RuntimeError("half way")
 
@@ -44,7 +45,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
 def test_an_entry_is_replaced(tmp_path: Path) -> None:
     entry = tmp_path / "entry"
     for content in ("old", "new"):
-        with locked(entry), published(entry) as draft:
+        with locked(entry), folder_replaced(entry) as draft:
             (draft / content).write_text(content)
     assert [path.name for path in entry.iterdir()] == ["new"]
 

@@ -109,8 +109,8 @@ def test_a_folder_takes_the_place_of_what_was_there(tmp_path: Path, before: str)
         (path / "old").write_text("old")
     elif before == "file":
         path.write_text("old")
-    (tmp_path / ".folder-77-dead.draft").mkdir()
-    (tmp_path / ".folder-78-dead.draft").write_text("left by one that was killed")
+    (tmp_path / ".folder-77-deadbeef.draft").mkdir()
+    (tmp_path / ".folder-78-deadbeef.draft").write_text("left by one that was killed")
     with folder_replaced(path) as draft:
         (draft / "new").write_text("new")
     assert [entry.name for entry in path.iterdir()] == ["new"]

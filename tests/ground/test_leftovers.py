@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ground.cache import published
-from ground.files import replaced
+from ground.files import folder_replaced, replaced
 from ground.leftovers import sweep_drafts
 from search.setup.caching import tidy_cache
 
@@ -20,7 +19,7 @@ def left_behind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr("ground.files._remove", lambda _: None)
         patch.setattr(Path, "unlink", lambda *_, **__: None)
-        for write in (published, replaced):
+        for write in (folder_replaced, replaced):
             with pytest.raises(Killed), write(folder / "entry"):
                 raise Killed
 

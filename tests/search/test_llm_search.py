@@ -209,14 +209,20 @@ def test_a_budget_ends_the_arm_and_says_so(tmp_path: Path) -> None:
     assert 1 < len(search.results) < TRIALS
 
 
-def test_what_a_resumed_run_has_spent_counts(faulty: tuple[Rehearsed, dict[str, Any]], tmp_path: Path) -> None:
-    search, totals = faulty
-    config = RunConfig(llm=f"scripted:{_priced(tmp_path)}", max_cost=9.0, max_tokens_total=10**6)
+def limit_after_a_resume(folder: Path, search: Rehearsed) -> SpendLimit:
+    """Return the limit of a client that goes on after the calls of a search."""
+    config = RunConfig(llm=f"scripted:{_priced(folder)}", max_cost=9.0, max_tokens_total=10**6)
     client = prepare(config, {}, search.calls).client
     assert isinstance(client, ScriptedClient)
-    budget = client._line.options.budget
     client.close()
+    budget = client._line.options.budget
     assert budget is not None
+    return budget
+
+
+def test_what_a_resumed_run_has_spent_counts(faulty: tuple[Rehearsed, dict[str, Any]], tmp_path: Path) -> None:
+    search, totals = faulty
+    budget = limit_after_a_resume(tmp_path, search)
     spent = budget.spent()
     assert spent.cost_usd == pytest.approx(totals["cost_usd"])
     assert spent.tokens == totals["input_tokens"] + totals["output_tokens"]
@@ -227,12 +233,7 @@ def test_what_nobody_counted_counts_at_its_most_after_a_resume(tmp_path: Path) -
     search = rehearse(tmp_path, scripted(tmp_path, random_faults=None, habits=["no_usage"]), trials=3)
     reserved = sum(trip["reserved_tokens"] for call in search.calls for trip in call.trail)
     assert reserved > 4000 * len(search.calls)
-    config = RunConfig(llm=f"scripted:{_priced(tmp_path)}", max_cost=9.0, max_tokens_total=10**6)
-    client = prepare(config, {}, search.calls).client
-    assert isinstance(client, ScriptedClient)
-    budget = client._line.options.budget
-    client.close()
-    assert budget is not None
+    budget = limit_after_a_resume(tmp_path, search)
     spent = budget.spent()
     assert (spent.tokens, spent.unsettled_tokens) == (0, reserved)
     assert spent.unsettled_usd > 0

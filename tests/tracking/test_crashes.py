@@ -145,17 +145,16 @@ def test_a_killed_process_holds_no_lock(processes: Processes, tmp_path: Path) ->
 
 
 FORK_AND_WAIT = """
-import os, sys, time
+import os, signal, sys
 from pathlib import Path
 from tracking.ledger import Ledger
 
 ledger = Ledger.create(Path(sys.argv[1]))
 child = os.fork()
 if child == 0:
-    time.sleep(60)
-    os._exit(0)
+    signal.pause()
 print(child, flush=True)
-time.sleep(60)
+signal.pause()
 """
 
 

@@ -87,19 +87,21 @@ def test_a_half_written_line_is_completed_when_something_is_raised_in_it(
 
 @pytest.mark.usefixtures("raising")
 def test_a_real_signal_during_a_slow_fsync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The signal ends the wait at once, and the event that was under way is written all the same."""
-    real = os.fsync
+    """The signal ends the wait while the disk is still at work, and the event is written all the same."""
+    real, ended = os.fsync, threading.Event()
 
     def slow(descriptor: int) -> None:
-        time.sleep(0.2)
+        if not ended.is_set():
+            os.kill(os.getpid(), signal.SIGINT)
+            assert ended.wait(60), "the wait for the event goes on"
         real(descriptor)
 
     path = tmp_path / "ledger.jsonl"
     with Ledger.create(path) as ledger:
         monkeypatch.setattr(os, "fsync", slow)
-        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):
             note(ledger, "one")
+        ended.set()
         note(ledger, "two")
         assert [event.seq for event in ledger.events] == [1, 2]
     assert words(path) == ["one", "two"]
@@ -116,7 +118,7 @@ def test_signals_at_any_instruction(tmp_path: Path) -> None:
                 try:
                     signal.setitimer(signal.ITIMER_REAL, 1e-6 + (number % 100) * 4e-6)
                     note(ledger, str(number))
-                    time.sleep(0.001)
+                    time.sleep(0.001)  # longer than any of the timers, so that each strikes within this block
                 except KeyboardInterrupt:
                     missed += 1
             signal.setitimer(signal.ITIMER_REAL, 0)

@@ -165,7 +165,7 @@ def test_a_failed_write_leaves_the_former_file_and_no_draft(
     folder = RunDir(tmp_path)
     write_outputs(folder, written.events, None)
     former = folder.report.read_bytes()
-    (tmp_path / ".report.html-1-killed.draft").touch()
+    (tmp_path / ".report.html-1-0badcafe.draft").touch()
 
     def full(self: Path, *_: object, **__: object) -> int:
         raise OSError(28, "No space left on device")
