@@ -16,8 +16,8 @@ from pathlib import Path
 
 from ground.locks import LockFile
 from search.errors import ResourceError
+from search.setup.address import PREFIX
 
-PREFIX = "espalier-"
 OWNER = ".espalier-owner"
 SOCKET_BYTES = 107
 """The longest path of a Unix socket."""
