@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 
 from ablations.comparison import Comparison
-from ablations.errors import UnknownStudyError
+from ablations.floor.errors import UnknownStudyError
 from ablations.llm_selection import LlmSelection
-from ablations.study import Study
+from ablations.run_study import RunStudy
 
-STUDIES: Mapping[str, type[Study]] = {kind.name: kind for kind in (Comparison, LlmSelection)}
+STUDIES: Mapping[str, type[RunStudy]] = {kind.name: kind for kind in (Comparison, LlmSelection)}
 
 
-def study(name: str) -> Study:
+def study(name: str) -> RunStudy:
     """Return the study of this name.
 
     Raises:

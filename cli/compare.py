@@ -28,7 +28,7 @@ def command(
 ) -> None:
     """Compare arms on equal terms: same model, dataset and target."""
     # scipy and matplotlib take a second to import.
-    from ablations.export import to_csv, to_json, to_latex
+    from ablations.floor.export import to_csv, to_json, to_latex
     from ablations.published import llm_selection
     from ablations.registry import study
     from ablations.study_files import write_study

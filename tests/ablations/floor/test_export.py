@@ -2,9 +2,9 @@
 
 import json
 
-from ablations.export import to_csv, to_json, to_latex
-from ablations.statistics import Estimate
-from ablations.table import Column, Table
+from ablations.floor.export import to_csv, to_json, to_latex
+from ablations.floor.statistics import Estimate
+from ablations.floor.table import Column, Table
 
 TABLE = Table(
     key="t",
