@@ -17,7 +17,8 @@ class Answer:
 
     Attributes:
         seeds: The seeds that answer it.
-        left_out: The seeds that do not, because a condition has no figure there.
+        left_out: The seeds that do not, because they lack a condition that others have.
+        dropped: The cells that no seed has, or that have no counterpart on the other side.
         difference: Second minus first, or the slope; None if no seed is complete.
         p: The p-value of the question's test, adjusted by Holm's method for all questions of the study; None for fewer
             than two seeds.
@@ -30,6 +31,7 @@ class Answer:
     question: Question
     seeds: tuple[int, ...]
     left_out: tuple[int, ...]
+    dropped: tuple[str, ...]
     difference: Estimate | None
     p: float | None
     p_flips: float | None
@@ -64,6 +66,7 @@ def _answer(question: Question, results: Results) -> Answer:
         question=question,
         seeds=tuple(paired.by_seed),
         left_out=paired.left_out,
+        dropped=paired.dropped,
         difference=estimate(numbers),
         p=flips if question.test is PairedTest.SIGN_FLIPS else paired_p_value(numbers, paired.scale),
         p_flips=flips,

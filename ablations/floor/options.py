@@ -29,7 +29,7 @@ class StudyOptions(BaseModel):
         return tuple(range(self.seed, self.seed + self.seeds))
 
 
-_Options = TypeVar("_Options", bound=StudyOptions)
+_Options = TypeVar("_Options", bound=BaseModel)
 
 
 def make_options(model: type[_Options], given: Mapping[str, Any]) -> _Options:

@@ -2,8 +2,8 @@
 
 The seeds are the independent repetitions; conditions with the same seed share its draws. A question is therefore
 answered by one number per seed, an average over the cells that it covers, and the number of seeds is the sample size. A
-seed in which one of those cells failed, or is not measured yet, is left out as a whole: an average over other cells
-than in the other seeds would be no repetition.
+cell that has the figure with no seed at all is left out, and named. A seed that lacks one of the other cells, because
+it failed or is not measured yet, is left out as a whole: an average over other cells would be no repetition.
 """
 
 import math
@@ -21,12 +21,14 @@ class Paired:
 
     Attributes:
         by_seed: One number per complete seed.
-        left_out: The seeds of which a cell has no figure.
+        left_out: The seeds that lack a cell which others have.
+        dropped: The cells that no seed has.
         scale: The largest figure in size: rounding errors are relative to it.
     """
 
     by_seed: Mapping[int, float]
     left_out: tuple[int, ...]
+    dropped: tuple[str, ...]
     scale: float
 
 
@@ -36,7 +38,8 @@ def differences(question: Contrast, results: Results) -> Paired:
     A factor that neither selection fixes, and that has several levels on both sides, is compared level by level, on the
     levels that both sides have. Over any other factor each side is averaged.
     """
-    first, second = results.where(question.first), results.where(question.second)
+    asked = [results.where(selection) for selection in (question.first, question.second)]
+    first, second = (_with_figure(side, question.figure) for side in asked)
     fixed = question.first.keys() | question.second.keys()
     blocks = [
         name
@@ -56,14 +59,15 @@ def differences(question: Contrast, results: Results) -> Paired:
         return math.fsum(parts) / len(parts)
 
     used = [outcome for side in sides for block in shared for outcome in side[block]]
-    return _paired(of, used, question.figure)
+    return _paired(of, used, question.figure, asked)
 
 
 def slopes(question: Slope, results: Results) -> Paired:
     """Return the least-squares slope along the factor, by seed; minus that of the other conditions, if asked."""
     parts = [results.where(question.of)]
     parts += [] if question.minus is None else [results.where(question.minus)]
-    parts = [Results(tuple(o for o in part.outcomes if question.along in o.condition.factors)) for part in parts]
+    asked = [Results(tuple(o for o in part.outcomes if question.along in o.condition.factors)) for part in parts]
+    parts = [_with_figure(part, question.figure) for part in asked]
 
     def of(seed: int) -> float | None:
         found = [_slope(part, seed, question.along, question.figure) for part in parts]
@@ -71,15 +75,30 @@ def slopes(question: Slope, results: Results) -> Paired:
             return None
         return float(found[0] or 0.0) - (float(found[1] or 0.0) if len(found) > 1 else 0.0)
 
-    return _paired(of, [outcome for part in parts for outcome in part.outcomes], question.figure)
+    return _paired(of, [outcome for part in parts for outcome in part.outcomes], question.figure, asked)
 
 
-def _paired(of: Callable[[int], float | None], used: Sequence[Outcome], figure: str) -> Paired:
+def _with_figure(side: Results, figure: str) -> Results:
+    """Leave out the cells that have the figure with no seed."""
+    cells = (outcomes for _, outcomes in side.cells() if any(_has(outcome, figure) for outcome in outcomes))
+    return Results(tuple(outcome for outcomes in cells for outcome in outcomes))
+
+
+def _has(outcome: Outcome, figure: str) -> bool:
+    return outcome.figures is not None and figure in outcome.figures
+
+
+def _paired(
+    of: Callable[[int], float | None], used: Sequence[Outcome], figure: str, asked: Sequence[Results]
+) -> Paired:
+    kept = {outcome.condition.cell for outcome in used if _has(outcome, figure)}
+    cells = dict.fromkeys(outcome.condition.cell for side in asked for outcome in side.outcomes)
     seeds = sorted({outcome.condition.seed for outcome in used})
     numbers = {seed: of(seed) for seed in seeds}
     return Paired(
         by_seed={seed: number for seed, number in numbers.items() if number is not None},
         left_out=tuple(seed for seed, number in numbers.items() if number is None),
+        dropped=tuple(cell for cell in cells if cell not in kept),
         scale=max((abs(value) for value in Results(tuple(used)).values(figure) if value is not None), default=1.0),
     )
 

@@ -1,6 +1,6 @@
 """The tables of a study: answers, cells with their means, every condition, and what failed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ablations.floor.answers import Answer
 from ablations.floor.condition import Level
@@ -19,7 +19,7 @@ def answers_table(answers: Sequence[Answer], figures: Sequence[Figure]) -> Table
         Column("seeds", "n"),
         Column("difference", "Difference"),
         Column("p", "p (Holm)", digits=4),
-        Column("p_flips", "p (sign flips)", digits=4),
+        Column("p_flips", "p (flips)", digits=4),
         Column("verdict", "Verdict"),
         Column("smallest", "Smallest visible"),
     )
@@ -30,9 +30,10 @@ def answers_table(answers: Sequence[Answer], figures: Sequence[Figure]) -> Table
         rows=tuple(_answer_row(answer, known[answer.question.figure]) for answer in answers),
         notes=(
             "A verdict needs p < 0.05 after Holm's correction for all questions; intervals are each question's own.",
+            "p (flips): the exact test by sign flips, uncorrected, which assumes no distribution.",
             "Smallest visible: what so many seeds show with a probability of 80 %, under that correction.",
             *_exact_note(answers),
-            *_left_out_note(answers),
+            *_left_out_notes(answers),
         ),
     )
 
@@ -71,12 +72,22 @@ def _exact_note(answers: Sequence[Answer]) -> tuple[str, ...]:
     return (f"{said} {' '.join(exact)}",)
 
 
-def _left_out_note(answers: Sequence[Answer]) -> tuple[str, ...]:
+def _left_out_notes(answers: Sequence[Answer]) -> Iterator[str]:
     left = sorted({seed for answer in answers for seed in answer.left_out})
-    if not left:
-        return ()
-    seeds = ", ".join(map(str, left))
-    return (f"A seed in which a condition has no figure answers no question that needs it (seeds {seeds}).",)
+    if left:
+        seeds = ", ".join(map(str, left))
+        yield f"A seed that lacks a condition answers no question that needs it: {seeds}."
+    for answer in answers:
+        if answer.dropped:
+            cells = "; ".join(cell.replace(",", " ").replace('"', "") for cell in answer.dropped[:_MOST_CELLS])
+            more = len(answer.dropped) - _MOST_CELLS
+            yield (
+                f"{answer.question.text} Left out, for want of a figure or of a counterpart: {cells}"
+                f"{f' and {more} more' if more > 0 else ''}."
+            )
+
+
+_MOST_CELLS = 4
 
 
 def cells_table(results: Results, figures: Sequence[Figure]) -> Table:

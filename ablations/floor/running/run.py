@@ -18,9 +18,9 @@ from ablations.floor.report import Report
 from ablations.floor.report_files import write_report
 from ablations.floor.reporting import report_of
 from ablations.floor.results import Results, results_of
+from ablations.floor.running.executors import executor_at
 from ablations.floor.running.folder import StudyFolder, read_study
 from ablations.floor.running.opening import Request, is_over, open_ledger
-from ablations.floor.running.place import executor_at
 from ablations.floor.study import Study
 from ground.cache import cache_folder
 from search.execution.interrupts import LEFT_AT_ONCE, Interrupts

@@ -24,6 +24,7 @@ class ToyOptions(StudyOptions):
         loads: Levels of the factor `load`.
         throws: A term: the figures depend on it.
         fail: The load at which a measurement fails.
+        hang: The load at which a measurement waits for a signal.
         kill: The load at which the measuring process kills itself, once if `kill_once` names a file.
     """
 
@@ -32,6 +33,7 @@ class ToyOptions(StudyOptions):
     )
     throws: int = option("Toy", "throws", 20, ge=1)
     fail: int | None = option("Toy", "the load at which it fails", scope=Scope.RECORD)
+    hang: int | None = option("Toy", "the load at which it waits for a signal", scope=Scope.RECORD)
     kill: int | None = option("Toy", "the load at which its process dies", scope=Scope.RECORD)
     kill_once: str | None = option("Toy", "a file that says that it died before", scope=Scope.RECORD)
 
@@ -61,6 +63,8 @@ class Toy(Study[ToyOptions]):
         load = int(condition.factors["load"])
         if load == options.fail:
             raise ValueError(f"the die with load {load} rolled under the table")
+        if load == options.hang:
+            signal.pause()
         if load == options.kill:
             _die(options.kill_once)
         rng = random.Random(f"{condition.seed}-{condition.factors['hand']}")
