@@ -17,7 +17,8 @@ from ablations.floor.statistics import Estimate, estimate
 
 _WIDTH, _HEIGHT, _LEGEND = 5.4, 4.2, 1.6
 _MOST_COLUMNS = 3
-_SPREAD, _DODGE = 0.5, 0.06
+_MOST_TICKS = 8
+_SPREAD, _DODGE = 0.5, 0.12
 """The parts of the smallest distance between two places on an axis over which the series of one place are spread: for
 names, and for numbers, where a small shift keeps the bars apart."""
 
@@ -46,7 +47,7 @@ def draw_figure_plots(
     made = []
     for plot in plots:
         drawn = results.where(plot.of)
-        if any(value is not None for value in drawn.values(plot.figure)):
+        if _drawable(plot, drawn).outcomes:
             path = folder / plot.file_name
             _draw(plot, known[plot.figure], drawn, path)
             made.append((plot.caption or _caption(plot, known[plot.figure]), path))
@@ -60,15 +61,13 @@ def _caption(plot: FigurePlot, figure: Figure) -> str:
 
 
 def _draw(plot: FigurePlot, figure: Figure, results: Results, path: Path) -> None:
-    parts = {"": results}
-    if plot.panels:
-        levels = results.levels(plot.panels)
-        parts = {f"{_words(plot.panels)} {level}": results.where({plot.panels: level}) for level in levels}
-    columns = min(len(parts), _MOST_COLUMNS)
+    results = _drawable(plot, results)
+    parts = _panels(plot, results)
+    columns = len(parts) if len(parts) <= _MOST_COLUMNS else min(_MOST_COLUMNS, math.ceil(math.sqrt(len(parts))))
     rows = math.ceil(len(parts) / columns)
     size = (_WIDTH * columns + (_LEGEND if plot.series else 0), _HEIGHT * rows)
     drawing, grid = plt.subplots(
-        rows, columns, figsize=size, layout="constrained", facecolor="white", squeeze=False, sharey=True
+        rows, columns, figsize=size, layout="constrained", facecolor="white", squeeze=False, sharex=True, sharey=True
     )
     panels = list(grid.flat)
     for axes, (title, part) in zip(panels, parts.items(), strict=False):
@@ -76,11 +75,43 @@ def _draw(plot: FigurePlot, figure: Figure, results: Results, path: Path) -> Non
         finish(axes, title or figure.title, legend=False)
     for axes in panels[len(parts) :]:
         axes.set_visible(False)
-    handles, labels = panels[0].get_legend_handles_labels()
+    for axes in panels[: len(parts)]:
+        axes.label_outer()
+    handles = {
+        label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
     if plot.series and handles:
-        drawing.legend(handles, labels, title=_words(plot.series), loc="outside right upper", frameon=False, fontsize=9)
+        labels = [str(level) for level in results.levels(plot.series) if str(level) in handles]
+        drawing.legend(
+            [handles[label] for label in labels], labels, title=_words(plot.series), loc="outside right upper",
+            frameon=False, fontsize=9,
+        )  # fmt: skip
     drawing.savefig(path, dpi=DPI)
     plt.close(drawing)
+
+
+def _drawable(plot: FigurePlot, results: Results) -> Results:
+    """Leave out what has no such figure, or belongs to no series."""
+    return Results(
+        tuple(
+            outcome
+            for outcome in results.outcomes
+            if plot.figure in (outcome.figures or {}) and (plot.series or plot.across) in outcome.condition.factors
+        )
+    )
+
+
+def _panels(plot: FigurePlot, results: Results) -> Mapping[str, Results]:
+    """Return what each panel shows, by its title. What has no level of the panels' factor applies to all of them."""
+    if plot.panels is None or not results.levels(plot.panels):
+        return {"": results}
+    name = plot.panels
+    return {
+        f"{_words(name)} {level}": Results(
+            tuple(o for o in results.outcomes if o.condition.factors.get(name, level) == level)
+        )
+        for level in results.levels(name)
+    }
 
 
 def _draw_panel(axes: Axes, plot: FigurePlot, figure: Figure, part: Results, whole: Results) -> None:
@@ -95,14 +126,26 @@ def _draw_panel(axes: Axes, plot: FigurePlot, figure: Figure, part: Results, who
         shift = spread * (number - (len(series) - 1) / 2) / len(series)
         means = {level: _mean(drawn, plot, level) for level in levels}
         points = [(places[level] + shift, mean) for level, mean in means.items() if mean is not None]
-        _draw_series(axes, points, figure.scale, number, str(one), joined=not named)
+        if points:
+            _draw_series(axes, points, figure.scale, number, str(one), joined=not named)
+        elif drawn.outcomes:
+            _draw_level(axes, _seed_mean(drawn, plot.figure), figure.scale, number, str(one))
     axes.set_xlabel(_words(plot.across))
     axes.set_ylabel(figure.label)
     if named:
         axes.set_xticks(range(len(levels)), [str(level) for level in levels])
         axes.set_xlim(-0.6, len(levels) - 0.4)
-    elif len(levels) <= 8:
+    elif len(levels) <= _MOST_TICKS:
         axes.set_xticks([places[level] for level in levels], [f"{level:g}" for level in levels])
+
+
+def _draw_level(axes: Axes, mean: Estimate | None, scale: float, number: int, label: str) -> None:
+    """Draw a series that has no level of the factor as a line across, with the band of its interval."""
+    if mean is None:
+        return
+    axes.axhline(mean.mean * scale, color=colour(number), lw=1.4, ls="--", label=label)
+    if mean.low is not None and mean.high is not None:
+        axes.axhspan(mean.low * scale, mean.high * scale, color=colour(number), alpha=0.1, lw=0)
 
 
 def _draw_series(
@@ -119,11 +162,14 @@ def _draw_series(
 
 
 def _mean(results: Results, plot: FigurePlot, level: Level) -> Estimate | None:
-    """Estimate over the seeds the average of all conditions at a level."""
-    here = results.where({plot.across: level})
-    seeds = sorted({outcome.condition.seed for outcome in here.measured})
+    return _seed_mean(results.where({plot.across: level}), plot.figure)
+
+
+def _seed_mean(results: Results, figure: str) -> Estimate | None:
+    """Estimate over the seeds the average of all conditions with a seed."""
+    seeds = sorted({outcome.condition.seed for outcome in results.measured})
     of_seeds = (
-        estimate(Results(tuple(o for o in here.measured if o.condition.seed == seed)).values(plot.figure))
+        estimate(Results(tuple(o for o in results.measured if o.condition.seed == seed)).values(figure))
         for seed in seeds
     )
     return estimate(None if mean is None else mean.mean for mean in of_seeds)

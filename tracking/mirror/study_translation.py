@@ -35,6 +35,7 @@ class StudyTranslation:
         self._run_id = ""
         self._numbers: dict[str, int] = {}
         self._open: dict[str, None] = {}
+        self._failed: set[str] = set()
         self._ended = {"conditions_measured": 0, "conditions_failed": 0}
         self._views: Mapping[type, Callable[[Any], tuple[Operation, ...]]] = {
             StudyStarted: self._study_started,
@@ -80,9 +81,17 @@ class StudyTranslation:
 
     def _condition_measured(self, payload: ConditionMeasured) -> tuple[Operation, ...]:
         figures = {**payload.figures, "wall_s": payload.wall_s}
-        return self._ends(payload.condition, figures, {"espalier.state": "measured"}, Status.FINISHED)
+        tags = {"espalier.state": "measured"}
+        if payload.condition in self._failed:
+            self._failed.remove(payload.condition)
+            self._ended["conditions_failed"] -= 1
+            tags["espalier.error"] = ""
+        return self._ends(payload.condition, figures, tags, Status.FINISHED)
 
     def _condition_failed(self, payload: ConditionFailed) -> tuple[Operation, ...]:
+        if payload.condition in self._failed:
+            self._ended["conditions_failed"] -= 1
+        self._failed.add(payload.condition)
         tags = {"espalier.state": "failed", "espalier.error": shortened(payload.error, 4000)}
         return self._ends(payload.condition, {"wall_s": payload.wall_s}, tags, Status.FAILED)
 

@@ -241,5 +241,5 @@ def test_a_place_that_cannot_be_is_refused_in_words(given: dict[str, Any], words
 
 
 def test_an_option_that_is_not_there_has_a_near_miss() -> None:
-    with pytest.raises(StudyOptionsError, match="There is no option 'trows'.*throws"):
+    with pytest.raises(StudyOptionsError, match=r"There is no option 'trows'.*throws"):
         make_options(ToyOptions, {"trows": 3})
