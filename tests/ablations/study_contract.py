@@ -138,7 +138,7 @@ class StudyContract:
     def test_every_option_says_what_it_affects_and_where_it_is_shown(self, study: Study[Any]) -> None:
         fields = study.options.model_fields
         assert {name: scope_of(field) for name, field in fields.items()}
-        assert all(field.description and dict(field.json_schema_extra)["panel"] for field in fields.values())  # type: ignore[arg-type]
+        assert all(field.description and dict(field.json_schema_extra)["panel"] for field in fields.values())
         assert fields.keys() & Place.model_fields.keys() == set(), "an option of all studies"
 
     def test_options_survive_the_ledger(self, study: Study[Any], options: StudyOptions) -> None:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure as Drawing
 
 from ablations.floor.condition import Condition
@@ -53,12 +55,13 @@ def test_a_series_shows_the_means_of_its_seeds_in_the_unit_of_the_figure(
     assert "(higher is better)" in caption
     assert file.stat().st_size > 5000
     (axes,) = drawings[0].axes
-    means = {bars.get_label(): bars.lines[0].get_ydata() for bars in axes.containers}
+    bars = [container for container in axes.containers if isinstance(container, ErrorbarContainer)]
+    means = {bar.get_label(): np.asarray(bar.lines[0].get_ydata()) for bar in bars}
     assert list(means["b"]) == pytest.approx([45.0, 55.0, 75.0])
     assert list(means["a"]) == pytest.approx([20.0, 25.0, 45.0]), "of the seed that did not fail"
     assert axes.get_ylabel() == "Share (%)"
     across = next(line for line in axes.lines if line.get_label() == "dense")
-    assert list(across.get_ydata()) == pytest.approx([70.0, 70.0]), "what has no level applies to all"
+    assert list(np.asarray(across.get_ydata())) == pytest.approx([70.0, 70.0]), "what has no level applies to all"
 
 
 def test_what_is_named_stands_side_by_side_in_its_panels(tmp_path: Path, drawings: list[Drawing]) -> None:

@@ -37,7 +37,8 @@ class Forgetful(Toy):
 def test_the_contract_finds_a_measure_that_forgets_its_seed(tmp_path_factory: pytest.TempPathFactory) -> None:
     study, options, contract = Forgetful(), ToyOptions(seeds=1), TestToy()
     conditions = study.conditions(options)
-    worker = MeasureWorker(Work(study, options, *[tmp_path_factory.mktemp("f")] * 2, 1), "here")
+    folder = tmp_path_factory.mktemp("forgetful")
+    worker = MeasureWorker(Work(study, options, folder, folder, 1), "here")
     reports = {
         report.condition: report
         for report in (worker.measure({CONDITION: c.model_dump(mode="json")}) for c in conditions)
