@@ -1,12 +1,13 @@
-"""Converts tables to text: CSV and JSON in base units, and LaTeX with the units of the columns."""
+"""Converts tables to text: CSV and JSON in base units, Markdown and LaTeX with the units of the columns."""
 
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 
-from ablations.statistics import Estimate
-from ablations.table import Table, Value
+from ablations.floor.statistics import Estimate
+from ablations.floor.table import Number, Scaled, Table, Value
 
 _LATEX = str.maketrans(
     {
@@ -34,7 +35,8 @@ def to_csv(table: Table) -> str:
     An estimate takes four fields: its mean, `_low`, `_high` and `_n`. A missing value is an empty field. The notes are
     left out, because CSV has no place for them.
     """
-    spread = [any(isinstance(row[index], Estimate) for row in table.rows) for index in range(len(table.columns))]
+    rows = [[_base(value) for value in row] for row in table.rows]
+    spread = [any(isinstance(row[index], Estimate) for row in rows) for index in range(len(table.columns))]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
@@ -44,7 +46,7 @@ def to_csv(table: Table) -> str:
             [column.key, f"{column.key}_low", f"{column.key}_high", f"{column.key}_n"] if wide else [column.key]
         )
     )
-    for row in table.rows:
+    for row in rows:
         writer.writerow(
             _plain(field) for value, wide in zip(row, spread, strict=True) for field in _fields(value, wide)
         )
@@ -54,6 +56,19 @@ def to_csv(table: Table) -> str:
 def to_json(tables: Sequence[Table]) -> str:
     """Return all tables as JSON with their titles and notes; values in base units, null if missing."""
     return json.dumps({"tables": [_document(table) for table in tables]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def to_markdown(table: Table) -> str:
+    """Return a table in Markdown, with its title above and its notes below."""
+    align = ("---" if _is_text(table, index) else "---:" for index in range(len(table.columns)))
+    lines = [
+        f"**{_markdown(table.title)}**",
+        "",
+        _markdown_row(table.headings()),
+        f"|{'|'.join(align)}|",
+        *(_markdown_row(row) for row in table.shown()),
+    ]
+    return "\n".join([*lines, *(f"\n{_markdown(note)}" for note in table.notes)]) + "\n"
 
 
 def to_latex(table: Table) -> str:
@@ -75,7 +90,11 @@ def to_latex(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _fields(value: Value, wide: bool) -> Iterator[str | int | float | None]:
+def _base(value: Value) -> str | Number:
+    return value.value if isinstance(value, Scaled) else value
+
+
+def _fields(value: str | Number, wide: bool) -> Iterator[str | int | float | None]:
     if isinstance(value, Estimate):
         yield from (value.mean, value.low, value.high, value.n)
     else:
@@ -98,13 +117,14 @@ def _document(table: Table) -> dict[str, object]:
         "title": table.title,
         "columns": [{"key": column.key, "title": column.title} for column in table.columns],
         "rows": [
-            {column.key: _json(value) for column, value in zip(table.columns, row, strict=True)} for row in table.rows
+            {column.key: _json(_base(value)) for column, value in zip(table.columns, row, strict=True)}
+            for row in table.rows
         ],
         "notes": list(table.notes),
     }
 
 
-def _json(value: Value) -> object:
+def _json(value: str | Number) -> object:
     if isinstance(value, Estimate):
         return {"mean": value.mean, "low": value.low, "high": value.high, "n": value.n}
     return value
@@ -112,6 +132,15 @@ def _json(value: Value) -> object:
 
 def _is_text(table: Table, index: int) -> bool:
     return any(isinstance(row[index], str) for row in table.rows)
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(_markdown(cell) for cell in cells)} |"
+
+
+def _markdown(text: str) -> str:
+    """Escape what Markdown or the HTML in it would obey, because names come from outside."""
+    return re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", " ".join(text.split()))
 
 
 def _latex(text: str) -> str:

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from ablations.statistics import Estimate
+from ablations.floor.statistics import Estimate
 
-Value = str | int | float | Estimate | None
-"""A value in a table. None was not recorded, and is shown as missing in every format."""
+Number = int | float | Estimate | None
 
 MISSING = "–"
 
@@ -19,27 +18,31 @@ class Column:
         title: Its displayed name, without the unit.
         unit: The displayed unit; empty for counts and names.
         scale: Displayed value = stored value × scale. CSV and JSON contain the stored value.
-        digits: Number of displayed decimals.
+        digits: Number of displayed decimals; None shows as many as the number has.
+        grouped: Whether thousands are separated.
     """
 
     key: str
     title: str
     unit: str = ""
     scale: float = 1.0
-    digits: int = 0
+    digits: int | None = 0
+    grouped: bool = True
 
     @property
     def heading(self) -> str:
         """The title with the unit in parentheses."""
         return f"{self.title} ({self.unit})" if self.unit else self.title
 
-    def show(self, value: Value) -> str:
+    def show(self, value: "Value") -> str:
         """Format a value for display; an estimate as mean ± half the width of its 95 % interval."""
         match value:
             case None:
                 return MISSING
             case str():
                 return value
+            case Scaled(value=own, column=column):
+                return column.show(own)
             case Estimate(mean=mean):
                 half = value.half_width
                 return self._number(mean) + ("" if half is None else f" ± {self._number(half)}")
@@ -47,7 +50,20 @@ class Column:
                 return self._number(value)
 
     def _number(self, value: float) -> str:
-        return f"{value * self.scale:,.{self.digits}f}"
+        form = "," if self.grouped else ""
+        return f"{value * self.scale:{form}.{self.digits}f}" if self.digits is not None else f"{value:{form}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """A number with a unit of its own, in a column whose rows have different ones."""
+
+    value: Number
+    column: Column
+
+
+Value = str | Number | Scaled
+"""A value in a table. None was not recorded, and is shown as missing in every format."""
 
 
 @dataclass(frozen=True, slots=True)

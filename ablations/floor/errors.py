@@ -1,4 +1,4 @@
-"""The errors of comparing runs. Every error keeps plain arguments, so that it survives pickling."""
+"""The errors of studies. Every error keeps plain arguments, so that it survives pickling."""
 
 
 class AblationError(ValueError):
@@ -28,3 +28,15 @@ class NothingToCompareError(AblationError):
             f"none of the {self.runs} runs found can be compared ({self.reasons})" if self.runs else "no run was found"
         )
         return f"There is nothing to compare: {found}. Let at least one `search` finish, then try again."
+
+
+class StudyOptionsError(AblationError):
+    """An option of a study cannot be used."""
+
+
+class StudyFolderError(AblationError):
+    """The folder of a study holds something else than what is to go on in it."""
+
+
+class NothingMeasuredError(AblationError):
+    """No condition of a study could be measured."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ablations.statistics import estimate, holm, paired_p_value
+from ablations.floor.statistics import estimate, holm, paired_p_value
 
 
 def test_an_interval_computed_by_hand() -> None:

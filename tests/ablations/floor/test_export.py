@@ -2,9 +2,9 @@
 
 import json
 
-from ablations.export import to_csv, to_json, to_latex
-from ablations.statistics import Estimate
-from ablations.table import Column, Table
+from ablations.floor.export import to_csv, to_json, to_latex, to_markdown
+from ablations.floor.statistics import Estimate
+from ablations.floor.table import Column, Scaled, Table
 
 TABLE = Table(
     key="t",
@@ -67,3 +67,21 @@ def test_columns_can_be_left_out() -> None:
     narrow = TABLE.without("accuracy", "runs")
     assert narrow.headings() == ("Arm", "MACs (M)")
     assert narrow.rows[0] == ("llm_a", 1_234_567)
+
+
+def test_markdown_has_units_and_obeys_no_name() -> None:
+    text = to_markdown(TABLE)
+    assert text.startswith("**Arms & 5 % of them**\n\n| Arm | Accuracy (%) | MACs (M) | n |\n|---|---:|---:|---:|\n")
+    assert "| llm\\_a | 90.0 ± 2.0 | 1.235 | 3 |" in text
+    named = Table("t", "T", (Column("a", "A"),), (("<b>|x|</b>\n[y](z)",),))
+    assert to_markdown(named).splitlines()[-1] == r"| \<b\>\|x\|\</b\> \[y\](z) |"
+
+
+def test_a_number_with_a_unit_of_its_own_is_stored_in_base_units() -> None:
+    percent = Column("x", "X", "%", scale=100, digits=1)
+    table = Table(
+        "t", "T", (Column("d", "D"),), ((Scaled(Estimate(0.5, 0.4, 0.6, 3), percent),), (Scaled(None, percent),))
+    )
+    assert table.shown() == (("50.0 ± 10.0",), ("–",))
+    assert to_csv(table) == "d,d_low,d_high,d_n\n0.5,0.4,0.6,3\n,,,\n"
+    assert json.loads(to_json([table]))["tables"][0]["rows"][0]["d"]["mean"] == 0.5

@@ -4,11 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ablations.table import Table
+from ablations.floor.table import Table
 from tracking.mirror.records import RunRecord
 
 
-class Study(ABC):
+class RunStudy(ABC):
     """A question about finished runs.
 
     Attributes:

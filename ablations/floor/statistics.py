@@ -12,15 +12,17 @@ SIGNIFICANCE = 1 - CONFIDENCE
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The mean of `n` values, with its 95 % confidence interval [low, high].
+    """The mean of `n` values, with its 95 % confidence interval [low, high] and their standard deviation.
 
-    The interval is Student's: mean ± t₀.₉₇₅,ₙ₋₁ · s/√n. A single value has none; `low` and `high` are then None.
+    The interval is Student's: mean ± t₀.₉₇₅,ₙ₋₁ · s/√n. A single value has neither; `low`, `high` and `sd` are then
+    None.
     """
 
     mean: float
     low: float | None
     high: float | None
     n: int
+    sd: float | None = None
 
     @property
     def half_width(self) -> float | None:
@@ -34,14 +36,19 @@ def estimate(values: Iterable[float | None]) -> Estimate | None:
     if not known:
         return None
     mean = math.fsum(known) / len(known)
-    half = _half_width(known, mean)
-    return Estimate(mean, None if half is None else mean - half, None if half is None else mean + half, len(known))
+    deviation, half = _spread(known, mean)
+    low, high = (None, None) if half is None else (mean - half, mean + half)
+    return Estimate(mean, low, high, len(known), deviation)
 
 
-def paired_p_value(differences: Sequence[float]) -> float | None:
+def paired_p_value(differences: Sequence[float], scale: float = 1.0) -> float | None:
     """Return the two-sided p-value of Student's paired t-test, whose null hypothesis is a mean difference of zero.
 
     Equal differences have no spread: the p-value is 1 if all are zero, and 0 if they all equal another value.
+
+    Args:
+        differences: One for each pair.
+        scale: The largest of the values that were subtracted, in size; that of accuracies is 1.
 
     Returns:
         The p-value; None for fewer than two pairs.
@@ -51,10 +58,14 @@ def paired_p_value(differences: Sequence[float]) -> float | None:
         return None
     mean = math.fsum(differences) / n
     variance = math.fsum((value - mean) ** 2 for value in differences) / (n - 1)
-    # Rounding alone spreads equal differences of accuracies, which are at most 1, by about 10⁻¹⁶.
-    if variance < 1e-28:
-        return 1.0 if abs(mean) < 1e-14 else 0.0
+    if is_rounding(math.sqrt(variance), scale):
+        return 1.0 if is_rounding(mean, scale) else 0.0
     return float(2 * stdtr(n - 1, -abs(mean) / math.sqrt(variance / n)))
+
+
+def is_rounding(value: float, scale: float = 1.0) -> bool:
+    """Whether a difference, or a spread of differences, is rounding: that of numbers up to 1 is about 10⁻¹⁶."""
+    return abs(value) < 1e-14 * scale
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -72,9 +83,10 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def _half_width(values: Sequence[float], mean: float) -> float | None:
+def _spread(values: Sequence[float], mean: float) -> tuple[float | None, float | None]:
+    """Return the standard deviation and half the width of the interval; None for a single value."""
     n = len(values)
     if n < 2:
-        return None
+        return None, None
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
-    return float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) * deviation / math.sqrt(n)
+    return deviation, float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) * deviation / math.sqrt(n)
