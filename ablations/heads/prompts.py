@@ -63,6 +63,13 @@ def check_lengths(model: LanguageModel, prompts: Sequence[str], num_tokens: int)
         if length == 0 or length + num_tokens > model.window:
             raise TextError(
                 f"The prompt {prompt[:60]!r} has {length} tokens, and {num_tokens} more are to follow, but the model "
-                f"{model.name!r} holds {model.window}. Choose at most {max(0, model.window - length)} "
-                "--num-tokens, or shorter prompts."
+                f"{model.name!r} holds {model.window}. {_what_would_fit(length, model.window)}"
             )
+
+
+def _what_would_fit(length: int, window: int) -> str:
+    if length == 0:
+        return "Leave empty prompts out."
+    if length >= window:
+        return "Choose shorter prompts."
+    return f"Choose at most {window - length} --num-tokens, or shorter prompts."
