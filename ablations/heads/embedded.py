@@ -48,11 +48,11 @@ class Design:
     heads: int = 6
     head_width: int = 16
     window: int = 256
-    vocabulary: int = 512
+    vocabulary: int = 384
     spread: float = 0.08
-    steps: int = 1000
-    batch: int = 16
-    peak_rate: float = 4e-3
+    steps: int = 2500
+    batch: int = 4
+    peak_rate: float = 3e-3
     seed: int = 0
 
 
