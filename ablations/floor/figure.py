@@ -26,7 +26,7 @@ class Figure(BaseModel):
     Attributes:
         key: Its name in the ledger, in files and in MLflow.
         title: Its displayed name, without the unit.
-        better: Which values are better.
+        better: Which values are better; None if neither is.
         unit: The displayed unit; empty for counts and ratios.
         scale: Displayed value = measured value × scale.
         digits: Number of displayed decimals.
@@ -37,7 +37,7 @@ class Figure(BaseModel):
 
     key: str
     title: str
-    better: Direction
+    better: Direction | None
     unit: str = ""
     scale: float = 1.0
     digits: int = 3

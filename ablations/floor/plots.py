@@ -57,7 +57,8 @@ def draw_figure_plots(
 def _caption(plot: FigurePlot, figure: Figure) -> str:
     by = "".join(f", by {_words(name)}" for name in (plot.series, plot.panels) if name)
     what = f"{figure.title} across {_words(plot.across)}{by}"
-    return f"{what}: mean and 95 % interval over seeds ({figure.better} is better)"
+    better = f" ({figure.better} is better)" if figure.better else ""
+    return f"{what}: mean and 95 % interval over seeds{better}"
 
 
 def _draw(plot: FigurePlot, figure: Figure, results: Results, path: Path) -> None:

@@ -65,7 +65,7 @@ def paired_p_value(differences: Sequence[float], scale: float = 1.0) -> float | 
 
 def is_rounding(value: float, scale: float = 1.0) -> bool:
     """Whether a difference, or a spread of differences, is rounding: that of numbers up to 1 is about 10⁻¹⁶."""
-    return abs(value) < 1e-14 * scale
+    return abs(value) <= 1e-14 * scale  # 0 is rounding even where all is 0
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

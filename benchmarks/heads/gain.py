@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from statistics import fmean
 
+from ablations.floor.statistics import estimate
 from ablations.heads.bench import Bench
-from ablations.heads.conditions import Arm, Condition
+from ablations.heads.conditions import Arm, Factors
 from ablations.heads.deciding import decide
 from ablations.heads.gates import gated, mask
 from ablations.heads.importance.registry import IMPORTANCES
 from ablations.heads.perplexity import teacher_forced
 from ablations.heads.selection import select
-from ablations.statistics import estimate
 
 MEASURED = (
     "held-out perplexity without agency minus with agency (above 0: agency is better), paired: same seed, same "
@@ -41,7 +41,7 @@ def agency_gain(benches: Sequence[Bench], methods: Sequence[str], levels: Sequen
 
 def gain_of(bench: Bench, method: str, level: float) -> float:
     """Return what agency gains in one cell: heads that withdrew count as gone on both sides."""
-    condition = Condition(arm=Arm.PRUNED_WITH_AGENCY, method=method, level=level, temperature=1)
+    condition = Factors(arm=Arm.PRUNED_WITH_AGENCY, method=method, level=level, temperature=1)
     heads = decide(bench, condition)
     with gated(bench.model, heads.gates):
         with_agency = teacher_forced(bench.model, bench.held_out)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ablations.heads.bench import Bench
-from ablations.heads.conditions import Arm, Condition
+from ablations.heads.conditions import Arm, Factors
 from ablations.heads.deciding import decide
 from ablations.heads.gates import gated, mask
 from ablations.heads.importance.gradient import Gradient
@@ -109,7 +109,7 @@ def test_what_agency_gains_has_an_interval_over_seeds() -> None:
 
 def test_both_sides_have_the_same_number_of_acting_heads_and_the_same_text() -> None:
     own = bench(3)
-    heads = decide(own, Condition(arm=Arm.PRUNED_WITH_AGENCY, method="gradient", level=25, temperature=1))
+    heads = decide(own, Factors(arm=Arm.PRUNED_WITH_AGENCY, method="gradient", level=25, temperature=1))
     plain = select(Gradient(), own.evidence, 4 - heads.acting)
     perplexities = []
     for gates in (mask(own.model, plain), heads.gates):

@@ -70,3 +70,9 @@ def test_holm_never_makes_a_verdict_easier(p_values: list[float]) -> None:
     assert sorted(range(len(p_values)), key=lambda i: (p_values[i], i)) == sorted(
         range(len(p_values)), key=lambda i: (adjusted[i] or 0.0, p_values[i], i)
     )
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0])
+def test_differences_of_nothing_are_no_evidence(scale: float) -> None:
+    """As the repetition of texts that repeat no word, whose largest value is 0."""
+    assert paired_p_value([0.0, 0.0, 0.0], scale) == 1.0
