@@ -1,16 +1,21 @@
-"""Runs that go on elsewhere than they began."""
+"""Runs that go on: elsewhere than they began, and only from a ledger that is theirs and that fits its plan."""
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from search.errors import ConfigError
 from search.launching import reopen
 from search.setup.config import RunConfig
+from tests.tracking import samples
+from tracking.errors import CorruptLedgerError, ForeignLedgerError
 from tracking.ledger import Ledger
-from tracking.payloads import RunStarted
+from tracking.payloads import LlmAsked, LlmCall, PlanReady, RunStarted
 from tracking.runs import RunDir, RunDirs
+
+HERE = {"executor": "local", "workers": None}
 
 
 @pytest.fixture
@@ -54,3 +59,37 @@ def test_elsewhere_all_else_is_as_it_began(begun: RunDir) -> None:
     launch = reopen(begun, elsewhere={"workers": 1})
     launch.close()
     assert (launch.config.ray_address, launch.config.workers) == ("10.0.0.1:6379", 1)
+
+
+def test_a_ledger_in_another_run_s_folder_is_refused(begun: RunDir) -> None:
+    moved = RunDir(begun.path.rename(begun.path.with_name("renamed")))
+    with pytest.raises(ForeignLedgerError, match=f"'{begun.run_id}', and its folder is named 'renamed'"):
+        reopen(moved, elsewhere=HERE)
+
+
+def test_a_ledger_that_contradicts_its_plan_is_refused(begun: RunDir) -> None:
+    with Ledger.open(begun.ledger) as ledger:
+        ledger.record(next(event for event in samples.preparation() if isinstance(event, PlanReady)))
+    with pytest.raises(CorruptLedgerError, match="plan") as caught:
+        reopen(begun, elsewhere=HERE)
+    assert caught.value.line == 2
+
+
+class ReachedError(Exception):
+    """The run is prepared from here on."""
+
+
+def test_calls_and_open_trips_of_the_ledger_are_on_the_books(begun: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Ledger.open(begun.ledger) as ledger:
+        for payload in (samples.llm_asked(), samples.llm_call(), samples.llm_asked(1)):
+            ledger.record(payload)
+    books: list[tuple[tuple[LlmCall, ...], tuple[LlmAsked, ...]]] = []
+
+    def prepare(config: RunConfig, *, earlier: Any, unsettled: Any) -> None:
+        books.append((earlier, unsettled))
+        raise ReachedError
+
+    monkeypatch.setattr("search.launching.prepare", prepare)
+    with pytest.raises(ReachedError):
+        reopen(begun, elsewhere=HERE)
+    assert books == [((samples.llm_call(),), (samples.llm_asked(1),))]

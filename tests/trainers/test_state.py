@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.synced import needs_names, note_syncs
 from tests.trainers.small import small_net, small_split
 from trainers.errors import DamagedStateError, StateError
 from trainers.evaluate import Evaluation
@@ -111,3 +112,16 @@ def test_the_tail_gives_each_epoch_once_and_waits_for_whole_lines(tmp_path: Path
     append_epoch(path, third)
     assert tail.new() == (third,)
     assert read_epochs(path) == (first, second, third)
+
+
+@needs_names
+def test_a_power_cut_leaves_the_state_and_the_epochs_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is fsynced before it has its name, and the name after that; a line that is added, when it is added."""
+    synced = note_syncs(monkeypatch)
+    save_state(tmp_path / "state", training(), (), "run")
+    keep_epochs(tmp_path / "epochs", reports(1))
+    drafts = [name for name in synced if name.endswith(".draft")]
+    assert synced == [drafts[0], "-> state", tmp_path.name, drafts[1], "-> epochs", tmp_path.name]
+    synced.clear()
+    append_epoch(tmp_path / "epochs", reports(2)[1])
+    assert synced == ["epochs"]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,9 +18,10 @@ from search.steps.finetune import FinetuneStep
 from search.steps.plan import PlanStep
 from search.steps.search import SearchStep
 from search.steps.step import RunContext, Step
+from tests.synced import needs_names, note_syncs
 from tests.tracking import samples
 from tracking.ledger import Ledger
-from tracking.payloads import Evaluated, Extended, FinetuneEnded, Payload, PlanReady, Resumed, Winner
+from tracking.payloads import Evaluated, Exported, Extended, FinetuneEnded, Payload, PlanReady, Resumed, Winner
 from tracking.runs import RunDirs
 
 WHOLE = samples.whole_run()
@@ -112,3 +114,23 @@ def test_a_signal_that_was_swallowed_in_one_step_ends_the_run_before_the_next(
         carry_out(context)
     assert FinetuneStep not in ran
     assert PlanStep in ran
+
+
+@needs_names
+def test_the_exported_model_is_on_the_disk_before_the_ledger_says_so(
+    context: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for payload in up_to(FinetuneEnded):
+        context.ledger.record(payload)
+    winner = context.find(Winner)
+    assert winner is not None
+    monkeypatch.setattr("search.steps.export.load_pruned", lambda *_, **__: SimpleNamespace(module=None))
+    monkeypatch.setattr("search.steps.export.count_macs", lambda *_: winner.macs)
+    context.tuned.mkdir(parents=True)
+    (context.tuned / "model.safetensors").write_bytes(b"weights")
+    synced = note_syncs(monkeypatch)
+    ExportStep(context).run()
+    assert synced[0] == "model.safetensors"
+    assert synced[2:] == ["-> model", context.folder.path.name, context.folder.ledger.name]
+    assert context.find(Exported) is not None
+    assert (context.folder.model / "model.safetensors").read_bytes() == b"weights"
