@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from ground.forks import close_in_forks
+
 _log = logging.getLogger(__name__)
 _told: set[Path] = set()
 _LONGEST_REASON = 200
@@ -80,6 +82,7 @@ def warn_damaged(entry: Path, error: Exception) -> None:
 def _lock(entry: Path) -> IO[str]:
     entry.parent.mkdir(parents=True, exist_ok=True)
     stream = entry.with_name(f"{entry.name}.lock").open("w")
+    close_in_forks(stream)
     try:
         fcntl.flock(stream, fcntl.LOCK_EX)
     except OSError:

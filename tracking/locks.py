@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from weakref import WeakSet
 
+from ground.forks import let_go_in_forks
 from tracking.errors import LockedError
 
 _POLL_S = 0.05
@@ -47,7 +47,7 @@ class ExclusiveLock:
             raise LockedError(str(guards or path), holder) from error
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
-        _held.add(self)
+        let_go_in_forks(self, ExclusiveLock.release)
 
     def release(self) -> None:
         """Release the lock; a second call does nothing."""
@@ -76,18 +76,6 @@ def _acquire(descriptor: int, wait_s: float) -> None:
             time.sleep(_POLL_S)
         else:
             return
-
-
-_held: "WeakSet[ExclusiveLock]" = WeakSet()
-
-
-def _let_go() -> None:
-    """Close the copies of a forked process; closing, unlike unlocking, concerns the copy alone."""
-    for lock in list(_held):
-        lock.release()
-
-
-os.register_at_fork(after_in_child=_let_go)
 
 
 def _holder(descriptor: int) -> str:

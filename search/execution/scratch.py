@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ground.forks import close_in_forks
 from search.errors import ResourceError
 
 PREFIX = "espalier-"
@@ -67,6 +68,7 @@ def private_folder() -> Iterator[Path]:
     try:
         with (folder / OWNER).open("w") as owner:
             fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            close_in_forks(owner)
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,11 +1,13 @@
 """Runs that go on: elsewhere than they began, and only from a ledger that is theirs and that fits its plan."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ground.cache import cache_folder
 from search.errors import ConfigError
 from search.launching import reopen
 from search.setup.config import RunConfig
@@ -93,3 +95,13 @@ def test_calls_and_open_trips_of_the_ledger_are_on_the_books(begun: RunDir, monk
     with pytest.raises(ReachedError):
         reopen(begun, elsewhere=HERE)
     assert books == [((samples.llm_call(),), (samples.llm_asked(1),))]
+
+
+def test_old_drafts_in_the_cache_are_removed_when_a_run_goes_on(begun: RunDir) -> None:
+    """What a killed process left of a cache entry; see `tests/ground/test_leftovers.py`."""
+    draft = cache_folder() / ".base-1-0badcafe.draft"
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    draft.write_text("half of an entry")
+    os.utime(draft, (0, 0))
+    reopen(begun, elsewhere=HERE).close()
+    assert not draft.exists()

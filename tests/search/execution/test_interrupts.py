@@ -40,12 +40,16 @@ def test_a_swallowed_signal_is_told_at_the_next_step() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_each_signal_ends_a_run_in_order(number: signal.Signals) -> None:
     interrupts = Interrupts()
+
+    def unhandled(*_: object) -> None:
+        pytest.fail(f"{number.name} would have ended the process")
+
     # Tests that are started in the background ignore some of these, and what is ignored stays so.
-    former = signal.signal(number, signal.SIG_DFL)
+    former = signal.signal(number, unhandled)
     try:
         with interrupts.installed(), pytest.raises(KeyboardInterrupt, match=number.name):
             signal.raise_signal(number)
-        assert signal.getsignal(number) == signal.SIG_DFL
+        assert signal.getsignal(number) == unhandled
     finally:
         signal.signal(number, former)
 
