@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
-from search.execution.interrupts import Interrupts
+from search.execution.interrupts import LEFT_AT_ONCE, Interrupts
 from search.execution.local import LocalExecutor
 from search.outcome.summary import read_summary
 from search.proposers.rules import RulesProposer
@@ -52,6 +52,21 @@ def test_each_signal_ends_a_run_in_order(number: signal.Signals) -> None:
         assert signal.getsignal(number) == unhandled
     finally:
         signal.signal(number, former)
+
+
+def test_a_second_signal_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a word more: whatever the run waits for may never come. What it leaves is swept by the next."""
+    codes: list[int] = []
+    flagged: list[bool] = []
+    interrupts = Interrupts()
+    monkeypatch.setattr(os, "_exit", codes.append)
+    with interrupts.installed(), interrupts.flagged(lambda: flagged.append(True)):
+        signal.raise_signal(signal.SIGTERM)
+        assert codes == []
+        signal.raise_signal(signal.SIGINT)
+    assert codes[0] == LEFT_AT_ONCE == 130
+    assert flagged[0]
+    assert interrupts.reason is not None
 
 
 def test_a_signal_that_is_ignored_stays_so() -> None:

@@ -18,6 +18,7 @@ from search.steps.finetune import FinetuneStep
 from search.steps.plan import PlanStep
 from search.steps.search import SearchStep
 from search.steps.step import RunContext, Step
+from search.steps.winner import restore_winner
 from tests.synced import needs_names, note_syncs
 from tests.tracking import samples
 from tracking.ledger import Ledger
@@ -101,6 +102,55 @@ def test_what_the_ledger_holds_is_not_done_again(
     assert ready == [step in (SearchStep, FinetuneStep) for step in ran]
     assert executor.opened == any(ready)
     assert not executor.is_ready
+
+
+@pytest.mark.parametrize(
+    ("recorded", "there", "left"),
+    [
+        (WHOLE, (), [FinetuneStep, ExportStep]),
+        (WHOLE, ("model",), []),
+        (WHOLE, ("finetune/model",), [ExportStep]),
+        (up_to(FinetuneEnded), (), [FinetuneStep, ExportStep, EvaluationStep]),
+        (up_to(FinetuneEnded), ("finetune/model",), [ExportStep, EvaluationStep]),
+    ],
+)
+def test_what_the_ledger_claims_and_the_disk_lacks_is_done_again(
+    context: RunContext, monkeypatch: pytest.MonkeyPatch, recorded: tuple[Payload, ...], there: tuple[str, ...],
+    left: list[type[Step]],
+) -> None:  # fmt: skip
+    for payload in recorded:
+        context.ledger.record(payload)
+    for name in ("finetune", "export"):
+        monkeypatch.setattr(
+            f"search.steps.{name}.is_whole", lambda folder: folder in [context.folder.path / name for name in there]
+        )
+    ran: list[type[Step]] = []
+    for step in STEPS:
+        monkeypatch.setattr(step, "run", lambda this: ran.append(type(this)))
+    carry_out(context)
+    assert [step for step in ran if step in AFTER_THE_PLAN] == left
+
+
+@pytest.mark.parametrize(
+    ("whole", "allocation", "again"),
+    [(True, (4, 16), False), (True, (16, 4), True), (False, (4, 16), True)],
+    ids=["there", "another's", "lost"],
+)
+def test_the_winner_is_cut_again_where_its_checkpoint_is_not_the_one_that_was_named(
+    context: RunContext, monkeypatch: pytest.MonkeyPatch, whole: bool, allocation: tuple[int, ...], again: bool
+) -> None:
+    for payload in up_to(Winner):
+        context.ledger.record(payload)
+    cut: list[tuple[int, ...]] = []
+    module = "search.steps.winner"
+    monkeypatch.setattr(RunContext, "splits", None)
+    monkeypatch.setattr(RunContext, "base", None)
+    monkeypatch.setattr(f"{module}.is_whole", lambda _: whole)
+    monkeypatch.setattr(f"{module}.read_architecture", lambda _: SimpleNamespace(allocation=[*allocation]))
+    monkeypatch.setattr(f"{module}.make_ground", lambda *_: None)
+    monkeypatch.setattr(f"{module}.save_winner", lambda _, __, ___, wanted: cut.append(wanted))
+    restore_winner(context)
+    assert cut == ([(4, 16)] if again else [])
 
 
 def test_a_signal_that_was_swallowed_in_one_step_ends_the_run_before_the_next(
