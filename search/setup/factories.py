@@ -62,7 +62,7 @@ def named_by_user(run: Path, name: str) -> tuple[str, ...]:
     try:
         state = memory.lstat()
         remembered = json.loads(memory.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return ()
     own = state.st_uid == os.geteuid() and not state.st_mode & _GROUP_OR_OTHERS_WRITE
     return (name,) if own and remembered == {"run": str(run.resolve()), "factory": name} else ()

@@ -140,7 +140,7 @@ KINDS: Mapping[str, Sequence[Case]] = {
         *(f"--tracking-uri {uri}" for uri in ("ftp://h", "gopher://h/x", "sqlit:///x.db")),
         *(
             f"--ray-address {address}"
-            for address in ("http://h:8265", "ray://h:1", "h", "h:0", "h:99999", "127.0.0.1:9")
+            for address in ("http://h:8265", "ray://h:1", "h", "h:0", "127.0.0.1:99999", "127.0.0.1:9")
         ),
         *(f"finetune --checkpoint {{folder}} --ray-address {address}" for address in ("http://h", "h:x")),
         *(f"doctor --ray-address {address}" for address in ("http://h:8265", "ray://h:1", "h", "h:0")),

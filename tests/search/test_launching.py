@@ -13,8 +13,9 @@ from search.launching import reopen
 from search.setup.config import RunConfig
 from tests.tracking import samples
 from tracking.errors import CorruptLedgerError, ForeignLedgerError
+from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
-from tracking.payloads import LlmAsked, LlmCall, PlanReady, RunStarted
+from tracking.payloads import Exported, LlmAsked, LlmCall, PlanReady, RunEnded, RunStarted
 from tracking.runs import RunDir, RunDirs
 
 HERE = {"executor": "local", "workers": None}
@@ -95,6 +96,16 @@ def test_calls_and_open_trips_of_the_ledger_are_on_the_books(begun: RunDir, monk
     with pytest.raises(ReachedError):
         reopen(begun, elsewhere=HERE)
     assert books == [((samples.llm_call(),), (samples.llm_asked(1),))]
+
+
+def test_a_finished_run_goes_on_where_its_model_is_gone(begun: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Ledger.open(begun.ledger) as ledger:
+        ledger.record(Exported(path="model", macs=998, params=50))
+        ledger.record(RunEnded(status=RunStatus.FINISHED, error=None, wall_s=1.0))
+    reopen(begun, elsewhere=HERE).close()
+    monkeypatch.setattr("search.outcome.outputs.is_whole", lambda _: True)
+    with pytest.raises(ConfigError, match="is finished, there is nothing to resume"):
+        reopen(begun, elsewhere=HERE)
 
 
 def test_old_drafts_in_the_cache_are_removed_when_a_run_goes_on(begun: RunDir) -> None:

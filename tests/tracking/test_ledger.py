@@ -274,6 +274,7 @@ def test_a_whole_ledger_needs_no_repair(three: Path) -> None:
         (lambda lines: [lines[0][:-5], lines[1], lines[2]], 1, "not JSON"),
         (lambda lines: [lines[0], b"", lines[1], lines[2]], 2, "not JSON"),
         (lambda lines: [lines[0], b"[1]", lines[2]], 2, "a JSON list"),
+        (lambda lines: [lines[0], b"[" * 100_000, lines[2]], 2, "not JSON"),
         (lambda lines: [b"\xff" + lines[0], lines[1], lines[2]], 1, "not JSON"),
         (lambda lines: [lines[0].replace(b"interrupted", b"whim", 1), lines[1], lines[2]], 1, "'whim'"),
         (lambda lines: [lines[0].replace(b'"one"', b"7"), lines[1], lines[2]], 1, "reason"),
