@@ -1,7 +1,5 @@
 """Tests of the cache folder."""
 
-import fcntl
-import os
 from pathlib import Path
 
 import pytest
@@ -64,26 +62,6 @@ def test_a_cache_that_can_be_used_is_locked(tmp_path: Path) -> None:
     with locked_if_usable(tmp_path / "kind" / "entry") as may_write:
         assert may_write
         assert (tmp_path / "kind" / "entry.lock").exists()
-
-
-def test_a_forked_reader_does_not_keep_the_lock_of_an_entry(tmp_path: Path) -> None:
-    """Others would wait for it, though its owner is done, or dead."""
-    (heard, told), (waiting, ending) = os.pipe(), os.pipe()
-    with locked(tmp_path / "entry"):
-        reader = os.fork()
-        if reader == 0:
-            os.write(told, b"x")
-            os.read(waiting, 1)
-            os._exit(0)
-        os.read(heard, 1)
-    try:
-        with (tmp_path / "entry.lock").open() as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    finally:
-        os.write(ending, b"x")
-        os.waitpid(reader, 0)
-        for descriptor in (heard, told, waiting, ending):
-            os.close(descriptor)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder of no one", "denied"])
