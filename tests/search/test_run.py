@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from search.execution.executor import Lost
 from search.execution.local import LocalExecutor
 from search.launching import is_complete
 from search.run import Run
@@ -124,6 +125,16 @@ def test_what_waits_for_a_lost_ray_is_left_with_its_reason_in_the_ledger(
     assert isinstance(ended, RunEnded)
     assert ended.status is RunStatus.INTERRUPTED
     assert f"launch.py resume {folder.path}" in capsys.readouterr().err
+
+
+def test_while_the_steps_run_the_loss_of_ray_is_heard(
+    prepared: Prepared, folder: RunDir, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Lost] = []
+    monkeypatch.setattr("search.run.carry_out", lambda _, lost: told.append(lost))
+    run = run_of(prepared, folder, ledger)
+    run.execute()
+    assert told == [run._lose]
 
 
 def test_a_run_that_ends_in_order_is_not_left(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.full_disk import full_after
 from tests.synced import needs_names, note_syncs
 from tests.trainers.small import small_net, small_split
 from trainers.errors import DamagedStateError, StateError
@@ -125,3 +126,11 @@ def test_a_power_cut_leaves_the_state_and_the_epochs_whole(tmp_path: Path, monke
     synced.clear()
     append_epoch(tmp_path / "epochs", reports(2)[1])
     assert synced == ["epochs"]
+
+
+def test_a_full_disk_leaves_the_old_state(tmp_path: Path) -> None:
+    save_state(tmp_path / "state", training(), reports(1), "run")
+    with full_after(2**10), pytest.raises(OSError, match="File too large"):
+        save_state(tmp_path / "state", training(), reports(2), "run")
+    assert saved_history(tmp_path / "state", "run") == reports(1)
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from search.execution.executor import Lost
 from search.execution.interrupts import Interrupts
 from search.execution.local import LocalExecutor
 from search.run import STEPS, carry_out
@@ -31,16 +32,23 @@ AFTER_THE_PLAN = [SearchStep, FinetuneStep, ExportStep, EvaluationStep]
 
 
 class CountingExecutor(LocalExecutor):
-    """Tells how often it was made ready, and whether it is."""
+    """Tells how often it was made ready, whether it is, and who hears of its loss."""
 
     def __init__(self) -> None:
         self.opened, self.is_ready = 0, False
+        self.lost: Lost | None = None
 
     @contextmanager
     def ready(self) -> Iterator[None]:
         self.opened, self.is_ready = self.opened + 1, True
         yield
         self.is_ready = False
+
+    @contextmanager
+    def watched(self, lost: Lost) -> Iterator[None]:
+        self.lost = lost
+        yield
+        self.lost = None
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +61,10 @@ def context(prepared: Prepared, tmp_path: Path) -> Iterator[RunContext]:
     folder = RunDirs(tmp_path).create("tiny", "rules", "s0")
     with Ledger.create(folder.ledger) as ledger:
         yield RunContext(prepared, folder, ledger, CountingExecutor(), Interrupts(), lambda report, epochs: None)
+
+
+def hear(what: str) -> None:
+    """Of a loss, of which there is none here."""
 
 
 def up_to(kind: type[Payload]) -> tuple[Payload, ...]:
@@ -94,9 +106,10 @@ def test_what_the_ledger_holds_is_not_done_again(
         def run(this: Step) -> None:
             ran.append(type(this))
             ready.append(executor.is_ready)
+            assert executor.lost is (hear if executor.is_ready else None)
 
         monkeypatch.setattr(step, "run", run)
-    carry_out(context)
+    carry_out(context, hear)
     assert [step for step in ran if step in (PlanStep, *AFTER_THE_PLAN)] == left
     assert len(ran) == len(left) + 1
     assert ready == [step in (SearchStep, FinetuneStep) for step in ran]
