@@ -4,4 +4,6 @@ from cli.lazy import Verb, group_of
 
 STUDIES = (Verb("llm", "cli.ablate.llm", "Which LLM proposes best, and is it better than classical search?"),)
 
-command = group_of(STUDIES, text="Run a study of many searches on equal terms.", no_args_is_help=True)
+command = group_of(
+    STUDIES, text="Run a study on equal terms: searches, or conditions of its own.", no_args_is_help=True
+)

@@ -216,6 +216,8 @@ class StudyContract:
         keys = [table.key for table in report.tables]
         assert len(set(keys)) == len(keys)
         for table in report.tables:
+            columns = [column.key for column in table.columns]
+            assert len(set(columns)) == len(columns), f"a factor is named as another column of {table.key}"
             assert all((folder / f"{table.key}.{kind}").is_file() for kind in ("csv", "tex", "md"))
         page = undisturbed.page.read_text()
         assert all(text in page for text in ("<h1>", "data:image/png;base64,"))
