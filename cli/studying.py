@@ -64,7 +64,10 @@ def run_study(
     if place.executor is ExecutorName.RAY:
         say_place(place.ray_address, ray_address(place.ray_address))
     run = StudyRun(Request(study, options, StudyFolder(output.absolute()), place, retry_failed))
-    progress = _Progress(len(study.conditions(options)), quiet=as_json)
+    conditions = len(study.conditions(options))
+    if not as_json:
+        say(f"study    {study.name}: {conditions} conditions, in {output}")
+    progress = _Progress(conditions, quiet=as_json)
     outcome = run.execute(progress.hear)
     if outcome.status is RunStatus.INTERRUPTED:
         say(f"Interrupted: {len(outcome.results.measured)} of {len(outcome.results.outcomes)} conditions are measured.")

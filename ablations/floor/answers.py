@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ablations.floor.pairing import Paired, differences, slopes
+from ablations.floor.pairing import Paired, paired
 from ablations.floor.power import smallest_detectable
-from ablations.floor.questions import Contrast, PairedTest, Question, Verdict
+from ablations.floor.questions import PairedTest, Question, Verdict
 from ablations.floor.results import Results
 from ablations.floor.sign_flips import sign_flip_p_value
 from ablations.floor.statistics import SIGNIFICANCE, Estimate, estimate, holm, is_rounding, paired_p_value
@@ -59,24 +59,24 @@ def answer_all(questions: Sequence[Question], results: Results) -> tuple[Answer,
 
 
 def _answer(question: Question, results: Results) -> Answer:
-    paired = differences(question, results) if isinstance(question, Contrast) else slopes(question, results)
-    numbers = list(paired.by_seed.values())
+    found = paired(question, results)
+    numbers = list(found.by_seed.values())
     flips = sign_flip_p_value(numbers)
     return Answer(
         question=question,
-        seeds=tuple(paired.by_seed),
-        left_out=paired.left_out,
-        dropped=paired.dropped,
+        seeds=tuple(found.by_seed),
+        left_out=found.left_out,
+        dropped=found.dropped,
         difference=estimate(numbers),
-        p=flips if question.test is PairedTest.SIGN_FLIPS else paired_p_value(numbers, paired.scale),
+        p=flips if question.test is PairedTest.SIGN_FLIPS else paired_p_value(numbers, found.scale),
         p_flips=flips,
-        exact=_is_exact(paired),
+        exact=_is_exact(found),
     )
 
 
-def _is_exact(paired: Paired) -> bool:
-    numbers = list(paired.by_seed.values())
-    return len(numbers) > 1 and is_rounding(max(numbers) - min(numbers), paired.scale)
+def _is_exact(found: Paired) -> bool:
+    numbers = list(found.by_seed.values())
+    return len(numbers) > 1 and is_rounding(max(numbers) - min(numbers), found.scale)
 
 
 def _smallest(answer: Answer, significance: float) -> float | None:

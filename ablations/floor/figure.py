@@ -46,8 +46,11 @@ class Figure(BaseModel):
     @field_validator("key")
     @classmethod
     def _named(cls, key: str) -> str:
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", key):
-            raise ValueError(f"a figure is named in lower case, as perplexity or first_token_ms; received {key!r}")
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", key) or key == "wall_s":
+            raise ValueError(
+                f"a figure is named in lower case, as perplexity or first_token_ms, and wall_s is known of every "
+                f"condition; received {key!r}"
+            )
         return key
 
     @property

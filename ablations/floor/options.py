@@ -18,7 +18,18 @@ ELSEWHERE = frozenset({Scope.PLACE, Scope.RESOURCES, Scope.RECORD, Scope.MONEY})
 class StudyOptions(BaseModel):
     """Base of the options of all studies; each field is declared by `option`, and is an option of the verb."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True, protected_namespaces=()
+    )
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """The seeds of every condition."""
+        raise NotImplementedError
+
+
+class SeededOptions(StudyOptions):
+    """Options with a number of seeds, which follow each other."""
 
     seeds: int = option("Study", "number of seeds: every condition is measured with each", 5, ge=1, scope=Scope.SEED)
     seed: int = option("Study", "the first seed; the others follow it", 42, ge=0, lt=2**31, scope=Scope.SEED)

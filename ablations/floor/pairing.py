@@ -8,10 +8,10 @@ it failed or is not measured yet, is left out as a whole: an average over other 
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ablations.floor.condition import Level
-from ablations.floor.questions import Contrast, Slope
+from ablations.floor.questions import Contrast, Interaction, Question, Slope
 from ablations.floor.results import Outcome, Results
 
 
@@ -30,6 +30,52 @@ class Paired:
     left_out: tuple[int, ...]
     dropped: tuple[str, ...]
     scale: float
+
+
+def paired(question: Question, results: Results) -> Paired:
+    """Return the numbers that answer a question."""
+    if question.logarithm:
+        results = _logarithms(results, question.figure)
+    match question:
+        case Contrast():
+            return differences(question, results)
+        case Slope():
+            return slopes(question, results)
+        case Interaction():
+            return interactions(question, results)
+
+
+def _logarithms(results: Results, figure: str) -> Results:
+    """Take the logarithm of a figure; where it is not positive it has none, and counts as missing."""
+
+    def of(outcome: Outcome) -> Outcome:
+        value = (outcome.figures or {}).get(figure)
+        return replace(outcome, figures={figure: math.log(value)} if value is not None and value > 0 else {})
+
+    return Results(tuple(map(of, results.outcomes)))
+
+
+def interactions(question: Interaction, results: Results) -> Paired:
+    """Return the difference at the high level minus that at the low one, by seed."""
+    high, low = (
+        differences(
+            Contrast(
+                **question.model_dump(include={"key", "text", "figure", "better"}),
+                first={**question.first, question.along: level},
+                second={**question.second, question.along: level},
+            ),
+            results,
+        )
+        for level in (question.high, question.low)
+    )
+    shared = [seed for seed in high.by_seed if seed in low.by_seed]
+    known = {*high.by_seed, *high.left_out, *low.by_seed, *low.left_out}
+    return Paired(
+        by_seed={seed: high.by_seed[seed] - low.by_seed[seed] for seed in shared},
+        left_out=tuple(sorted(known - set(shared))),
+        dropped=tuple(dict.fromkeys((*high.dropped, *low.dropped))),
+        scale=max(high.scale, low.scale),
+    )
 
 
 def differences(question: Contrast, results: Results) -> Paired:

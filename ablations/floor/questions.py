@@ -37,6 +37,7 @@ class _Question(BaseModel):
     figure: str
     better: Direction
     test: PairedTest = PairedTest.PAIRED_T
+    logarithm: bool = False
 
     @field_validator("text")
     @classmethod
@@ -55,6 +56,7 @@ class Contrast(_Question):
         figure: Key of the figure that answers it.
         better: Which values of the figure are better.
         test: How the differences are tested.
+        logarithm: Whether the figure's logarithm is compared, so that the difference is that of a ratio.
         first: Levels of what is compared with.
         second: Levels of what is asked about; the difference is second minus first.
     """
@@ -72,6 +74,7 @@ class Slope(_Question):
         figure: Key of the figure that answers it.
         better: Which values of the figure are better.
         test: How the slopes are tested.
+        logarithm: Whether the slope is that of the figure's logarithm.
         along: The factor, whose levels are numbers.
         of: Levels of the conditions that count.
         minus: Levels of conditions whose slope is subtracted, seed by seed; None for the slope itself.
@@ -82,4 +85,30 @@ class Slope(_Question):
     minus: dict[str, Level] | None = None
 
 
-Question = Contrast | Slope
+class Interaction(_Question):
+    """Whether what separates two selections is larger at one level of a factor than at another.
+
+    The number of a seed is (second − first) at `high` minus (second − first) at `low`.
+
+    Attributes:
+        key: Its name in files.
+        text: The question in words.
+        figure: Key of the figure that answers it.
+        better: Which values of the figure are better.
+        test: How the numbers are tested.
+        logarithm: Whether the figure's logarithm is compared.
+        first: Levels of what is compared with.
+        second: Levels of what is asked about.
+        along: The factor.
+        low: The level at which the difference is subtracted.
+        high: The level at which it counts.
+    """
+
+    first: dict[str, Level]
+    second: dict[str, Level]
+    along: str
+    low: Level
+    high: Level
+
+
+Question = Contrast | Slope | Interaction

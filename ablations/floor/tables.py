@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ablations.floor.answers import Answer
 from ablations.floor.condition import Level
 from ablations.floor.figure import Figure
-from ablations.floor.questions import Contrast, Slope
+from ablations.floor.questions import Contrast, Interaction, Question
 from ablations.floor.results import Outcome, Results
 from ablations.floor.statistics import Estimate, estimate
 from ablations.floor.table import Column, Scaled, Table, Value
@@ -41,21 +41,29 @@ def answers_table(answers: Sequence[Answer], figures: Sequence[Figure]) -> Table
 def _answer_row(answer: Answer, figure: Figure) -> tuple[Value, ...]:
     return (
         answer.question.text,
-        figure.column.heading,
+        column_of(answer.question, figure).heading,
         compared(answer.question),
         len(answer.seeds),
-        Scaled(answer.difference, figure.column),
+        Scaled(answer.difference, column_of(answer.question, figure)),
         answer.p,
         answer.p_flips,
         answer.verdict.value,
-        Scaled(answer.smallest, figure.column),
+        Scaled(answer.smallest, column_of(answer.question, figure)),
     )
 
 
-def compared(question: Contrast | Slope) -> str:
+def column_of(question: Question, figure: Figure) -> Column:
+    """Return how a difference of a question is shown: as the figure itself, or as the logarithm of a ratio."""
+    return Column(figure.key, f"ln {figure.title}", digits=4) if question.logarithm else figure.column
+
+
+def compared(question: Question) -> str:
     """Return in words what a question compares."""
     if isinstance(question, Contrast):
         return f"{_levels(question.second)} minus {_levels(question.first)}"
+    if isinstance(question, Interaction):
+        sides = f"{_levels(question.second)} minus {_levels(question.first)}"
+        return f"({sides}) at {question.along} {question.high} minus the same at {question.along} {question.low}"
     minus = "" if question.minus is None else f" minus that of {_levels(question.minus)}"
     return f"slope along {question.along} of {_levels(question.of)}{minus}"
 

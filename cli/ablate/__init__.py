@@ -8,5 +8,5 @@ STUDIES = (
 )
 
 command = group_of(
-    STUDIES, text="Run a study: conditions on equal terms, each with several seeds.", no_args_is_help=True
+    STUDIES, text="Run a study on equal terms: searches, or conditions of its own.", no_args_is_help=True
 )

@@ -20,8 +20,8 @@ from ablations.floor.answers import answer_all
 from ablations.floor.condition import Condition
 from ablations.floor.execution.worker import CONDITION, MeasureReport, MeasureWorker, Work
 from ablations.floor.export import to_json
-from ablations.floor.options import StudyOptions, make_options
-from ablations.floor.questions import Contrast
+from ablations.floor.options import SeededOptions, StudyOptions, make_options
+from ablations.floor.questions import Slope
 from ablations.floor.report import Extras, draw_nothing
 from ablations.floor.reporting import report_of
 from ablations.floor.results import Outcome, Results, selects
@@ -122,6 +122,11 @@ class StudyContract:
     ) -> StudyOutcome:
         return self.run(recorded(study, reports, []), options, tmp_path_factory.mktemp("undisturbed"))
 
+    def with_more_seeds(self, options: StudyOptions) -> StudyOptions:
+        """Override it for options that name their seeds in another way."""
+        assert isinstance(options, SeededOptions)
+        return options.model_copy(update={"seeds": options.seeds + 1})
+
     @pytest.fixture
     def without_plots(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Draw none: they cost most of the time of a run, and are drawn in the one that nothing disturbs."""
@@ -156,7 +161,7 @@ class StudyContract:
         assert len({condition.file_name for condition in conditions}) == len(keys)
 
     def test_more_seeds_only_add_conditions(self, study: Study[Any], options: StudyOptions) -> None:
-        more = options.model_copy(update={"seeds": options.seeds + 1})
+        more = self.with_more_seeds(options)
         now, then = ({condition.key for condition in study.conditions(of)} for of in (options, more))
         assert now < then
 
@@ -196,7 +201,7 @@ class StudyContract:
         assert len({question.key for question in questions}) == len(questions)
         results = Results(tuple(Outcome(c, figures=reports[c.key].figures) for c in conditions))
         for question, answer in zip(questions, answer_all(questions, results), strict=True):
-            sides = (question.first, question.second) if isinstance(question, Contrast) else (question.of,)
+            sides = (question.of,) if isinstance(question, Slope) else (question.first, question.second)
             assert all(any(selects(side, condition) for condition in conditions) for side in sides), question.key
             assert answer.seeds == options.all_seeds, question.key
 
@@ -216,6 +221,8 @@ class StudyContract:
         keys = [table.key for table in report.tables]
         assert len(set(keys)) == len(keys)
         for table in report.tables:
+            columns = [column.key for column in table.columns]
+            assert len(set(columns)) == len(columns), f"a factor is named as another column of {table.key}"
             assert all((folder / f"{table.key}.{kind}").is_file() for kind in ("csv", "tex", "md"))
         page = undisturbed.page.read_text()
         assert all(text in page for text in ("<h1>", "data:image/png;base64,"))

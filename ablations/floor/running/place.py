@@ -1,5 +1,6 @@
 """Where a study is measured and recorded: options that change no figure but those that are timed."""
 
+import os
 from pathlib import Path
 from typing import Self
 
@@ -70,9 +71,9 @@ class Place(BaseModel):
         return self
 
     def destination(self) -> Destination:
-        """Return where a new study is mirrored.
+        """Return where a new study is mirrored; without MLflow, where `sync` would write it.
 
         Raises:
             TrackingUriError: The address is not supported.
         """
-        return destination_of_new(self.tracking_uri, self.experiment, Path("runs"))
+        return destination_of_new(self.tracking_uri, self.experiment, Path("runs"), os.environ if self.mlflow else {})

@@ -135,11 +135,13 @@ class StudyRun:
         threads = max(1, int(request.place.cpus))
         work = Work(request.study, request.options, cache_folder(), request.folder.artifacts, threads)
         executor = executor_at(request.place, request.folder.ray, session.pending)
-        with executor.ready(), executor.watched(lambda what: self._lose(ledger, session, what)):
-            self._interrupts.reinstall()
-            self._interrupts.check()
-            executor.run(session, work, self._interrupts)
-        shutil.rmtree(request.folder.ray, ignore_errors=True)
+        try:
+            with executor.ready(), executor.watched(lambda what: self._lose(ledger, session, what)):
+                self._interrupts.reinstall()
+                self._interrupts.check()
+                executor.run(session, work, self._interrupts)
+        finally:
+            shutil.rmtree(request.folder.ray, ignore_errors=True)
 
     def _is_interrupt(self, error: BaseException) -> bool:
         """Whether a signal is the cause: what a process that dies with us raises is none of its own."""

@@ -1,5 +1,6 @@
 """Answers computed by hand: pairing by seed, slopes, Holm over the questions asked, verdicts and their meaning."""
 
+import math
 from collections.abc import Mapping
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from ablations.floor.answers import Answer, answer_all
 from ablations.floor.condition import Condition, Level
 from ablations.floor.figure import Direction, Figure
-from ablations.floor.questions import Contrast, PairedTest, Slope, Verdict
+from ablations.floor.questions import Contrast, Interaction, PairedTest, Question, Slope, Verdict
 from ablations.floor.results import Outcome, Results
 from ablations.floor.sentences import answer_sentences
 from ablations.floor.tables import answers_table
@@ -37,7 +38,7 @@ def contrast(second: Mapping[str, Level], first: Mapping[str, Level], **changes:
     return Contrast.model_validate({**fields, "first": dict(first), "second": dict(second)})
 
 
-def ask(question: Contrast | Slope, *rows: Row) -> Answer:
+def ask(question: Question, *rows: Row) -> Answer:
     (answer,) = answer_all([question], results(*rows))
     return answer
 
@@ -179,3 +180,35 @@ def test_large_figures_that_differ_by_rounding_have_no_spread() -> None:
     rows = [*arm("a", 1e9 + 0.1, 3e9 + 0.1), *arm("b", 1e9 + 0.3, 3e9 + 0.3)]
     assert ask(AB, *rows).exact
     assert not ask(AB, *arm("a", 1.0, 3.0), *arm("b", 1.2, 3.2 + 1e-6)).exact
+
+
+def test_an_interaction_is_a_difference_of_differences() -> None:
+    rows: list[Row] = [
+        ({"arm": name, "level": level, "method": method}, seed, base * level + (name == "b") * 7 + seed)
+        for name, base in (("a", 1.0), ("b", 3.0))
+        for level in (10, 30)
+        for method in ("x", "y")
+        for seed in (0, 1)
+    ]
+    question = Interaction(
+        key="i", text="More at 30?", figure="loss", better=Direction.LOWER, first={"arm": "a"}, second={"arm": "b"},
+        along="level", low=10, high=30,
+    )  # fmt: skip
+    answer = ask(question, *rows)
+    assert answer.difference is not None
+    assert answer.difference.mean == 40.0  # (3 − 1)·30 − (3 − 1)·10
+    assert (answer.seeds, answer.dropped) == ((0, 1), ())
+    broken = [(f, seed, None if (f["arm"], f["level"], seed) == ("b", 10, 1) else loss) for f, seed, loss in rows]
+    assert (ask(question, *broken).seeds, ask(question, *broken).left_out) == ((0,), (1,))
+    (row,) = answers_table([answer], [FIGURE]).shown()
+    assert row[2] == "(arm b minus arm a) at level 30 minus the same at level 10"
+
+
+def test_a_logarithm_compares_ratios() -> None:
+    question = contrast({"arm": "b"}, {"arm": "a"}, logarithm=True)
+    answer = ask(question, *arm("a", 1.0, 10.0, 100.0, 0.0), *arm("b", 2.0, 20.0, 200.0, 5.0))
+    assert answer.difference is not None
+    assert answer.difference.mean == pytest.approx(math.log(2))
+    assert (answer.seeds, answer.left_out, answer.exact) == ((0, 1, 2), (3,), True)
+    (row,) = answers_table([answer], [FIGURE]).shown()
+    assert (row[1], row[4]) == ("ln Loss", "0.6931 ± 0.0000")

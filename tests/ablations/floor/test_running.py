@@ -1,25 +1,30 @@
 """A study in its folder: extended, refused in words, damaged, and read while it is written."""
 
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ablations.floor.errors import AblationError, NothingMeasuredError, StudyFolderError, StudyOptionsError
-from ablations.floor.execution.session import StudySession
-from ablations.floor.execution.worker import MeasureReport
+from ablations.floor.execution.local import LocalStudyExecutor
+from ablations.floor.execution.session import StudySession, condition_of
+from ablations.floor.execution.worker import MeasureReport, Work
 from ablations.floor.options import make_options
 from ablations.floor.running.folder import StudyFolder
 from ablations.floor.running.opening import Request
 from ablations.floor.running.place import Place
 from ablations.floor.running.run import StudyOutcome, StudyRun, report_again
+from search.execution.interrupts import Interrupts
 from tests.ablations.floor.toy import Toy, ToyOptions
 from tests.tracking.samples import written_run
 from tracking.errors import CorruptLedgerError, LockedError
 from tracking.events import payloads_of
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
-from tracking.payloads import Resumed
+from tracking.payloads import Interrupted, Resumed
 from tracking.reader import read_ledger
 from tracking.study_payloads import (
     ConditionBegun,
@@ -169,6 +174,33 @@ def test_an_interrupt_keeps_what_is_measured(tmp_path: Path, monkeypatch: pytest
     assert len(calls) == 9
 
 
+class Losing(LocalStudyExecutor):
+    """Loses what it needs once two conditions are measured."""
+
+    def watched(self, lost: Callable[[str], None]) -> AbstractContextManager[None]:
+        self._lost = lost
+        return nullcontext()
+
+    def run(self, session: StudySession, work: Work, interrupts: Interrupts) -> None:
+        heard = threading.Event()
+        with interrupts.flagged(heard.set):
+            for _ in range(2):
+                session.report(report_of(session.take().config))
+            threading.Thread(target=self._lost, args=("a vital process has ended",), daemon=True).start()
+            heard.wait()
+        interrupts.check()
+
+
+def test_the_loss_of_ray_is_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("ablations.floor.running.run.executor_at", lambda *_: Losing())
+        outcome = run(tmp_path)
+    assert (outcome.status, len(outcome.results.measured)) == (RunStatus.INTERRUPTED, 2)
+    (interrupted,) = payloads_of(read_ledger(tmp_path / "ledger.jsonl"), Interrupted)
+    assert interrupted.reason == "Ray was lost: a vital process has ended"
+    assert run(tmp_path).status is RunStatus.FINISHED
+
+
 @pytest.fixture
 def session(tmp_path: Path) -> StudySession:
     ledger = Ledger.create(tmp_path / "session.jsonl")
@@ -176,8 +208,7 @@ def session(tmp_path: Path) -> StudySession:
 
 
 def report_of(config: Any, **changes: Any) -> MeasureReport:
-    condition = config["condition"]
-    key = f'hand="{condition["factors"]["hand"]}",load=0,seed=42'
+    key = condition_of(config).key
     fields = {"figures": {"mean": 1.0}, "error": None, "wall_s": 1.0, "worker": "w", **changes}
     return MeasureReport(condition=key, **fields)
 

@@ -11,13 +11,13 @@ from pydantic import BeforeValidator
 
 from ablations.floor.condition import Condition
 from ablations.floor.figure import Direction, Figure
-from ablations.floor.options import StudyOptions, split_list
+from ablations.floor.options import SeededOptions, split_list
 from ablations.floor.questions import Contrast, Question, Slope
 from ablations.floor.study import MeasureContext, Study
 from search.setup.scope import Scope, option
 
 
-class ToyOptions(StudyOptions):
+class ToyOptions(SeededOptions):
     """Options of the toy.
 
     Attributes:
