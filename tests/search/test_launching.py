@@ -51,6 +51,6 @@ def test_what_contradicts_it_is_still_refused(begun: RunDir) -> None:
 
 
 def test_elsewhere_all_else_is_as_it_began(begun: RunDir) -> None:
-    launch = reopen(begun, elsewhere={"workers": 1})
+    launch = reopen(begun, elsewhere={"workers": 1}, trusted=("10.0.0.1:6379",))
     launch.close()
     assert (launch.config.ray_address, launch.config.workers) == ("10.0.0.1:6379", 1)
