@@ -51,8 +51,8 @@ class Factors(BaseModel):
         return {
             "arm": self.arm.value,
             "method": self.method,
-            "level": _whole(self.level),
-            "temperature": _whole(self.temperature),
+            "level": whole(self.level),
+            "temperature": whole(self.temperature),
         }
 
 
@@ -73,5 +73,6 @@ def conditions(options: HeadsOptions) -> tuple[Condition, ...]:
     return tuple(Condition(factors=cell.levels(), seed=seed) for cell in cells for seed in options.all_seeds)
 
 
-def _whole(number: float) -> Level:
+def whole(number: float) -> Level:
+    """Return a level as it stands in conditions: a whole number as such."""
     return int(number) if float(number).is_integer() else number

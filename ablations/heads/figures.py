@@ -7,7 +7,6 @@ from ablations.floor.figure import Direction, Figure
 _LOWER, _HIGHER = Direction.LOWER, Direction.HIGHER
 _ALL = (
     Figure(key="perplexity", title="Perplexity of held-out text", better=_LOWER, digits=2),
-    Figure(key="loss", title="Loss on held-out text", unit="nats/token", better=_LOWER),
     Figure(key="generation_perplexity", title="Perplexity of generations", better=_LOWER, digits=2),
     Figure(key="lexical_diversity", title="Lexical diversity", unit="unique/total words", better=_HIGHER),
     Figure(key="repetition", title="Repetition within 20 words", unit="share of words", better=_LOWER),

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,7 +60,6 @@ def measure(
     texts = _texts(bench.model, continued)
     figures = {
         "perplexity": perplexity,
-        "loss": math.log(perplexity),
         "generation_perplexity": of_generations(bench.model, _pairs(continued)),
         **_text_figures(texts),
         **_speeds(continued),
@@ -91,7 +89,6 @@ def _acting(bench: Bench, heads: HeadsReport, *, structural: bool) -> Iterator[L
         yield smaller
         return
     if bool((heads.gates == 1).all()):
-        check_gates(bench.model, heads.gates, probe)
         yield bench.model
         return
     with gated(bench.model, heads.gates):

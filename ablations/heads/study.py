@@ -56,7 +56,7 @@ class HeadsStudy(Study[HeadsOptions]):
 
     def plots(self, options: HeadsOptions) -> tuple[FigurePlot, ...]:
         """Return one of the general plots; its own are among the extras."""
-        return (FigurePlot(figure="loss", across="level", series="arm", caption="Held-out loss by arm and level"),)
+        return (FigurePlot(figure="repetition", across="level", series="arm"),)
 
     def extras(self, options: HeadsOptions, results: Results, artifacts: Path) -> Extras:
         """Return the plots of this study, and what was done to the heads."""

@@ -16,6 +16,8 @@ import json
 import time
 from pathlib import Path
 
+import torch
+
 from ablations.heads.bench import Bench, prepare
 from ablations.heads.corpus import standard_library
 from ablations.heads.importance.registry import IMPORTANCES
@@ -39,6 +41,7 @@ def main() -> None:
     given = parser.parse_args()
     levels = [float(level) for level in given.levels.split(",")]
     began = time.monotonic()
+    torch.set_num_threads(1)  # a second thread gains nothing on a model of this size
     options = HeadsOptions(device="cpu", max_prompts=1, num_tokens=1)
     benches = [prepare(options, seed, given.cache_dir) for seed in range(given.seeds)]
     found = run(benches, levels, given.windows, cache_folder(given.cache_dir) / "heads")

@@ -14,16 +14,19 @@ from ablations.heads.language_model import Head, LanguageModel
 
 def observe(model: LanguageModel, tokens: Tensor, rules: Rules) -> Mapping[Head, Signals]:
     """Return the signals of all heads after the model has read the sequences [n, time], each as a batch."""
-    signals = dict.fromkeys(model.all_heads, Signals())
+    signals: Mapping[Head, Signals] = dict.fromkeys(model.all_heads, Signals())
     for number, sequence in enumerate(tokens, start=1):
         batch = sequence[None]
         with projections_seen(model) as seen:
             spread = concentration(entropies(model, batch), batch.shape[1])
-        for layer, (received, _) in enumerate(seen):
-            with_others = alignments(received, model.attentions[layer].c_proj.weight)
-            for head in range(model.heads):
-                observed = Observed(float(spread[layer, head]), float(with_others[head]))
-                signals[Head(layer, head)] = step(signals[Head(layer, head)], observed, rules, number)
+        with_others = [
+            alignments(received, attention.c_proj.weight)
+            for (received, _), attention in zip(seen, model.attentions, strict=True)
+        ]
+        observed = {
+            head: Observed(float(spread[head]), float(with_others[head.layer][head.head])) for head in model.all_heads
+        }
+        signals = step(signals, observed, rules, number)
     return signals
 
 

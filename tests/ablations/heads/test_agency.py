@@ -1,6 +1,7 @@
 """Agency: each rule by itself, what the forward pass makes of it, and what is reported."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from ablations.heads.agency.acting import agency_gates, compensated, volunteers
 from ablations.heads.agency.observing import alignments, observe
 from ablations.heads.agency.report import HeadsReport
-from ablations.heads.agency.rules import Observed, Rules, step
+from ablations.heads.agency.rules import Observed, Rules, judged, step
 from ablations.heads.agency.states import Signals, State
 from ablations.heads.gates import gated, mask, open_gates, projections_seen
 from ablations.heads.language_model import Head, LanguageModel
@@ -18,55 +19,68 @@ from tests.ablations.heads.models import hand_model, some_tokens
 RULES = Rules()
 
 
-def after(*batches: tuple[float, float], rules: Rules = RULES) -> Signals:
-    signals = Signals()
-    for number, (concentration, alignment) in enumerate(batches, start=1):
-        signals = step(signals, Observed(concentration, alignment), rules, number)
+def after(*standings: float, alignment: float = 0.1, rules: Rules = RULES) -> Signals:
+    """Judge a head after batches in which it stood so many standard deviations from the mean."""
+    signals = Signals(utilisation=0.4, alignment=alignment)
+    for number, standing in enumerate(standings, start=1):
+        signals = judged(signals, standing, rules, number)
     return signals
 
 
 class TestRules:
     """One rule each."""
 
-    def test_the_first_batch_is_the_average(self) -> None:
-        assert (after((0.5, 0.25)).utilisation, after((0.5, 0.25)).alignment) == (0.5, 0.25)
+    def test_the_first_batch_is_the_average_and_later_ones_move_it_by_a_tenth(self) -> None:
+        head, other = Head(0, 0), Head(0, 1)
+        start = {head: Signals(), other: Signals()}
+        first = step(start, {head: Observed(0.5, 0.25), other: Observed(0.5, 0.0)}, RULES, 1)
+        assert (first[head].utilisation, first[head].alignment) == (0.5, 0.25)
+        second = step(first, {head: Observed(0.7, 1.25), other: Observed(0.5, 0.0)}, RULES, 2)
+        assert second[head].utilisation == pytest.approx(0.52)
+        assert second[head].alignment == pytest.approx(0.35)
 
-    def test_the_averages_move_by_a_tenth(self) -> None:
-        found = after((0.5, 0.0), (0.7, 1.0))
-        assert found.utilisation == pytest.approx(0.52)
-        assert found.alignment == pytest.approx(0.1)
+    def test_heads_are_judged_among_all_by_the_spread_of_their_averages(self) -> None:
+        """Of 0.1, 0.4, 0.4, 0.4 and 0.7 the mean is 0.4, the standard deviation 0.19: only the ends are beyond."""
+        used = (0.1, 0.4, 0.4, 0.4, 0.7)
+        observed = {Head(0, number): Observed(value, 0.1) for number, value in enumerate(used)}
+        signals = step(step(dict.fromkeys(observed, Signals()), observed, RULES, 1), observed, RULES, 2)
+        active = [State.ACTIVE] * 3
+        assert [said.state for said in signals.values()] == [State.WITHDRAWN, *active, State.OVERLOADED]
+
+    def test_heads_that_are_used_alike_are_all_active(self) -> None:
+        observed = {Head(0, number): Observed(0.3, 0.1) for number in range(4)}
+        signals = step(step(dict.fromkeys(observed, Signals()), observed, RULES, 1), observed, RULES, 2)
+        assert {said.state for said in signals.values()} == {State.ACTIVE}
 
     def test_a_head_that_nothing_is_wrong_with_is_active(self) -> None:
-        assert after((0.5, 0.1)) == Signals(State.ACTIVE, True, 0.5, 0.1, 0, 0)
+        assert after(0, -0.9, 0.9) == Signals(State.ACTIVE, True, 0.4, 0.1, 0, 0)
 
     def test_a_head_with_little_to_do_withdraws_after_two_batches(self) -> None:
-        assert after((0.2, 0.1)).state is State.ACTIVE
-        found = after((0.2, 0.1), (0.2, 0.1))
+        assert after(-1.1).state is State.ACTIVE
+        found = after(-1.1, -1.1)
         assert (found.state, found.consent, found.changed_at) == (State.WITHDRAWN, False, 2)
 
     def test_one_such_batch_between_others_is_not_enough(self) -> None:
-        flickering = Rules(decay=0)
-        assert after((0.2, 0.1), (0.4, 0.1), (0.2, 0.1), rules=flickering).consent
+        assert after(-1.1, 0, -1.1, 0, -1.1).consent
 
     def test_consent_is_given_again_after_two_batches(self) -> None:
-        fast = Rules(decay=0)
-        withdrawn = [(0.2, 0.1), (0.2, 0.1)]
-        assert not after(*withdrawn, (0.5, 0.1), rules=fast).consent
-        found = after(*withdrawn, (0.5, 0.1), (0.5, 0.1), rules=fast)
+        assert not after(-2, -2, 0).consent
+        found = after(-2, -2, 0, 0)
         assert (found.state, found.consent, found.changed_at) == (State.ACTIVE, True, 4)
 
     def test_a_head_that_is_used_too_much_is_overloaded(self) -> None:
-        found = after((0.95, 0.1))
-        assert (found.state, found.consent) == (State.OVERLOADED, True)
+        found = after(1.1)
+        assert (found.state, found.consent, found.changed_at) == (State.OVERLOADED, True, 1)
 
     def test_a_head_against_the_others_is_misaligned(self) -> None:
-        assert after((0.5, -0.01)).state is State.MISALIGNED
+        assert after(0, alignment=-0.01).state is State.MISALIGNED
 
     def test_overload_comes_before_misalignment(self) -> None:
-        assert after((0.95, -0.5)).state is State.OVERLOADED
+        assert after(1.1, alignment=-0.5).state is State.OVERLOADED
 
     def test_withdrawal_comes_before_all(self) -> None:
-        assert after((0.1, -0.5), (0.1, -0.5)).state is State.WITHDRAWN
+        assert after(-1.1, -1.1, alignment=-0.5).state is State.WITHDRAWN
+        assert after(-1.1, -1.1, 2, alignment=-0.5).state is State.WITHDRAWN
 
 
 def some_signals(model: LanguageModel) -> dict[Head, Signals]:
@@ -148,13 +162,14 @@ def test_observing_is_deterministic_and_fills_every_head(tiny: LanguageModel) ->
 
 
 def test_a_head_that_attends_to_everything_withdraws_when_it_is_watched() -> None:
-    model = hand_model()
+    model = hand_model(heads=4)
     with torch.no_grad():
         model.attentions[0].c_attn.weight[:, :3] = 0
         model.attentions[0].c_attn.bias[:3] = 0
-    found = observe(model, some_tokens(rows=3, time=14), replace(RULES, withdraw_below=0.32))
+    found = observe(model, some_tokens(rows=3, time=14), RULES)
     assert found[Head(0, 0)].state is State.WITHDRAWN
-    assert found[Head(0, 1)].consent
+    uniform = 1 - math.log(math.factorial(14)) / 14 / math.log(14)
+    assert found[Head(0, 0)].utilisation == pytest.approx(uniform)
 
 
 class TestReport:

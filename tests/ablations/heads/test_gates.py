@@ -95,6 +95,16 @@ def test_a_mask_that_is_not_applied_is_noticed() -> None:
         check_gates(model, mask(model, [Head(1, 0)]), some_tokens())
 
 
+def test_a_head_that_is_silent_by_itself_is_no_fault() -> None:
+    model = hand_model(layers=2)
+    for weight in model.attentions[1].c_attn.parameters():
+        weight.detach()[..., 12:15] = 0  # the values of head 0: 6 queries, 6 keys, then 3 of its own
+    with gated(model, open_gates(model)):
+        check_gates(model, open_gates(model), some_tokens())
+    with gated(model, mask(model, [Head(1, 1)])), pytest.raises(MaskNotAppliedError, match="Head 1 of layer 1 is kept"):
+        check_gates(model, open_gates(model), some_tokens())
+
+
 @torch.no_grad()
 def test_what_is_seen_has_all_gates_applied(tiny: LanguageModel) -> None:
     tokens: Any = torch.arange(10)[None]

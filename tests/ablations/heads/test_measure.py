@@ -5,6 +5,7 @@ import json
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean, pstdev
 from typing import Any
 
 import pytest
@@ -121,13 +122,17 @@ def test_it_travels_to_another_process(options: HeadsOptions) -> None:
     assert sent == options
 
 
+def _between_second_and_third(bench: Bench) -> float:
+    used = sorted(said.utilisation or 0 for said in bench.signals(Rules()).values())
+    return ((used[1] + used[2]) / 2 - fmean(used)) / pstdev(used)
+
+
 class TestDeciding:
     """From arms to gates."""
 
     def test_withdrawn_heads_are_removed_first_with_agency(self, bench: Bench) -> None:
-        """With this threshold some heads withdraw: half of them, by their own utilisation."""
-        used = sorted(said.utilisation or 0 for said in bench.signals(Rules()).values())
-        rules = Rules(withdraw_below=(used[1] + used[2]) / 2)
+        """With a threshold between the second and the third least used, two heads withdraw."""
+        rules = Rules(withdraw_below=_between_second_and_third(bench))
         condition = Factors.model_validate(factors(Arm.PRUNED_WITH_AGENCY, 50, "magnitude"))
         found = decide(bench, condition, rules)
         withdrawn = {head for head, said in found.signals.items() if not said.consent}
