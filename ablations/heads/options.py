@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from ablations.floor.options import StudyOptions, split_list
+from ablations.floor.options import SeededOptions, split_list
 from ablations.heads.importance.registry import IMPORTANCES
 from search.setup.scope import Scope, option
 
@@ -17,10 +17,8 @@ _Temperatures = Annotated[tuple[Annotated[float, Field(ge=0, le=10)], ...], Befo
 _Methods = Annotated[tuple[str, ...], BeforeValidator(split_list)]
 
 
-class HeadsOptions(StudyOptions):
+class HeadsOptions(SeededOptions):
     """The options of the heads study; their names are those of the command line."""
-
-    model_config = ConfigDict(protected_namespaces=())
 
     seeds: int = option("Study", "number of seeds: every condition is measured with each", 3, ge=1, scope=Scope.SEED)
     iterations: int | None = option("Study", "another word for --seeds", ge=1, le=_MOST, scope=Scope.SEED)
