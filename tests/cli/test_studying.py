@@ -133,6 +133,8 @@ def test_a_failure_is_said_and_measured_again_on_request(tmp_path: Path, capsys:
         ("--only-report --output nowhere", "There is no study in"),
         ("--ray-address nonsense", "nonsense"),
         ("--config nowhere.yaml", "cannot be read"),
+        ("--executor local --tracking-uri sqlite:///no/such/folder/mlflow.db", "no/such/folder"),
+        ("--executor local --tracking-uri ftp://host", "ftp://host"),
     ],
 )
 def test_bad_input_is_one_paragraph(

@@ -10,7 +10,7 @@ from search.setup.address import PRIVATE
 from search.setup.config import ExecutorName
 from search.setup.scope import Scope, option
 from tracking.stores import Destination, destination_of_new
-from tracking.uris import without_password
+from tracking.uris import absolute_uri, without_password
 
 
 class Place(BaseModel):
@@ -74,6 +74,10 @@ class Place(BaseModel):
         """Return where a new study is mirrored; without MLflow, where `sync` would write it.
 
         Raises:
-            TrackingUriError: The address is not supported.
+            TrackingUriError: The address is not supported, or its folder does not exist.
         """
-        return destination_of_new(self.tracking_uri, self.experiment, Path("runs"), os.environ if self.mlflow else {})
+        variables = os.environ if self.mlflow else {}
+        destination = destination_of_new(self.tracking_uri, self.experiment, Path("runs"), variables)
+        if not destination.is_default:
+            absolute_uri(destination.uri)
+        return destination

@@ -82,6 +82,7 @@ class StudyRun:
 
         Raises:
             AblationError: This cannot be measured.
+            TrackingUriError: It cannot be mirrored there.
         """
         self._request = request
         self._conditions = request.study.conditions(request.options)
@@ -89,6 +90,7 @@ class StudyRun:
             raise NothingMeasuredError("These options leave no condition to be measured: name at least one level each.")
         self._interrupts = Interrupts()
         self._ending = threading.Lock()
+        request.place.destination()
         request.study.check(request.options)
 
     def execute(self, listen: Listener = lambda _: None) -> StudyOutcome:

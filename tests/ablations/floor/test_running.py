@@ -274,3 +274,16 @@ def test_a_place_that_cannot_be_is_refused_in_words(given: dict[str, Any], words
 def test_an_option_that_is_not_there_has_a_near_miss() -> None:
     with pytest.raises(StudyOptionsError, match=r"There is no option 'trows'.*throws"):
         make_options(ToyOptions, {"trows": 3})
+
+
+def test_a_condition_is_on_the_disk_before_it_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure, seen = Toy.measure, list[bool]()
+
+    def looking(self: Toy, options: Any, condition: Any, context: Any) -> Any:
+        last = read_ledger(tmp_path / "ledger.jsonl")[-1].payload
+        seen.append(isinstance(last, ConditionBegun) and last.condition == condition.key)
+        return measure(self, options, condition, context)
+
+    monkeypatch.setattr(Toy, "measure", looking)
+    run(tmp_path)
+    assert seen == [True] * 8
