@@ -28,16 +28,17 @@ def choices(
     losses: Mapping[Kept, float], benches: Sequence[Bench], levels: Sequence[float]
 ) -> dict[str, dict[float, list[Choice]]]:
     """Return every criterion's choices: by criterion and level, one per seed."""
-    return {
-        name: {level: [_choice(losses, bench, name, level) for bench in benches] for level in levels}
-        for name in IMPORTANCES
-    }
-
-
-def _choice(losses: Mapping[Kept, float], bench: Bench, name: str, level: float) -> Choice:
-    heads = bench.model.all_heads
-    removed = select(IMPORTANCES[name](), bench.evidence, heads_to_remove(level, len(heads)))
-    return judged(losses, frozenset(heads) - set(removed))
+    heads = benches[0].model.all_heads
+    counts = {level: heads_to_remove(level, len(heads)) for level in levels}
+    found = {}
+    for name in IMPORTANCES:
+        # One order per seed: what a lower level removes is its beginning.
+        orders = [select(IMPORTANCES[name](), bench.evidence, max(counts.values())) for bench in benches]
+        found[name] = {
+            level: [judged(losses, frozenset(heads) - set(order[:count])) for order in orders]
+            for level, count in counts.items()
+        }
+    return found
 
 
 def judged(losses: Mapping[Kept, float], kept: Kept) -> Choice:

@@ -11,11 +11,11 @@ from ablations.heads.bench import Bench
 from ablations.heads.conditions import Arm, Factors
 from ablations.heads.deciding import decide
 from ablations.heads.gates import gated, mask
-from ablations.heads.importance.gradient import Gradient
+from ablations.heads.importance.registry import IMPORTANCES
 from ablations.heads.language_model import Head
 from ablations.heads.perplexity import teacher_forced
 from ablations.heads.selection import select
-from benchmarks.heads.gain import agency_gain, gain_of
+from benchmarks.heads.gain import agency_gain, gains_of
 from benchmarks.heads.regret import Choice, choices, judged, summary
 from benchmarks.heads.subsets import all_losses, check_losses
 from tests.ablations.heads.models import hand_model, some_tokens
@@ -107,13 +107,17 @@ def test_what_agency_gains_has_an_interval_over_seeds() -> None:
     assert set(found["by_criterion_and_level"]) == {"entropy 25", "entropy 50", "magnitude 25", "magnitude 50"}
 
 
-def test_both_sides_have_the_same_number_of_acting_heads_and_the_same_text() -> None:
-    own = bench(3)
-    heads = decide(own, Factors(arm=Arm.PRUNED_WITH_AGENCY, method="gradient", level=25, temperature=1))
-    plain = select(Gradient(), own.evidence, 4 - heads.acting)
-    perplexities = []
-    for gates in (mask(own.model, plain), heads.gates):
-        with gated(own.model, gates):
-            perplexities.append(teacher_forced(own.model, own.held_out))
-    assert perplexities[0] != pytest.approx(perplexities[1])
-    assert gain_of(own, "gradient", 25) == pytest.approx(perplexities[0] - perplexities[1])
+@pytest.mark.parametrize("method", ["gradient", "greedy"])
+def test_both_sides_have_the_same_number_of_acting_heads_and_the_same_text(method: str) -> None:
+    """The oracle decides and selects for each level anew."""
+    own, found = bench(3), {}
+    for level in (25, 50):
+        heads = decide(own, Factors(arm=Arm.PRUNED_WITH_AGENCY, method=method, level=level, temperature=1))
+        plain = select(IMPORTANCES[method](), own.evidence, 4 - heads.acting)
+        perplexities = []
+        for gates in (mask(own.model, plain), heads.gates):
+            with gated(own.model, gates):
+                perplexities.append(teacher_forced(own.model, own.held_out))
+        assert perplexities[0] != pytest.approx(perplexities[1])
+        found[level] = perplexities[0] - perplexities[1]
+    assert gains_of(own, method, (25, 50)) == pytest.approx(found)
