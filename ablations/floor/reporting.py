@@ -14,6 +14,8 @@ from ablations.floor.tables import answers_table, cells_table, conditions_table,
 
 LONG = frozenset({"estimates", "conditions"})
 """Tables that are in files whole, on the page folded, and on no screen."""
+_MOST_CELLS = 12
+"""A grid of more cells than these is such a table too."""
 
 
 def report_of(study: Study[Any], options: StudyOptions, results: Results, artifacts: Path) -> Report:
@@ -47,7 +49,7 @@ def report_of(study: Study[Any], options: StudyOptions, results: Results, artifa
         draw=draw,
         answers=answer_sentences(answers, figures),
         sections=extras.sections,
-        long_tables=LONG,
+        long_tables=LONG | ({"cells"} if len(list(results.cells())) > _MOST_CELLS else set()),
     )
 
 

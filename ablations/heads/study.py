@@ -61,10 +61,12 @@ class HeadsStudy(Study[HeadsOptions]):
     def extras(self, options: HeadsOptions, results: Results, artifacts: Path) -> Extras:
         """Return the plots of this study, and what was done to the heads."""
         from ablations.heads.plots.drawing import draw_plots
-        from ablations.heads.plots.rows import Row
+        from ablations.heads.plots.rows import Row, Rows
+        from ablations.heads.summary import summary_table
 
         rows = [Row(o.condition.factors, o.condition.seed, o.figures) for o in results.outcomes if o.figures]
-        return Extras(draw=lambda folder: draw_plots(rows, folder), sections=(_removal(options),))
+        tables = (summary_table(Rows(rows)),)
+        return Extras(tables, draw=lambda folder: draw_plots(rows, folder), sections=(_removal(options),))
 
 
 def _removal(options: HeadsOptions) -> Section:
