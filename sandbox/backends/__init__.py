@@ -1,0 +1,1 @@
+"""The ways to put walls around a program, one file each."""

@@ -1,0 +1,98 @@
+"""The judged program's side of the checks: it loads the solution, then calls what the referee names, on plain values."""
+
+import os
+import sys
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
+from sandbox.inside.errors import described
+from sandbox.inside.messages import Line, LineError
+from sandbox.inside.values import pack, unpack
+
+
+class Answering:
+    """Answers one question after another until the referee closes the line.
+
+    Args:
+        line: to the referee.
+        module: whose names the program defines.
+        script: path of the solution.
+        own_folder: whose frames are left out of traces.
+    """
+
+    def __init__(self, line: Line, module: ModuleType, script: str, own_folder: str) -> None:
+        self._line, self._module, self._script, self._own_folder = line, module, script, own_folder
+        self._objects: list[Any] = []
+
+    def serve(self) -> None:
+        """Answer until the line ends. What the program raises is an answer."""
+        while True:
+            try:
+                question = self._line.receive()
+            except LineError:
+                return
+            try:
+                answer = {"value": self._answered(question)}
+            except BaseException as error:  # noqa: BLE001 - the boundary to the judged program; the referee gets it
+                answer = {"error": described(error, self._own_folder)}
+            try:
+                self._line.send(answer)
+            except RecursionError as error:
+                self._line.send({"error": described(error, self._own_folder)})
+
+    def _answered(self, question: dict[str, Any]) -> Any:
+        asked = question["ask"]
+        if asked == "load":
+            return self._load()
+        if asked == "name":
+            return pack(getattr(self._module, question["name"]), self._handle_of)
+        found = self._objects[question["on"]]
+        arguments = [unpack(argument, self._object_of) for argument in question["with"]]
+        if asked == "call":
+            named = {name: unpack(value, self._object_of) for name, value in question["named"].items()}
+            return pack(found(*arguments, **named), self._handle_of)
+        return pack(_OPERATIONS[asked](found, *arguments), self._handle_of)
+
+    def _load(self) -> None:
+        with open(self._script, "rb") as file:  # noqa: PTH123 - one import less of what the program could have changed
+            code = compile(file.read(), os.path.abspath(self._script), "exec")  # noqa: PTH100
+        self._module.__dict__.update(__file__=code.co_filename, __builtins__=__builtins__)
+        exec(code, self._module.__dict__)  # noqa: S102 - running it is what this process is for
+        sys.stdout.flush()
+
+    def _handle_of(self, value: Any) -> int:
+        self._objects.append(value)
+        return len(self._objects) - 1
+
+    def _object_of(self, number: int, _: str) -> Any:
+        return self._objects[number]
+
+
+def _next(iterator: Any) -> list[Any]:
+    """The next item in a list, or an empty list at the end."""
+    for item in iterator:
+        return [item]
+    return []
+
+
+def _contains(container: Any, item: Any) -> bool:
+    return item in container
+
+
+def _items(container: Any) -> Iterable[Any]:
+    return iter(container)
+
+
+_OPERATIONS = {
+    "get": getattr,
+    "set": setattr,
+    "item": lambda container, key: container[key],
+    "contains": _contains,
+    "iter": _items,
+    "next": _next,
+    "len": len,
+    "truth": bool,
+    "str": str,
+    "repr": repr,
+}
