@@ -57,7 +57,9 @@ class Job:
         for name in (*self.files, *self.collect):
             _check_name(name)
         if self.script not in self.files:
-            raise JobError(f"the script {self.script!r} is not among the job's files: {', '.join(self.files) or 'none'}")
+            raise JobError(
+                f"the script {self.script!r} is not among the job's files: {', '.join(self.files) or 'none'}"
+            )
         for path in (*self.libraries, *self.readable):
             if not path.is_absolute() or not path.exists():
                 raise JobError(f"the program is to read {str(path)!r}, which has to be an absolute path that is there")
@@ -70,7 +72,9 @@ class Job:
         return {name: base64.b64encode(body).decode("ascii") for name, body in contents.items()}
 
 
-def solution(code: str, *checks: str, setup: str = "", names: tuple[str, ...] = (), limits: Limits | None = None) -> Job:
+def solution(
+    code: str, *checks: str, setup: str = "", names: tuple[str, ...] = (), limits: Limits | None = None
+) -> Job:
     """A job that judges the code of a solution by checks."""
     return Job(files={SOLUTION: code}, checks=checks, setup=setup, names=names, limits=limits or Limits())
 

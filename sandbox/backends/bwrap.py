@@ -27,11 +27,17 @@ _GPU = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvid
 class Bwrap(Backend):
     """Bubblewrap, as root or as any user who may make user namespaces.
 
-    As root the supervisor keeps three capabilities, by which program and referee become users of their own that nothing else
-    on the machine is. Otherwise all three are one user in a user namespace, and the supervisor and the referee hide from it.
+    As root the supervisor keeps three capabilities, by which program and referee become users of their own that nothing
+    else on the machine is. Otherwise all three are one user, in a user namespace, and supervisor and referee hide.
+
+    Args:
+        privileged: whether to start as root; None does so if this process is root.
     """
 
     name = "bwrap"
+
+    def __init__(self, privileged: bool | None = None) -> None:
+        self._privileged = os.geteuid() == 0 if privileged is None else privileged
 
     def availability(self) -> Availability:
         """Look for the command and its options."""
@@ -49,7 +55,7 @@ class Bwrap(Backend):
     @contextlib.contextmanager
     def started(self, job: Job, environment: Mapping[str, str]) -> Iterator[Start]:
         """Put the command line together; bubblewrap itself leaves nothing behind."""
-        privileged = os.geteuid() == 0
+        privileged = self._privileged
         yield Start(
             command=command(job, privileged=privileged),
             environment={},  # process 1 would show it

@@ -55,8 +55,8 @@ class Answering:
         return pack(_OPERATIONS[asked](found, *arguments), self._handle_of)
 
     def _load(self) -> None:
-        with open(self._script, "rb") as file:  # noqa: PTH123 - one import less of what the program could have changed
-            code = compile(file.read(), os.path.abspath(self._script), "exec")  # noqa: PTH100
+        with open(self._script, "rb") as file:
+            code = compile(file.read(), os.path.abspath(self._script), "exec")
         self._module.__dict__.update(__file__=code.co_filename, __builtins__=__builtins__)
         exec(code, self._module.__dict__)  # noqa: S102 - running it is what this process is for
         sys.stdout.flush()

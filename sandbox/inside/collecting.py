@@ -6,10 +6,9 @@ import json
 import os
 import stat
 from collections.abc import Sequence
-from pathlib import Path
 
 
-def collected(work: Path, names: Sequence[str], most_bytes: int, user: int | None) -> dict[str, str]:
+def collected(work: str, names: Sequence[str], most_bytes: int, user: int | None) -> dict[str, str]:
     """Return the content of each file in base64. Left out are those that are not there, no files, links, or too large.
 
     Args:
@@ -38,7 +37,7 @@ def collected(work: Path, names: Sequence[str], most_bytes: int, user: int | Non
     return found
 
 
-def _all(work: Path, names: Sequence[str], most_bytes: int) -> dict[str, str]:
+def _all(work: str, names: Sequence[str], most_bytes: int) -> dict[str, str]:
     found = {}
     for name in names:
         with contextlib.suppress(OSError):
@@ -49,11 +48,12 @@ def _all(work: Path, names: Sequence[str], most_bytes: int) -> dict[str, str]:
     return found
 
 
-def _read(work: Path, name: str, most_bytes: int) -> bytes | None:
+def _read(work: str, name: str, most_bytes: int) -> bytes | None:
     """The content of a file, with no link anywhere on the way to it."""
-    if (work / name).parent.resolve() != (work / name).parent:
+    path = os.path.join(os.path.realpath(work), name)
+    if os.path.realpath(path) != os.path.normpath(path):
         return None
-    descriptor = os.open(work / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode) or about.st_size > most_bytes:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import resource
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from sandbox.inside import process_control, system_calls
@@ -33,7 +32,8 @@ def confine(user: int | None, limits: Mapping[str, Any], *, own_user: bool) -> N
     process_control.die_with_parent()
     process_control.forbid_new_privileges()
     with contextlib.suppress(OSError):  # where memory runs out, the kernel is to end the program, not others
-        Path("/proc/self/oom_score_adj").write_text(_LIKELIEST_VICTIM)
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write(_LIKELIEST_VICTIM)
     os.nice(_NICENESS)  # the supervisor must be able to end the program
     for kind, most in _kernel_limits(limits, own_user=own_user):
         _lower(kind, most)

@@ -7,7 +7,6 @@ import base64
 import contextlib
 import os
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +15,7 @@ from sandbox.inside.confinement import confine
 from sandbox.inside.errors import described
 from sandbox.inside.messages import Line, LineError
 
-OWN_FOLDER = str(Path(__file__).parent)
+OWN_FOLDER = os.path.dirname(__file__)
 
 
 def become_program(line: Line) -> int:
@@ -47,18 +46,21 @@ def become_program(line: Line) -> int:
 
 def _set_the_stage(setup: dict[str, Any]) -> None:
     """Write the program's files as the program's user, and give it the paths and the environment that it is to have."""
-    work = Path(setup["work"])
-    for folder in (work, Path(setup["environment"]["TMPDIR"])):
-        folder.mkdir(parents=True, exist_ok=True)
+    work = setup["work"]
+    for folder in (work, setup["environment"]["TMPDIR"]):
+        os.makedirs(folder, exist_ok=True)
     for name, content in setup["files"].items():
-        place = work / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(base64.b64decode(content))
+        place = os.path.join(work, name)
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        with open(place, "wb") as file:
+            file.write(base64.b64decode(content))
     os.chdir(work)
     os.environ.clear()
     os.environ.update(setup["environment"])
     sys.argv[:] = [setup["script"], *setup["arguments"]]
-    sys.path[0] = str((work / setup["script"]).parent)  # ours is loaded, and none of the program's business
+    sys.path[0] = os.path.dirname(
+        os.path.join(work, setup["script"])
+    )  # ours is loaded, and none of the program's business
     sys.path.extend(setup["libraries"])
     sys.dont_write_bytecode = True
 

@@ -123,7 +123,9 @@ class Distant:
 def _handle_of(value: Any) -> int:
     if isinstance(value, Distant):
         return int(object.__getattribute__(value, "_handle"))
-    raise UnsuitableCheckError(f"the check gives the program an object of type {type(value).__name__}; only data travels")
+    raise UnsuitableCheckError(
+        f"the check gives the program an object of type {type(value).__name__}; only data travels"
+    )
 
 
 def _as_raised(about: dict[str, Any]) -> Exception:

@@ -137,5 +137,3 @@ def _write(fd: int, message: dict[str, Any]) -> None:
     data = memoryview(json.dumps(message).encode("ascii") + b"\n")
     while data:
         data = data[os.write(fd, data) :]
-
-

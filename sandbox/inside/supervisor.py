@@ -10,7 +10,6 @@ import json
 import os
 import select
 import signal
-from pathlib import Path
 from typing import Any
 
 from sandbox.inside import process_control
@@ -19,7 +18,6 @@ from sandbox.inside.collecting import collected
 from sandbox.inside.messages import Line, LineError, first_message, line_pair
 from sandbox.inside.outcomes import LimitName, Outcome
 from sandbox.inside.program import become_program
-from sandbox.inside.referee import become_referee
 from sandbox.inside.verdicts import Seen, Verdict, verdict_of
 from sandbox.inside.watch import Watch, descendants
 
@@ -83,7 +81,7 @@ class Supervisor:
         self._referee: int | None = None
         self._report_fd = line.read_fd
         self._report = b""
-        self._watch = Watch(job["program"]["limits"], Path(job["disk"]) if job["disk"] else None)
+        self._watch = Watch(job["program"]["limits"], job["disk"])
 
     def run(self) -> int:
         """Run the job and write the verdict. Returns the exit code, of the supervisor or of the referee it became."""
@@ -119,6 +117,8 @@ class Supervisor:
         if self._referee == 0:
             for descriptor in (_STDIN, _STDOUT, read_fd, *self._capture.open):
                 os.close(descriptor)
+            from sandbox.inside.referee import become_referee  # which a script does not need, and takes time
+
             return become_referee(self._line, write_fd, self._job)
         os.close(write_fd)
         self._line.close()
@@ -210,7 +210,7 @@ class Supervisor:
             "cpu_s": usage.cpu_s,
             "peak_memory_bytes": usage.peak_memory_bytes,
             "most_processes": usage.most_processes,
-            "files": collected(Path(setup["work"]), self._job["collect"], self._job["collect_bytes"], setup["user"]),
+            "files": collected(setup["work"], self._job["collect"], self._job["collect_bytes"], setup["user"]),
             **{name: base64.b64encode(data).decode("ascii") for name, data in self._capture.kept().items()},
         }
         data = memoryview(json.dumps(message).encode("ascii") + b"\n")

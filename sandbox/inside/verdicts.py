@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sandbox.inside.errors import outcome_of, sentence
@@ -26,8 +25,7 @@ class Verdict(NamedTuple):
     trace: str = ""
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """What the supervisor saw of a run.
 
     Attributes:

@@ -4,14 +4,12 @@ import os
 import resource
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sandbox.inside.outcomes import LimitName, Outcome
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_SHARED = Path("/dev/shm")  # noqa: S108 - the sandbox's own
+_SHARED = "/dev/shm"  # noqa: S108 - the sandbox's own
 _MOST_FILES = 100_000
 
 
@@ -25,7 +23,6 @@ class Process(NamedTuple):
     """User and system time, with that of the children it waited for."""
 
 
-@dataclass
 class Usage:
     """What a run has used.
 
@@ -36,9 +33,9 @@ class Usage:
         most_processes: the most threads and processes seen at once.
     """
 
-    cpu_s: float = 0.0
-    peak_memory_bytes: int = 0
-    most_processes: int = 0
+    def __init__(self) -> None:
+        self.cpu_s = 0.0
+        self.peak_memory_bytes = self.most_processes = 0
 
 
 class Watch:
@@ -49,10 +46,10 @@ class Watch:
         disk: the folder whose file system is the run's own; None if it is not.
     """
 
-    def __init__(self, limits: Mapping[str, Any], disk: Path | None) -> None:
+    def __init__(self, limits: Mapping[str, Any], disk: str | None) -> None:
         self._limits, self._disk = limits, disk
         self.usage = Usage()
-        self.start()
+        self._started = time.monotonic()
 
     def start(self) -> None:
         """Begin to count time."""
@@ -115,7 +112,7 @@ def descendants(root: int) -> Iterator[Process]:
 
 def _read(pid: int) -> Process | None:
     try:
-        text = Path(f"/proc/{pid}/stat").read_bytes()
+        text = _content(f"/proc/{pid}/stat")
     except OSError:
         return None
     fields = text.rpartition(b")")[2].split()  # the name before it may hold anything
@@ -128,7 +125,7 @@ def _ended_cpu_s() -> float:
     return ended.ru_utime + ended.ru_stime
 
 
-def _memory(processes: list[Process], shared_files: Path | None = None) -> int:
+def _memory(processes: list[Process], shared_files: str | None = None) -> int:
     own = mapped = unmapped = 0
     for process in processes:
         sizes = _sizes(process.pid)
@@ -143,13 +140,18 @@ def _memory(processes: list[Process], shared_files: Path | None = None) -> int:
 def _sizes(pid: int) -> dict[bytes, int]:
     """The sizes in /proc/PID/status, in bytes; none of a process that has ended."""
     try:
-        lines = Path(f"/proc/{pid}/status").read_bytes().splitlines()
+        lines = _content(f"/proc/{pid}/status").splitlines()
     except OSError:
         return {}
     split = (line.split() for line in lines if line.endswith(b" kB"))
     return {name.rstrip(b":"): int(size) * 1024 for name, size, _ in split}
 
 
-def _files(place: Path) -> int:
+def _files(place: str) -> int:
     about = os.statvfs(place)
     return about.f_files - about.f_ffree
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
