@@ -1,4 +1,4 @@
-"""A control group (cgroup v2) for a run, where this process may make one: the kernel then counts memory and processes itself.
+"""A control group (cgroup v2) for a run, where this process may make one: the kernel then counts memory and tasks.
 
 Where it may not, the supervisor's own looks are what limits memory.
 """
@@ -29,7 +29,7 @@ class Group:
     folder: Path
 
     def entering(self, command: Sequence[str]) -> list[str]:
-        """The command, begun inside the group: a process that is moved later would leave behind what it forked before."""
+        """The command, begun inside the group: a process that is moved later leaves behind what it forked before."""
         return ["/bin/sh", "-c", _ENTER, str(self.folder / "cgroup.procs"), *command]
 
     def ran_out_of_memory(self) -> bool:
@@ -59,7 +59,7 @@ def own_group(limits: Limits, root: Path | None = None) -> Iterator[Group | None
 
 
 def _parent(root: Path | None) -> Path | None:
-    """The nearest group around this process that hands memory and processes on to groups below it, and may be written."""
+    """The nearest group around this process that may be written, and hands memory and tasks on to those below it."""
     mounted = root or _mounted()
     own = _own_path()
     if mounted is None or own is None:

@@ -17,15 +17,15 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 class Job:
     """One run of one program.
 
-    A job without checks is a script: it passes if it runs to its end. With checks, the script is loaded as a module, and each
-    check is executed outside of its process, on what its functions return; the job passes if all checks pass.
+    A job without checks is a script: it passes if it runs to its end. With checks, the script is loaded as a module,
+    and each check is executed outside of its process, on what its functions return; the job passes if all checks pass.
 
     Attributes:
         script: path of the file to run, among `files`.
         files: content of each file, by its path in the working folder. Text is written in UTF-8.
         arguments: command line of the script.
-        checks: Python statements such as `assert add(1, 2) == 3`; None for a script. What the program returns arrives as plain
-            data; other objects stay with the program, and cannot be compared. Arguments are copied.
+        checks: Python statements such as `assert add(1, 2) == 3`; None for a script. What the program returns arrives
+            as plain data; other objects stay with the program, and cannot be compared. Arguments are copied.
         setup: statements to execute before the checks, in the same namespace.
         names: what checks take from the program even if a built-in or a module of the standard library has that name.
         exit_ends: whether a script may also end by `sys.exit(0)`.

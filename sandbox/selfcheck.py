@@ -54,7 +54,7 @@ def examine(box: Sandbox) -> tuple[str, ...]:
     """Run the probes, and return what is wrong."""
     with _planted() as world:
         looked = _probe(box, world, "look", _LOOK)
-        faults = _of_look(looked, world)
+        faults = _of_look(looked)
         if any(world.folder.glob("written*")):
             faults.append("a program can write outside")
         if faults:
@@ -84,7 +84,7 @@ def _probe(box: Sandbox, world: _World, name: str, limits: Limits) -> Result:
     return box.run(job, {**environ, "ESPALIER_PLANTED_SECRET": world.token})
 
 
-def _of_look(result: Result, world: _World) -> list[str]:
+def _of_look(result: Result) -> list[str]:
     if not result.passed:
         return [f"a harmless program cannot run: {result.detail or result.outcome}"]
     try:

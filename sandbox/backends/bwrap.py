@@ -83,7 +83,6 @@ def command(job: Job, *, privileged: bool) -> list[str]:
         *(bwrap, *user, *_NAMESPACES, "--hostname", "sandbox"),
         *("--die-with-parent", "--new-session", "--as-pid-1", "--cap-drop", "ALL", *kept),
         *_system(),
-        *_bound(job),
         *("--proc", "/proc", "--dev", "/dev"),
         # A shared mapping of /dev/zero is memory that no process shows as its own.
         *("--dev-bind", "/dev/null", "/dev/zero"),
@@ -91,6 +90,7 @@ def command(job: Job, *, privileged: bool) -> list[str]:
         *("--remount-ro", "/dev"),
         *("--size", str(job.limits.memory_bytes), "--perms", "1777", "--tmpfs", "/dev/shm"),  # noqa: S108
         *("--size", str(job.limits.disk_bytes), "--perms", "1777", "--tmpfs", _TEMPORARY),
+        *_bound(job),  # after the folders in which some of it may lie
         *("--remount-ro", "/", "--chdir", _TEMPORARY),
         *("--", str(interpreter()), *supervisor_arguments(_ROOT)),
     ]
@@ -109,7 +109,7 @@ def _system() -> Iterator[str]:
 
 
 def _bound(job: Job) -> Iterator[str]:
-    """The interpreter, what the job may read, and the sandbox's own code, each where it is, with folders that are open."""
+    """The interpreter, what the job may read, and the sandbox's own code, each where it is, in open folders."""
     python = interpreter()
     wanted = (Path(sys.base_prefix), *(() if python.is_relative_to(sys.base_prefix) else (python,)))
     bound = [path for path in (*wanted, *job.libraries, *job.readable) if not path.is_relative_to("/usr")]

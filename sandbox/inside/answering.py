@@ -1,8 +1,8 @@
-"""The judged program's side of the checks: it loads the solution, then calls what the referee names, on plain values."""
+"""The judged program's side of the checks: it loads the solution, and calls what the referee names on plain values."""
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -80,16 +80,12 @@ def _contains(container: Any, item: Any) -> bool:
     return item in container
 
 
-def _items(container: Any) -> Iterable[Any]:
-    return iter(container)
-
-
-_OPERATIONS = {
+_OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "get": getattr,
     "set": setattr,
     "item": lambda container, key: container[key],
     "contains": _contains,
-    "iter": _items,
+    "iter": iter,
     "next": _next,
     "len": len,
     "truth": bool,

@@ -31,16 +31,19 @@ def confine(user: int | None, limits: Mapping[str, Any], *, own_user: bool) -> N
     process_control.show()
     process_control.die_with_parent()
     process_control.forbid_new_privileges()
-    with contextlib.suppress(OSError):  # where memory runs out, the kernel is to end the program, not others
-        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-            file.write(_LIKELIEST_VICTIM)
+    # Where memory runs out, the kernel is to end the program, not others.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write(_LIKELIEST_VICTIM)
     os.nice(_NICENESS)  # the supervisor must be able to end the program
-    for kind, most in _kernel_limits(limits, own_user=own_user):
+    for kind, most in _kernel_limits(limits):
         _lower(kind, most)
+    if own_user:
+        # Of one user, the supervisor counts as well.
+        _lower(resource.RLIMIT_NPROC, limits["processes"] + (user is None))
     system_calls.install()
 
 
-def _kernel_limits(limits: Mapping[str, Any], *, own_user: bool) -> list[tuple[int, int]]:
+def _kernel_limits(limits: Mapping[str, Any]) -> list[tuple[int, int]]:
     found = [
         # The supervisor counts all processes, and names the limit; the kernel's own counts each, and cannot be late.
         (resource.RLIMIT_CPU, int(limits["cpu_s"]) + 2),
@@ -51,8 +54,6 @@ def _kernel_limits(limits: Mapping[str, Any], *, own_user: bool) -> list[tuple[i
     ]
     if limits["address_bytes"] is not None:
         found.append((resource.RLIMIT_AS, limits["address_bytes"]))
-    if own_user:
-        found.append((resource.RLIMIT_NPROC, limits["processes"]))
     return found
 
 

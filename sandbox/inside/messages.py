@@ -12,7 +12,11 @@ LARGEST = 32 * 2**20
 
 
 class LineError(Exception):
-    """The other side is gone, or does not keep to the form."""
+    """The other side does not keep to the form, or is gone."""
+
+
+class LineGoneError(LineError):
+    """The other side is gone."""
 
 
 class Line:
@@ -39,7 +43,7 @@ class Line:
             while data:
                 data = data[os.write(self._write_fd, data) :]
         except OSError as error:
-            raise LineError("the other side is gone") from error
+            raise LineGoneError("the other side is gone") from error
 
     def receive(self) -> dict[str, Any]:
         """Wait for one message.
@@ -68,9 +72,9 @@ class Line:
             try:
                 part = os.read(self._read_fd, min(size, 2**20))
             except OSError as error:
-                raise LineError("the other side is gone") from error
+                raise LineGoneError("the other side is gone") from error
             if not part:
-                raise LineError("the other side is gone")
+                raise LineGoneError("the other side is gone")
             parts.append(part)
             size -= len(part)
         return b"".join(parts)

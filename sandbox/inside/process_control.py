@@ -34,7 +34,7 @@ def forbid_new_privileges() -> None:
 
 
 def prctl(option: int, *arguments: int | ctypes.c_void_p) -> None:
-    """Call prctl(2).
+    """Make the system call of that name.
 
     Raises:
         OSError: the kernel refused.

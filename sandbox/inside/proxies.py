@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from sandbox.inside.messages import Line, LineError
+from sandbox.inside.messages import Line, LineError, LineGoneError
 from sandbox.inside.values import pack, unpack
 
 
@@ -51,8 +51,7 @@ class Asking:
 
     def _asked(self, question: dict[str, Any]) -> Any:
         try:
-            self._line.send(question)
-            answer = self._line.receive()
+            answer = self._answer(question)
             if "error" not in answer:
                 return unpack(answer["value"], lambda number, kind: Distant(self, number, kind))
             error_of_it = dict(answer["error"])
@@ -61,6 +60,13 @@ class Asking:
         except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
             raise ProgramGoneError(f"its answer is no value: {type(error).__name__}") from error
         raise _as_raised(error_of_it)
+
+    def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
+        try:
+            self._line.send(question)
+            return self._line.receive()
+        except LineGoneError as error:
+            raise ProgramGoneError("the program ended before it was judged") from error
 
 
 class Distant:
@@ -74,6 +80,7 @@ class Distant:
         object.__setattr__(self, "_kind", kind)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Have the program call it."""
         return self._asking.call(self._handle, arguments, named)
 
     def __getattr__(self, name: str) -> Any:

@@ -1,7 +1,7 @@
 """The process of the referee: it runs the checks, and asks the program over a line for what they use of it.
 
-The program never sees a check, nor what it expects, and the referee never runs the program's code. So a check passes only if
-the values are right.
+The program never sees a check, nor what it expects, and the referee never runs the program's code. So a check passes
+only if the values are right.
 """
 
 import ast
@@ -106,7 +106,7 @@ class Referee:
         exec(code, self._namespace)  # noqa: S102 - checks come from the task, not from the program
 
     def _resolve(self, name: str) -> None:
-        """Find what a name of a check means: ours before the program's, unless the name is declared as the program's."""
+        """Find what a name of a check means: ours before the program's, unless it is declared to be the program's."""
         if name in self._namespace or (name not in self._names and hasattr(builtins, name)):
             return
         if name not in self._names and name in sys.stdlib_module_names:

@@ -1,4 +1,4 @@
-"""The first process of a sandbox: it starts the program and the referee, enforces the limits, and alone gives the verdict.
+"""The first process of a sandbox: it starts program and referee, enforces the limits, and alone gives the verdict.
 
 It reads a job from its standard input and writes the verdict to its standard output, both of which the parent outside
 holds. It never runs a line that others wrote. The program is forked before the job is read.
@@ -126,7 +126,7 @@ class Supervisor:
         return None
 
     def _wait(self) -> tuple[Outcome, LimitName] | None:
-        """Wait until the program or the referee has ended, or a limit is passed; return the outcome and the limit then."""
+        """Wait until the program or the referee has ended, or a limit is passed, which is returned with its outcome."""
         pause, longest = _LOOK_EVERY_MS
         followed = {self._program} if self._referee is None else {self._program, self._referee}
         ends = [os.pidfd_open(pid) for pid in followed]

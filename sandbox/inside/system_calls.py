@@ -1,7 +1,7 @@
 """The system calls that a program in the sandbox may not make: a seccomp filter, as the bytes that the kernel takes.
 
-It is the second wall. Namespaces hide files, processes and networks; the filter takes away what no judged program needs and
-much of the kernel's surface: tracing, mounting, new namespaces, kernel modules, keys, and memory that no limit counts.
+It is the second wall. Namespaces hide files, processes and networks; the filter takes away what no judged program needs
+and much of the kernel's surface: tracing, mounting, new namespaces, modules, keys, and memory that no limit counts.
 """
 
 import ctypes
@@ -86,8 +86,8 @@ REFUSED: Mapping[str, tuple[int | None, int | None]] = {
 """Refused with EPERM: the numbers on x86_64 and on aarch64."""
 
 ABSENT: Mapping[str, tuple[int, int]] = {
-    # Programs ask for these first, and do without where the kernel has none. The arguments of clone3 lie in memory, where
-    # a filter cannot read them.
+    # Programs ask for these first, and do without where the kernel has none. The arguments of clone3 lie in memory,
+    # where a filter cannot read them.
     "clone3": (435, 435),
     "memfd_create": (319, 279),
     "io_uring_setup": (425, 425),
@@ -146,7 +146,7 @@ def program(machine: str) -> bytes:
 
 
 def _unless(number: int, argument: int, checks: Sequence[bytes]) -> list[bytes]:
-    """For one system call: load the low half of an argument, run the checks, and allow the call where they fall through."""
+    """For one system call: load the low half of an argument, run the checks, and allow it where they fall through."""
     return [
         _instruction(_EQUAL, 0, len(checks) + 2, number),
         _instruction(_LOAD, 0, 0, _ARGUMENTS_AT + 8 * argument),

@@ -1,15 +1,20 @@
 """Values on their way between the program that is judged and its referee: plain data, or a handle.
 
-What arrives is made of the exact built-in types, so that nothing the program returned can bring its own `__eq__`. Any other
-object stays where it is; its handle travels.
+What arrives is made of the exact built-in types, so that nothing the program returned can bring its own `__eq__`. Any
+other object stays where it is; its handle travels.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _EXACT = 2**53
-_TAGS = {list: "l", tuple: "t", set: "s", frozenset: "f"}
+_SCALARS: Mapping[str, Callable[[Any], Any]] = {
+    "i": lambda body: int(body, 16),
+    "b": bytes.fromhex,
+    "c": lambda body: complex(float(body[0]), float(body[1])),
+}
+_TAGS: Mapping[type, str] = {list: "l", tuple: "t", set: "s", frozenset: "f"}
 
 
 def pack(value: Any, handle_of: Callable[[Any], int]) -> Any:
@@ -23,25 +28,29 @@ def pack(value: Any, handle_of: Callable[[Any], int]) -> Any:
         return value
     if _is_enum(value):
         return {"h": handle_of(value), "n": type(value).__name__}
+    if isinstance(value, int | float | str | bytes | bytearray | complex):
+        return _of_scalar(value)
+    if isinstance(value, dict):
+        return {"d": [[pack(key, handle_of), pack(item, handle_of)] for key, item in dict.items(value)]}
+    for kind, tag in _TAGS.items():
+        if isinstance(value, kind):
+            return {tag: [pack(item, handle_of) for item in value]}
+    if (found := _of_the_library(value)) is not None:
+        name, parts = found
+        return {"x": name, "p": [pack(part, handle_of) for part in parts]}
+    return {"h": handle_of(value), "n": type(value).__name__}
+
+
+def _of_scalar(value: Any) -> Any:
     if isinstance(value, int):
         return int(value) if -_EXACT < value < _EXACT else {"i": format(int(value), "x")}
     if isinstance(value, float):
         return float(value)
     if isinstance(value, str):
         return str.__str__(value)
-    if isinstance(value, bytes | bytearray):
-        return {"b": bytes(value).hex()}
     if isinstance(value, complex):
         return {"c": [value.real, value.imag]}
-    if isinstance(value, dict):
-        return {"d": [[pack(key, handle_of), pack(item, handle_of)] for key, item in dict.items(value)]}
-    for kind, tag in _TAGS.items():
-        if isinstance(value, kind):
-            return {tag: [pack(item, handle_of) for item in kind.__iter__(value)]}
-    if (found := _of_the_library(value)) is not None:
-        name, parts = found
-        return {"x": name, "p": [pack(part, handle_of) for part in parts]}
-    return {"h": handle_of(value), "n": type(value).__name__}
+    return {"b": bytes(value).hex()}
 
 
 def unpack(packed: Any, object_of: Callable[[int, str], Any]) -> Any:
@@ -68,16 +77,12 @@ def unpack(packed: Any, object_of: Callable[[int, str], Any]) -> Any:
     for kind, its_tag in _TAGS.items():
         if tag == its_tag:
             return kind(unpack(item, object_of) for item in body)
-    return {
-        "i": lambda: int(body, 16),
-        "b": lambda: bytes.fromhex(body),
-        "c": lambda: complex(float(body[0]), float(body[1])),
-    }[tag]()
+    return _SCALARS[tag](body)
 
 
 def _is_enum(value: Any) -> bool:
-    kind = sys.modules.get("enum")
-    return kind is not None and isinstance(value, kind.Enum)
+    module = sys.modules.get("enum")
+    return module is not None and isinstance(value, module.Enum)
 
 
 def _of_the_library(value: Any) -> tuple[str, list[Any]] | None:

@@ -80,16 +80,15 @@ def _of_checks(seen: Seen) -> Verdict:
     bad = next((found for found in seen.findings if found.get("outcome", Outcome.PASSED) != Outcome.PASSED), None)
     if bad is not None and bad["outcome"] != Outcome.NO_VERDICT:
         return Verdict(Outcome(bad["outcome"]), None, bad["detail"], bad["trace"])
-    if seen.status is not None:
-        return _death(seen.status) or Verdict(
-            Outcome.NO_VERDICT,
-            detail=f"the program ended itself before it was judged, with exit code "
-            f"{os.waitstatus_to_exitcode(seen.status)}",
-        )
+    if bad is None and seen.findings and seen.findings[-1].get("done") is True:
+        return Verdict(Outcome.PASSED)
+    if seen.status is not None and (death := _death(seen.status)):
+        return death
     if bad is not None:
         return Verdict(Outcome.NO_VERDICT, None, bad["detail"], bad["trace"])
-    if seen.findings and seen.findings[-1].get("done") is True:
-        return Verdict(Outcome.PASSED)
+    if seen.status is not None:
+        code = os.waitstatus_to_exitcode(seen.status)
+        return Verdict(Outcome.NO_VERDICT, detail=f"the program ended before it was judged, with exit code {code}")
     if seen.referee_status is not None and os.waitstatus_to_exitcode(seen.referee_status) > 0:
         return Verdict(Outcome.INFRASTRUCTURE, detail="the referee failed")
     return Verdict(Outcome.NO_VERDICT, detail="the referee was killed")

@@ -98,13 +98,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def strangers() -> dict[int, str]:
     """All processes in another PID namespace than this one, by their number."""
-    own = os.readlink("/proc/self/ns/pid")
+    own = Path("/proc/self/ns/pid").readlink()
     found = {}
-    for name in filter(str.isdigit, os.listdir("/proc")):
+    for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            space = os.readlink(f"/proc/{name}/ns/pid")
+            space = (process / "ns" / "pid").readlink()
             if space != own:
-                found[int(name)] = space
+                found[int(process.name)] = str(space)
     return found
 
 

@@ -40,7 +40,7 @@ def test_no_program_gets_out(box: Sandbox, world: World, hostile: Hostile) -> No
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="who is not root has only this kind, and the test above runs in it")
-@pytest.mark.parametrize("hostile", (*PROCESSES, *FORGERY), ids=lambda hostile: hostile.name)
+@pytest.mark.parametrize("hostile", [*PROCESSES, *FORGERY], ids=lambda hostile: hostile.name)
 def test_no_program_gets_out_as_the_supervisors_user(one_user_box: Sandbox, world: World, hostile: Hostile) -> None:
     result = run(one_user_box, hostile, world)
     assert (result.outcome, result.limit) == (hostile.as_one_user or hostile.outcome, hostile.limit), result
