@@ -82,7 +82,6 @@ def _message(job: Job, start: Start, nonce: str) -> dict[str, object]:
     """What the supervisor reads. Only `program` goes on to the program."""
     return {
         "nonce": nonce,
-        "isolated": start.isolated,
         "disk": start.disk,
         "exit_ends": job.exit_ends,
         "checks": job.checks or (),
@@ -94,6 +93,7 @@ def _message(job: Job, start: Start, nonce: str) -> dict[str, object]:
             "work": start.work,
             "user": start.user,
             "own_user": start.own_user,
+            "isolated": start.isolated,
             "limits": job.limits.as_message(address_space=not job.gpu),
             "files": job.packed_files(),
             "script": job.script,

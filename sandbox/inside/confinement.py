@@ -13,13 +13,14 @@ _NICENESS = 5
 _LIKELIEST_VICTIM = "1000"
 
 
-def confine(user: int | None, limits: Mapping[str, Any], *, own_user: bool) -> None:
+def confine(user: int | None, limits: Mapping[str, Any], *, own_user: bool, isolated: bool) -> None:
     """Change the user, set the limits, and install the filter of system calls: irrevocable, also for children.
 
     Args:
         user: the user and group to become; None stays.
         limits: `cpu_s`, `address_bytes`, `disk_bytes` and `processes`.
         own_user: whether no process outside the sandbox counts for the user, so that their number can be limited.
+        isolated: whether there are walls. Without, the program keeps what this user can.
 
     Raises:
         OSError: the kernel refused a part of it.
@@ -28,6 +29,8 @@ def confine(user: int | None, limits: Mapping[str, Any], *, own_user: bool) -> N
         os.setgroups([])
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
+    if isolated:
+        process_control.drop_capabilities()
     process_control.show()
     process_control.die_with_parent()
     process_control.forbid_new_privileges()

@@ -1,9 +1,10 @@
-"""What a process of the sandbox asks of the kernel for itself: prctl(2), through the C library that is loaded."""
+"""What a process of the sandbox asks of the kernel for itself, through the C library that is loaded."""
 
 import ctypes
 
 _SET_PDEATHSIG, _SET_DUMPABLE, _SET_NO_NEW_PRIVS, _SET_CHILD_SUBREAPER = 1, 4, 38, 36
 _SIGKILL = 9
+_CAPABILITY_VERSION = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -31,6 +32,18 @@ def adopt_orphans() -> None:
 def forbid_new_privileges() -> None:
     """Make set-user-ID files and the like give nothing."""
     prctl(_SET_NO_NEW_PRIVS, 1)
+
+
+def drop_capabilities() -> None:
+    """Give up all capabilities, also those that a program started later could inherit.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    nothing = (ctypes.c_uint32 * 6)()
+    if _libc.capset(header, nothing) != 0:
+        raise OSError(ctypes.get_errno(), "capset was refused")
 
 
 def prctl(option: int, *arguments: int | ctypes.c_void_p) -> None:

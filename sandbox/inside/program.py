@@ -21,7 +21,7 @@ OWN_FOLDER = os.path.dirname(__file__)
 def become_program(line: Line) -> int:
     """Wait for what to run, run it, and return the exit code of the process.
 
-    The line brings the set-up: `work`, `user`, `own_user`, `limits`, `files`, `script`, `arguments`, `libraries`,
+    The line brings the set-up: `work`, `user`, `own_user`, `isolated`, `limits`, `files`, `script`, `arguments`, `libraries`,
     `environment`, `serve`. The line takes back `confined`, and for a script how it ended.
     """
     try:
@@ -30,7 +30,7 @@ def become_program(line: Line) -> int:
         return 1  # the supervisor found nothing to run
     try:
         os.setsid()
-        confine(setup["user"], setup["limits"], own_user=setup["own_user"])
+        confine(setup["user"], setup["limits"], own_user=setup["own_user"], isolated=setup["isolated"])
         _set_the_stage(setup)
     except (OSError, ValueError, KeyError) as error:
         line.send({"confined": False, "detail": f"{type(error).__name__}: {error}"})

@@ -33,7 +33,7 @@ def become_referee(line: Line, report_fd: int, job: dict[str, Any]) -> int:
     """
     setup = job["program"]
     user = None if setup["user"] is None else setup["user"] + 1
-    confine(user, setup["limits"], own_user=setup["own_user"])
+    confine(user, setup["limits"], own_user=setup["own_user"], isolated=setup["isolated"])
     process_control.hide()
     sys.path.extend(setup["libraries"])
     referee = Referee(line, job["names"])

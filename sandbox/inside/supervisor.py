@@ -42,7 +42,7 @@ def main() -> int:
     os.close(errors[1])
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # which process 1 ignores; a handler of Python's would end it
     job = json.loads(_read_all(_STDIN))
-    if not job["isolated"]:
+    if not job["program"]["isolated"]:
         process_control.die_with_parent()
     capture = Capture({"stdout": output[0], "stderr": errors[0]}, job["program"]["limits"]["output_bytes"])
     return Supervisor(job, program, ours, capture).run()
@@ -169,7 +169,7 @@ class Supervisor:
 
     def _kill_all(self) -> None:
         with contextlib.suppress(ProcessLookupError):
-            if os.getpid() == 1 and self._job["isolated"]:
+            if os.getpid() == 1 and self._job["program"]["isolated"]:
                 os.kill(-1, signal.SIGKILL)  # everyone in this PID namespace, which is the sandbox's own
                 return
         for process in descendants(os.getpid()):
