@@ -5,7 +5,7 @@ import os
 import secrets
 from collections.abc import Mapping
 
-from sandbox.backends.base import Backend, Start
+from sandbox.backends.base import ENVIRONMENT, Backend, Start
 from sandbox.cgroup import own_group
 from sandbox.exchange import Answer, exchange
 from sandbox.job import Job
@@ -112,7 +112,7 @@ def _environment(start: Start) -> dict[str, str]:
         "TMPDIR": start.temporary,
         "USER": "sandbox",
         "LANG": "C.UTF-8",
-        "PYTHONHASHSEED": "0",
+        **ENVIRONMENT,
         "OMP_NUM_THREADS": "1",
     }
 

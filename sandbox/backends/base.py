@@ -1,17 +1,21 @@
 """The interface of a backend: it says whether it can be had here, and how a supervisor is started inside its walls."""
 
+import secrets
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
 import sandbox.inside
 from sandbox.job import Job
 
 INSIDE = Path(sandbox.inside.__file__).parent
+FIRST_USER = 0x70000000
+"""Where root starts a sandbox, its program and referee are users from here on, which no system gives to anyone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,10 @@ class Start:
     isolated: bool
 
 
+ENVIRONMENT = MappingProxyType({"PYTHONHASHSEED": "0"})
+"""What a supervisor starts with, and nothing else."""
+
+
 class Backend(ABC):
     """A way to put walls around a program. Its methods may be called from any thread."""
 
@@ -75,7 +83,9 @@ class Backend(ABC):
 
 
 def supervisor_arguments(root: Path | str) -> tuple[str, ...]:
-    """The interpreter's arguments that start a supervisor: no site, no user's settings, no bytecode written.
+    """The interpreter's arguments that start a supervisor: no site, no user's folder, no bytecode written.
+
+    Not `-I`, which would ignore PYTHONHASHSEED: a solution that iterates over a set is to end alike each time.
 
     Args:
         root: the folder from which `sandbox.inside` is imported, as the supervisor sees it.
@@ -83,7 +93,12 @@ def supervisor_arguments(root: Path | str) -> tuple[str, ...]:
     code = (
         f"import sys; sys.path.insert(0, {str(root)!r}); from sandbox.inside.supervisor import main; sys.exit(main())"
     )
-    return ("-I", "-S", "-B", "-c", code)
+    return ("-s", "-P", "-S", "-B", "-c", code)
+
+
+def unpredictable_user() -> int:
+    """A user id for a program, with the next one for its referee, that hardly any other run has at the same time."""
+    return FIRST_USER + 2 * secrets.randbelow(2**27)
 
 
 def interpreter() -> Path:

@@ -3,14 +3,22 @@
 import contextlib
 import functools
 import os
-import secrets
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from sandbox.backends.base import INSIDE, Availability, Backend, Start, interpreter, supervisor_arguments
+from sandbox.backends.base import (
+    ENVIRONMENT,
+    INSIDE,
+    Availability,
+    Backend,
+    Start,
+    interpreter,
+    supervisor_arguments,
+    unpredictable_user,
+)
 from sandbox.inside.system_calls import ARCHITECTURES
 from sandbox.job import Job
 
@@ -18,7 +26,6 @@ ADVICE = "apt-get install bubblewrap (0.7 or newer), or the same of your system"
 _NEEDED = ("--size", "--perms", "--as-pid-1", "--remount-ro")
 _ROOT = "/opt/espalier"
 _TEMPORARY, _WORK = "/tmp", "/tmp/work"  # noqa: S108 - the sandbox's own
-_FIRST_USER = 0x70000000
 _NAMESPACES = ("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try")
 _READABLE = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/sys/devices/system/cpu")
 _GPU = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset", "/dev/nvidia-caps")
@@ -58,11 +65,11 @@ class Bwrap(Backend):
         privileged = self._privileged
         yield Start(
             command=command(job, privileged=privileged),
-            environment={},  # process 1 would show it
+            environment=ENVIRONMENT,  # process 1 would show more
             work=_WORK,
             temporary=_TEMPORARY,
             disk=_TEMPORARY,
-            user=_FIRST_USER + 2 * secrets.randbelow(2**27) if privileged else None,
+            user=unpredictable_user() if privileged else None,
             own_user=True,
             isolated=True,
         )

@@ -8,14 +8,21 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sandbox.backends.base import INSIDE, Availability, Backend, Start, supervisor_arguments
+from sandbox.backends.base import (
+    ENVIRONMENT,
+    INSIDE,
+    Availability,
+    Backend,
+    Start,
+    supervisor_arguments,
+    unpredictable_user,
+)
 from sandbox.job import Job
 
 IMAGE_VARIABLE, DEFAULT_IMAGE = "ESPALIER_SANDBOX_IMAGE", "python:3.11-slim"
 _ROOT = "/opt/espalier"
 _TEMPORARY, _WORK = "/tmp", "/tmp/work"  # noqa: S108 - the container's own
 _PASSED_ON = ("PATH", "HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME")
-_FIRST_USER = 0x70000000
 _OWN_PROCESSES, _OWN_BYTES = 4, 64 * 2**20
 """What the supervisor itself needs beside the program's limits."""
 
@@ -55,7 +62,7 @@ class Docker(Backend):
                 work=_WORK,
                 temporary=_TEMPORARY,
                 disk=_TEMPORARY,
-                user=_FIRST_USER + 2 * secrets.randbelow(2**27),
+                user=unpredictable_user(),
                 own_user=True,
                 isolated=True,
             )
@@ -76,6 +83,7 @@ def command(job: Job, name: str, image: str) -> list[str]:
         *("--shm-size", str(limits.memory_bytes), "--log-driver", "none", "--hostname", "sandbox"),
         *("--tmpfs", f"{_TEMPORARY}:rw,exec,nosuid,nodev,mode=1777,size={limits.disk_bytes}"),
         *(word for source, target in mounts for word in ("--mount", _mount(source, target))),
+        *(word for variable in ENVIRONMENT.items() for word in ("--env", "=".join(variable))),
         *(("--gpus", "all") if job.gpu else ()),
         *("--workdir", _TEMPORARY, "--entrypoint", "python3", image, *supervisor_arguments(_ROOT)),
     ]

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sandbox.backends.base import INSIDE, Availability, Backend, Start, interpreter, supervisor_arguments
+from sandbox.backends.base import ENVIRONMENT, INSIDE, Availability, Backend, Start, interpreter, supervisor_arguments
 from sandbox.job import Job
 
 
@@ -25,7 +25,7 @@ class NoWalls(Backend):
         with tempfile.TemporaryDirectory(prefix="espalier-sandbox-", ignore_cleanup_errors=True) as folder:
             yield Start(
                 command=(str(interpreter()), *supervisor_arguments(INSIDE.parent.parent)),
-                environment={},
+                environment=ENVIRONMENT,
                 work=str(Path(folder) / "work"),
                 temporary=str(Path(folder) / "tmp"),
                 disk=None,

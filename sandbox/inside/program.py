@@ -21,8 +21,8 @@ OWN_FOLDER = os.path.dirname(__file__)
 def become_program(line: Line) -> int:
     """Wait for what to run, run it, and return the exit code of the process.
 
-    The line brings the set-up: `work`, `user`, `own_user`, `isolated`, `limits`, `files`, `script`, `arguments`, `libraries`,
-    `environment`, `serve`. The line takes back `confined`, and for a script how it ended.
+    The line brings the set-up: `work`, `user`, `own_user`, `isolated`, `limits`, `files`, `script`, `arguments`,
+    `libraries`, `environment`, `serve`. The line takes back `confined`, and for a script how it ended.
     """
     try:
         setup = line.receive()

@@ -14,7 +14,7 @@ _SCALARS: Mapping[str, Callable[[Any], Any]] = {
     "b": bytes.fromhex,
     "c": lambda body: complex(float(body[0]), float(body[1])),
 }
-_TAGS: Mapping[type, str] = {list: "l", tuple: "t", set: "s", frozenset: "f"}
+_TAGS: Mapping[Any, str] = {list: "l", tuple: "t", set: "s", frozenset: "f"}
 
 
 def pack(value: Any, handle_of: Callable[[Any], int]) -> Any:

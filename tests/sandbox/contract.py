@@ -63,6 +63,10 @@ class BackendContract:
         known = ["GIVEN", "HOME", "LANG", "OMP_NUM_THREADS", "PATH", "PYTHONHASHSEED", "TMPDIR", "USER"]
         assert result.stdout == f"{known}\n"
 
+    def test_hashes_are_the_same_each_time(self, contract_box: Sandbox) -> None:
+        job = script("print(hash('a'), list({'a', 'b', 'c', 'd'}))", limits=MANY)
+        assert contract_box.run(job).stdout == contract_box.run(job).stdout
+
     def test_a_library_that_was_given(self, contract_box: Sandbox, tmp_path: Path) -> None:
         (tmp_path / "lib").mkdir()
         (tmp_path / "lib" / "given.py").write_text("VALUE = 7")

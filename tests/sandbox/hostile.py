@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from sandbox.job import SOLUTION, Job
 from sandbox.limits import MIB, Limits
-from sandbox.result import LimitName, Outcome
+from sandbox.result import LimitName, Outcome, Result
 
-SMALL = Limits(wall_s=20, cpu_s=10, memory_bytes=96 * MIB, disk_bytes=8 * MIB, processes=16, output_bytes=64 * 1024)
-HASTY = Limits(wall_s=1, cpu_s=10, memory_bytes=96 * MIB, disk_bytes=8 * MIB, processes=16, output_bytes=64 * 1024)
+SMALL = Limits(wall_s=20, cpu_s=10, memory_bytes=256 * MIB, disk_bytes=8 * MIB, processes=16, output_bytes=64 * 1024)
+HASTY = Limits(wall_s=1, cpu_s=10, memory_bytes=256 * MIB, disk_bytes=8 * MIB, processes=16, output_bytes=64 * 1024)
 CHECK = "assert double(21) == 42"
 
 
@@ -49,6 +49,11 @@ class Hostile:
             collect=("collected",),
             limits=self.limits,
         )
+
+    def fits(self, result: Result, *, one_user: bool) -> bool:
+        """Whether a result is the one that it has to be."""
+        outcome = (one_user and self.as_one_user) or self.outcome
+        return (result.outcome, result.limit) == (outcome, self.limit)
 
 
 def tries(body: str) -> str:
@@ -116,15 +121,15 @@ APPETITE = (
     Hostile("memory bit by bit", "x = []\nwhile True: x.append(b'x' * 2**20)", Outcome.OUT_OF_MEMORY, LimitName.MEMORY),
     Hostile(
         "memory in several processes",
-        "import os, signal\nfor _ in range(4):\n    if os.fork() == 0:\n        x = b'x' * 40 * 2**20\n"
+        "import os, signal\nfor _ in range(4):\n    if os.fork() == 0:\n        x = b'x' * 80 * 2**20\n"
         "        signal.pause()\nsignal.pause()",
         Outcome.OUT_OF_MEMORY,
         LimitName.MEMORY,
     ),
     Hostile(
         "memory in shared files",
-        "import signal\nfor place in range(60):\n    open(f'/dev/shm/{place}', 'wb').write(b'x' * 2**20)\n"
-        "x = b'x' * 60 * 2**20\nsignal.pause()",
+        "import signal\nfor place in range(150):\n    open(f'/dev/shm/{place}', 'wb').write(b'x' * 2**20)\n"
+        "x = b'x' * 150 * 2**20\nsignal.pause()",
         Outcome.OUT_OF_MEMORY,
         LimitName.MEMORY,
     ),

@@ -20,7 +20,7 @@ from sandbox.result import Outcome, Result, read_verdict
 from sandbox.runner import Sandbox
 
 LONG_S = 100.0
-SAID = {
+SAID: dict[str, object] = {
     "nonce": "n",
     "outcome": "passed",
     "limit": None,

@@ -23,9 +23,9 @@ Change = Callable[[list[str]], list[str]]
 class Leaky(Bwrap):
     """Bubblewrap with a hole."""
 
-    def __init__(self, change: Change, *, environment: bool = False, own_user: bool = True) -> None:
+    def __init__(self, change: Change, *, environment: bool = False) -> None:
         super().__init__()
-        self._change, self._environment, self._own_user = change, environment, own_user
+        self._change, self._environment = change, environment
 
     @contextlib.contextmanager
     def started(self, job: Job, environment: Mapping[str, str]) -> Iterator[Start]:
@@ -33,7 +33,7 @@ class Leaky(Bwrap):
             yield replace(
                 start,
                 command=self._change(list(start.command)),
-                environment=environment if self._environment else {},
+                environment=environment if self._environment else start.environment,
             )
 
 
