@@ -9,7 +9,7 @@ Prints progress; the last line is one JSON object:
 * `check_ms`: median of a run that judges a solution by one check.
 * `runs_per_s`: empty scripts a second with as many at once as `--workers` says.
 * `hostile`, `escapes`, `misjudged`: the programs of `tests/sandbox/hostile.py`, how many reached anything outside, and
-  how many ended otherwise than they have to. Without walls they do not run.
+  how many ended otherwise than they have to. Without isolation they do not run.
 """
 
 import argparse

@@ -7,12 +7,12 @@ from ground.names import did_you_mean, near_misses
 from sandbox.backends.base import Availability, Backend
 from sandbox.backends.bwrap import Bwrap
 from sandbox.backends.docker import Docker
-from sandbox.backends.none import NoWalls
+from sandbox.backends.none import NoIsolation
 from sandbox.errors import SandboxError, SandboxUnavailableError
 from sandbox.runner import Sandbox
 from sandbox.selfcheck import checked
 
-BACKENDS: Mapping[str, type[Backend]] = MappingProxyType({kind.name: kind for kind in (Bwrap, Docker, NoWalls)})
+BACKENDS: Mapping[str, type[Backend]] = MappingProxyType({kind.name: kind for kind in (Bwrap, Docker, NoIsolation)})
 AUTO = "auto"
 NAMES = (AUTO, *BACKENDS)
 
@@ -22,7 +22,7 @@ def open_sandbox(name: str = AUTO, *, allow_none: bool = False) -> Sandbox:
 
     Args:
         name: one of `NAMES`.
-        allow_none: whether the user said that programs may run without walls.
+        allow_none: whether the user said that programs may run without isolation.
 
     Raises:
         SandboxError: there is no such backend, or `none` was not allowed.
@@ -33,7 +33,7 @@ def open_sandbox(name: str = AUTO, *, allow_none: bool = False) -> Sandbox:
     if name not in BACKENDS:
         near = did_you_mean(near_misses(name, NAMES))
         raise SandboxError(f"no sandbox is called {name!r}: {near}there are {', '.join(NAMES)}")
-    if name == NoWalls.name and not allow_none:
+    if name == NoIsolation.name and not allow_none:
         raise SandboxError(
             "without a sandbox, code that a model wrote can read, change and delete what you can; to run it all the "
             "same, in a machine that may be lost, say so explicitly. Otherwise: auto, bwrap or docker"
@@ -42,7 +42,7 @@ def open_sandbox(name: str = AUTO, *, allow_none: bool = False) -> Sandbox:
 
 
 def surveyed() -> dict[str, Availability]:
-    """What can be had of the backends that have walls, without running anything in them."""
+    """What can be had of the backends that isolate, without running anything in them."""
     return {kind.name: kind().availability() for kind in (Bwrap, Docker)}
 
 

@@ -47,7 +47,7 @@ class Result:
         peak_memory_bytes: the most memory seen at once, looking every few milliseconds.
         most_processes: the most processes and threads seen at once.
         backend: which sandbox.
-        sandboxed: whether there were walls. Without, nothing of this can be believed of a hostile program.
+        sandboxed: whether it was isolated. If not, nothing of this can be believed of a hostile program.
     """
 
     outcome: Outcome

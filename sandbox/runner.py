@@ -1,11 +1,14 @@
-"""One sandbox: runs a job inside a backend's walls and returns how it ended."""
+"""One sandbox: runs a job as a backend isolates it, and returns how it ended."""
 
+import compileall
+import functools
 import json
 import os
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 
-from sandbox.backends.base import ENVIRONMENT, Backend, Start
+from sandbox.backends.base import ENVIRONMENT, INSIDE, Backend, Start
 from sandbox.cgroup import own_group
 from sandbox.exchange import Answer, exchange
 from sandbox.job import Job
@@ -21,7 +24,7 @@ class Sandbox:
     """Runs jobs. It keeps no state: any number of threads may run jobs at once.
 
     Args:
-        backend: the walls.
+        backend: how programs are isolated.
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -34,7 +37,7 @@ class Sandbox:
 
     @property
     def sandboxed(self) -> bool:
-        """Whether there are walls."""
+        """Whether programs are isolated."""
         return self._backend.sandboxed
 
     def run(self, job: Job, environment: Mapping[str, str] = os.environ) -> Result:
@@ -44,6 +47,7 @@ class Sandbox:
             job: what to run.
             environment: of this process, for the backend. The program sees none of it.
         """
+        _compile_inside()
         nonce = secrets.token_hex(16)
         with self._backend.started(job, environment) as start, own_group(job.limits) as group:
             message = json.dumps(_message(job, start, nonce)).encode("ascii")
@@ -76,6 +80,15 @@ class Sandbox:
         return Result(
             outcome=Outcome.INFRASTRUCTURE, detail=detail, files={}, backend=self.name, sandboxed=self.sandboxed
         )
+
+
+@functools.cache
+def _compile_inside() -> None:
+    """Compile what runs inside, once. No run could, because the folder is read-only there, and it takes half a start.
+
+    Where the folder cannot be written, each run compiles for itself.
+    """
+    compileall.compile_dir(INSIDE, quiet=2)
 
 
 def _message(job: Job, start: Start, nonce: str) -> dict[str, object]:
@@ -118,7 +131,5 @@ def _environment(start: Start) -> dict[str, str]:
 
 
 def _out_of_memory(result: Result) -> Result:
-    from dataclasses import replace
-
     detail = "ended by the kernel at the limit of memory"
     return replace(result, outcome=Outcome.OUT_OF_MEMORY, limit=LimitName.MEMORY, detail=detail)

@@ -58,7 +58,7 @@ def examine(box: Sandbox) -> tuple[str, ...]:
         if any(world.folder.glob("written*")):
             faults.append("a program can write outside")
         if faults:
-            return tuple(faults)  # what follows would harm a machine whose walls have holes
+            return tuple(faults)  # what follows would harm a machine that is not protected
         faults += _of_forks(_probe(box, world, "forks", _LOOK))
         faults += _of_orphan(_probe(box, world, "orphan", _OUTLIVE), world)
     return tuple(faults)

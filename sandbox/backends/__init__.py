@@ -1,1 +1,1 @@
-"""The ways to put walls around a program, one file each."""
+"""The ways to isolate a program, one file each."""

@@ -1,4 +1,4 @@
-"""The interface of a backend: it says whether it can be had here, and how a supervisor is started inside its walls."""
+"""The interface of a backend: it says whether it can be had here, and how a supervisor is started in isolation."""
 
 import secrets
 import sys
@@ -63,7 +63,7 @@ ENVIRONMENT = MappingProxyType({"PYTHONHASHSEED": "0"})
 
 
 class Backend(ABC):
-    """A way to put walls around a program. Its methods may be called from any thread."""
+    """A way to isolate a program. Its methods may be called from any thread."""
 
     name: ClassVar[str]
     sandboxed: ClassVar[bool] = True

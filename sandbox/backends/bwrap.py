@@ -1,4 +1,4 @@
-"""Walls by bubblewrap: namespaces of the kernel, an almost empty file system, no network, no capabilities."""
+"""Isolation by bubblewrap: namespaces of the kernel, an almost empty file system, no network, no capabilities."""
 
 import contextlib
 import functools

@@ -1,4 +1,4 @@
-"""Walls by a Docker daemon: a container without network and capabilities, from an image that has Python."""
+"""Isolation by a Docker daemon: a container without network and capabilities, from an image that has Python."""
 
 import contextlib
 import os

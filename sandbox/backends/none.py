@@ -1,4 +1,4 @@
-"""No walls: for programs that their user trusts, and only where the user says so. Limits hold as far as they can."""
+"""No isolation: for programs that their user trusts, and only where that is said. Limits hold as far as they can."""
 
 import contextlib
 import tempfile
@@ -9,7 +9,7 @@ from sandbox.backends.base import ENVIRONMENT, INSIDE, Availability, Backend, St
 from sandbox.job import Job
 
 
-class NoWalls(Backend):
+class NoIsolation(Backend):
     """The same supervisor, referee and limits, as an ordinary process of this user."""
 
     name = "none"
@@ -17,7 +17,7 @@ class NoWalls(Backend):
 
     def availability(self) -> Availability:
         """It can always be had."""
-        return Availability(True, "no walls: the program can do what this user can", "install bubblewrap")
+        return Availability(True, "no isolation: the program can do what this user can", "install bubblewrap")
 
     @contextlib.contextmanager
     def started(self, job: Job, environment: Mapping[str, str]) -> Iterator[Start]:

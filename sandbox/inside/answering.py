@@ -1,5 +1,6 @@
 """The judged program's side of the checks: it loads the solution, and calls what the referee names on plain values."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -34,6 +35,8 @@ class Answering:
                 return
             try:
                 answer = {"value": self._answered(question)}
+                with contextlib.suppress(Exception):  # a program may do to its output what it likes
+                    sys.stdout.flush()  # and its process ends by a signal, when the checks are done
             except BaseException as error:  # noqa: BLE001 - the boundary to the judged program; the referee gets it
                 answer = {"error": described(error, self._own_folder)}
             try:
@@ -59,7 +62,6 @@ class Answering:
             code = compile(file.read(), os.path.abspath(self._script), "exec")
         self._module.__dict__.update(__file__=code.co_filename, __builtins__=__builtins__)
         exec(code, self._module.__dict__)  # noqa: S102 - running it is what this process is for
-        sys.stdout.flush()
 
     def _handle_of(self, value: Any) -> int:
         self._objects.append(value)

@@ -20,7 +20,7 @@ def confine(user: int | None, limits: Mapping[str, Any], *, own_user: bool, isol
         user: the user and group to become; None stays.
         limits: `cpu_s`, `address_bytes`, `disk_bytes` and `processes`.
         own_user: whether no process outside the sandbox counts for the user, so that their number can be limited.
-        isolated: whether there are walls. Without, the program keeps what this user can.
+        isolated: whether there is a sandbox. Without, the program keeps what this user can.
 
     Raises:
         OSError: the kernel refused a part of it.

@@ -1,4 +1,4 @@
-"""What every backend has to do, with walls or without. A test class inherits it, and says which sandbox."""
+"""What every backend has to do, also the one that does not isolate. A test class inherits it and names the sandbox."""
 
 import textwrap
 from pathlib import Path
@@ -117,6 +117,10 @@ class BackendContract:
         assert result.checks[2].detail == "ValueError: -1"
         assert "line 2, in half" in result.checks[2].trace
         assert result.checks[3].detail == "NameError: name 'halve' is not defined"
+
+    def test_what_a_judged_program_prints_arrives(self, contract_box: Sandbox) -> None:
+        code = "print('loaded', end=' ')\ndef f():\n    print('called')\n    return 1"
+        assert contract_box.run(solution(code, "assert f() == 1", limits=MANY)).stdout == "loaded called\n"
 
     def test_what_a_check_may_do_with_objects_of_the_program(self, contract_box: Sandbox) -> None:
         setup = "root = Node(1)\nroot.next = Node(2)"

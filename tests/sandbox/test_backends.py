@@ -1,6 +1,7 @@
 """Every backend keeps the contract, or says why it cannot be had here."""
 
 import os
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ class TestDocker(BackendContract):
         return needed(Docker())
 
 
-class TestNoWalls(BackendContract):
+class TestNoIsolation(BackendContract):
     @pytest.fixture(scope="class")
     def contract_box(self, open_box: Sandbox) -> Sandbox:
         return open_box
@@ -45,6 +46,24 @@ class TestNoWalls(BackendContract):
         assert result.passed
         assert result.stdout.startswith(str(tmp_path))
         assert list(tmp_path.iterdir()) == []
+
+    def test_a_grandchild_does_not_outlive_its_run(self, open_box: Sandbox) -> None:
+        code = """
+        import os, signal
+        read_fd, write_fd = os.pipe()
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                os.write(write_fd, str(os.getpid()).encode())
+                signal.pause()
+            os._exit(0)
+        os.wait()
+        print(os.read(read_fd, 20).decode())
+        """
+        result = open_box.run(script(textwrap.dedent(code)))
+        assert result.passed, result
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(result.stdout), 0)
 
 
 def option(command: list[str], name: str) -> list[str]:

@@ -98,7 +98,7 @@ def test_numbers_of_x32_are_no_way_round() -> None:
 
 
 def test_the_kernel_takes_the_filter(box: Sandbox) -> None:
-    """Also where there are no other walls: it is the process's own."""
+    """Also without any other isolation: it is the process's own."""
     code = "print(open('/proc/self/status').read())"
     status = dict(line.split(":\t", 1) for line in box.run(script(code)).stdout.splitlines() if ":\t" in line)
     assert (status["Seccomp"], status["NoNewPrivs"]) == ("2", "1")

@@ -2,6 +2,8 @@
 
 import json
 import sys
+import sysconfig
+import textwrap
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import cgroup
-from sandbox.backends.none import NoWalls
+from sandbox.backends.none import NoIsolation
 from sandbox.cgroup import own_group
 from sandbox.errors import JobError
 from sandbox.exchange import exchange
@@ -112,7 +114,7 @@ def test_only_the_given_environment_is_handed_on() -> None:
     assert b"PATH" not in answer.output
 
 
-class Broken(NoWalls):
+class Broken(NoIsolation):
     """A backend whose command is given."""
 
     def __init__(self, *command: str) -> None:
@@ -124,7 +126,7 @@ class Broken(NoWalls):
 
         @contextlib.contextmanager
         def start() -> Iterator[object]:
-            with NoWalls.started(self, job, environment) as whole:
+            with NoIsolation.started(self, job, environment) as whole:
                 yield replace(whole, command=self._command)
 
         return start()  # type: ignore[return-value]
@@ -150,7 +152,7 @@ class Waiting(Sandbox):
     """A sandbox that runs nothing: the job called `hangs` waits for an event, others end at once."""
 
     def __init__(self) -> None:
-        super().__init__(NoWalls())
+        super().__init__(NoIsolation())
         self.released = threading.Event()
         self.running, self.most, self._lock = 0, 0, threading.Lock()
 
@@ -194,6 +196,37 @@ def test_many_real_runs_at_once_do_not_mix(box: Sandbox) -> None:
     jobs = ((number, solution(f"def f(): return {number}", f"assert f() == {number // 2 * 2}")) for number in range(12))
     for number, result in run_all(box, jobs, workers=4):
         assert result.passed == (number % 2 == 0), result
+
+
+@pytest.mark.slow
+def test_a_training_with_torch_and_workers_runs_and_leaves_its_metric(box: Sandbox) -> None:
+    code = """
+    import json, tempfile, torch
+    from pathlib import Path
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+
+    torch.manual_seed(0)
+    model, inputs = nn.Linear(4, 1), torch.randn(64, 4)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for a, b in DataLoader(TensorDataset(inputs, inputs.sum(1, keepdim=True)), 8, num_workers=1):
+        loss = nn.functional.mse_loss(model(a), b)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with tempfile.NamedTemporaryFile("w", dir=".", delete=False) as file:  # which only its user may read
+        json.dump({"loss": loss.item()}, file)
+    Path(file.name).rename("metric.json")
+    """
+    job = Job(
+        files={"solution.py": textwrap.dedent(code)},
+        libraries=(Path(sysconfig.get_paths()["purelib"]),),
+        collect=("metric.json",),
+        limits=Limits(wall_s=250, cpu_s=60, memory_bytes=2 * 2**30),
+    )
+    result = box.run(job)
+    assert result.passed, result
+    assert 0 < json.loads(result.files["metric.json"])["loss"] < 4
 
 
 @pytest.fixture

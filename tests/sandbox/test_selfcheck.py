@@ -1,4 +1,4 @@
-"""The check before the first program: walls with a hole do not pass, and no walls are never chosen in silence."""
+"""The check before the first program: a sandbox with a hole does not pass, and none is never chosen in silence."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +9,7 @@ import pytest
 from sandbox import registry, selfcheck
 from sandbox.backends.base import Availability, Backend, Start
 from sandbox.backends.bwrap import Bwrap
-from sandbox.backends.none import NoWalls
+from sandbox.backends.none import NoIsolation
 from sandbox.errors import SandboxError, SandboxUnavailableError
 from sandbox.job import Job, script
 from sandbox.registry import open_sandbox
@@ -58,7 +58,7 @@ def before_root_is_closed(*words: str) -> Change:
         (without("--unshare-pid", "--as-pid-1"), "processes outside"),
     ],
 )
-def test_walls_with_a_hole_do_not_pass(box: Sandbox, change: Change, fault: str) -> None:
+def test_a_sandbox_with_a_hole_does_not_pass(box: Sandbox, change: Change, fault: str) -> None:
     faults = examine(Sandbox(Leaky(change)))
     assert any(fault in found for found in faults), faults
 
@@ -72,7 +72,7 @@ def test_an_environment_that_reaches_process_1_is_found(box: Sandbox) -> None:
     assert any("environment in /proc" in fault for fault in examine(Sandbox(Leaky(list, environment=True))))
 
 
-def test_the_real_walls_pass_and_are_looked_at_once(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_real_one_passes_and_is_looked_at_once(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selfcheck, "_found", {})
     assert selfcheck.checked(box) == ()
     monkeypatch.setattr(selfcheck, "examine", lambda box: pytest.fail("again"))
@@ -83,7 +83,7 @@ class Played(Sandbox):
     """A sandbox whose results are given."""
 
     def __init__(self, *results: Result) -> None:
-        super().__init__(NoWalls())
+        super().__init__(NoIsolation())
         self._results = iter(results)
 
     def run(self, job: Job, environment: Mapping[str, str] = {}) -> Result:
