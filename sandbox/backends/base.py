@@ -14,7 +14,7 @@ import sandbox.inside
 from sandbox.job import Job
 
 INSIDE = Path(sandbox.inside.__file__).parent
-FIRST_USER = 0x70000000
+FIRST_USER, USERS = 0x70000000, 2**28
 """Where root starts a sandbox, its program and referee are users from here on, which no system gives to anyone."""
 
 
@@ -96,9 +96,14 @@ def supervisor_arguments(root: Path | str) -> tuple[str, ...]:
     return ("-s", "-P", "-S", "-B", "-c", code)
 
 
-def unpredictable_user() -> int:
-    """A user id for a program, with the next one for its referee, that hardly any other run has at the same time."""
-    return FIRST_USER + 2 * secrets.randbelow(2**27)
+def unpredictable_user(first: int, count: int) -> int:
+    """A user id for a program, with the next one for its referee, that hardly any other run has at the same time.
+
+    Args:
+        first: the first user id.
+        count: how many there are.
+    """
+    return first + 2 * secrets.randbelow(count // 2)
 
 
 def interpreter() -> Path:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from sandbox.backends.base import (
     ENVIRONMENT,
+    FIRST_USER,
     INSIDE,
+    USERS,
     Availability,
     Backend,
     Start,
@@ -38,13 +40,13 @@ class Bwrap(Backend):
     else on the machine is. Otherwise all three are one user, in a user namespace, and supervisor and referee hide.
 
     Args:
-        privileged: whether to start as root; None does so if this process is root.
+        privileged: whether to start as root; None does so if this process is root, and not only in a user namespace.
     """
 
     name = "bwrap"
 
     def __init__(self, privileged: bool | None = None) -> None:
-        self._privileged = os.geteuid() == 0 if privileged is None else privileged
+        self._privileged = _is_root_of_all_users() if privileged is None else privileged
 
     def availability(self) -> Availability:
         """Look for the command and its options."""
@@ -69,7 +71,7 @@ class Bwrap(Backend):
             work=_WORK,
             temporary=_TEMPORARY,
             disk=_TEMPORARY,
-            user=unpredictable_user() if privileged else None,
+            user=unpredictable_user(FIRST_USER, USERS) if privileged else None,
             own_user=True,
             isolated=True,
         )
@@ -101,6 +103,14 @@ def command(job: Job, *, privileged: bool) -> list[str]:
         *("--remount-ro", "/", "--chdir", _TEMPORARY),
         *("--", str(interpreter()), *supervisor_arguments(_ROOT)),
     ]
+
+
+def _is_root_of_all_users() -> bool:
+    """Whether this process may become any user: root in a user namespace has only those that are mapped."""
+    if os.geteuid() != 0:
+        return False
+    ranges = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    return any(int(first) <= FIRST_USER and int(first) + int(count) >= FIRST_USER + USERS for first, _, count in ranges)
 
 
 def _system() -> Iterator[str]:

@@ -23,6 +23,8 @@ IMAGE_VARIABLE, DEFAULT_IMAGE = "ESPALIER_SANDBOX_IMAGE", "python:3.11-slim"
 _ROOT = "/opt/espalier"
 _TEMPORARY, _WORK = "/tmp", "/tmp/work"  # noqa: S108 - the container's own
 _PASSED_ON = ("PATH", "HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME")
+_FIRST_USER, _USERS = 20_000, 40_000
+"""Within the 65,536 users that a daemon with a user namespace of its own gives to a container."""
 _OWN_PROCESSES, _OWN_BYTES = 4, 64 * 2**20
 """What the supervisor itself needs beside the program's limits."""
 
@@ -62,7 +64,7 @@ class Docker(Backend):
                 work=_WORK,
                 temporary=_TEMPORARY,
                 disk=_TEMPORARY,
-                user=unpredictable_user(),
+                user=unpredictable_user(_FIRST_USER, _USERS),
                 own_user=True,
                 isolated=True,
             )

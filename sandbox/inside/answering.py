@@ -92,5 +92,4 @@ _OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "len": len,
     "truth": bool,
     "str": str,
-    "repr": repr,
 }

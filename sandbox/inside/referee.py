@@ -6,6 +6,7 @@ only if the values are right.
 
 import ast
 import builtins
+import contextlib
 import importlib
 import json
 import os
@@ -89,8 +90,10 @@ class Referee:
         return None
 
     def _describe(self, error: AssertionError) -> str:
-        if _LEFT in self._namespace:
-            return f"the assertion does not hold: its left side is {self._namespace[_LEFT]!r}"
+        # To show a value of the program's may mean to ask the program, or to show a number of a million digits.
+        with contextlib.suppress(Exception, ProgramGoneError):
+            if _LEFT in self._namespace:
+                return f"the assertion does not hold: its left side is {self._namespace[_LEFT]!r}"
         return f"the assertion does not hold{f': {error}' if str(error) else ''}"
 
     def _execute(self, source: str) -> None:

@@ -1,8 +1,8 @@
 """The system calls that a program in the sandbox may not make: a seccomp filter, as the bytes that the kernel takes.
 
 It is the second line of defence. Namespaces hide files, processes and networks; the filter takes away what no judged
-program needs and much of the kernel's surface: tracing, mounting, new namespaces, modules, keys, and memory that no limit
-counts.
+program needs and much of the kernel's surface: tracing, mounting, new namespaces, modules, keys, and memory that no
+limit counts.
 """
 
 import ctypes

@@ -416,6 +416,22 @@ def double(x):
         as_one_user=Outcome.NO_VERDICT,
     ),
     Hostile(
+        "an answer that ends the program when it is shown",
+        "class Bomb:\n    def __repr__(self):\n        import os\n        os._exit(0)\ndef double(x): return Bomb()",
+        Outcome.FAILED,
+        judged=True,
+        check="assert double(21) is None",
+    ),
+    Hostile("an answer that cannot be shown", "def double(x): return 10**10000", Outcome.FAILED, judged=True),
+    Hostile(
+        "names of the check's own tools",
+        "def print(*a): pass\ndef len(x): return 42\nclass math:\n    isclose = staticmethod(lambda *a: True)\n"
+        "def double(x): return 0",
+        Outcome.FAILED,
+        judged=True,
+        check="assert math.isclose(double(21), 42) or len([0]) == 42",
+    ),
+    Hostile(
         "another main module",
         "import sys, types\nsys.modules['__main__'] = types.ModuleType('__main__')\nsys.modules.clear()\ndef double(x): return 0",
         Outcome.FAILED,
