@@ -43,22 +43,27 @@ def earlier_run(config: RunConfig) -> tuple[RunDir, bool] | None:
     """Find an existing run of a configuration; any executor may have run it.
 
     A run that failed is to be resumed too, and so is one whose last line is half written, once it is repaired: what
-    they have paid for is in their ledgers. Folders that cannot be read are ignored and left in place.
+    they have paid for is in their ledgers. Folders that tell no configuration are ignored and left in place.
 
     Returns:
         The newest finished run, otherwise the newest that can be resumed, and whether it is finished; None if there is
         neither.
+
+    Raises:
+        CorruptLedgerError: A run of this configuration is damaged further down. To run it anew would pay for its calls
+            again, which is the user's to decide.
     """
     wanted = with_destination(config).model_dump(mode="json", exclude={"executor"})
     resumable: RunDir | None = None
     for folder in reversed(RunDirs(config.runs).all()):
         try:
-            events = decode_lines(folder.ledger, split_ledger(folder.ledger)[0])
+            lines = split_ledger(folder.ledger)[0]
+            started = payloads_of(decode_lines(folder.ledger, lines[:1]), RunStarted)
         except TrackingError:
             continue
-        started, ended = payloads_of(events, RunStarted), payloads_of(events, RunEnded)
         if not started or _dump(started[0], wanted) != wanted:
             continue
+        ended = payloads_of(decode_lines(folder.ledger, lines), RunEnded)
         if ended and ended[-1].status is RunStatus.FINISHED:
             return folder, True
         resumable = resumable or folder

@@ -16,6 +16,7 @@ from cli.lazy import group_of
 from cli.spelling import DEBUG, normalise
 from cli.verbs import VERBS
 from pruning.errors import UntrustedFactoryError
+from search.errors import UntrustedServerError
 
 HELP = (
     "Cut a trained vision model down to an exact compute budget. With no verb: search, on the built-in demo. "
@@ -57,7 +58,7 @@ def _prepare_process() -> None:
 def _run(arguments: list[str]) -> int:
     try:
         code = group_of(VERBS, text=HELP)(arguments, prog_name="launch.py", standalone_mode=False)
-    except UntrustedFactoryError as error:
+    except (UntrustedFactoryError, UntrustedServerError) as error:
         command = shlex.join(["python", "launch.py", *arguments])
         raise error.answered_by(f"{command} {error.given()}") from None
     except SystemExit as leaving:

@@ -30,6 +30,14 @@ TrustFactoryOption = Annotated[
         help="A factory that the file may name as its model: it is imported and called. Can be repeated.",
     ),
 ]
+TrustServerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust-server",
+        metavar="ADDRESS",
+        help="A server that the run may name: of its LLM, of MLflow, or its Ray cluster. Can be repeated.",
+    ),
+]
 DatasetOption = Annotated[str, typer.Option(help="digits, shapes, imagefolder or imagenet.")]
 DataPathOption = Annotated[Path | None, typer.Option(help="Folder of a dataset that is read from disk.")]
 SeedOption = Annotated[int, typer.Option(help="Of the run that made the checkpoint: it decides the holdout.")]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.console import say
-from cli.option_types import RunArgument, RunsOption, TrustFactoryOption
+from cli.option_types import RunArgument, RunsOption, TrustFactoryOption, TrustServerOption
 from cli.options import options_of
 from search.setup.config import RunConfig
 from search.setup.scope import Scope, names_where
@@ -24,6 +24,7 @@ def command(
         bool, typer.Option("--outputs", help="Only make summary, plots, card and report again; nothing is run.")
     ] = False,
     trust_factory: TrustFactoryOption = None,
+    trust_server: TrustServerOption = None,
     **elsewhere: Any,
 ) -> None:
     """Go on where a run was interrupted, or beyond its end: nothing that its ledger holds is done or paid for again.
@@ -40,5 +41,5 @@ def command(
     again = None if add_trials else remake(folder, asked=outputs)
     if again is not None:
         raise typer.Exit(exit_code(again))
-    trusted = tuple(trust_factory or ())
+    trusted = (*(trust_factory or ()), *(trust_server or ()))
     raise typer.Exit(exit_code(resume_run(folder, add_trials=add_trials, elsewhere=elsewhere, trusted=trusted)))

@@ -4,7 +4,6 @@ A cache only saves time: where its folder cannot be used, the work is done witho
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import logging
@@ -12,7 +11,9 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from ground.locks import LockFile
 
 _log = logging.getLogger(__name__)
 _told: set[Path] = set()
@@ -77,12 +78,12 @@ def warn_damaged(entry: Path, error: Exception) -> None:
     _log.warning("the cache entry %s is damaged or is no entry of this kind (%s): making it again", entry, reason)
 
 
-def _lock(entry: Path) -> IO[str]:
+def _lock(entry: Path) -> LockFile:
     entry.parent.mkdir(parents=True, exist_ok=True)
-    stream = entry.with_name(f"{entry.name}.lock").open("w")
+    file = LockFile(entry.with_name(f"{entry.name}.lock"))
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        file.acquire(wait=True)
     except OSError:
-        stream.close()
+        file.close()
         raise
-    return stream
+    return file

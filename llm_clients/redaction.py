@@ -87,16 +87,20 @@ class Redactor:
 def secrets_of(env: Mapping[str, str], known: Collection[str]) -> tuple[Secret, ...]:
     """The secrets of an environment: those of the known variables, and of all whose names say so.
 
-    A password inside an address, as of a proxy or a database, is one too.
+    A password inside an address, as of a proxy or a database, is one too, and so are the values in a variable of
+    headers, as `OPENAI_CUSTOM_HEADERS`.
     """
     found = [env[name] for name in known if env.get(name)]
     for name, value in env.items():
         if name not in known and len(value) >= _SHORTEST_OF_OTHERS and _SECRET_NAMES.search(name.upper()):
             found.append(value)
+        if name.upper().endswith("_HEADERS"):
+            found += [each for each in _HEADER_VALUE.findall(value) if len(each) >= _SHORTEST_OF_OTHERS]
         found += [password for password in _URL_PASSWORD.findall(value) if len(password) >= _SHORTEST_OF_ANSWERS]
     return tuple(Secret(value) for value in found)
 
 
+_HEADER_VALUE = re.compile(r"^[^:\n]+:[ \t]*(?:(?:Bearer|Basic)[ \t]+)?(\S+)[ \t]*$", re.MULTILINE | re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:([^\s/@]+)(?=@)")
 
 

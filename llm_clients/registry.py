@@ -132,6 +132,21 @@ def connect(
     return RemoteClient(model, vendor, _complete_terms(options, vendor, prices))
 
 
+def given_server(model: str, base_url: str | None) -> str | None:
+    """The address that a configuration itself gives to its model's server.
+
+    Args:
+        model: a name as on the command line.
+        base_url: of the service, if one was given.
+
+    Returns:
+        The address as it was given; None if the environment or the service's default decides, or nothing is asked.
+    """
+    if model.partition(":")[0] in ("scripted", "replay"):
+        return None
+    return base_url or _resolve(model)[2]
+
+
 def _resolve(model: str) -> tuple[str, str, str | None]:
     """The service, the name to send to it, and the base URL that the name contains, if any."""
     service, colon, rest = model.partition(":")

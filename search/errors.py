@@ -1,5 +1,7 @@
 """The errors that a user can cause in a search; each message says what would work."""
 
+import shlex
+
 
 class SearchError(ValueError):
     """Base of all errors of this package; the message quotes what was received and says what would be accepted."""
@@ -7,6 +9,31 @@ class SearchError(ValueError):
 
 class ConfigError(SearchError):
     """A field of the configuration is invalid, or contradicts another."""
+
+
+class UntrustedServerError(SearchError):
+    """A ledger names a server that the user did not name: nothing was sent there."""
+
+    option = "--trust-server"
+
+    def __init__(self, address: str, where: str, command: str | None = None) -> None:
+        super().__init__(address, where, command)
+        self.address, self.where, self.command = address, where, command
+
+    def answered_by(self, command: str) -> "UntrustedServerError":
+        """The same error with the full command that would work."""
+        return UntrustedServerError(self.address, self.where, command)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.where} names the server {self.address!r}: going on would connect to it, with the keys and logins "
+            "of this environment, and a file can name any server. Nothing was sent. If you know the server and trust "
+            f"it, name it yourself with {self.option}: {self.command or self.given()}"
+        )
+
+    def given(self) -> str:
+        """The option with its value, as it stands on a command line."""
+        return f"{self.option} {shlex.quote(self.address)}"
 
 
 class ResourceError(SearchError):

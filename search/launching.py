@@ -18,6 +18,7 @@ from search.setup.factories import check_run_factory, remember_factory
 from search.setup.preparation import Prepared, prepare
 from search.setup.recorded import check_owner, check_recorded
 from search.setup.scope import Scope, names_where
+from search.setup.servers import check_servers, remember_servers
 from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
@@ -141,6 +142,7 @@ def begin(config: RunConfig) -> Launch:
     prepared = prepare(_reachable(with_destination(config)))
     folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
     remember_factory(folder.path, config.model)
+    remember_servers(folder.path, prepared.config)
     return Launch(prepared, folder, Ledger.create(folder.ledger), placed_by_variable=_moved(config, prepared))
 
 
@@ -158,11 +160,12 @@ def reopen(
         add_trials: how many trials the search is extended by.
         elsewhere: fields of the configuration that say where it goes on, and with how many workers; None in it, and
             the rest, is as the run began.
-        trusted: factories that the ledger may name as its model, beside the one that the user named when the run began
-            on this machine.
+        trusted: the factory and the servers that the ledger may name, beside those that the user named when the run
+            began on this machine.
 
     Raises:
         UntrustedFactoryError: the ledger names another factory.
+        UntrustedServerError: the ledger names another server.
         ConfigError: there is nothing to go on with.
         TrackingError: the ledger cannot be read, is another run's, or contradicts its plan.
         SearchError: the configuration cannot be used here; also the errors of other rooms that `prepare` names.
@@ -182,7 +185,9 @@ def reopen(
     here = {"runs": folder.path.parent, "trials": asked_trials(events) + add_trials}
     config = make_config({**_begun_with(started[0], changed), **changed, **here})
     check_run_factory(folder, config.model, trusted)
+    check_servers(folder, config, (*trusted, str(changed.get("ray_address"))))
     remember_factory(folder.path, config.model)
+    remember_servers(folder.path, config)
     prepared = prepare(_reachable(config), earlier=payloads_of(events, LlmCall), unsettled=unsettled_trips(events))
     by_variable = _moved(config, prepared)
     check_recorded(folder.ledger, events, prepared)

@@ -112,7 +112,7 @@ class CorruptLedgerError(TrackingError):
     def __str__(self) -> str:
         return (
             f"Line {self.line} of {self.path} is damaged: {self.reason}. A crash does not cause this, and it cannot be "
-            "repaired safely; restore the file from a backup, or start a new run."
+            "repaired safely; restore the file from a backup, or move the run's folder away and start a new run."
         )
 
 

@@ -1,6 +1,5 @@
 """An exclusive lock file, which the kernel releases whenever and however its holder dies."""
 
-import fcntl
 import os
 import re
 import socket
@@ -8,8 +7,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from weakref import WeakSet
 
+from ground.locks import LockFile
 from tracking.errors import LockedError
 
 _POLL_S = 0.05
@@ -18,12 +17,8 @@ _POLL_S = 0.05
 class ExclusiveLock:
     """A lock that is held from construction until `release`.
 
-    The lock belongs to the open file and not to the process (`flock`, not `lockf`), so that a second lock in the same
-    process is refused too, and reading the file elsewhere does not release it. The file is deliberately not deleted:
-    deleting it would allow two writers to lock two different files of the same name.
-
-    A forked process shares its parent's open files, and would hold the lock beyond the parent's death. It therefore
-    lets go of its copy as soon as it is forked, which leaves the parent's lock as it is.
+    The file is deliberately not deleted: deleting it would allow two writers to lock two different files of the same
+    name.
     """
 
     def __init__(self, path: Path, *, guards: Path | None = None, wait_s: float = 0.0) -> None:
@@ -38,22 +33,19 @@ class ExclusiveLock:
             LockedError: Another holder has the lock, named by process and host.
             OSError: The lock file cannot be created.
         """
-        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._file = LockFile(path)
         try:
-            _acquire(self._descriptor, wait_s)
+            _acquire(self._file, wait_s)
         except BlockingIOError as error:
-            holder = _holder(self._descriptor)
+            holder = _holder(self._file.descriptor)
             self.release()
             raise LockedError(str(guards or path), holder) from error
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
-        _held.add(self)
+        os.ftruncate(self._file.descriptor, 0)
+        os.pwrite(self._file.descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
 
     def release(self) -> None:
         """Release the lock; a second call does nothing."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -64,30 +56,18 @@ class ExclusiveLock:
         self.release()
 
 
-def _acquire(descriptor: int, wait_s: float) -> None:
+def _acquire(file: LockFile, wait_s: float) -> None:
     """Lock the file; ask again and again, because the kernel has no waiting with a limit."""
     limit = time.monotonic() + wait_s
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.acquire(wait=False)
         except BlockingIOError:
             if time.monotonic() >= limit:
                 raise
             time.sleep(_POLL_S)
         else:
             return
-
-
-_held: "WeakSet[ExclusiveLock]" = WeakSet()
-
-
-def _let_go() -> None:
-    """Close the copies of a forked process; closing, unlike unlocking, concerns the copy alone."""
-    for lock in list(_held):
-        lock.release()
-
-
-os.register_at_fork(after_in_child=_let_go)
 
 
 def _holder(descriptor: int) -> str:

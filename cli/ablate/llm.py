@@ -76,6 +76,7 @@ def _check(arms: Sequence[RunConfig]) -> "Prepared":
 def _run_all(runs: Sequence[RunConfig]) -> tuple[str, ...] | None:
     """The ids of all runs; None when the user interrupted one."""
     from cli.running import describe_arm, resume_run, start_run
+    from search.setup.servers import servers
 
     run_ids = []
     for number, config in enumerate(runs, start=1):
@@ -90,7 +91,7 @@ def _run_all(runs: Sequence[RunConfig]) -> tuple[str, ...] | None:
             outcome = start_run(config)
         else:
             repair(earlier[0].ledger)
-            outcome = resume_run(earlier[0], trusted=(config.model,))
+            outcome = resume_run(earlier[0], trusted=(config.model, *servers(config)))
         if outcome.summary.status is RunStatus.INTERRUPTED:
             return None
         run_ids.append(outcome.folder.run_id)

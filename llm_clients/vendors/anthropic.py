@@ -16,6 +16,7 @@ from llm_clients.kinds import AnswerMode
 from llm_clients.redaction import Redactor, Secret
 from llm_clients.request import Json, Usage
 from llm_clients.vendors.base import ANSWER_TOOL, Ask, Reply, Vendor
+from llm_clients.vendors.headers import drop_foreign_headers
 from llm_clients.vendors.sdk import empty_answer, parse_wire, patience, trip
 from llm_clients.vendors.transport import Transport
 from llm_clients.vendors.wire import arguments_text, count_of, read_content, text_or_none, usage_of
@@ -36,6 +37,7 @@ class AnthropicVendor(Vendor):
             max_retries=0,
             http_client=anthropic.DefaultHttpxClient(**self._transport.options()),
         )
+        drop_foreign_headers(self._sdk, base_url, domain="anthropic.com", url_variable="ANTHROPIC_BASE_URL")
 
     def send(self, ask: Ask, timeout_s: float) -> Reply | Fault:
         """Make one trip to `/v1/messages`."""

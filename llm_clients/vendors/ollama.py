@@ -17,6 +17,7 @@ from llm_clients.kinds import AnswerMode
 from llm_clients.redaction import Redactor, Secret
 from llm_clients.request import Json
 from llm_clients.vendors.base import Ask, Reply, Vendor
+from llm_clients.vendors.headers import drop_foreign_headers
 from llm_clients.vendors.sdk import empty_answer, parse_wire, patience, trip
 from llm_clients.vendors.transport import Transport
 from llm_clients.vendors.wire import count_of, first_text, read_content, text_or_none, tool_text, usage_of
@@ -42,7 +43,7 @@ class OllamaVendor(Vendor):
             max_retries=0,
             http_client=openai.DefaultHttpxClient(**self._transport.options()),
         )
-        self._sdk.organization = self._sdk.project = None  # which the SDK reads from the environment
+        drop_foreign_headers(self._sdk, base_url)
 
     def send(self, ask: Ask, timeout_s: float) -> Reply | Fault:
         """Make one trip to `/api/chat`."""

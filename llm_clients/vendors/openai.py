@@ -17,8 +17,9 @@ from llm_clients.kinds import AnswerMode
 from llm_clients.redaction import Redactor, Secret
 from llm_clients.request import Json, Usage
 from llm_clients.vendors.base import ANSWER_TOOL, Ask, Reply, Vendor
+from llm_clients.vendors.headers import drop_foreign_headers
 from llm_clients.vendors.sdk import empty_answer, fault_in_body, parse_wire, patience, trip
-from llm_clients.vendors.transport import Transport, is_vendors_own
+from llm_clients.vendors.transport import Transport
 from llm_clients.vendors.wire import Parts, dollars_of, first_text, read_content, text_or_none, tool_text, usage_of
 
 
@@ -38,9 +39,7 @@ class OpenAIVendor(Vendor):
             max_retries=0,
             http_client=openai.DefaultHttpxClient(**self._transport.options()),
         )
-        if not is_vendors_own(base_url, "openai.com"):
-            # the SDK reads both from the environment, and they are no business of another server
-            self._sdk.organization = self._sdk.project = None
+        drop_foreign_headers(self._sdk, base_url, domain="openai.com", url_variable="OPENAI_BASE_URL")
 
     def send(self, ask: Ask, timeout_s: float) -> Reply | Fault:
         """Make one trip to `/chat/completions`."""

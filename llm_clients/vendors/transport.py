@@ -83,12 +83,6 @@ class RedirectRefusedError(httpx2.HTTPError):
         )
 
 
-def is_vendors_own(base_url: str, domain: str) -> bool:
-    """Whether a URL leads to a host of this domain."""
-    host = httpx2.URL(base_url).host
-    return host == domain or host.endswith(f".{domain}")
-
-
 _DEADLINE = "espalier_deadline"
 
 

@@ -47,7 +47,7 @@ def _of_scalar(value: Any) -> Any:
     if isinstance(value, float):
         return float(value)
     if isinstance(value, str):
-        return str.__str__(value)
+        return value
     if isinstance(value, complex):
         return {"c": [value.real, value.imag]}
     return {"b": bytes(value).hex()}

@@ -10,7 +10,7 @@ from pathlib import Path
 from search.errors import ResourceError
 from search.execution.handing import only_handed_on
 from search.execution.scratch import private_folder
-from search.setup.address import PRIVATE
+from search.setup.address import PRIVATE, located
 from search.setup.resources import Needs, check_resources, machine_resources
 
 _ENVIRONMENT = {
@@ -86,7 +86,7 @@ def _cluster(address: str) -> Iterator[None]:
     import ray
 
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address=located(address), log_to_driver=False, logging_level=logging.ERROR)
     except ConnectionError as error:
         raise ResourceError(
             f"{error}: no cluster answers at --ray-address {address}, or it asks for another token. Start it, set "

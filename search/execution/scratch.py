@@ -5,7 +5,6 @@ process however that ends; whoever starts next removes the folders whose lock is
 """
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -15,9 +14,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ground.locks import LockFile
 from search.errors import ResourceError
+from search.setup.address import PREFIX
 
-PREFIX = "espalier-"
 OWNER = ".espalier-owner"
 SOCKET_BYTES = 107
 """The longest path of a Unix socket."""
@@ -65,8 +65,8 @@ def private_folder() -> Iterator[Path]:
     sweep(root)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
     try:
-        with (folder / OWNER).open("w") as owner:
-            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with LockFile(folder / OWNER) as owner:
+            owner.acquire(wait=False)
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -90,16 +90,12 @@ def _is_own(folder: Path) -> bool:
 def _remove_if_left(folder: Path) -> None:
     """Remove a folder whose lock is free. One without a lock is not ours, unless it is still empty after an hour."""
     try:
-        descriptor = os.open(folder / OWNER, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        owner = LockFile(folder / OWNER, os.O_NOFOLLOW)
     except OSError:
         with contextlib.suppress(OSError):
             if time.time() - folder.stat().st_mtime > _UNBORN_S:
                 folder.rmdir()
         return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with owner, contextlib.suppress(OSError):  # its owner lives
+        owner.acquire(wait=False)
         shutil.rmtree(folder, ignore_errors=True)
-    except OSError:
-        pass  # its owner lives
-    finally:
-        os.close(descriptor)

@@ -1,5 +1,6 @@
 """Where Ray runs: the cluster that an option or RAY_ADDRESS names, or a private session."""
 
+import contextlib
 import os
 import re
 import socket
@@ -15,6 +16,9 @@ VARIABLE = "RAY_ADDRESS"
 PRIVATE = "local"
 """Ray's own word for a session that is started for this process."""
 FOUND = "auto"
+PREFIX = "espalier-"
+PRIVATE_FOLDER = re.compile(rf"/{PREFIX}[a-z0-9_]{{8}}/")
+"""Where the files of a private session lie."""
 ANSWERS_S = 5.0
 
 
@@ -44,21 +48,40 @@ def check_answers(address: str | None) -> None:
     """
     if address in (None, PRIVATE):
         return
-    if address == FOUND:
-        if not _one_runs_here():
-            raise ResourceError(
-                "--ray-address auto finds no cluster: no Ray runs on this machine. Start one with `ray start --head`, "
-                "or leave the option and RAY_ADDRESS out for a private session."
-            )
-        return
-    host, _, port = str(address).rpartition(":")
+    place = located(str(address))
+    host, _, port = place.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWERS_S).close()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ResourceError(
-            f"No cluster answers at {address} ({error.strerror or error}): start it, correct --ray-address or "
-            f"{VARIABLE}, or give --ray-address {PRIVATE} for a private session."
+            f"No cluster answers at {place} ({getattr(error, 'strerror', None) or error}): start it, correct "
+            f"--ray-address or {VARIABLE}, or give --ray-address {PRIVATE} for a private session."
         ) from None
+
+
+def located(address: str) -> str:
+    """Return the HOST:PORT that an address of a cluster means.
+
+    Ray's own `auto` takes whichever node manager it sees first on the machine, also that of somebody's private session,
+    which then lets it wait for a minute. Here it is the cluster that `ray start` wrote down, or one that runs here and
+    is no private session of a search.
+
+    Args:
+        address: HOST:PORT, or `auto`.
+
+    Raises:
+        ResourceError: `auto`, and no cluster runs here.
+    """
+    if address != FOUND:
+        return address
+    found = _written_down() or _running()
+    if found is None:
+        raise ResourceError(
+            "--ray-address auto finds no cluster: no Ray runs on this machine beside the private sessions of "
+            "searches. Start one with `ray start --head`, or leave the option and RAY_ADDRESS out for a private "
+            "session."
+        )
+    return found
 
 
 def _check_form(source: str, address: str) -> None:
@@ -86,9 +109,25 @@ def _check_form(source: str, address: str) -> None:
         )
 
 
-def _one_runs_here() -> bool:
-    """Whether Ray would find a cluster: by the file that `ray start` writes, or by its head among the processes."""
+def _written_down() -> str | None:
+    """The address in the file that `ray start` writes."""
     folders = (os.environ.get("RAY_TMPDIR") or tempfile.gettempdir(), "/tmp")  # noqa: S108  where Ray itself looks
-    if any((Path(folder) / "ray" / "ray_current_cluster").is_file() for folder in folders):
-        return True
-    return any(process.info["name"] == "gcs_server" for process in psutil.process_iter(["name"]))
+    for folder in folders:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if address := (Path(folder) / "ray" / "ray_current_cluster").read_text(encoding="utf-8").strip():
+                return address
+    return None
+
+
+def _running() -> str | None:
+    """The address that a node manager of this machine was started with, unless it is one of a private session."""
+    for process in psutil.process_iter(["name", "cmdline"]):
+        words = process.info["cmdline"] or []
+        if process.info["name"] == "raylet" and not any(PRIVATE_FOLDER.search(word) for word in words):
+            given = (word.partition("=")[2] for word in words if word.startswith(_GCS))
+            if address := next((each for each in given if each not in ("", "None")), None):
+                return str(address)
+    return None
+
+
+_GCS = "--gcs-address="

@@ -8,6 +8,7 @@ from ablations.schedule import earlier_run, schedule
 from search.errors import ConfigError
 from search.setup.config import RunConfig, make_config
 from tests.search.support import EPOCH
+from tracking.errors import CorruptLedgerError
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
 from tracking.payloads import RunEnded, RunStarted
@@ -86,3 +87,12 @@ def test_what_cannot_be_read_is_ignored(config: RunConfig) -> None:
     old = left(config, RunStatus.FINISHED)
     old.ledger.write_text(old.ledger.read_text().replace('"trials":4', '"trails":4'))
     assert earlier_run(config) is None
+
+
+def test_a_run_that_is_damaged_further_down_is_not_paid_for_again(config: RunConfig) -> None:
+    damaged = left(config, RunStatus.FINISHED)
+    first, *rest = damaged.ledger.read_bytes().splitlines(keepends=True)
+    damaged.ledger.write_bytes(first + b"".join(line.replace(b"finished", b"failed") for line in rest))
+    with pytest.raises(CorruptLedgerError, match="move the run's folder away"):
+        earlier_run(config)
+    assert earlier_run(make_config({**config.model_dump(), "seed": 7})) is None

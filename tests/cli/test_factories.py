@@ -18,7 +18,8 @@ from pruning.planning import build_plan
 from pruning.slicing import slice_model
 from search.launching import reopen
 from search.setup.config import load_config
-from search.setup.factories import named_by_user, remember_factory
+from search.setup.factories import remember_factory
+from search.setup.memory import Named, is_remembered
 from tests.tracking.samples import llm_call, run_started
 from tracking.ledger import Ledger
 from tracking.runs import RunDir, RunDirs
@@ -168,15 +169,16 @@ def test_a_memory_that_others_could_have_written_counts_for_nothing(
 ) -> None:
     monkeypatch.setenv("ESPALIER_CACHE_DIR", str(tmp_path / "cache"))
     remember_factory(tmp_path, OWN)
-    assert named_by_user(tmp_path, OWN) == (OWN,)
-    assert named_by_user(tmp_path, "os:abort") == ()
-    (memory,) = (tmp_path / "cache" / "factories").iterdir()
+    assert is_remembered(tmp_path, Named.FACTORY, OWN)
+    assert not is_remembered(tmp_path, Named.FACTORY, "os:abort")
+    assert not is_remembered(tmp_path, Named.SERVER, OWN)
+    (memory,) = (tmp_path / "cache" / "named").iterdir()
     memory.chmod(0o666)
-    assert named_by_user(tmp_path, OWN) == ()
+    assert not is_remembered(tmp_path, Named.FACTORY, OWN)
     memory.chmod(0o600)
     stranger = os.geteuid() + 1
     monkeypatch.setattr("os.geteuid", lambda: stranger)
-    assert named_by_user(tmp_path, OWN) == ()
+    assert not is_remembered(tmp_path, Named.FACTORY, OWN)
 
 
 def test_a_registered_name_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -261,3 +261,30 @@ def test_an_organisation_and_a_project_are_named_to_their_vendor_only(monkeypatc
         assert CANARY not in str(client.vendor._sdk.default_headers)  # type: ignore[attr-defined]
     with connect("gpt-4", env=env) as client:
         assert str(client.vendor._sdk.default_headers).count(CANARY) == 2  # type: ignore[attr-defined]
+
+
+def test_headers_of_one_s_own_go_to_the_server_that_they_are_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = "https://gateway.example/v1"
+    for name in ("OPENAI_CUSTOM_HEADERS", "ANTHROPIC_CUSTOM_HEADERS"):
+        monkeypatch.setenv(name, f"x-gateway-key: {CANARY}")
+    env = dict.fromkeys(KEY_VARIABLES, "a-key-of-tests")
+
+    def sent(model: str, base_url: str | None = None) -> bool:
+        with connect(model, env=env, base_url=base_url) as client:
+            return CANARY in str(client.vendor._sdk.default_headers)  # type: ignore[attr-defined]
+
+    elsewhere = [("vllm:x@http://127.0.0.1:1/v1", None), ("openrouter:a/b", None), ("ollama:x", None)]
+    assert not any(sent(*where) for where in [*elsewhere, ("gpt-4", gateway), ("claude-x", gateway)])
+    assert sent("gpt-4")
+    assert sent("claude-x")
+    monkeypatch.setenv("OPENAI_BASE_URL", gateway)
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", gateway + "/")
+    assert sent("gpt-4", gateway)
+    assert sent("claude-x", gateway)
+    assert not sent("gpt-4", "https://another.example/v1")
+
+
+def test_the_values_of_headers_are_secrets() -> None:
+    env = {"OPENAI_CUSTOM_HEADERS": f"x-team: ab\nauthorization: Bearer {CANARY}"}
+    said = Redactor(*secrets_of(env, KEY_VARIABLES)).of_answer(f"you are {CANARY} of team ab")
+    assert said == f"you are {REDACTED} of team ab"

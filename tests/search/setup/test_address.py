@@ -1,11 +1,12 @@
 """Where Ray runs: an option, RAY_ADDRESS, or a private session; told before anything is spent."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
 from search.errors import ConfigError, ResourceError
-from search.setup.address import check_answers, ray_address
+from search.setup.address import check_answers, located, ray_address
 from search.setup.config import make_config, placed
 from search.setup.preparation import resolve_needs
 
@@ -54,8 +55,36 @@ def test_a_cluster_that_does_not_answer_is_told_before_anything_is_spent(monkeyp
             check_answers(f"127.0.0.1:{port}")
         listening.listen()
         check_answers(f"127.0.0.1:{port}")
-    monkeypatch.setattr("search.setup.address._one_runs_here", lambda: False)
+    monkeypatch.setattr("search.setup.address._written_down", lambda: None)
+    monkeypatch.setattr("search.setup.address._running", lambda: None)
     with pytest.raises(ResourceError, match="finds no cluster"):
         check_answers("auto")
     check_answers("local")
     check_answers(None)
+
+
+class Process:
+    """As psutil lists it."""
+
+    def __init__(self, name: str, *words: str) -> None:
+        self.info = {"name": name, "cmdline": [*words]}
+
+
+def test_auto_is_a_cluster_of_this_machine_and_no_private_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    session = "--temp_dir=/tmp/espalier-ab12cd_8/r"
+    others = [Process("python", "--gcs-address=1.1.1.1:1"), Process("raylet", "--gcs-address=127.0.0.1:5", session)]
+    monkeypatch.setattr("search.setup.address._written_down", lambda: None)
+    monkeypatch.setattr("psutil.process_iter", lambda _: others)
+    with pytest.raises(ResourceError, match="beside the private sessions"):
+        located("auto")
+    others.append(Process("raylet", "--gcs-address=10.0.0.1:6379", "--temp_dir=/tmp/ray"))
+    assert located("auto") == "10.0.0.1:6379"
+    monkeypatch.undo()
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "ray_current_cluster").write_text("10.0.0.2:6379\n")
+    assert located("auto") == "10.0.0.2:6379"
+    assert located("h:1") == "h:1"
