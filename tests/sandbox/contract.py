@@ -10,7 +10,7 @@ from sandbox.limits import MIB, Limits
 from sandbox.result import LimitName, Outcome
 from sandbox.runner import Sandbox
 
-MANY = Limits(wall_s=60, cpu_s=20, processes=64)
+MANY = Limits(wall_s=120, cpu_s=60, processes=64)
 NODES = """
 class Node:
     def __init__(self, value): self.value, self.next = value, None

@@ -10,7 +10,7 @@ from sandbox.job import SOLUTION, Job
 from sandbox.limits import MIB, Limits
 from sandbox.result import LimitName, Outcome, Result
 
-SMALL = Limits(wall_s=20, cpu_s=10, memory_bytes=256 * MIB, disk_bytes=8 * MIB, processes=16, output_bytes=64 * 1024)
+SMALL = Limits(wall_s=120, cpu_s=60, memory_bytes=256 * MIB, disk_bytes=8 * MIB, processes=16, output_bytes=64 * 1024)
 HASTY = Limits(wall_s=1, cpu_s=10, memory_bytes=256 * MIB, disk_bytes=8 * MIB, processes=16, output_bytes=64 * 1024)
 CHECK = "assert double(21) == 42"
 
@@ -66,7 +66,7 @@ LIBC = "libc = ctypes.CDLL(None, use_errno=True)\n"
 REFUSED = "    raise OSError(ctypes.get_errno(), 'refused')"
 
 LOOPS = (
-    Hostile("a busy loop", "while True: pass", Outcome.TIMED_OUT, LimitName.CPU, limits=Limits(wall_s=20, cpu_s=0.3)),
+    Hostile("a busy loop", "while True: pass", Outcome.TIMED_OUT, LimitName.CPU, limits=Limits(wall_s=120, cpu_s=0.3)),
     Hostile("a wait without end", "import signal\nsignal.pause()", Outcome.TIMED_OUT, LimitName.WALL, limits=HASTY),
     Hostile(
         "a wait that ignores every signal",
@@ -81,14 +81,14 @@ LOOPS = (
         "import os\nfor _ in range(4):\n    if os.fork() == 0:\n        while True: pass\nos.wait()",
         Outcome.TIMED_OUT,
         LimitName.CPU,
-        limits=Limits(wall_s=20, cpu_s=0.3),
+        limits=Limits(wall_s=120, cpu_s=0.3),
     ),
     Hostile(
         "a loop in C that no signal handler interrupts",
         "sum(range(10**15))",
         Outcome.TIMED_OUT,
         LimitName.CPU,
-        limits=Limits(wall_s=20, cpu_s=0.3),
+        limits=Limits(wall_s=120, cpu_s=0.3),
     ),
     Hostile(
         "a judged loop",
@@ -96,7 +96,7 @@ LOOPS = (
         Outcome.TIMED_OUT,
         LimitName.CPU,
         judged=True,
-        limits=Limits(wall_s=20, cpu_s=0.3),
+        limits=Limits(wall_s=120, cpu_s=0.3),
     ),
     Hostile(
         "an answer that keeps the referee busy",
@@ -104,7 +104,7 @@ LOOPS = (
         Outcome.TIMED_OUT,
         LimitName.CPU,
         judged=True,
-        limits=Limits(wall_s=20, cpu_s=0.3),
+        limits=Limits(wall_s=120, cpu_s=0.3),
         check="assert sum(double(21)) == 42",
     ),
 )

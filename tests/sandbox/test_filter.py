@@ -3,12 +3,14 @@
 import errno
 import os
 import struct
+import textwrap
 from collections.abc import Sequence
 
 import pytest
 
 from sandbox.inside.system_calls import ABSENT, ARCHITECTURES, REFUSED, program
 from sandbox.job import script
+from sandbox.limits import MIB, Limits
 from sandbox.runner import Sandbox
 
 ALLOW, KILL = 0x7FFF0000, 0x80000000
@@ -95,6 +97,22 @@ class TestDecisions:
 
 def test_numbers_of_x32_are_no_way_round() -> None:
     assert decided(program("x86_64"), ARCHITECTURES["x86_64"][0], 0x40000000 | 101) == refused(errno.ENOSYS)
+
+
+def test_the_kernel_has_the_limits_too(box: Sandbox) -> None:
+    """The supervisor looks every few milliseconds; what happens in between, the kernel limits."""
+    code = """
+    import resource
+    for name in ("NPROC", "AS", "FSIZE", "CPU", "CORE", "MSGQUEUE"):
+        print(name, *resource.getrlimit(getattr(resource, f"RLIMIT_{name}")))
+    """
+    limits = Limits(processes=20, memory_bytes=64 * MIB, disk_bytes=MIB, cpu_s=5)
+    printed = box.run(script(textwrap.dedent(code), limits=limits)).stdout
+    found = {name: tuple(map(int, ends)) for name, *ends in map(str.split, printed.splitlines())}
+    processes = 20 if os.geteuid() == 0 else 21
+    address = 64 * MIB + 4 * 2**30
+    expected = {"NPROC": processes, "AS": address, "FSIZE": MIB, "CPU": 7, "CORE": 0, "MSGQUEUE": 0}
+    assert found == {name: (most, most) for name, most in expected.items()}
 
 
 def test_the_kernel_takes_the_filter(box: Sandbox) -> None:
