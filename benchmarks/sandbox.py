@@ -78,9 +78,10 @@ def _hostile(box: Sandbox) -> dict[str, int]:
     from tests.sandbox.hostile import PROGRAMS
     from tests.sandbox.world import planted
 
+    programs = [hostile for hostile in PROGRAMS if not (box.name == "docker" and hostile.counted_by_docker)]
     escapes = misjudged = 0
     with planted() as world:
-        for hostile in PROGRAMS:
+        for hostile in programs:
             result, did = world.run(box, hostile)
             fits = hostile.fits(result, one_user=box.name == "bwrap" and os.geteuid() != 0)
             escapes += bool(did)
@@ -89,7 +90,7 @@ def _hostile(box: Sandbox) -> dict[str, int]:
             print(
                 f"{hostile.name}: {result.outcome.value}{limit}{'' if fits else ' — not as it has to'}", *did, sep="; "
             )
-    return {"hostile": len(PROGRAMS), "escapes": escapes, "misjudged": misjudged}
+    return {"hostile": len(programs), "escapes": escapes, "misjudged": misjudged}
 
 
 if __name__ == "__main__":

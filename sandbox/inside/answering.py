@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from sandbox.inside.errors import described
+from sandbox.inside.loading import execute
 from sandbox.inside.messages import Line, LineError
 from sandbox.inside.values import pack, unpack
 
@@ -17,13 +18,13 @@ class Answering:
 
     Args:
         line: to the referee.
-        module: whose names the program defines.
-        script: path of the solution.
+        script: path of the solution, which is loaded as a module, not as `__main__`.
         own_folder: whose frames are left out of traces.
     """
 
-    def __init__(self, line: Line, module: ModuleType, script: str, own_folder: str) -> None:
-        self._line, self._module, self._script, self._own_folder = line, module, script, own_folder
+    def __init__(self, line: Line, script: str, own_folder: str) -> None:
+        self._line, self._script, self._own_folder = line, script, own_folder
+        self._module = ModuleType(os.path.basename(script).partition(".")[0])
         self._objects: list[Any] = []
 
     def serve(self) -> None:
@@ -39,15 +40,19 @@ class Answering:
                     sys.stdout.flush()  # and its process ends by a signal, when the checks are done
             except BaseException as error:  # noqa: BLE001 - the boundary to the judged program; the referee gets it
                 answer = {"error": described(error, self._own_folder)}
-            try:
-                self._line.send(answer)
-            except RecursionError as error:
-                self._line.send({"error": described(error, self._own_folder)})
+            with contextlib.suppress(LineError):
+                self._send(answer)
+
+    def _send(self, answer: dict[str, Any]) -> None:
+        try:
+            self._line.send(answer)
+        except RecursionError as error:
+            self._line.send({"error": described(error, self._own_folder)})
 
     def _answered(self, question: dict[str, Any]) -> Any:
         asked = question["ask"]
         if asked == "load":
-            return self._load()
+            return execute(self._script, self._module)
         if asked == "name":
             return pack(getattr(self._module, question["name"]), self._handle_of)
         found = self._objects[question["on"]]
@@ -56,12 +61,6 @@ class Answering:
             named = {name: unpack(value, self._object_of) for name, value in question["named"].items()}
             return pack(found(*arguments, **named), self._handle_of)
         return pack(_OPERATIONS[asked](found, *arguments), self._handle_of)
-
-    def _load(self) -> None:
-        with open(self._script, "rb") as file:
-            code = compile(file.read(), os.path.abspath(self._script), "exec")
-        self._module.__dict__.update(__file__=code.co_filename, __builtins__=__builtins__)
-        exec(code, self._module.__dict__)  # noqa: S102 - running it is what this process is for
 
     def _handle_of(self, value: Any) -> int:
         self._objects.append(value)

@@ -69,7 +69,7 @@ def _trace(error: BaseException, own_folder: str) -> str:
 
 
 def _is_ours(file: str, own_folder: str) -> bool:
-    return file.startswith((own_folder, "<frozen runpy"))
+    return file.startswith(own_folder)
 
 
 def _text_of(make: Any, otherwise: str) -> str:

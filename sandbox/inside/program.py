@@ -13,6 +13,7 @@ from typing import Any
 from sandbox.inside.answering import Answering
 from sandbox.inside.confinement import confine
 from sandbox.inside.errors import described
+from sandbox.inside.loading import execute
 from sandbox.inside.messages import Line, LineError
 
 OWN_FOLDER = os.path.dirname(__file__)
@@ -37,9 +38,7 @@ def become_program(line: Line) -> int:
         return 1
     line.send({"confined": True})
     if setup["serve"]:
-        module = ModuleType("__main__")
-        sys.modules["__main__"] = module
-        Answering(line, module, setup["script"], OWN_FOLDER).serve()
+        Answering(line, setup["script"], OWN_FOLDER).serve()
         return 0
     return _run_script(line, setup["script"])
 
@@ -58,18 +57,15 @@ def _set_the_stage(setup: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(setup["environment"])
     sys.argv[:] = [setup["script"], *setup["arguments"]]
-    sys.path[0] = os.path.dirname(
-        os.path.join(work, setup["script"])
-    )  # ours is loaded, and none of the program's business
+    # In place of our own folder: all of ours is loaded.
+    sys.path[0] = os.path.dirname(os.path.join(work, setup["script"]))
     sys.path.extend(setup["libraries"])
     sys.dont_write_bytecode = True
 
 
 def _run_script(line: Line, script: str) -> int:
-    import runpy
-
     try:
-        runpy.run_path(script, run_name="__main__")
+        execute(script, ModuleType("__main__"))
     except SystemExit as error:
         return _ended_by_exit(line, error)
     except BaseException as error:  # noqa: BLE001 - the boundary to the judged program; the result holds the error

@@ -83,7 +83,7 @@ class BackendContract:
         assert (result.outcome, result.detail) == (Outcome.FAILED, "ValueError: why")
         assert "line 2, in f" in result.trace
         assert "inside" not in result.trace
-        assert "runpy" not in result.trace
+        assert "loading" not in result.trace
 
     @pytest.mark.parametrize(
         ("code", "exit_ends", "outcome"),
@@ -134,6 +134,29 @@ class BackendContract:
         )
         result = contract_box.run(solution(NODES, *checks, setup=setup, limits=MANY))
         assert result.passed, result
+
+    def test_a_solution_is_loaded_as_a_module(self, contract_box: Sandbox) -> None:
+        code = """
+        from dataclasses import dataclass
+        @dataclass
+        class Point:
+            x: int
+        def f(): return Point(1)
+        if __name__ == "__main__":
+            raise RuntimeError("not as a script")
+        """
+        assert contract_box.run(solution(textwrap.dedent(code), "assert f().x == 1", limits=MANY)).passed
+
+    def test_a_script_may_do_what_a_script_may(self, contract_box: Sandbox) -> None:
+        code = """
+        import atexit, pickle, sys
+        class Own: pass
+        assert type(pickle.loads(pickle.dumps(Own()))) is Own
+        assert sys.modules["__main__"].Own is Own
+        atexit.register(lambda: print(Own.__name__))
+        """
+        result = contract_box.run(script(textwrap.dedent(code), limits=MANY))
+        assert (result.passed, result.stdout) == (True, "Own\n"), result
 
     def test_a_function_that_has_the_name_of_a_builtin(self, contract_box: Sandbox) -> None:
         code = "def sum(a, b): return a * b"

@@ -28,6 +28,7 @@ class Hostile:
         limits: what it may use.
         as_one_user: how it has to end where program and referee are one user; None is no difference.
         check: the check of a solution.
+        counted_by_docker: whether it takes memory that a container's control group counts, so that it may have it there.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Hostile:
     limits: Limits = SMALL
     as_one_user: Outcome | None = None
     check: str = CHECK
+    counted_by_docker: bool = False
 
     def job(self, **world: object) -> Job:
         code = self.code
@@ -147,6 +149,7 @@ APPETITE = (
         "memory behind /dev/zero",
         tries("import mmap\ndescriptor = os.open('/dev/zero', os.O_RDWR)\nmmap.mmap(descriptor, 2**20)"),
         Outcome.PASSED,
+        counted_by_docker=True,
     ),
     Hostile(
         "a full disk",
