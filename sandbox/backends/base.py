@@ -90,9 +90,7 @@ def supervisor_arguments(root: Path | str) -> tuple[str, ...]:
     Args:
         root: the folder from which `sandbox.inside` is imported, as the supervisor sees it.
     """
-    code = (
-        f"import sys; sys.path.insert(0, {str(root)!r}); from sandbox.inside.supervisor import main; sys.exit(main())"
-    )
+    code = f"import sys; sys.path.insert(0, {str(root)!r}); from sandbox.inside.main import main; sys.exit(main())"
     return ("-s", "-P", "-S", "-B", "-c", code)
 
 
