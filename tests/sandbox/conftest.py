@@ -11,7 +11,6 @@ from sandbox.job import script
 from sandbox.runner import Sandbox
 from tests.sandbox.world import World, planted
 
-
 _MAY_NOT = ("No permissions to create", "Operation not permitted", "Permission denied", "Creating new namespace failed")
 """What bubblewrap says in a container, or on a system, that may make no namespaces."""
 

@@ -41,7 +41,7 @@ class BackendContract:
         code = """
         import os, sys
         from pathlib import Path
-        from part.helper import word
+        from part.words import word
         assert __name__ == "__main__"
         Path("made").mkdir()
         Path("made/metric.json").write_text(word + " ".join(sys.argv[1:]) + os.environ["GIVEN"])
@@ -50,7 +50,7 @@ class BackendContract:
         """
         job = Job(
             script="run.py",
-            files={"run.py": textwrap.dedent(code), "part/helper.py": b"word = 'said '"},
+            files={"run.py": textwrap.dedent(code), "part/words.py": b"word = 'said '"},
             arguments=("a", "b c"),
             environment={"GIVEN": "!"},
             collect=("made/metric.json", "absent", "large"),
