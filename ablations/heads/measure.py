@@ -70,8 +70,8 @@ def measure(
     }
     if artifact_dir is not None:
         removal = "removed for real" if options.structural else "masked"
-        report = {"condition": condition.levels(), "seed": seed, "removal": removal, **heads.to_json()}
-        _write(artifact_dir / "heads.json", {**report, "memory_source": usage.source, "figures": figures})
+        about = {"condition": condition.levels(), "seed": seed, "removal": removal, "memory_source": usage.source}
+        _write(artifact_dir / "heads.json", {**about, **heads.to_json(), "figures": figures})
         if options.save_outputs:
             _write(artifact_dir / "texts.json", [{"prompt": a, "continuation": b} for a, b in texts])
         if options.memory_logging:
