@@ -6,7 +6,18 @@ from matplotlib.axes import Axes
 
 from ablations.heads.conditions import Arm
 from ablations.heads.plots.rows import Rows
-from ablations.heads.plots.style import COLOURS, MARKS, NAMES, bars, finish, label_of, panels, save, share_legend
+from ablations.heads.plots.style import (
+    COLOURS,
+    MARKS,
+    NAMES,
+    bars,
+    finish,
+    label_of,
+    panels,
+    save,
+    share_legend,
+    share_scale,
+)
 
 
 def draw_levels(rows: Rows, figure: str, path: Path) -> Path:
@@ -15,9 +26,7 @@ def draw_levels(rows: Rows, figure: str, path: Path) -> Path:
     for panel, method in zip(axes, rows.methods or [""], strict=True):
         draw_lines(panel, rows, figure, method)
         finish(panel, method, "heads removed, %", label_of(figure) if panel is axes[0] else "")
-    low, high = min(panel.get_ylim()[0] for panel in axes), max(panel.get_ylim()[1] for panel in axes)
-    for panel in axes:
-        panel.set_ylim(low, high)
+    share_scale(axes)
     share_legend(canvas, axes[0])
     return save(canvas, path)
 

@@ -6,7 +6,7 @@ from ablations.floor.figure import Direction
 from ablations.heads.figures import FIGURES
 from ablations.heads.plots.levels import draw_lines
 from ablations.heads.plots.rows import Rows
-from ablations.heads.plots.style import INK, SERIES, bars, finish, panels, save, share_legend
+from ablations.heads.plots.style import INK, SERIES, bars, finish, panels, save, share_legend, share_scale
 
 SHOWN = (
     *("perplexity", "generation_perplexity", "lexical_diversity"),
@@ -23,6 +23,7 @@ def draw_summary(rows: Rows, path: Path) -> Path:
     canvas, axes = panels(3, 2, width=4.3, height=3.3)
     for panel, figure in zip(axes, SHOWN, strict=True):
         draw_lines(panel, rows, figure, None)
+        share_scale([panel])
         unit = FIGURES[figure].unit
         finish(panel, FIGURES[figure].title, "heads removed, %", unit)
     share_legend(canvas, axes[0])

@@ -67,6 +67,13 @@ def finish(axes: Axes, title: str, across: str, up: str) -> None:
     axes.set_axisbelow(True)
 
 
+def share_scale(axes: Sequence[Axes]) -> None:
+    """Give panels one scale, which ends just below 0: no figure is negative, though its interval may be."""
+    low, high = min(panel.get_ylim()[0] for panel in axes), max(panel.get_ylim()[1] for panel in axes)
+    for panel in axes:
+        panel.set_ylim(max(low, -0.03 * high), high)
+
+
 def share_legend(canvas: Canvas, axes: Axes) -> None:
     """Put one legend below all panels."""
     handles, labels = axes.get_legend_handles_labels()

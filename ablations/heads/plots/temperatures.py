@@ -19,6 +19,7 @@ from ablations.heads.plots.style import (
     panels,
     save,
     share_legend,
+    share_scale,
 )
 
 
@@ -34,9 +35,7 @@ def draw_temperatures(rows: Rows, figure: str, path: Path) -> Path:
         finish(panel, title, "temperature", label_of(figure) if panel is axes[0] else "")
         panel.set_xticks(rows.temperatures)
         panel.margins(x=0.12)
-    low, high = min(panel.get_ylim()[0] for panel in axes), max(panel.get_ylim()[1] for panel in axes)
-    for panel in axes:
-        panel.set_ylim(low, high)
+    share_scale(axes)
     share_legend(canvas, axes[0])
     return save(canvas, path)
 

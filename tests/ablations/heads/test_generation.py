@@ -38,6 +38,17 @@ def test_what_is_drawn_for_a_prompt_does_not_depend_on_its_batch() -> None:
     assert written(model, Sampling(6, 1.0, 4)) != alone
 
 
+@pytest.mark.parametrize("temperature", [0, 1.0])
+def test_the_end_of_a_text_is_never_drawn_however_likely(temperature: float) -> None:
+    """All hidden states are alike, and the row of token 0 points along them."""
+    model = hand_model()
+    with torch.no_grad():
+        model.network.transformer.ln_f.weight.zero_()
+        model.network.lm_head.weight[0] = 50 * model.network.transformer.ln_f.bias
+    assert int(model.logits(torch.tensor([[1]]))[0, -1].argmax()) == 0
+    assert all(0 not in generated for generated in written(model, Sampling(4, temperature, 0)))
+
+
 def test_a_low_temperature_approaches_the_most_likely_token() -> None:
     model = hand_model(layers=2)
     assert written(model, Sampling(5, 1e-4, 0)) == written(model, Sampling(5, 0, 0))
