@@ -6,7 +6,7 @@ from ablations.heads.agency.rules import Rules
 from ablations.heads.bench import Bench
 from ablations.heads.conditions import Factors
 from ablations.heads.gates import mask
-from ablations.heads.importance.registry import IMPORTANCES
+from ablations.heads.importance.registry import importance
 from ablations.heads.selection import heads_to_remove, select
 
 
@@ -21,7 +21,7 @@ def decide(bench: Bench, condition: Factors, rules: Rules | None = None) -> Head
     signals = bench.signals(rules or Rules())
     count = heads_to_remove(condition.level, len(bench.model.all_heads)) if condition.arm.prunes else 0
     first = volunteers(signals) if condition.arm.has_agency else frozenset()
-    removed = select(IMPORTANCES[condition.method](), bench.evidence, count, first) if count else ()
+    removed = select(importance(condition.method)(), bench.evidence, count, first) if count else ()
     if condition.arm.has_agency:
         wanted = agency_gates(bench.model, signals, removed)
         return HeadsReport(signals, compensated(bench.model, wanted, bench.calibration), removed)

@@ -59,7 +59,7 @@ class RunConfig(BaseModel):
         scope=Scope.CELL,
     )
     band: tuple[float, float] = _option(
-        "Budget", "range around the target within which a proposal is on target", (-0.05, 0.01)
+        "Budget", "range around the target within which a proposal is on target", (-0.05, 0.01), shown="-5%,+1%"
     )
     round_to: int = _option("Budget", "kept units of a group are multiples of this", 1, ge=1, le=64)
     projection: bool = _option(

@@ -43,9 +43,19 @@ class Scope(StrEnum):
         return self in (Scope.TERM, Scope.RECIPE)
 
 
-def option(panel: str, text: str, default: Any = None, *, scope: Scope = Scope.TERM, **constraints: Any) -> Any:
-    """Declare a field with its help text, its panel in the help, and its scope."""
+def option(
+    panel: str,
+    text: str,
+    default: Any = None,
+    *,
+    scope: Scope = Scope.TERM,
+    shown: str | None = None,
+    **constraints: Any,
+) -> Any:
+    """Declare a field with its help text, its panel in the help, its scope, and its default as the help shows it."""
     extra: JsonDict = {"panel": panel, "scope": scope.value}
+    if shown is not None:
+        extra["shown"] = shown
     return Field(default=default, description=text, json_schema_extra=extra, **constraints)
 
 
