@@ -12,7 +12,7 @@ from benchmarks.crash_points.disk import Disk
 from benchmarks.crash_points.schedules import LedgerMachine, SearchMachine, run_schedules
 from benchmarks.crash_points.stories import KINDS
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 SEED = 20261127
 STORIES = 210

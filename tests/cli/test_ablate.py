@@ -38,7 +38,6 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Launched:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 class TestAblation:
     def test_every_arm_was_run_on_equal_terms_and_shown(self, study: Launched) -> None:
         assert study.code == 0, study.output

@@ -15,7 +15,7 @@ from tracking.payloads import FinetuneStarted, RunEnded, Winner
 from tracking.reader import read_ledger
 from tracking.runs import RunDirs
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 ANSWER = json.loads((ROOT / "docs" / "rehearsal.json").read_text())["answers"][0]
 Searched = Callable[[Script], int]

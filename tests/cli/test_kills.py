@@ -19,7 +19,7 @@ from tracking.kinds import RunStatus
 from tracking.payloads import Evaluated, Extended, FinetuneStarted, Profiled, Proposed, RunStarted, TrialEnded, Winner
 from tracking.phases import since_extension
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 RESUME = ("resume", "latest", "--runs", "runs", "--repair")
 

@@ -24,7 +24,7 @@ from tracking.mirror.mlflow_store import connect
 from tracking.payloads import LlmCall, Proposed, TrialEnded, Winner
 from tracking.runs import RunDirs
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 TINY = ("--trials", "4", "--epochs", "2", "--finetune-workers", "1", "--llm-per-call", "1")
 CANARY = "sk-proj-canary0123456789abcdefCANARY"

@@ -20,7 +20,7 @@ from tests.cli.launched import Launched, launch, says
 from tracking.events import payloads_of
 from tracking.payloads import LlmCall, Proposed, TrialEnded, Winner
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 SEED = 20261121
 KILLS = 3

@@ -13,7 +13,7 @@ from tests.cli.launched import QUICK, ROOT, Launched
 from tracking.events import Event
 from tracking.kinds import EventKind
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 WITHOUT_RAY = """
 import sys

@@ -18,7 +18,7 @@ from tracking.kinds import RunStatus
 from tracking.mirror.query import read_runs
 from tracking.payloads import Rung, TrialEnded
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 def test_the_budget_is_met_and_counted_again(whole: Launched) -> None:

@@ -15,7 +15,7 @@ from tracking.payloads import Decision, Proposed, TrialStarted, Winner
 from tracking.reader import read_ledger
 from tracking.runs import RunDirs
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 VICTIM = 2
 

@@ -12,7 +12,7 @@ from tracking.events import payloads_of
 from tracking.kinds import RunStatus
 from tracking.payloads import Interrupted, RunEnded
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.slow
 
 COMMAND = ("search", "--trials", "40", "--window", "4", "--workers", "1", "--no-mlflow", "--runs", "runs")
 

@@ -78,7 +78,6 @@ def test_sigkill_and_sigint_cost_nothing_that_was_measured(tmp_path: Path, undis
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_under_ray_a_lost_actor_and_a_sigterm_cost_nothing(tmp_path: Path, undisturbed: Path) -> None:
     """One actor dies by SIGKILL and its condition is measured again; then the driver is asked to end, and goes on."""
     place = ("--executor", "ray", "--workers", "2", "--cpus", "0.5", "--no-mlflow")

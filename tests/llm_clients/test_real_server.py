@@ -20,7 +20,7 @@ from llm_clients.retry import RetryPolicy
 from tests.llm_clients.support import SCHEMA
 from tests.search.rehearsed import rehearse
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = "You prune vision models."

@@ -47,7 +47,7 @@ from tracking.phases import asked_trials, rungs_by_trial
 from tracking.reader import read_ledger
 from tracking.runs import RunDir
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 RECORDED = Path(__file__).resolve().parents[1] / "ledgers" / "format_1"
 NAMES = tuple(sorted(path.parent.name for path in RECORDED.glob("*/ledger.jsonl")))

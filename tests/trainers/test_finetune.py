@@ -27,7 +27,7 @@ from trainers.place import Place
 from trainers.recipe import Recipe
 
 # Ray Train starts its workers in 10 s on free cores, and in minutes on crowded ones.
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.ray
 
 RECIPE = Recipe(lr=0.05, epochs=4, batch_size=128, warmup_epochs=0.5)
 

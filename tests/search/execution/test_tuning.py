@@ -31,7 +31,7 @@ from trainers.recipe import ProxyRecipe
 
 # Nothing here depends on a time. The limit only ends a search that stands still: half a dozen processes of Ray's start
 # in turn, each in ten seconds where cores are shared.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.slow
 
 TRIALS = 6
 DEADLINE_S = 15
