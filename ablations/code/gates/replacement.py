@@ -1,0 +1,110 @@
+"""Does what stands in the component's place do nothing by itself?"""
+
+import ast
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
+
+from ablations.code.gates.base import Gate
+from ablations.code.gates.case import Case
+from ablations.code.gates.operations import PASSING
+from ablations.code.source.annotations import Kind
+from ablations.code.source.names import bound_by, callee, dotted
+
+_NEUTRAL = (0, 1, None, "", ())
+"""Constants that may stand anywhere; -1 is written with an operator, and is a dimension."""
+_LIBRARIES = frozenset({"torch", "nn", "F", "functional", "np", "numpy", "math", "self", "super"})
+_SHAPES = frozenset({"shape", "dtype", "device", "ndim", "T", "training"})
+_STATEMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Pass)
+_BLOCKS = (ast.Return, ast.If, ast.For, ast.With, ast.FunctionDef, ast.ClassDef)
+
+
+class Replacement(Gate):
+    """Reads what stands in the region word by word.
+
+    It may hand on, reshape, average, or give zeros or ones (`operations.PASSING`), read what the component read, and bind
+    what the component bound. In a hint's block, calls of the block may stay, with arguments that they had. Everything else
+    is refused: other calls, names, constants and kinds of statements.
+    """
+
+    name: ClassVar[str] = "replacement"
+    question: ClassVar[str] = "Does what replaces the component do nothing by itself?"
+
+    def of_source(self, case: Case) -> str | None:
+        old, new = case.old_nodes(), case.replacement()
+        allowed = _Allowed(old, case.old(case.component.file), hint=case.component.kind is Kind.HINT)
+        for root in new:
+            for problem in allowed.problems(root, new):
+                return f"in place of {case.component.name}, {problem}"
+        return None
+
+
+class _Allowed:
+    """What a component's own code allows in its place."""
+
+    def __init__(self, old: list[ast.AST], tree: ast.Module, *, hint: bool) -> None:
+        inside = [node for root in old for node in ast.walk(root)]
+        self._calls = [node for node in inside if isinstance(node, ast.Call)] if hint else []
+        self._kinds = _STATEMENTS + tuple(kind for kind in _BLOCKS if any(isinstance(node, kind) for node in inside))
+        self._bound = set(bound_by(old))
+        self._read = {dotted(node) for node in inside if isinstance(node, ast.Name | ast.Attribute)} | self._bound
+        self._constants = [node.value for node in inside if isinstance(node, ast.Constant)]
+        self._taken = set(bound_by([tree])) | {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        self._had = {ast.dump(node) for node in inside}
+
+    def problems(self, root: ast.AST, new: Iterable[ast.AST]) -> Iterator[str]:
+        """Yield what is wrong with a node, in the order of the tree."""
+        fresh = {name for name in set(bound_by(new)) - self._taken if "." not in name and not name.startswith("__")}
+        parameters = {arg.arg for node in ast.walk(root) if isinstance(node, ast.Lambda) for arg in node.args.args}
+        yield from self._statement(root)
+        for node in ast.walk(root):
+            yield from self._bindings(node, fresh)
+            yield from self._value(node, fresh | parameters)
+
+    def _statement(self, root: ast.AST) -> Iterator[str]:
+        for node in ast.walk(root):
+            if isinstance(node, ast.stmt) and not isinstance(node, self._kinds):
+                yield f"there is a new {_word(node)} statement"
+            if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.NamedExpr | ast.Await):
+                if ast.dump(node) not in self._had:
+                    yield f"there is a new {_word(node)}"
+
+    def _bindings(self, node: ast.AST, fresh: set[str]) -> Iterator[str]:
+        match node:
+            case ast.Subscript(ctx=ast.Store() | ast.Del()) if ast.dump(node) not in self._had:
+                yield f"`{ast.unparse(node)}` is written to"
+            case ast.Name(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del()):
+                if (name := dotted(node)) is None or name not in self._bound | fresh:
+                    yield f"{name or ast.unparse(node)} is bound, which the component did not bind"
+
+    def _value(self, node: ast.AST, known: set[str]) -> Iterator[str]:
+        match node:
+            case ast.Call() if callee(node) not in PASSING and not self._had_call(node):
+                yield f"`{ast.unparse(node)[:80]}` is called, which is not known to do nothing"
+            case ast.Constant(value=value) if not self._may_be(value):
+                yield f"there is the new value {value!r}"
+            case ast.Name(id=name, ctx=ast.Load()) if name not in self._read | known | _LIBRARIES | PASSING:
+                yield f"{name} is read, which the component did not read"
+            case ast.Attribute(value=inner, attr=attribute, ctx=ast.Load()):
+                if not (dotted(node) in self._read or attribute in _SHAPES | PASSING or self._is_library(inner)):
+                    yield f"{ast.unparse(node)[:80]} is read, which the component did not read"
+
+    def _had_call(self, call: ast.Call) -> bool:
+        """Whether a hint's block had this call, with these arguments or parts of them."""
+        for had in self._calls:
+            if ast.dump(had.func) == ast.dump(call.func):
+                parts = {ast.dump(node) for argument in [*had.args, *had.keywords] for node in ast.walk(argument)}
+                if all(ast.dump(argument) in parts for argument in [*call.args, *call.keywords]):
+                    return True
+        return False
+
+    def _may_be(self, value: object) -> bool:
+        same = [known for known in (*_NEUTRAL, *self._constants) if type(known) is type(value) and known == value]
+        return bool(same) or value in (0.0, 1.0, True, False) or value is Ellipsis
+
+    @staticmethod
+    def _is_library(node: ast.AST) -> bool:
+        return dotted(node) in {"torch", "nn", "torch.nn", "F", "torch.nn.functional", "np", "numpy", "math"}
+
+
+def _word(node: ast.AST) -> str:
+    return type(node).__name__.lower()
