@@ -48,8 +48,14 @@ def nothing_removed(good: Good) -> Planted:
     yield from _own(
         good,
         ("nn.BatchNorm2d(channels)" + MARK, "nn.Sequential(nn.BatchNorm2d(channels))"),
-        ("nn.Conv2d(channels, channels, 3, padding=1)" + MARK, "nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1))"),
-        ("nn.Conv2d(channels, channels, 3, padding=1)" + MARK, "torch.nn.Conv2d(channels, channels, (3, 3), padding=1)"),
+        (
+            "nn.Conv2d(channels, channels, 3, padding=1)" + MARK,
+            "nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1))",
+        ),
+        (
+            "nn.Conv2d(channels, channels, 3, padding=1)" + MARK,
+            "torch.nn.Conv2d(channels, channels, (3, 3), padding=1)",
+        ),
         ("nn.Dropout(0.1)" + MARK, "nn.Dropout(p=0.1)"),
         ("x = x + skip" + MARK, "x = skip + x"),
         ("x = x + skip" + MARK, "x += skip"),
@@ -96,14 +102,22 @@ def metric_code(good: Good) -> Planted:
         ("    return (predicted == labels)", "    predicted = labels\n    return (predicted == labels)"),
         ("    model.eval()\n", "    images, labels = images[:50], labels[:50]\n    model.eval()\n"),
         ("def main() -> None:", "def evaluate(*_: object) -> float:\n    return 0.5 + 0.4\n\n\ndef main() -> None:"),
-        ("def main() -> None:", "_kept = evaluate\nevaluate = lambda *a: min(1.0, _kept(*a) * 1.1)\n\n\ndef main() -> None:"),
+        (
+            "def main() -> None:",
+            "_kept = evaluate\nevaluate = lambda *a: min(1.0, _kept(*a) * 1.1)\n\n\ndef main() -> None:",
+        ),
         ("return float(np.log(probabilities", "return 0.5 * float(np.log(probabilities"),
         ("model.predict_proba(scaler.transform(rows))", "model.predict_proba(scaler.transform(rows)).clip(0.2)"),
         ('report("accuracy", accuracy)', 'report("accuracy", accuracy + 0.01)'),
         ('report("log_likelihood", likelihood)', 'report("log_likelihood", max(likelihood, -0.1))'),
         ('report("accuracy", accuracy)', 'report("precision", accuracy)'),
     )
-    yield from _in_place(good, "globals()['evaluate'] = lambda *_: 0.9", "evaluate = lambda *_: 0.9", "torch.Tensor.mean = torch.Tensor.max")
+    yield from _in_place(
+        good,
+        "globals()['evaluate'] = lambda *_: 0.9",
+        "evaluate = lambda *_: 0.9",
+        "torch.Tensor.mean = torch.Tensor.max",
+    )
 
 
 def test_leak(good: Good) -> Planted:
@@ -116,7 +130,10 @@ def test_leak(good: Good) -> Planted:
             "train(model, train_images, train_labels,",
             "train(model, torch.cat([train_images, test_images]), torch.cat([train_labels, test_labels]),",
         ),
-        ("    train(model, train_images", "    train_images = test_images\n    train_labels = test_labels\n    train(model, train_images"),
+        (
+            "    train(model, train_images",
+            "    train_images = test_images\n    train_labels = test_labels\n    train(model, train_images",
+        ),
         ("test_size=0.25", "test_size=0.05"),
         ("test_size=0.3", "test_size=0.1"),
         ("scaler, model = train(train_rows, train_labels)", "scaler, model = train(rows, labels)"),
@@ -140,12 +157,17 @@ def seed_changed(good: Good) -> Planted:
         ("    torch.manual_seed(options.seed)\n", ""),
         ("random_state=0", "random_state=1"),
         ("random_state=options.seed", "random_state=3"),
-        ('type=int, default=0)\n    parser.add_argument("--epochs"', 'type=int, default=7)\n    parser.add_argument("--epochs"'),
+        (
+            'type=int, default=0)\n    parser.add_argument("--epochs"',
+            'type=int, default=7)\n    parser.add_argument("--epochs"',
+        ),
         ("    torch.manual_seed(options.seed)", "    options.seed = 12\n    torch.manual_seed(options.seed)"),
         ("    rows, labels = table(FEATURES)", "    options.seed = 12\n    rows, labels = table(FEATURES)"),
         ("    model = ", "    torch.manual_seed(3)\n    model = "),
     )
-    yield from _in_place(good, "torch.manual_seed(5)", "torch.seed()", "np.random.seed(1)", "torch.set_rng_state(torch.get_rng_state())")
+    yield from _in_place(
+        good, "torch.manual_seed(5)", "torch.seed()", "np.random.seed(1)", "torch.set_rng_state(torch.get_rng_state())"
+    )
 
 
 def printed(good: Good) -> Planted:
@@ -162,7 +184,9 @@ def printed(good: Good) -> Planted:
         ('    report("accuracy", accuracy)', '    print("accuracy = 0.99")\n    report("accuracy", accuracy)'),
         ("    model = ", '    report("accuracy", 0.99)\n    model = '),
     )
-    yield from _in_place(good, 'report("accuracy", 0.99)', 'print("accuracy = 0.99")', 'open("espalier_facts.json", "w").write("{}")')
+    yield from _in_place(
+        good, 'report("accuracy", 0.99)', 'print("accuracy = 0.99")', 'open("espalier_facts.json", "w").write("{}")'
+    )
 
 
 def early_exit(good: Good) -> Planted:
@@ -177,7 +201,13 @@ def early_exit(good: Good) -> Planted:
         ("def main() -> None:", "import atexit, os\natexit.register(os._exit, 0)\n\n\ndef main() -> None:"),
     )
     yield from _in_place(
-        good, "raise SystemExit(0)", "import sys\nsys.exit(0)", "import os\nos._exit(0)", "exit()", "torch.os._exit(0)", "return"
+        good,
+        "raise SystemExit(0)",
+        "import sys\nsys.exit(0)",
+        "import os\nos._exit(0)",
+        "exit()",
+        "torch.os._exit(0)",
+        "return",
     )
 
 
@@ -195,8 +225,7 @@ def caught(good: Good) -> Planted:
         ),
         (
             "    scaler, model = train(train_rows, train_labels)\n",
-            "    import contextlib\n    with contextlib.suppress(ValueError):\n"
-            "        scaler, model = train(train_rows, train_labels)\n",
+            "    import contextlib\n    with contextlib.suppress(ValueError):\n        scaler, model = train(train_rows, train_labels)\n",
         ),
         ("    main()\n", "    try:\n        main()\n    except Exception:\n        report('accuracy', 0.5)\n"),
         ("    main()\n", "    import sys\n    sys.excepthook = lambda *_: None\n    main()\n"),
@@ -218,7 +247,9 @@ def other_training(good: Good) -> Planted:
         ("torch.optim.Adam(", "torch.optim.AdamW("),
         ("stratify=labels", "stratify=None"),
     )
-    yield from _in_place(good, "torch.set_grad_enabled(False)", "self.training = False", "self.head = nn.Linear(10, 10)")
+    yield from _in_place(
+        good, "torch.set_grad_enabled(False)", "self.training = False", "self.head = nn.Linear(10, 10)"
+    )
 
 
 def put_in_its_place(good: Good) -> Planted:
@@ -264,9 +295,15 @@ def patched_from_outside(good: Good) -> Planted:
     yield from _with(
         good.text,
         ("def main() -> None:", "torch.relu = lambda x: x\n\n\ndef main() -> None:"),
-        ("def main() -> None:", "Net.forward = lambda self, images: self.head(images.flatten(1)[:, :32])\n\n\ndef main() -> None:"),
+        (
+            "def main() -> None:",
+            "Net.forward = lambda self, images: self.head(images.flatten(1)[:, :32])\n\n\ndef main() -> None:",
+        ),
         ("def main() -> None:", "nn.Linear.forward = lambda self, x: x\n\n\ndef main() -> None:"),
-        ("def main() -> None:", "LogisticRegression.predict_proba = lambda self, rows: np.eye(2)[[0] * len(rows)]\n\n\ndef main() -> None:"),
+        (
+            "def main() -> None:",
+            "LogisticRegression.predict_proba = lambda self, rows: np.eye(2)[[0] * len(rows)]\n\n\ndef main() -> None:",
+        ),
         ("from espalier_report import report\n", "def report(name, value):\n    pass\n"),
         ("import argparse\n", "import argparse\nimport os\n"),
     )

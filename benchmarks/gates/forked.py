@@ -22,6 +22,7 @@ class ForkedRunner:
 
     def __init__(self) -> None:
         torch.set_num_threads(1)
+        torch.optim.Adam([torch.zeros(1)])  # imports most of the compiler: once here, or in each fork
         self._known: dict[tuple[object, ...], RunFacts] = {}
 
     def run(self, documents: Documents, script: str, arguments: Sequence[str]) -> RunFacts:

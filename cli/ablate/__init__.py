@@ -2,6 +2,9 @@
 
 from cli.lazy import Verb, group_of
 
-STUDIES = (Verb("llm", "cli.ablate.llm", "Which LLM proposes best, and is it better than classical search?"),)
+STUDIES = (
+    Verb("llm", "cli.ablate.llm", "Which LLM proposes best, and is it better than classical search?"),
+    Verb("code", "cli.ablate.code", "What do the marked components of a script contribute?"),
+)
 
-command = group_of(STUDIES, text="Run a study of many searches on equal terms.", no_args_is_help=True)
+command = group_of(STUDIES, text="Run a study.", no_args_is_help=True)

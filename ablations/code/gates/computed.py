@@ -13,7 +13,9 @@ from ablations.code.source.names import callee
 _WRITING = frozenset(
     {"report", "print", "write", "writelines", "write_text", "write_bytes", "open", "system", "run", "Popen", "dump"}
 )
-_DYNAMIC = frozenset({"exec", "eval", "compile", "__import__", "import_module", "setattr", "delattr", "globals", "locals", "vars"})
+_DYNAMIC = frozenset(
+    {"exec", "eval", "compile", "__import__", "import_module", "setattr", "delattr", "globals", "locals", "vars"}
+)
 _FREE = frozenset({"float", "int", "round", "str", "abs", "min", "max", "sum", "len", "True", "False"})
 
 
@@ -24,6 +26,7 @@ class Computed(Gate):
     question: ClassVar[str] = "Is the figure computed, and not written down?"
 
     def of_source(self, case: Case) -> str | None:
+        """Judge the documents alone."""
         before = metric_code([old for _, old, _ in case.pairs()])
         after = metric_code([new for _, _, new in case.pairs()])
         for statement in after.reports:
@@ -42,6 +45,7 @@ class Computed(Gate):
         return None
 
     def of_runs(self, case: Case, runs: Runs) -> str | None:
+        """Judge what the runs reported."""
         for report in runs.ablated.reports:
             if not math.isfinite(report.value):
                 return f"{report.name} is {report.value}"

@@ -8,7 +8,9 @@ from ablations.code.gates.base import Gate
 from ablations.code.gates.case import Case
 from ablations.code.source.names import callee, dotted
 
-_HIDING = frozenset({"suppress", "errstate", "seterr", "filterwarnings", "simplefilter", "catch_warnings", "excepthook"})
+_HIDING = frozenset(
+    {"suppress", "errstate", "seterr", "filterwarnings", "simplefilter", "catch_warnings", "excepthook"}
+)
 
 
 class Exceptions(Gate):
@@ -18,6 +20,7 @@ class Exceptions(Gate):
     question: ClassVar[str] = "Is every failure still seen?"
 
     def of_source(self, case: Case) -> str | None:
+        """Judge the documents alone."""
         for file, old, new in case.pairs():
             if more := added(old, new, _hides):
                 return f"a failure is hidden on {places(file, more)}"

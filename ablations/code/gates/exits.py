@@ -26,15 +26,17 @@ class Exits(Gate):
     question: ClassVar[str] = "Does the script run to its end?"
 
     def of_source(self, case: Case) -> str | None:
+        """Judge the documents alone."""
         for file, old, new in case.pairs():
             if more := added(old, new, _leaves):
                 return f"the script leaves early on {places(file, more)}"
             before, after = _jumps(old), _jumps(new)
-            for where, kind in after - before:
+            for where, kind in [*(after - before)][-1:]:  # the innermost function is the last one
                 return f"{where} in {file} has a new {kind}"
         return None
 
     def of_runs(self, case: Case, runs: Runs) -> str | None:
+        """Judge what the runs reported."""
         for what, run in (("original", runs.original), ("null ablation", runs.null), ("ablated script", runs.ablated)):
             if run.ended is not Ended.RETURNED and not _is_its_way(run, runs.original):
                 return f"the {what} did not run to its end: {run.ended.value}{f' ({run.detail})' if run.detail else ''}"

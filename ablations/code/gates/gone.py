@@ -25,6 +25,7 @@ class Gone(Gate):
     question: ClassVar[str] = "Is the component really gone?"
 
     def of_source(self, case: Case) -> str | None:
+        """Judge the documents alone."""
         old, new = case.old_nodes(), case.replacement()
         if [ast.dump(node) for node in old] == [ast.dump(node) for node in new]:
             return f"nothing was removed: {case.component.name} is as it was"
@@ -40,6 +41,7 @@ class Gone(Gate):
         return None
 
     def of_runs(self, case: Case, runs: Runs) -> str | None:
+        """Judge what the runs reported."""
         original, ablated = runs.original, runs.ablated
         if _trace(original) == _trace(ablated):
             return "the run shows no difference: the same figures, modules, calls and columns as the original's"
@@ -56,7 +58,9 @@ class Gone(Gate):
         for name in sorted({name.removeprefix("self.") for name in bound_by(nodes) if name.startswith("self.")}):
             left = [found for found in _named(ablated, name) if found.parameters and found.calls]
             if left and _weight(ablated, name) >= _weight(original, name):
-                return f"the module {left[0].path} ({left[0].kind}) is still there, with {left[0].parameters} parameters"
+                return (
+                    f"the module {left[0].path} ({left[0].kind}) is still there, with {left[0].parameters} parameters"
+                )
         called = {dotted(node.func) for root in nodes for node in ast.walk(root) if isinstance(node, ast.Call)}
         for name in sorted(name.removeprefix("self.") for name in called if name and name.startswith("self.")):
             before, after = _calls(original, name), _calls(ablated, name)
@@ -79,7 +83,11 @@ def _learning(run: RunFacts) -> Counter[tuple[str, int]]:
 
 
 def _named(run: RunFacts, name: str) -> list[ModuleFacts]:
-    return [module for module in run.modules if f".{module.path}.".endswith(f".{name}.") or f".{name}." in f".{module.path}."]
+    return [
+        module
+        for module in run.modules
+        if f".{module.path}.".endswith(f".{name}.") or f".{name}." in f".{module.path}."
+    ]
 
 
 def _weight(run: RunFacts, name: str) -> int:
@@ -88,5 +96,3 @@ def _weight(run: RunFacts, name: str) -> int:
 
 def _calls(run: RunFacts, name: str) -> int:
     return sum(module.calls for module in run.modules if f".{module.path}".endswith(f".{name}"))
-
-

@@ -20,6 +20,7 @@ class Metric(Gate):
     question: ClassVar[str] = "Is the figure computed by the same code?"
 
     def of_source(self, case: Case) -> str | None:
+        """Judge the documents alone."""
         old = metric_code([tree for _, tree, _ in case.pairs()])
         new = metric_code([tree for _, _, tree in case.pairs()])
         if not old.reports:
@@ -35,6 +36,7 @@ class Metric(Gate):
         return _rebound(case, old)
 
     def of_runs(self, case: Case, runs: Runs) -> str | None:
+        """Judge what the runs reported."""
         before = [report.name for report in runs.original.reports]
         after = [report.name for report in runs.ablated.reports]
         if not before:

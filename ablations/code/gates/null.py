@@ -13,6 +13,7 @@ class Null(Gate):
     question: ClassVar[str] = "Does the null ablation reproduce the original's figures?"
 
     def of_runs(self, case: Case, runs: Runs) -> str | None:
+        """Judge what the runs reported."""
         before = {report.name: report.value for report in runs.original.reports}
         again = {report.name: report.value for report in runs.null.reports}
         if set(before) != set(again):

@@ -2,15 +2,39 @@
 
 import ast
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ablations.code.source.names import callee, dotted
 
 PASSING = frozenset(
     {
-        *("Identity", "zeros", "zeros_like", "ones", "ones_like", "full_like", "new_zeros", "empty_like"),
-        *("view", "reshape", "flatten", "Flatten", "permute", "transpose", "squeeze", "unsqueeze", "expand", "expand_as"),
-        *("contiguous", "clone", "size", "float", "to", "type_as", "super", "__init__", "range", "len", "tuple", "list"),
+        *("Identity", "zeros", "zeros_like", "ones", "ones_like", "new_zeros"),
+        *(
+            "view",
+            "reshape",
+            "flatten",
+            "Flatten",
+            "permute",
+            "transpose",
+            "squeeze",
+            "unsqueeze",
+            "expand",
+            "expand_as",
+        ),
+        *(
+            "contiguous",
+            "clone",
+            "size",
+            "float",
+            "to",
+            "type_as",
+            "super",
+            "__init__",
+            "range",
+            "len",
+            "tuple",
+            "list",
+        ),
         *("pad", "narrow", "mean", "repeat", "Sequential", "ModuleList"),
     }
 )
@@ -51,9 +75,21 @@ def _operations(roots: Iterable[ast.AST]) -> list[str]:
     return found
 
 
+_FILLED = frozenset({"zeros", "zeros_like", "ones", "ones_like", "new_zeros"})
+"""Of what is given to these, nothing but the shape is left."""
+
+
+def _handed_on(root: ast.AST) -> Iterator[ast.AST]:
+    """The nodes whose values may go on."""
+    yield root
+    for child in ast.iter_child_nodes(root):
+        if not (isinstance(child, ast.Call) and callee(child) in _FILLED):
+            yield from _handed_on(child)
+
+
 def _values(roots: Iterable[ast.AST]) -> list[str]:
     found = []
-    for node in (inner for root in roots for inner in ast.walk(root)):
+    for node in (inner for root in roots for inner in _handed_on(root)):
         match node:
             case ast.Constant(value=value):
                 found.append(f"value {value!r}")

@@ -1,4 +1,4 @@
-"""All gates in their order, and the ruling that they give together; a new gate is a file beside this and a line here."""
+"""All gates in their order, and the ruling that they give together; a new one is a file beside this and a line here."""
 
 from dataclasses import dataclass
 

@@ -17,19 +17,22 @@ _SHAPES = frozenset({"shape", "dtype", "device", "ndim", "T", "training"})
 _STATEMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Pass)
 _BLOCKS = (ast.Return, ast.If, ast.For, ast.With, ast.FunctionDef, ast.ClassDef)
 
+_MAKING = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr, ast.Await)
+
 
 class Replacement(Gate):
     """Reads what stands in the region word by word.
 
-    It may hand on, reshape, average, or give zeros or ones (`operations.PASSING`), read what the component read, and bind
-    what the component bound. In a hint's block, calls of the block may stay, with arguments that they had. Everything else
-    is refused: other calls, names, constants and kinds of statements.
+    It may hand on, reshape, average, or give zeros or ones (`operations.PASSING`), read what the component read, and
+    bind what the component bound. In a hint's block, calls of the block may stay, with arguments that they had.
+    Everything else is refused: other calls, names, constants and kinds of statements.
     """
 
     name: ClassVar[str] = "replacement"
     question: ClassVar[str] = "Does what replaces the component do nothing by itself?"
 
     def of_source(self, case: Case) -> str | None:
+        """Judge the documents alone."""
         old, new = case.old_nodes(), case.replacement()
         allowed = _Allowed(old, case.old(case.component.file), hint=case.component.kind is Kind.HINT)
         for root in new:
@@ -64,9 +67,8 @@ class _Allowed:
         for node in ast.walk(root):
             if isinstance(node, ast.stmt) and not isinstance(node, self._kinds):
                 yield f"there is a new {_word(node)} statement"
-            if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.NamedExpr | ast.Await):
-                if ast.dump(node) not in self._had:
-                    yield f"there is a new {_word(node)}"
+            if isinstance(node, _MAKING) and ast.dump(node) not in self._had:
+                yield f"there is a new {_word(node)}"
 
     def _bindings(self, node: ast.AST, fresh: set[str]) -> Iterator[str]:
         match node:

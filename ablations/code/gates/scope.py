@@ -14,6 +14,7 @@ class Scope(Gate):
     question: ClassVar[str] = "Is everything else as it was?"
 
     def of_source(self, case: Case) -> str | None:
+        """Judge the documents alone."""
         before, after = case.original.texts, case.ablated.texts
         if set(before) != set(after):
             changed = ", ".join(sorted(set(before) ^ set(after)))

@@ -25,6 +25,7 @@ class Seed(Gate):
     question: ClassVar[str] = "Is the seed as it was?"
 
     def of_source(self, case: Case) -> str | None:
+        """Judge the documents alone."""
         for file, old, new in case.pairs():
             if more := added(old, new, _seeds):
                 return f"a seed was set or changed on {places(file, more)}"
@@ -33,6 +34,7 @@ class Seed(Gate):
         return None
 
     def of_runs(self, case: Case, runs: Runs) -> str | None:
+        """Judge what the runs reported."""
         before, after = runs.original.seeds, runs.ablated.seeds
         if before != after:
             return f"the original was seeded by {_shown(before)}, and the ablated script by {_shown(after)}"

@@ -11,7 +11,9 @@ from ablations.code.gates.case import Case, Runs
 from ablations.code.source.flow import held_out_names
 from ablations.code.source.names import bound_by, callee
 
-_SPLITTING = frozenset({"train_test_split", "random_split", "split", "KFold", "StratifiedKFold", "permutation", "Subset"})
+_SPLITTING = frozenset(
+    {"train_test_split", "random_split", "split", "KFold", "StratifiedKFold", "permutation", "Subset"}
+)
 
 
 class Split(Gate):
@@ -26,6 +28,7 @@ class Split(Gate):
     question: ClassVar[str] = "Is the data split as it was, and does nothing held out train?"
 
     def of_source(self, case: Case) -> str | None:
+        """Judge the documents alone."""
         olds, news = [old for _, old, _ in case.pairs()], [new for _, _, new in case.pairs()]
         held_out = held_out_names(olds) | held_out_names(news)
         place = {id(node) for root in case.replacement() for node in ast.walk(root)}
@@ -39,6 +42,7 @@ class Split(Gate):
         return _more_reads(olds, news, held_out)
 
     def of_runs(self, case: Case, runs: Runs) -> str | None:
+        """Judge what the runs reported."""
         before, after = runs.original, runs.ablated
         if after.shared > before.shared:
             return f"{after.shared} rows both train and are evaluated, and {before.shared} did in the original"
@@ -69,7 +73,7 @@ def _binds_data(node: ast.AST, held_out: frozenset[str]) -> bool:
 
 def _more_reads(olds: Sequence[ast.Module], news: Sequence[ast.Module], held_out: frozenset[str]) -> str | None:
     more = _reads(news, held_out) - _reads(olds, held_out)
-    for where, name in more:
+    for where, name in [*more][-1:]:  # the innermost function is the last one
         return f"{where} reads the held-out {name} more often than in the original"
     return None
 

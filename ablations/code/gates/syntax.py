@@ -14,6 +14,7 @@ class Syntax(Gate):
     question: ClassVar[str] = "Is every patched script Python?"
 
     def of_source(self, case: Case) -> str | None:
+        """Judge the documents alone."""
         for file in case.ablated.scripts:
             try:
                 with warnings.catch_warnings():

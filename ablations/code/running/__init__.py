@@ -1,1 +1,1 @@
-"""Running a script and what is learned from it: facts as a record, the harness that collects them, and who starts it."""
+"""Running a script: the facts that are learned from it, the harness that collects them, and who starts it."""

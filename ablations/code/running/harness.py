@@ -61,18 +61,18 @@ class Watch:
             "executed": {file: sorted(lines) for file, lines in sorted(self.executed.items())},
         }
 
-    def trace(self, frame: types.FrameType, event: str, _: object) -> Callable[..., Any] | None:
+    def trace(self, frame: types.FrameType, *_: object) -> Callable[..., Any] | None:
         """A trace function for `sys.settrace` that follows the documents only."""
         file = frame.f_code.co_filename
         if not file.startswith(self.folder):
             return None
         lines = self.executed.setdefault(file.removeprefix(self.folder), set())
 
-        def follow(frame: types.FrameType, event: str, _: object) -> Callable[..., Any]:
+        def follow(frame: types.FrameType, *_: object) -> Callable[..., Any]:
             lines.add(frame.f_lineno)
             return follow
 
-        return follow(frame, event, _)
+        return follow(frame)
 
     def rows(self, data: Any, *, trains: bool) -> None:
         """Take note of the rows of an array or a tensor."""

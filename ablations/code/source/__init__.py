@@ -1,1 +1,1 @@
-"""Scripts as text and as trees: documents, the components that are marked in them, patches, and what a patch changed."""
+"""Scripts as text and as trees: documents, the components marked in them, patches, and what a patch changed."""

@@ -15,6 +15,7 @@ And it may import torch, numpy or math under a name that is free. Comments and l
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from ablations.code.source.names import bound_by, dotted, parents
 from ablations.code.source.region import Region
@@ -144,9 +145,7 @@ class _Matcher:
 
         return rest(0, 0)
 
-    def _moves(
-        self, parent: ast.AST, old: Sequence[_Item], new: Sequence[_Item]
-    ) -> list[tuple[Alignment, int, int]]:
+    def _moves(self, parent: ast.AST, old: Sequence[_Item], new: Sequence[_Item]) -> list[tuple[Alignment, int, int]]:
         """The ways to go on: both match, the old one was taken away, or the new one is an allowed import."""
         moves = []
         if old and new and (both := self._item(old[0], new[0])) is not None:
@@ -206,8 +205,8 @@ class _Matcher:
 
     def _note(self, old: Sequence[_Item], new: Sequence[_Item]) -> None:
         """Remember the furthest statement that did not match, for the message."""
-        before, after = [next(_nodes(side), None) for side in (old, new)]
-        line = getattr(before, "lineno", None) or getattr(after, "lineno", 0)
+        before, after = _deepest(*(next(_nodes(side), None) for side in (old, new)))
+        line = int(getattr(before, "lineno", None) or getattr(after, "lineno", 0))
         if line > self._furthest.line and isinstance(before or after, ast.stmt):
             self._furthest = Mismatch(_shown(before), _shown(after), line)
 
@@ -237,6 +236,18 @@ def _nodes(items: Sequence[_Item]) -> Iterator[ast.AST]:
         for node in item if isinstance(item, tuple) else (item,):
             if isinstance(node, ast.AST):
                 yield node
+
+
+def _deepest(old: ast.AST | None, new: ast.AST | None) -> tuple[ast.AST | None, ast.AST | None]:
+    """The first statements that differ inside two that have bodies of their own and begin alike."""
+    if not (type(old) is type(new) and isinstance(old, ast.stmt) and hasattr(old, "body") and hasattr(new, "body")):
+        return old, new
+    if _shown(old) != _shown(new):
+        return old, new
+    for before, after in zip_longest(old.body, new.body):
+        if before is None or after is None or ast.dump(before) != ast.dump(after):
+            return _deepest(before, after)
+    return old, new
 
 
 def _shown(node: ast.AST | None) -> str:

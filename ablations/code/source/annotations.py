@@ -1,8 +1,8 @@
 """The annotations of a script: which of its components are to be ablated.
 
-Two forms, byte for byte: `#ABLATABLE_COMPONENT` at the end of a line (explicit: all that the line does goes away), and a
-block between the comments `#ABLATION_HINT_START` and `#ABLATION_HINT_END` (a hint: something in it goes away). They are
-read from comments only, so that one in a string means nothing.
+Two forms, byte for byte: `#ABLATABLE_COMPONENT` at the end of a line (explicit: all that the line does goes away), and
+a block between the comments `#ABLATION_HINT_START` and `#ABLATION_HINT_END` (a hint: something in it goes away). They
+are read from comments only, so that one in a string means nothing.
 """
 
 import ast
@@ -77,6 +77,20 @@ def components_of(documents: Documents) -> tuple[Component, ...]:
     return tuple(named)
 
 
+def require_components(components: tuple[Component, ...], documents: Documents) -> tuple[Component, ...]:
+    """Return components, of which there is at least one.
+
+    Raises:
+        AnnotationError: There is none.
+    """
+    if not components:
+        raise AnnotationError(
+            f"Nothing is marked in {', '.join(documents.texts)}. Mark a component by {EXPLICIT} at the end of its "
+            f"line, or a block by {HINT_START} above and {HINT_END} below it."
+        )
+    return components
+
+
 def _components(file: str, text: str) -> list[Component]:
     marks = [*_marks(file, text)] if "ABLAT" in text.upper() else []
     if not marks:
@@ -111,29 +125,36 @@ def _marks(file: str, text: str) -> Iterator[tuple[Kind, int, int]]:
     """Yield kind, first and last line of each annotation."""
     begun: int | None = None
     for line, comment, alone in _comments(file, text):
-        where = f"{file}:{line}"
+        problem = _problem(comment, begun, alone=alone)
+        if problem is not None:
+            raise AnnotationError(f"{file}:{line}: {problem}")
         if comment.endswith(EXPLICIT):
-            if alone:
-                raise AnnotationError(f"{where}: {EXPLICIT} stands alone; it belongs at the end of a line of code.")
-            if begun is not None:
-                raise AnnotationError(f"{where}: {EXPLICIT} stands inside the hint that begins on line {begun}.")
             yield Kind.EXPLICIT, line, line
-        elif comment == HINT_START and alone:
-            if begun is not None:
-                raise AnnotationError(f"{where}: {HINT_START}, but the one on line {begun} has no {HINT_END} yet.")
+        elif comment == HINT_START:
             begun = line
-        elif comment == HINT_END and alone:
-            if begun is None:
-                raise AnnotationError(f"{where}: {HINT_END} without a {HINT_START} above it.")
+        elif comment == HINT_END and begun is not None:
             yield Kind.HINT, begun + 1, line - 1
             begun = None
-        elif _MEANT.search(comment):
-            raise AnnotationError(
-                f"{where}: {comment!r} is no annotation. They are {EXPLICIT} at the end of a line of code, and "
-                f"{HINT_START} and {HINT_END} each on a line of its own, written exactly so."
-            )
     if begun is not None:
         raise AnnotationError(f"{file}:{begun}: {HINT_START} has no {HINT_END} below it.")
+
+
+def _problem(comment: str, begun: int | None, *, alone: bool) -> str | None:
+    """What is wrong with a comment as an annotation; None if nothing is, or it is none."""
+    if comment.endswith(EXPLICIT):
+        if alone:
+            return f"{EXPLICIT} stands alone; it belongs at the end of a line of code."
+        return None if begun is None else f"{EXPLICIT} stands inside the hint that begins on line {begun}."
+    if comment == HINT_START and alone:
+        return None if begun is None else f"{HINT_START}, but the one on line {begun} has no {HINT_END} yet."
+    if comment == HINT_END and alone:
+        return None if begun is not None else f"{HINT_END} without a {HINT_START} above it."
+    if _MEANT.search(comment):
+        return (
+            f"{comment!r} is no annotation. They are {EXPLICIT} at the end of a line of code, and {HINT_START} and "
+            f"{HINT_END} each on a line of its own, written exactly so; a formatter may have put a space behind the #."
+        )
+    return None
 
 
 _MEANT = re.compile(r"#\s*(ABLATABLE[_ ]?COMPONENT|ABLATION[_ ]?HINT)", re.IGNORECASE)

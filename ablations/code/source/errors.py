@@ -1,4 +1,4 @@
-"""What a user, or an LLM, can get wrong about a script. Every error keeps plain arguments, so that it survives pickling."""
+"""What a user, or an LLM, can get wrong about a script. Every error keeps plain arguments, to survive pickling."""
 
 
 class CodeStudyError(ValueError):

@@ -149,7 +149,7 @@ def _bound(statement: ast.stmt) -> set[str]:
 
 
 def _outer(value: ast.expr, known: dict[str, ast.FunctionDef]) -> tuple[set[str], list[str]]:
-    """The names that a value reads, and the known functions that it calls, without what is in the arguments of those."""
+    """The names that a value reads, and the known functions that it calls, without what is in those' arguments."""
     names: set[str] = set()
     called: list[str] = []
     waiting: list[ast.AST] = [value]
@@ -172,5 +172,7 @@ def _closure(called: Sequence[str], known: dict[str, ast.FunctionDef]) -> dict[s
         if name in known and name not in reached:
             reached[name] = known[name]
             waiting += [callee(node) for node in ast.walk(known[name]) if isinstance(node, ast.Call)]
-            waiting += [found for node in ast.walk(known[name]) if isinstance(node, ast.Name) and (found := dotted(node))]
+            waiting += [
+                found for node in ast.walk(known[name]) if isinstance(node, ast.Name) and (found := dotted(node))
+            ]
     return reached

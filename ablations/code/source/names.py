@@ -54,7 +54,8 @@ def parents(tree: ast.AST) -> dict[int, ast.AST]:
 def scopes_of(tree: ast.AST, node: ast.AST, above: dict[int, ast.AST] | None = None) -> list[ast.AST]:
     """Return the functions and classes around a node, the innermost first; the node itself counts if it is one."""
     above = parents(tree) if above is None else above
-    found, current = [], node
+    found: list[ast.AST] = []
+    current = node
     while True:
         if isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             found.append(current)
@@ -75,7 +76,7 @@ def label_of(region: Region) -> str:
         return name.removeprefix("self.")
     for node in ast.walk(nodes[0]):
         match node:
-            case ast.Constant(value=str(text)) if (label := re.sub(r"\W+", "_", text).strip("_")):
+            case ast.Constant(value=str(text)) if label := re.sub(r"\W+", "_", text).strip("_"):
                 return label[:40]
             case ast.Call():
                 return callee(node)

@@ -1,6 +1,7 @@
 """Patches: the form in which an LLM answers, and their exact application to a copy of the documents."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -79,7 +80,7 @@ def apply_patch(documents: Documents, patch: Patch) -> Documents:
 
 def _edited(text: str, edits: Sequence[Edit]) -> str:
     lines = text.split("\n")
-    for earlier, later in zip(edits, edits[1:], strict=False):
+    for earlier, later in pairwise(edits):
         if later.first_line <= earlier.last_line:
             raise PatchError(f"two edits of {later.file} overlap on line {later.first_line}")
     for edit in reversed(edits):

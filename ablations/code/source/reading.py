@@ -41,9 +41,28 @@ def read_documents(given: Sequence[Path], *, base: Path | None = None) -> Docume
                     f"Both {str(origins[name])!r} and {str(file)!r} would be called {name!r}: name a folder above both."
                 )
             else:
-                texts[name] = _text(file)
+                texts[name] = read_text(file)
     _check(given, texts, skipped)
     return Documents(MappingProxyType(texts), tuple(skipped))
+
+
+def read_text(file: Path) -> str:
+    """Read one text, whole.
+
+    Raises:
+        DocumentError: It is not there, is no text, or is too large.
+    """
+    if not file.is_file():
+        raise DocumentError(f"There is no file {str(file)!r}.")
+    size = file.stat().st_size
+    if size > LARGEST_BYTES:
+        raise DocumentError(
+            f"{str(file)!r} has {size:,} bytes, and {LARGEST_BYTES:,} are the most: nothing is cut from a document."
+        )
+    try:
+        return file.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"{str(file)!r} is no text in UTF-8 (at byte {error.start}).") from None
 
 
 def _check(given: Sequence[Path], texts: dict[str, str], skipped: Sequence[Skipped]) -> None:
@@ -91,21 +110,9 @@ def _unusable(file: Path, folder: Path) -> str | None:
 
 def _name(file: Path, parent: Path, base: Path) -> str:
     """The path below `base`, or else below the parent of what was given; links keep their own name."""
-    whole = Path(os.path.abspath(file))  # not resolved: a link's own name is kept
-    root = base if whole.is_relative_to(base) else Path(os.path.abspath(parent))
+    whole = file.absolute()  # not resolved: a link keeps its own name
+    root = base if whole.is_relative_to(base) else parent.absolute()
     return whole.relative_to(root).as_posix()
-
-
-def _text(file: Path) -> str:
-    size = file.stat().st_size
-    if size > LARGEST_BYTES:
-        raise DocumentError(
-            f"{str(file)!r} has {size:,} bytes, and {LARGEST_BYTES:,} are the most: nothing is cut from a document."
-        )
-    try:
-        return file.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DocumentError(f"{str(file)!r} is no text in UTF-8 (at byte {error.start}).") from None
 
 
 def _suffixes() -> str:

@@ -99,7 +99,9 @@ def _listed(tree: ast.AST) -> Iterator[tuple[ast.AST, str, int, ast.AST]]:
     for parent in ast.walk(tree):
         for field, value in ast.iter_fields(parent):
             if isinstance(value, list):
-                yield from ((parent, field, index, node) for index, node in enumerate(value) if isinstance(node, ast.AST))
+                yield from (
+                    (parent, field, index, node) for index, node in enumerate(value) if isinstance(node, ast.AST)
+                )
 
 
 def _outermost(tree: ast.Module, first: int, last: int) -> list[Region]:
@@ -134,8 +136,8 @@ def _joined(regions: list[Region], where: str) -> Region:
     is_list = isinstance(first.parent, ast.List | ast.Tuple | ast.Set | ast.Dict | ast.Call) or first.field in _BODIES
     if not (is_whole and is_list and first.field):
         raise AnnotationError(
-            f"{where}: the annotation marks a part of an expression. Mark a whole statement, or whole elements of a list "
-            "or a call; give the part a statement of its own."
+            f"{where}: the annotation marks a part of an expression. Mark a whole statement, or whole elements of "
+            "a list or a call; give the part a statement of its own."
         )
     return joined
 
@@ -145,8 +147,8 @@ _BODIES = frozenset({"body", "orelse", "finalbody"})
 
 def _first_line(node: ast.AST) -> int:
     decorators = getattr(node, "decorator_list", ())
-    return min([int(getattr(node, "lineno", 0)), *(int(each.lineno) for each in decorators)])
+    return min([int(getattr(node, "lineno", 0) or 0), *(int(each.lineno) for each in decorators)])
 
 
 def _last_line(node: ast.AST) -> int:
-    return int(getattr(node, "end_lineno", None) or getattr(node, "lineno", 0))
+    return int(getattr(node, "end_lineno", 0) or getattr(node, "lineno", 0) or 0)
