@@ -277,9 +277,60 @@ def put_in_its_place(good: Good) -> Planted:
         yield from _own(good, ("rows = scaler.transform(rows)" + MARK, line))
 
 
+def path_cut(good: Good) -> Planted:
+    """What comes before the component goes away too, or is moved or cut down, by what looks as if it did nothing."""
+    for line in (
+        "x = torch.zeros_like(x)",
+        "x = x * 0",
+        "x = -x",
+        "x = x[:1].expand_as(x)",
+        "x = x.transpose(1, 2)",
+        "x = x.detach()",
+    ):
+        for part in ("x = x + skip", "x = x + mixed", "x = x + self.position"):
+            yield from _own(good, (part + MARK, line))
+    yield from _own(
+        good,
+        ("x = x + skip" + MARK, "x = skip"),
+        ("x = x + mixed" + MARK, "x = mixed"),
+        ("x = x + self.position" + MARK, "x = self.position"),
+        ("x = x + self.position" + MARK, "x = torch.ones_like(x)"),
+    )
+    for made in (
+        "lambda x: torch.zeros_like(x)",
+        "lambda x: x * 0",
+        "lambda x: x.detach()",
+        "lambda x: x.mean(0, keepdim=True)",
+    ):
+        yield from _own(
+            good,
+            ("nn.BatchNorm2d(channels)" + MARK, made),
+            ("nn.Conv2d(channels, channels, 3, padding=1)" + MARK, made),
+            ("nn.Dropout(0.1)" + MARK, made),
+            ("self.final = nn.LayerNorm(width)" + MARK, f"self.final = {made}"),
+            ("self.norm1 = nn.LayerNorm(width)", f"self.norm1 = {made}"),
+            ("self.norm2 = nn.LayerNorm(width)", f"self.norm2 = {made}"),
+        )
+    for line in ("rows = np.zeros_like(rows)", "rows = labels", "rows = rows[:, :1]", "rows = rows.reshape(-1, 1)"):
+        yield from _own(good, ("rows = scaler.transform(rows)" + MARK, line))
+
+
 def broken(good: Good) -> Planted:
     """It does not parse, or fails when it runs."""
-    yield "cut in the middle", good.text[: len(good.text) // 2] + "\n    ("
+    if good.label in ("deleted", "line deleted", "both deleted") or good.label.endswith("becomes nn.Identity()"):
+        yield "cut in the middle", good.text[: len(good.text) // 2] + "\n    ("
+    for made in ("None", "nn", "list()", "torch.ones_like"):
+        yield from _own(
+            good,
+            ("nn.BatchNorm2d(channels)" + MARK, made),
+            ("nn.Conv2d(channels, channels, 3, padding=1)" + MARK, made),
+            ("nn.Dropout(0.1)" + MARK, made),
+            ("self.final = nn.LayerNorm(width)" + MARK, f"self.final = {made}"),
+            ("self.norm2 = nn.LayerNorm(width)", f"self.norm2 = {made}"),
+        )
+    for line in ("x = None", "x = x.size()", "rows = None", "rows = tuple()"):
+        for part in ("x = x + skip", "x = x + mixed", "x = x + self.position", "rows = scaler.transform(rows)"):
+            yield from _own(good, (part + MARK, line)) if part[0] == line[0] else ()
     yield from _own(
         good,
         ("        self.norm = nn.BatchNorm2d(channels)" + MARK, ""),
@@ -314,6 +365,6 @@ FAULTS: Mapping[str, Callable[[Good], Planted]] = {
     kind.__name__: kind
     for kind in (
         *(nothing_removed, another_component, metric_code, test_leak, seed_changed, printed, early_exit, caught),
-        *(other_training, put_in_its_place, broken, patched_from_outside),
+        *(other_training, put_in_its_place, path_cut, broken, patched_from_outside),
     )
 }

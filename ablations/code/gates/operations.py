@@ -8,7 +8,16 @@ from ablations.code.source.names import callee, dotted
 
 PASSING = frozenset(
     {
-        *("Identity", "zeros", "zeros_like", "ones", "ones_like", "new_zeros"),
+        *("Identity", "Sequential", "ModuleList", "zeros", "zeros_like", "ones", "ones_like", "new_zeros"),
+        *("clone", "contiguous", "float", "type_as", "size", "super", "__init__", "range", "len", "tuple", "list"),
+    }
+)
+"""Calls that learn nothing and decide nothing: they hand on as it is, or give zeros or ones.
+
+`Sequential` and `ModuleList` only hold what is given to them, which is judged by itself.
+"""
+SHAPING = frozenset(
+    {
         *(
             "view",
             "reshape",
@@ -21,27 +30,10 @@ PASSING = frozenset(
             "expand",
             "expand_as",
         ),
-        *(
-            "contiguous",
-            "clone",
-            "size",
-            "float",
-            "to",
-            "type_as",
-            "super",
-            "__init__",
-            "range",
-            "len",
-            "tuple",
-            "list",
-        ),
-        *("pad", "narrow", "mean", "repeat", "Sequential", "ModuleList"),
+        "pad",
     }
 )
-"""Calls that learn nothing and decide nothing: they hand on, reshape, average, or give zeros or ones.
-
-`Sequential` and `ModuleList` only hold what is given to them, which is judged by itself.
-"""
+"""Calls that only move values. They may stay where the component had them; a new one would change what follows."""
 
 
 def operations(nodes: Iterable[ast.AST]) -> Counter[str]:
@@ -51,7 +43,9 @@ def operations(nodes: Iterable[ast.AST]) -> Counter[str]:
     """
     roots = list(nodes)
     whole = Counter(_operations(roots))
-    telling = Counter({key: count for key, count in whole.items() if key.removeprefix("call ") not in PASSING})
+    telling = Counter(
+        {key: count for key, count in whole.items() if key.removeprefix("call ") not in PASSING | SHAPING}
+    )
     return telling or whole or Counter(_values(roots))
 
 

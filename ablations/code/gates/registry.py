@@ -10,6 +10,7 @@ from ablations.code.gates.exits import Exits
 from ablations.code.gates.gone import Gone
 from ablations.code.gates.metric import Metric
 from ablations.code.gates.null import Null
+from ablations.code.gates.path import Path
 from ablations.code.gates.replacement import Replacement
 from ablations.code.gates.scope import Scope
 from ablations.code.gates.seed import Seed
@@ -17,7 +18,7 @@ from ablations.code.gates.split import Split
 from ablations.code.gates.syntax import Syntax
 
 GATES: tuple[type[Gate], ...] = (
-    *(Syntax, Exits, Exceptions, Seed, Split, Metric, Computed, Scope, Gone, Replacement, Null),
+    *(Syntax, Exits, Exceptions, Seed, Split, Metric, Computed, Scope, Gone, Replacement, Path, Null),
 )
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from ablations.code.gates.base import Gate
 from ablations.code.gates.case import Case
-from ablations.code.gates.operations import PASSING
+from ablations.code.gates.operations import PASSING, SHAPING
 from ablations.code.source.annotations import Kind
 from ablations.code.source.names import bound_by, callee, dotted
 
@@ -17,15 +17,15 @@ _SHAPES = frozenset({"shape", "dtype", "device", "ndim", "T", "training"})
 _STATEMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Pass)
 _BLOCKS = (ast.Return, ast.If, ast.For, ast.With, ast.FunctionDef, ast.ClassDef)
 
-_MAKING = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr, ast.Await)
+_PLAIN = (ast.Name, ast.Attribute, ast.Call, ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.Lambda, ast.Starred)
 
 
 class Replacement(Gate):
     """Reads what stands in the region word by word.
 
-    It may hand on, reshape, average, or give zeros or ones (`operations.PASSING`), read what the component read, and
-    bind what the component bound. In a hint's block, calls of the block may stay, with arguments that they had.
-    Everything else is refused: other calls, names, constants and kinds of statements.
+    It may hand on, or give zeros or ones (`operations.PASSING`), read what the component read, and bind what the
+    component bound. What only moves values may stay, and in a hint's block calls and operators with the arguments that
+    they had. Everything else is refused: other calls, names, constants and kinds of statements and expressions.
     """
 
     name: ClassVar[str] = "replacement"
@@ -48,6 +48,8 @@ class _Allowed:
         inside = [node for root in old for node in ast.walk(root)]
         self._calls = [node for node in inside if isinstance(node, ast.Call)] if hint else []
         self._kinds = _STATEMENTS + tuple(kind for kind in _BLOCKS if any(isinstance(node, kind) for node in inside))
+        self._operators = {type(node.op) for node in inside if isinstance(node, ast.BinOp)} if hint else set()
+        self._passing = PASSING | SHAPING & {callee(node) for node in inside if isinstance(node, ast.Call)}
         self._bound = set(bound_by(old))
         self._read = {dotted(node) for node in inside if isinstance(node, ast.Name | ast.Attribute)} | self._bound
         self._constants = [node.value for node in inside if isinstance(node, ast.Constant)]
@@ -67,8 +69,18 @@ class _Allowed:
         for node in ast.walk(root):
             if isinstance(node, ast.stmt) and not isinstance(node, self._kinds):
                 yield f"there is a new {_word(node)} statement"
-            if isinstance(node, _MAKING) and ast.dump(node) not in self._had:
-                yield f"there is a new {_word(node)}"
+            if isinstance(node, ast.expr) and not self._is_plain(node):
+                yield f"there is a new {_word(node)} expression, `{ast.unparse(node)[:80]}`"
+
+    def _is_plain(self, node: ast.expr) -> bool:
+        is_negative = isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)
+        if isinstance(node, ast.Subscript | ast.BinOp) and isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
+            return True  # written to: said by `_bindings`
+        return isinstance(node, _PLAIN) or is_negative or ast.dump(node) in self._had or self._had_operator(node)
+
+    def _had_operator(self, node: ast.expr) -> bool:
+        """Whether a hint's block has such an operation: its sides are judged by themselves."""
+        return isinstance(node, ast.BinOp) and type(node.op) in self._operators
 
     def _bindings(self, node: ast.AST, fresh: set[str]) -> Iterator[str]:
         match node:
@@ -80,14 +92,14 @@ class _Allowed:
 
     def _value(self, node: ast.AST, known: set[str]) -> Iterator[str]:
         match node:
-            case ast.Call() if callee(node) not in PASSING and not self._had_call(node):
+            case ast.Call() if callee(node) not in self._passing and not self._had_call(node):
                 yield f"`{ast.unparse(node)[:80]}` is called, which is not known to do nothing"
             case ast.Constant(value=value) if not self._may_be(value):
                 yield f"there is the new value {value!r}"
-            case ast.Name(id=name, ctx=ast.Load()) if name not in self._read | known | _LIBRARIES | PASSING:
+            case ast.Name(id=name, ctx=ast.Load()) if name not in self._read | known | _LIBRARIES | self._passing:
                 yield f"{name} is read, which the component did not read"
             case ast.Attribute(value=inner, attr=attribute, ctx=ast.Load()):
-                if not (dotted(node) in self._read or attribute in _SHAPES | PASSING or self._is_library(inner)):
+                if not (dotted(node) in self._read or attribute in _SHAPES | self._passing or self._is_library(inner)):
                     yield f"{ast.unparse(node)[:80]} is read, which the component did not read"
 
     def _had_call(self, call: ast.Call) -> bool:

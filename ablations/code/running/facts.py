@@ -53,9 +53,9 @@ class RunFacts(_Frozen):
         modules: Of all torch models that were called, in the order of their first call.
         steps: Steps of torch optimisers, and fits of scikit-learn estimators.
         columns: How many columns the first data that trained anything had.
-        trained: How many different rows trained.
-        evaluated: How many different rows were put in without training.
-        shared: How many rows did both.
+        trained: How many different rows trained the model that saw the most.
+        evaluated: How many different rows a model was given without training. Scikit-learn's transformers do not count.
+        shared: How many rows did both, in any model.
         executed: The lines that ran, by document.
     """
 

@@ -33,10 +33,11 @@ class Watch:
         self.seeds: list[str] = []
         self.steps = 0
         self.columns = 0
-        self.trained: set[bytes] = set()
+        self.trained: dict[int, set[bytes]] = {}
         self.evaluated: set[bytes] = set()
         self.executed: dict[str, set[int]] = {}
         self.roots: dict[int, Any] = {}
+        self._kept: list[Any] = []
         self.calls: Counter[int] = Counter()
         self._depth = 0
 
@@ -55,9 +56,9 @@ class Watch:
             "modules": self._modules(),
             "steps": self.steps,
             "columns": self.columns,
-            "trained": len(self.trained),
+            "trained": max(map(len, self.trained.values()), default=0),
             "evaluated": len(self.evaluated),
-            "shared": len(self.trained & self.evaluated),
+            "shared": len(set().union(*self.trained.values()) & self.evaluated),
             "executed": {file: sorted(lines) for file, lines in sorted(self.executed.items())},
         }
 
@@ -68,21 +69,26 @@ class Watch:
             return None
         lines = self.executed.setdefault(file.removeprefix(self.folder), set())
 
-        def follow(frame: types.FrameType, *_: object) -> Callable[..., Any]:
-            lines.add(frame.f_lineno)
+        def follow(frame: types.FrameType, event: str, _: object) -> Callable[..., Any]:
+            if event == "line":
+                lines.add(frame.f_lineno)
             return follow
 
-        return follow(frame)
+        return follow
 
-    def rows(self, data: Any, *, trains: bool) -> None:
-        """Take note of the rows of an array or a tensor."""
+    def rows(self, owner: Any, data: Any, *, trains: bool) -> None:
+        """Take note of the rows of an array or a tensor that a model is given."""
         array = data.detach().cpu().numpy() if hasattr(data, "detach") else data
         if getattr(array, "ndim", 0) < 1 or not hasattr(array, "tobytes"):
             return
         if trains and not self.columns:
             self.columns = int(array.shape[1]) if array.ndim > 1 else 1
         found = {hashlib.blake2b(row.tobytes(), digest_size=12).digest() for row in array}
-        (self.trained if trains else self.evaluated).update(found)
+        if trains:
+            self._kept.append(owner)  # or its id would be another one's later
+            self.trained.setdefault(id(owner), set()).update(found)
+        else:
+            self.evaluated.update(found)
 
     def watch_seeds(self, owner: Any, name: str, label: str) -> None:
         """Write down each call of a function by a document."""
@@ -110,7 +116,7 @@ class Watch:
             if self._depth == 1 and any(True for _ in called.parameters()):
                 self.roots.setdefault(id(called), called)
                 if given and isinstance(given[0], torch.Tensor):
-                    self.rows(given[0], trains=called.training and torch.is_grad_enabled())
+                    self.rows(called, given[0], trains=called.training and torch.is_grad_enabled())
 
         def after(*_: Any) -> None:
             self._depth -= 1
@@ -123,14 +129,15 @@ class Watch:
         optimizer.register_optimizer_step_post_hook(stepped)
 
     def watch_sklearn(self) -> None:
-        """Take note of what estimators are given: all of them check it by one function."""
+        """Take note of what estimators are given: all check it by one function. Transformers evaluate nothing."""
         from sklearn.utils import validation
 
         original = validation._check_feature_names
 
         def checked(estimator: Any, x: Any, *, reset: bool) -> None:
             self.steps += reset
-            self.rows(x.to_numpy() if hasattr(x, "to_numpy") else x, trains=reset)
+            if reset or hasattr(estimator, "predict"):
+                self.rows(estimator, x.to_numpy() if hasattr(x, "to_numpy") else x, trains=reset)
             original(estimator, x, reset=reset)
 
         validation._check_feature_names = checked
@@ -186,6 +193,8 @@ def _watch_libraries(watch: Watch, folder: Path) -> None:
     ):
         if name in imported and name in sys.modules:
             begin()
+    if "torch" in sys.modules:
+        sys.modules["torch"].optim.SGD([sys.modules["torch"].zeros(1)], lr=1.0)  # imports its compiler, untraced too
 
 
 def _imports(file: Path) -> set[str]:

@@ -21,7 +21,7 @@ class SubprocessRunner:
         timeout_s: After which a run is ended.
     """
 
-    def __init__(self, timeout_s: float = 300.0) -> None:
+    def __init__(self, timeout_s: float = 900.0) -> None:
         self._timeout_s = timeout_s
 
     def run(self, documents: Documents, script: str, arguments: Sequence[str]) -> RunFacts:

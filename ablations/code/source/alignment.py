@@ -3,7 +3,7 @@
 Two syntax trees are laid side by side. In the component's region anything may stand. Outside of it a patch may only
 take away, where a name is used that the component alone binds:
 
-* a use, or a call of it, becomes 0, or a call becomes its own argument: `self.norm(x)` becomes `x`;
+* a call of a use becomes its own argument: `self.norm(x)` becomes `x`;
 * a sum or product with a use becomes its other operand: `x + skip` becomes `x`;
 * an element of a list or tuple that is a use goes away;
 * a statement that only applies a use goes away: `x = self.norm(x)`, `x += skip`.
@@ -190,8 +190,6 @@ class _Matcher:
     def _reduced(self, old: ast.expr, new: ast.expr) -> Alignment | None:
         taken = Alignment(reductions=((old, new),))
         if self._uses.has(old):
-            if isinstance(new, ast.Constant) and type(new.value) in (int, float) and new.value == 0:
-                return taken
             for argument in old.args if isinstance(old, ast.Call) else ():
                 if (found := self.node(argument, new)) is not None:
                     return taken + found
@@ -206,7 +204,7 @@ class _Matcher:
     def _note(self, old: Sequence[_Item], new: Sequence[_Item]) -> None:
         """Remember the furthest statement that did not match, for the message."""
         before, after = _deepest(*(next(_nodes(side), None) for side in (old, new)))
-        line = int(getattr(before, "lineno", None) or getattr(after, "lineno", 0))
+        line: int = getattr(before, "lineno", 0) or getattr(after, "lineno", 0)
         if line > self._furthest.line and isinstance(before or after, ast.stmt):
             self._furthest = Mismatch(_shown(before), _shown(after), line)
 
@@ -240,11 +238,10 @@ def _nodes(items: Sequence[_Item]) -> Iterator[ast.AST]:
 
 def _deepest(old: ast.AST | None, new: ast.AST | None) -> tuple[ast.AST | None, ast.AST | None]:
     """The first statements that differ inside two that have bodies of their own and begin alike."""
-    if not (type(old) is type(new) and isinstance(old, ast.stmt) and hasattr(old, "body") and hasattr(new, "body")):
+    bodies = [getattr(node, "body", None) if isinstance(node, ast.stmt) else None for node in (old, new)]
+    if type(old) is not type(new) or None in bodies or _shown(old) != _shown(new):
         return old, new
-    if _shown(old) != _shown(new):
-        return old, new
-    for before, after in zip_longest(old.body, new.body):
+    for before, after in zip_longest(*(body or [] for body in bodies)):
         if before is None or after is None or ast.dump(before) != ast.dump(after):
             return _deepest(before, after)
     return old, new

@@ -41,6 +41,18 @@ class Uses:
         """Return whether such a place is anywhere in a node."""
         return any(id(inner) in self._found for inner in ast.walk(node))
 
+    def only_operands(self, name: str, operators: tuple[type[ast.operator], ...]) -> bool:
+        """Return whether a name of the component's is used elsewhere, and only as an operand of some operators."""
+        places = [node for node in ast.walk(self._tree) if self._found.get(id(node)) == name]
+        return bool(places) and all(isinstance(self._operation(node), operators) for node in places)
+
+    def _operation(self, node: ast.AST) -> ast.operator | None:
+        """The operator of which a use, or the call of it, is an operand."""
+        above = self._above[id(node)]
+        if isinstance(above, ast.Call) and above.func is node:
+            above = self._above[id(above)]
+        return above.op if isinstance(above, ast.BinOp | ast.AugAssign) else None
+
     def _find(self, name: str, scopes: list[ast.AST]) -> None:
         where = self._scope(name, scopes)
         if name.count(".") > (1 if name.startswith("self.") else 0) or where is None:

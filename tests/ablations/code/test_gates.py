@@ -1,4 +1,4 @@
-"""Each gate on sources, with cases worked out by hand: what it refuses with which words, and that it accepts the rest."""
+"""Each gate on sources, by cases worked out by hand: what it refuses in which words, and that it accepts the rest."""
 
 import pytest
 
@@ -9,6 +9,7 @@ from ablations.code.gates.exceptions import Exceptions
 from ablations.code.gates.exits import Exits
 from ablations.code.gates.gone import Gone
 from ablations.code.gates.metric import Metric
+from ablations.code.gates.path import Path
 from ablations.code.gates.registry import GATES, judge
 from ablations.code.gates.replacement import Replacement
 from ablations.code.gates.scope import Scope
@@ -46,7 +47,6 @@ TRAIN = "    train(model, train_rows, 2)\n"
         (NORM, [(NORM_LINE, ""), ("self.norm(self.first(x))", "self.first(x)")]),
         (RELU, [(RELU_LINE, "")]),
         (RELU, [(RELU_LINE, "        x = x.clone()\n")]),
-        (RELU, [(RELU_LINE, "        kept = x\n        x = kept\n")]),
         (SKIP, [("skip = x  #", "skip = 0  #")]),
         (SKIP, [("skip = x  #", "skip = torch.zeros_like(x)  #")]),
         (WIDTH, [('    "width",  #ABLATABLE_COMPONENT\n', "")]),
@@ -99,7 +99,7 @@ REFUSED: list[tuple[type[Gate], str, Edits, str]] = [
     ),
     (Replacement, NORM, [("nn.LayerNorm(4)", "nn.BatchNorm1d(4)")], "`nn.BatchNorm1d(4)` is called"),
     (Replacement, RELU, [("torch.relu(x)  #", "torch.tanh(x)  #")], "`torch.tanh(x)` is called"),
-    (Replacement, RELU, [("torch.relu(x)  #", "x + 0.3  #")], "the new value 0.3"),
+    (Replacement, RELU, [("torch.relu(x)  #", "0.3  #")], "the new value 0.3"),
     (Replacement, RELU, [("torch.relu(x)  #", "skip  #")], "skip is read, which the component did not read"),
     (Replacement, RELU, [("torch.relu(x)  #", "self.first.weight  #")], "self.first.weight is read"),
     (
@@ -112,7 +112,7 @@ REFUSED: list[tuple[type[Gate], str, Edits, str]] = [
     (Replacement, RELU, [(RELU_LINE, "        x[0] = 0\n")], "`x[0]` is written to"),
     (Replacement, RELU, [(RELU_LINE, "        if x is None:\n            x = x\n")], "a new if statement"),
     (Replacement, RELU, [(RELU_LINE, "        import os\n")], "a new import statement"),
-    (Replacement, RELU, [(RELU_LINE, "        x = [i for i in x]\n")], "a new listcomp"),
+    (Replacement, RELU, [(RELU_LINE, "        x = [i for i in x]\n")], "a new listcomp expression"),
     (
         Replacement,
         HINT,
@@ -126,6 +126,26 @@ REFUSED: list[tuple[type[Gate], str, Edits, str]] = [
         "`nn.Linear(4, 8)` is called",
     ),
     (Replacement, WIDTH, [('"width",', '"depth",')], "the new value 'depth'"),
+    (Replacement, RELU, [("torch.relu(x)  #", "x[:, :1]  #")], "a new subscript expression"),
+    (Replacement, RELU, [("torch.relu(x)  #", "-x  #")], "a new unaryop expression"),
+    (Replacement, RELU, [("torch.relu(x)  #", "x if x is None else x  #")], "a new ifexp expression"),
+    (Replacement, RELU, [("torch.relu(x)  #", "x.transpose(0, 1)  #")], "`x.transpose(0, 1)` is called"),
+    (Replacement, RELU, [("torch.relu(x)  #", "x.detach()  #")], "`x.detach()` is called"),
+    (
+        Path,
+        RELU,
+        [("torch.relu(x)  #", "torch.zeros_like(x)  #")],
+        "it is not only added: what comes before it is cut off",
+    ),
+    (Path, RELU, [("torch.relu(x)  #", "skip  #")], "x becomes skip, and its own former value is lost"),
+    (Path, NORM, [("nn.LayerNorm(4)", "lambda x: torch.zeros_like(x)")], "self.norm becomes torch.zeros_like(x)"),
+    (
+        Path,
+        NORM,
+        [("nn.LayerNorm(4)", "torch.ones_like")],
+        "self.norm becomes torch.ones_like, and it is not only multiplied",
+    ),
+    (Path, SKIP, [("skip = x  #", "skip = 1  #")], "skip becomes 1, and it is not only multiplied"),
     (Metric, NORM, [("square()", "abs()")], "the function loss, which computes the figure, was changed"),
     (Metric, NORM, [("return loss(model(rows))", "return loss(model(rows) / 2)")], "the function score"),
     (Metric, NORM, [('report("loss", result)', 'report("loss", result / 2)')], "what is reported"),
