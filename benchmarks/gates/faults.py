@@ -301,6 +301,8 @@ def path_cut(good: Good) -> Planted:
         "lambda x: x * 0",
         "lambda x: x.detach()",
         "lambda x: x.mean(0, keepdim=True)",
+        "torch.ones_like",
+        "torch.zeros_like",
     ):
         yield from _own(
             good,
@@ -319,7 +321,7 @@ def broken(good: Good) -> Planted:
     """It does not parse, or fails when it runs."""
     if good.label in ("deleted", "line deleted", "both deleted") or good.label.endswith("becomes nn.Identity()"):
         yield "cut in the middle", good.text[: len(good.text) // 2] + "\n    ("
-    for made in ("None", "nn", "list()", "torch.ones_like"):
+    for made in ("None", "nn", "list()"):
         yield from _own(
             good,
             ("nn.BatchNorm2d(channels)" + MARK, made),

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from ablations.code.gates.base import Gate
 from ablations.code.gates.case import Case
+from ablations.code.gates.operations import PASSING
 from ablations.code.source.annotations import Kind
 from ablations.code.source.names import callee, dotted
 from ablations.code.source.uses import Uses
@@ -33,6 +34,10 @@ class Path(Gate):
         for root in case.replacement():
             if ast.dump(root) in kept:
                 continue
+            if isinstance(root, ast.expr) and not isinstance(root, ast.Constant) and _is_zero(_stripped(root)):
+                return (
+                    f"{ast.unparse(root)} stands in a list in place of the component: what comes before it is cut off"
+                )
             for target, value in _assigned([root]):
                 if target not in before:
                     continue
@@ -44,6 +49,8 @@ class Path(Gate):
 
 def _problem(target: str, old: ast.expr, new: ast.expr, uses: Uses, *, hint: bool) -> str | None:
     value = _stripped(new)
+    if hint and (other := _calls(value) - _calls(old)):
+        return f"{target} becomes {ast.unparse(value)[:80]}: {', '.join(sorted(other))} did not make it before"
     if not isinstance(old, ast.Constant):
         for filled, operators, word in ((_is_zero, (ast.Add, ast.Sub), "added"), (_is_one, (ast.Mult,), "multiplied")):
             if filled(value) and not uses.only_operands(target, operators):
@@ -61,11 +68,16 @@ def _assigned(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
     for root in nodes:
         for node in ast.walk(root):
             match node:
+                case ast.Assign(targets=[ast.Tuple(elts=names)], value=value):
+                    values = value.elts if isinstance(value, ast.Tuple) else [value] * len(names)
+                    for target, each in zip(names, values, strict=False):
+                        yield dotted(target) or "?", each
                 case (
                     ast.Assign(targets=[target], value=value) | ast.AnnAssign(target=target, value=ast.expr() as value)
                 ):
-                    if name := dotted(target):
-                        yield name, value
+                    yield dotted(target) or "?", value
+                case ast.Return(value=ast.expr() as value):
+                    yield "return", value
                 case ast.AugAssign(target=ast.Name(id=name), op=op, value=value):
                     yield name, ast.BinOp(ast.Name(name, ast.Load()), op, value)
 
@@ -95,6 +107,11 @@ def _named(value: ast.expr) -> str:
 
 def _is(value: ast.expr, number: int) -> bool:
     return isinstance(value, ast.Constant) and type(value.value) in (int, float) and value.value == number
+
+
+def _calls(value: ast.expr) -> set[str]:
+    """The calls of a value that do something."""
+    return {callee(node) for node in ast.walk(value) if isinstance(node, ast.Call)} - PASSING
 
 
 def _read(value: ast.expr) -> set[str | None]:

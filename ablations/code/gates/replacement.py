@@ -1,7 +1,7 @@
 """Does what stands in the component's place do nothing by itself?"""
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import ClassVar
 
 from ablations.code.gates.base import Gate
@@ -13,7 +13,9 @@ from ablations.code.source.names import bound_by, callee, dotted
 _NEUTRAL = (0, 1, None, "", ())
 """Constants that may stand anywhere; -1 is written with an operator, and is a dimension."""
 _LIBRARIES = frozenset({"torch", "nn", "F", "functional", "np", "numpy", "math", "self", "super"})
-_SHAPES = frozenset({"shape", "dtype", "device", "ndim", "T", "training"})
+_PARTS = frozenset({"nn", "functional", "float32", "float64", "int64", "long"})
+"""What may be read of a library, besides its functions that only hand on."""
+_SHAPES = frozenset({"shape", "dtype", "device", "ndim"})
 _STATEMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Pass)
 _BLOCKS = (ast.Return, ast.If, ast.For, ast.With, ast.FunctionDef, ast.ClassDef)
 
@@ -36,7 +38,7 @@ class Replacement(Gate):
         old, new = case.old_nodes(), case.replacement()
         allowed = _Allowed(old, case.old(case.component.file), hint=case.component.kind is Kind.HINT)
         for root in new:
-            for problem in allowed.problems(root, new):
+            for problem in allowed.problems(root):
                 return f"in place of {case.component.name}, {problem}"
         return None
 
@@ -49,26 +51,30 @@ class _Allowed:
         self._calls = [node for node in inside if isinstance(node, ast.Call)] if hint else []
         self._kinds = _STATEMENTS + tuple(kind for kind in _BLOCKS if any(isinstance(node, kind) for node in inside))
         self._operators = {type(node.op) for node in inside if isinstance(node, ast.BinOp)} if hint else set()
-        self._passing = PASSING | SHAPING & {callee(node) for node in inside if isinstance(node, ast.Call)}
+        self._updates = {type(node.op) for node in inside if isinstance(node, ast.AugAssign)}
+        own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)} - {"__init__"}
+        self._passing = (PASSING | SHAPING & {callee(node) for node in inside if isinstance(node, ast.Call)}) - own
         self._bound = set(bound_by(old))
         self._read = {dotted(node) for node in inside if isinstance(node, ast.Name | ast.Attribute)} | self._bound
         self._constants = [node.value for node in inside if isinstance(node, ast.Constant)]
-        self._taken = set(bound_by([tree])) | {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         self._had = {ast.dump(node) for node in inside}
 
-    def problems(self, root: ast.AST, new: Iterable[ast.AST]) -> Iterator[str]:
+    def problems(self, root: ast.AST) -> Iterator[str]:
         """Yield what is wrong with a node, in the order of the tree."""
-        fresh = {name for name in set(bound_by(new)) - self._taken if "." not in name and not name.startswith("__")}
         parameters = {arg.arg for node in ast.walk(root) if isinstance(node, ast.Lambda) for arg in node.args.args}
         yield from self._statement(root)
         for node in ast.walk(root):
-            yield from self._bindings(node, fresh)
-            yield from self._value(node, fresh | parameters)
+            yield from self._bindings(node)
+            yield from self._value(node, parameters)
 
     def _statement(self, root: ast.AST) -> Iterator[str]:
         for node in ast.walk(root):
             if isinstance(node, ast.stmt) and not isinstance(node, self._kinds):
                 yield f"there is a new {_word(node)} statement"
+            if isinstance(node, ast.AugAssign) and type(node.op) not in self._updates:
+                yield f"`{ast.unparse(node)[:80]}` computes something new"
+            if isinstance(node, ast.Lambda) and len(ast.unparse(node.args).split(",")) + len(node.args.defaults) != 1:
+                yield "there is a lambda that takes more than what it hands on"
             if isinstance(node, ast.expr) and not self._is_plain(node):
                 yield f"there is a new {_word(node)} expression, `{ast.unparse(node)[:80]}`"
 
@@ -80,14 +86,16 @@ class _Allowed:
 
     def _had_operator(self, node: ast.expr) -> bool:
         """Whether a hint's block has such an operation: its sides are judged by themselves."""
-        return isinstance(node, ast.BinOp) and type(node.op) in self._operators
+        if not isinstance(node, ast.BinOp) or type(node.op) not in self._operators:
+            return False
+        return not any(isinstance(side, ast.Constant) for side in (node.left, node.right))
 
-    def _bindings(self, node: ast.AST, fresh: set[str]) -> Iterator[str]:
+    def _bindings(self, node: ast.AST) -> Iterator[str]:
         match node:
             case ast.Subscript(ctx=ast.Store() | ast.Del()) if ast.dump(node) not in self._had:
                 yield f"`{ast.unparse(node)}` is written to"
             case ast.Name(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del()):
-                if (name := dotted(node)) is None or name not in self._bound | fresh:
+                if (name := dotted(node)) is None or name not in self._bound:
                     yield f"{name or ast.unparse(node)} is bound, which the component did not bind"
 
     def _value(self, node: ast.AST, known: set[str]) -> Iterator[str]:
@@ -99,7 +107,8 @@ class _Allowed:
             case ast.Name(id=name, ctx=ast.Load()) if name not in self._read | known | _LIBRARIES | self._passing:
                 yield f"{name} is read, which the component did not read"
             case ast.Attribute(value=inner, attr=attribute, ctx=ast.Load()):
-                if not (dotted(node) in self._read or attribute in _SHAPES | self._passing or self._is_library(inner)):
+                is_library = attribute in _PARTS and self._is_library(inner)
+                if not (dotted(node) in self._read or attribute in _SHAPES | self._passing or is_library):
                     yield f"{ast.unparse(node)[:80]} is read, which the component did not read"
 
     def _had_call(self, call: ast.Call) -> bool:

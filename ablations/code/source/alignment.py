@@ -13,6 +13,7 @@ And it may import torch, numpy or math under a name that is free. Comments and l
 """
 
 import ast
+import builtins
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -81,7 +82,7 @@ class _Matcher:
     def __init__(self, old: ast.Module, region: Region) -> None:
         self._region = region
         self._uses = Uses(old, region)
-        self._free = frozenset(bound_by([old]))
+        self._taken = frozenset({*bound_by([old]), *dir(builtins), "*"})
         self._around = _line_to(old, region.parent)
         self._furthest = Mismatch("", "", 0)
         self._dumps: dict[int, str] = {}
@@ -185,7 +186,7 @@ class _Matcher:
                 modules = {module} | {f"{module}.{alias.name}" for alias in names if module == "torch"}
             case _:
                 return False
-        return modules <= IMPORTS and not set(bound_by([new])) & (self._free | {"*"})
+        return modules <= IMPORTS and not set(bound_by([new])) & self._taken
 
     def _reduced(self, old: ast.expr, new: ast.expr) -> Alignment | None:
         taken = Alignment(reductions=((old, new),))
