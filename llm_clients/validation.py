@@ -93,6 +93,14 @@ def find_json(text: str, schema: Mapping[str, Json] | None = None) -> tuple[Json
 
 
 def _validate_answer(text: str, schema: Mapping[str, Json]) -> Validation:
+    try:
+        return _validate_found(text, schema)
+    except RecursionError:
+        # What could just be parsed may be too deep for what looks at it: the answer is invalid, and is not lost.
+        return Validation(CallOutcome.INVALID, problem=Problem.PARSE, error="not JSON: nested too deeply")
+
+
+def _validate_found(text: str, schema: Mapping[str, Json]) -> Validation:
     found = find_json(text, schema)
     if found is None:
         return Validation(CallOutcome.INVALID, problem=Problem.PARSE, error=_describe_parse_error(text))

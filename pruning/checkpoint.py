@@ -226,6 +226,7 @@ def read_architecture(directory: Path | str) -> Architecture:
             raise CheckpointError(f"{path} has more than {_LARGEST_DOCUMENT:,} bytes: it is no {ARCHITECTURE}")
         raw = json.loads(path.read_text(encoding="utf-8"))
         document = Architecture.model_validate(raw)
+        own_hash = _document_hash(raw)  # which may find too deep what could just be parsed
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
@@ -237,7 +238,7 @@ def read_architecture(directory: Path | str) -> Architecture:
         raise
     except ValueError as error:  # a number of more digits than Python converts
         raise CheckpointError(f"{path} cannot be read: {error}") from error
-    if document.sha256 != _document_hash(raw):
+    if document.sha256 != own_hash:
         raise CheckpointError(f"{path} was changed after it was written: its own hash differs")
     if document.allocation != [len(units) for units in document.selection]:
         raise CheckpointError(f"{path} contradicts itself: its allocation is not the number of units in its selection")

@@ -124,7 +124,7 @@ def decode(line: bytes, seq: int, schema: int = SCHEMA, previous: str = START) -
 def _json_object(line: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(line.decode("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"it is not JSON ({error})") from error
     match fields:
         case dict():

@@ -78,11 +78,12 @@ class RunDirs:
         """
         stem = "-".join([self._clock().strftime("%Y%m%d-%H%M%S"), *(_readable(label) for label in labels)])
         try:
+            new = [folder for folder in (self.root, *self.root.parents) if not folder.exists()]
             self.root.mkdir(parents=True, exist_ok=True)
             run = RunDir(_make(self.root, stem))
             # The ledger is durable from its first event on, and so must be the names on the way to it.
-            fsync(self.root)
-            fsync(self.root.parent)
+            for folder in (self.root, self.root.parent, *(made.parent for made in new[1:])):
+                fsync(folder)
             self._point_latest(run)
         except OSError as error:
             raise RunsFolderError(str(self.root), _why(error)) from error

@@ -54,7 +54,7 @@ def recorded_uri(folder: Path) -> str | None:
     """
     try:
         recorded = json.loads((folder / STATE_FILE).read_text(encoding="utf-8")).get("tracking_uri")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
     return recorded if isinstance(recorded, str) and "***" not in recorded else None
 
@@ -72,7 +72,7 @@ def read_state(folder: Path) -> TrackingState:
         return TrackingState(**json.loads((folder / STATE_FILE).read_text(encoding="utf-8")))
     except FileNotFoundError:
         return TrackingState(in_sync=True, synced_seq=0)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         return TrackingState(in_sync=False, synced_seq=0, reason=f"{STATE_FILE} cannot be read ({error})")
 
 

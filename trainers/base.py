@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from ground.cache import cache_folder, content_key, locked_if_usable, warn_damaged, warn_unusable
@@ -23,6 +23,7 @@ from trainers.loop import Training
 from trainers.place import Place, default_device
 from trainers.recipe import Recipe
 from trainers.schedule import mixed
+from trainers.tensors import write_tensors
 
 # Increased whenever the loop would train other weights from the same recipe.
 _FORMAT = 1
@@ -149,7 +150,7 @@ def _train(
 def _store(base: BaseModel, key: dict[str, Any]) -> None:
     with folder_replaced(base.path) as draft:
         weights = draft / _WEIGHTS
-        save_file({name: value.contiguous() for name, value in base.module.state_dict().items()}, weights)
+        write_tensors({name: value.contiguous() for name, value in base.module.state_dict().items()}, weights)
         record = {
             "key": key,
             "accuracy_holdout": base.accuracy_holdout,

@@ -13,13 +13,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ground.files import replaced
 from trainers.errors import DamagedStateError, StateError
 from trainers.history import EpochReport, History
 from trainers.loop import Training
+from trainers.tensors import write_tensors
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +34,9 @@ def save_state(path: Path, training: Training, history: History, identity: str) 
         training: whose weights and optimiser are saved.
         history: all epochs so far.
         identity: of the job, see `trainers.job.identity_of`.
+
+    Raises:
+        OSError: the disk is full, or refuses it otherwise; the old state stays.
     """
     tensors = {_MODEL + name: value for name, value in training.model.state_dict().items()}
     for index, values in training.optimizer.state_dict()["state"].items():
@@ -46,7 +49,7 @@ def save_state(path: Path, training: Training, history: History, identity: str) 
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata["sha256"] = _content_hash(metadata, tensors)
     with replaced(path, durable=True) as draft:
-        save_file(tensors, draft, metadata)
+        write_tensors(tensors, draft, metadata)
 
 
 def load_state(path: Path, training: Training, identity: str) -> History:

@@ -54,7 +54,7 @@ def is_remembered(run: Path, kind: Named, value: str) -> bool:
     try:
         state = memory.lstat()
         remembered = json.loads(memory.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     own = state.st_uid == os.geteuid() and not state.st_mode & _GROUP_OR_OTHERS_WRITE
     return own and bool(remembered == _content(run, kind, value))

@@ -140,7 +140,7 @@ KINDS: Mapping[str, Sequence[Case]] = {
         *(f"--tracking-uri {uri}" for uri in ("ftp://h", "gopher://h/x", "sqlit:///x.db")),
         *(
             f"--ray-address {address}"
-            for address in ("http://h:8265", "ray://h:1", "h", "h:0", "h:99999", "127.0.0.1:9")
+            for address in ("http://h:8265", "ray://h:1", "h", "h:0", "127.0.0.1:99999", "127.0.0.1:9")
         ),
         *(f"finetune --checkpoint {{folder}} --ray-address {address}" for address in ("http://h", "h:x")),
         *(f"doctor --ray-address {address}" for address in ("http://h:8265", "ray://h:1", "h", "h:0")),
@@ -173,12 +173,12 @@ KINDS: Mapping[str, Sequence[Case]] = {
         "--switch-to rules",
         "--dataset digits --data-path .",
         "export --checkpoint {text.json}",
-        "latency --checkpoint nowhere --threads 1000000",
-        "latency --checkpoint nowhere --threads 0",
-        "latency --checkpoint nowhere --threads x",
-        "latency --checkpoint nowhere --batch-size=-1",
-        "latency --checkpoint nowhere --device tpu",
-        "latency --checkpoint nowhere --memory-format x",
+        ("latency --checkpoint nowhere --threads 1000000", "--threads"),
+        ("latency --checkpoint nowhere --threads 0", "--threads"),
+        ("latency --checkpoint nowhere --threads x", "--threads"),
+        ("latency --checkpoint nowhere --batch-size=-1", "--batch-size"),
+        ("latency --checkpoint nowhere --device tpu", "--device"),
+        ("latency --checkpoint nowhere --memory-format x", "--memory-format"),
         "export --checkpoint nowhere --format docx",
     ],
     "a command line": [

@@ -1,15 +1,23 @@
 """The ablation as a user launches it: one arm is run before, the other by it; then the same command again."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from cli.ablate import llm
 from cli.main import main
 from llm_clients.scripted.script import Script
 from search.execution.on_ray import RayExecutor
+from search.setup.config import make_config
+from tests.ablations.test_schedule import left
 from tests.cli.alone import run_alone
 from tests.cli.launched import Launched, launch
+from tracking.kinds import RunStatus
 from tracking.mirror.query import read_runs
+from tracking.reader import read_ledger
+from tracking.runs import RunDir
 
 QUICK = ("--trials", "3", "--workers", "1", "--epochs", "1")
 IDEAS = tuple({"keep": [keep] * 9, "importance": "l2", "ranking": "local", "rationale": "alike"} for keep in (0.4, 0.6))
@@ -60,3 +68,26 @@ class TestAblation:
         assert shown.count("done before:") == 2
         assert "inconclusive" in shown
         assert len([path for path in Path("runs").iterdir() if not path.is_symlink()]) == 2
+
+
+@pytest.mark.parametrize("status", [None, RunStatus.INTERRUPTED, RunStatus.FAILED])
+@pytest.mark.parametrize("torn", [b"", b'{"seq":'], ids=["whole", "torn"])
+def test_a_run_that_was_cut_short_is_repaired_and_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: RunStatus | None, torn: bytes
+) -> None:
+    """Begun anew, its calls would be paid for twice."""
+    config = make_config({"runs": tmp_path / "runs", "trials": 4})
+    cut = left(config, status)
+    with cut.ledger.open("ab") as stream:
+        stream.write(torn)
+    resumed: list[RunDir] = []
+
+    def resume_run(folder: RunDir, **_: Any) -> SimpleNamespace:
+        assert read_ledger(folder.ledger)
+        resumed.append(folder)
+        return SimpleNamespace(folder=folder, summary=SimpleNamespace(status=RunStatus.FINISHED))
+
+    monkeypatch.setattr("cli.running.resume_run", resume_run)
+    monkeypatch.setattr("cli.running.start_run", lambda _: pytest.fail("it was begun anew"))
+    assert llm._run_all([config]) == (cut.run_id,)
+    assert resumed == [cut]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from cli.main import main
 from tests.trainers.pruned import pruned_checkpoint
@@ -15,6 +16,16 @@ def _a_checkpoint_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     pruned_checkpoint(tmp_path / "here")
     (tmp_path / "file").write_text("a file")
+
+
+@pytest.fixture(autouse=True)
+def _no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million of them would end the test's own process without a word."""
+
+    def start(count: int) -> None:
+        assert count < 1000, f"{count} threads were to be started"
+
+    monkeypatch.setattr(torch, "set_num_threads", start)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli import logs
-from cli.console import PlainConsole, console, error_console, say, say_aside, say_error, say_json, show_table
+from cli.console import (
+    PlainConsole,
+    console,
+    error_console,
+    say,
+    say_aside,
+    say_document,
+    say_error,
+    say_json,
+    say_note,
+    say_trace,
+    show_table,
+)
 from cli.errors import run_guarded
 from cli.plain import one_line, plain
 from cli.progress import ProgressView
@@ -66,6 +78,9 @@ def test_nothing_printed_is_harmful(text: str) -> None:
         say,
         say_aside,
         say_json,
+        say_document,
+        say_note,
+        say_trace,
         lambda text: say_error("Error:", text),
         lambda text: show_table(text, ("a", text), [(text, text)], text=("a", text)),
         lambda text: show_table(text, ("a", text), [(text * 20, text * 20)] * 3),
@@ -73,6 +88,7 @@ def test_nothing_printed_is_harmful(text: str) -> None:
         lambda text: _raise(text, debug=False),
         lambda text: _raise(text, debug=True),
         lambda text: console().print(text, markup=False),
+        lambda text: sys.excepthook(ValueError, ValueError(text), None),
     ):
         written = _written(print_it, text)
         assert not HARMFUL.search(written.replace("\n", ""))
@@ -83,6 +99,8 @@ def test_an_entry_of_a_log_is_one_line(text: str) -> None:
     for print_it in (say, say_aside, lambda text: say_error("Error:", text)):
         assert _written(print_it, text).count("\n") == 1
     assert _written(lambda text: logging.getLogger("x").warning("it says %s", text), text).count("\n") == 1
+    tables = [_written(lambda cell: show_table("x", ("a",), [(cell,)], text=("a",)), cell) for cell in (text, "plain")]
+    assert tables[0].count("\n") == tables[1].count("\n"), "nor does it leave its row"
     decided = Decision.model_construct(decision=DecisionKind.STOP, condition=None, reason=text)
     stream = io.StringIO()
     view = ProgressView(4, PlainConsole(file=stream, width=120, highlight=False))

@@ -1,12 +1,12 @@
 """Tests of atomic files."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ground.files import file_hash, folder_replaced, replaced, write_whole
+from tests.synced import needs_names, note_syncs
 
 
 def test_a_file_takes_the_place_of_another_when_it_is_whole(tmp_path: Path) -> None:
@@ -62,32 +62,9 @@ def test_the_hash_is_sha256_of_the_bytes(tmp_path: Path) -> None:
     assert file_hash(tmp_path / "file") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
-@pytest.fixture
-def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of what was fsynced, and `-> name` for each rename, in their order."""
-    order: list[str] = []
-    fsync, replace, rename = os.fsync, Path.replace, Path.rename
-
-    def noted_fsync(descriptor: int) -> None:
-        order.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
-        fsync(descriptor)
-
-    def noted(move: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
-        def moved(path: Path, target: Path) -> Path:
-            found = move(path, target)
-            order.append(f"-> {target.name}")
-            return found
-
-        return moved
-
-    monkeypatch.setattr("os.fsync", noted_fsync)
-    monkeypatch.setattr(Path, "replace", noted(replace))
-    monkeypatch.setattr(Path, "rename", noted(rename))
-    return order
-
-
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="names what was fsynced by /proc")
-def test_content_is_on_the_disk_before_its_name_is(tmp_path: Path, synced: list[str]) -> None:
+@needs_names
+def test_content_is_on_the_disk_before_its_name_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced = note_syncs(monkeypatch)
     write_whole(tmp_path / "file", "text", durable=True)
     assert [name for name in synced if not name.endswith(".draft")] == ["-> file", tmp_path.name]
     assert synced[0].startswith(".file-"), "the draft"

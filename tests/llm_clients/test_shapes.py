@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from llm_clients.fault import fault_of_status
 from llm_clients.kinds import AnswerMode, CallOutcome
 from llm_clients.prices import Price
 from llm_clients.redaction import Redactor, Secret
 from llm_clients.request import Usage
 from llm_clients.scripted.script import FaultName, Habit, Script, WireName
 from llm_clients.spend_limit import Hold, SpendLimit, recorded_spending
+from llm_clients.trips import _is_uncounted
 from llm_clients.vendors import anthropic, ollama, openai
 from llm_clients.vendors.base import Reply
 from llm_clients.vendors.openai import OpenAIVendor, OpenRouterVendor
@@ -178,6 +180,12 @@ def test_a_timeout_is_no_zero() -> None:
     assert (counted.tokens, reserved.tokens) == (spent.tokens, spent.unsettled_tokens)
     assert (counted.cost_usd, reserved.cost_usd) == pytest.approx((spent.cost_usd, spent.unsettled_usd))
     assert spent.unsettled_usd > 0
+
+
+@pytest.mark.parametrize(("status", "reserved"), [(408, True), (504, True), (524, True), (429, False), (500, False)])
+def test_a_gateway_s_timeout_is_no_zero_either(status: int, reserved: bool) -> None:
+    """It has given up waiting for a server that may work on to the end."""
+    assert _is_uncounted(fault_of_status(status, "gave up"), 0.5) == reserved
 
 
 def test_a_server_that_charges_nothing_costs_nothing_whatever_it_counts() -> None:

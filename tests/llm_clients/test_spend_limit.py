@@ -114,6 +114,19 @@ def test_money_is_counted_as_the_server_counts_it() -> None:
     assert budget.spent().cost_usd == pytest.approx(charged)
 
 
+def test_each_trip_is_told_before_it_is_made_with_the_most_that_it_can_use() -> None:
+    """What dies while a server works has told of it: the server has not been asked at that time."""
+    told: list[tuple[int, Usage, float | None]] = []
+    with rehearsal(failing(FaultName.SERVER_ERROR), WireName.OPENAI, price=PRICE) as (client, server):
+        client.announce(lambda most, usd: told.append((server.totals()["requests"], most, usd)))
+        completion = client.complete(REQUEST)
+    assert completion.answered
+    assert [requests for requests, _, _ in told] == [0, 1]
+    for _, most, usd in told:
+        assert most == most_usage(REQUEST.system, REQUEST.messages, REQUEST.schema, REQUEST.max_tokens)
+        assert usd == PRICE.cost(most)
+
+
 def test_concurrent_calls_wait_for_each_other_instead_of_failing() -> None:
     budget = SpendLimit(max_tokens=1500)
     script = Script(answers=(ANSWER,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -115,3 +116,13 @@ def test_a_schema_that_is_none_is_the_callers_fault() -> None:
     check_schema(SCHEMA)
     with pytest.raises(LLMConfigurationError, match="not valid"):
         check_schema({"type": "thing"})
+
+
+@pytest.mark.parametrize("frame", ['{"keep": %s}', 'Here: {"keep": %s} so.', '{"keep": [1], "more": %s}'])
+def test_an_answer_of_any_depth_is_invalid_and_not_lost(frame: str) -> None:
+    """Just below the depth at which parsing gives up, what looks at the parsed value gives up."""
+    limit = sys.getrecursionlimit()
+    for depth in range(limit - 150, limit + 10):
+        validation = validate_reply(_reply(frame % ("[" * depth + "]" * depth)), SCHEMA)
+        assert validation.outcome is CallOutcome.INVALID, depth
+        assert validation.error, depth

@@ -18,6 +18,7 @@ from pruning.models import ModelSpec
 from pruning.plan import Plan
 from pruning.proof import random_selection
 from pruning.slicing import slice_model
+from tests.synced import needs_names, note_syncs
 
 
 @pytest.fixture
@@ -52,6 +53,24 @@ def test_comes_back_in_a_fresh_process(saved: tuple[Path, nn.Module]) -> None:
 def test_both_files_have_the_same_permissions(saved: tuple[Path, nn.Module]) -> None:
     folder, _ = saved
     assert (folder / WEIGHTS).stat().st_mode == (folder / ARCHITECTURE).stat().st_mode
+
+
+@needs_names
+def test_a_power_cut_leaves_a_whole_checkpoint_or_none(
+    resnet: nn.Module, resnet_plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new folder has its name once both files are on the disk; in one that is there, each file has."""
+    selection = random_selection(resnet_plan, random.Random(0))
+    pruned = slice_model(resnet, resnet_plan, selection)
+    synced = note_syncs(monkeypatch)
+    save_pruned(pruned, resnet_plan, selection, tmp_path / "out")
+    assert sorted(synced[:2]) == [ARCHITECTURE, WEIGHTS]
+    assert synced[3:] == ["-> out", tmp_path.name]
+    synced.clear()
+    save_pruned(pruned, resnet_plan, selection, tmp_path / "out")
+    assert synced[1:3] == [f"-> {WEIGHTS}", "out"]
+    assert synced[4:] == [f"-> {ARCHITECTURE}", "out"]
+    assert all(name.endswith(".draft") for name in (synced[0], synced[3]))
 
 
 def _edit(**changes: object) -> Callable[[Path], None]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import random
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from safetensors.torch import load, save
 from torch import nn
 
-from pruning.checkpoint import ARCHITECTURE, WEIGHTS, _document_hash, load_pruned, save_pruned
+from pruning.checkpoint import ARCHITECTURE, WEIGHTS, _document_hash, load_pruned, read_architecture, save_pruned
 from pruning.errors import CheckpointError, PruningError
 from pruning.foreign import open_foreign
 from pruning.models import ModelSpec
@@ -73,6 +74,21 @@ def setting(path: str, value: object) -> Callable[[Document], object]:
 def test_what_json_can_do(folder: Path, text: str, words: str) -> None:
     (folder / ARCHITECTURE).write_text(text)
     assert words in refused(folder)
+
+
+def test_no_depth_is_more_than_a_document_that_cannot_be_read(folder: Path) -> None:
+    """Just below the depth at which parsing gives up, its own hash cannot be computed."""
+    limit = sys.getrecursionlimit()
+    document = json.loads((folder / ARCHITECTURE).read_text())
+    told = []
+    for depth in range(limit - 150, limit + 10):
+        deep = json.dumps(document | {"recipe": {"deep": "here"}}).replace('"here"', "[" * depth + "]" * depth)
+        (folder / ARCHITECTURE).write_text(deep)
+        with pytest.raises(CheckpointError) as caught:
+            read_architecture(folder)
+        told.append("recursion" in str(caught.value))
+    assert told == sorted(told), "too deep from some depth on; its hash is wrong before"
+    assert {*told} == {False, True}
 
 
 @pytest.mark.parametrize("value", [10**6, 10**9, 10**12, 10**30, -1, 1e30, "many"])

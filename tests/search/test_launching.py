@@ -1,16 +1,24 @@
-"""Runs that go on elsewhere than they began."""
+"""Runs that go on: elsewhere than they began, and only from a ledger that is theirs and that fits its plan."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ground.cache import cache_folder
 from search.errors import ConfigError
 from search.launching import reopen
 from search.setup.config import RunConfig
+from tests.tracking import samples
+from tracking.errors import CorruptLedgerError, ForeignLedgerError
+from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
-from tracking.payloads import RunStarted
+from tracking.payloads import Exported, LlmAsked, LlmCall, PlanReady, RunEnded, RunStarted
 from tracking.runs import RunDir, RunDirs
+
+HERE = {"executor": "local", "workers": None}
 
 
 @pytest.fixture
@@ -54,3 +62,57 @@ def test_elsewhere_all_else_is_as_it_began(begun: RunDir) -> None:
     launch = reopen(begun, elsewhere={"workers": 1}, trusted=("10.0.0.1:6379",))
     launch.close()
     assert (launch.config.ray_address, launch.config.workers) == ("10.0.0.1:6379", 1)
+
+
+def test_a_ledger_in_another_run_s_folder_is_refused(begun: RunDir) -> None:
+    moved = RunDir(begun.path.rename(begun.path.with_name("renamed")))
+    with pytest.raises(ForeignLedgerError, match=f"'{begun.run_id}', and its folder is named 'renamed'"):
+        reopen(moved, elsewhere=HERE)
+
+
+def test_a_ledger_that_contradicts_its_plan_is_refused(begun: RunDir) -> None:
+    with Ledger.open(begun.ledger) as ledger:
+        ledger.record(next(event for event in samples.preparation() if isinstance(event, PlanReady)))
+    with pytest.raises(CorruptLedgerError, match="plan") as caught:
+        reopen(begun, elsewhere=HERE)
+    assert caught.value.line == 2
+
+
+class ReachedError(Exception):
+    """The run is prepared from here on."""
+
+
+def test_calls_and_open_trips_of_the_ledger_are_on_the_books(begun: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Ledger.open(begun.ledger) as ledger:
+        for payload in (samples.llm_asked(), samples.llm_call(), samples.llm_asked(1)):
+            ledger.record(payload)
+    books: list[tuple[tuple[LlmCall, ...], tuple[LlmAsked, ...]]] = []
+
+    def prepare(config: RunConfig, *, earlier: Any, unsettled: Any) -> None:
+        books.append((earlier, unsettled))
+        raise ReachedError
+
+    monkeypatch.setattr("search.launching.prepare", prepare)
+    with pytest.raises(ReachedError):
+        reopen(begun, elsewhere=HERE)
+    assert books == [((samples.llm_call(),), (samples.llm_asked(1),))]
+
+
+def test_a_finished_run_goes_on_where_its_model_is_gone(begun: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Ledger.open(begun.ledger) as ledger:
+        ledger.record(Exported(path="model", macs=998, params=50))
+        ledger.record(RunEnded(status=RunStatus.FINISHED, error=None, wall_s=1.0))
+    reopen(begun, elsewhere=HERE).close()
+    monkeypatch.setattr("search.outcome.outputs.is_whole", lambda _: True)
+    with pytest.raises(ConfigError, match="is finished, there is nothing to resume"):
+        reopen(begun, elsewhere=HERE)
+
+
+def test_old_drafts_in_the_cache_are_removed_when_a_run_goes_on(begun: RunDir) -> None:
+    """What a killed process left of a cache entry; see `tests/ground/test_leftovers.py`."""
+    draft = cache_folder() / ".base-1-0badcafe.draft"
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    draft.write_text("half of an entry")
+    os.utime(draft, (0, 0))
+    reopen(begun, elsewhere=HERE).close()
+    assert not draft.exists()

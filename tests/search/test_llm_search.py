@@ -23,7 +23,7 @@ from tests.search import support
 from tests.search.rehearsed import TRIALS, Rehearsed, rehearse
 from tracking.events import payloads_of
 from tracking.kinds import TrialState
-from tracking.payloads import Decision, LlmCall
+from tracking.payloads import Decision, LlmAsked, LlmCall
 
 FAULTY = Path(__file__).resolve().parents[2] / "docs" / "rehearsal-faults.json"
 ANSWERS = [
@@ -92,6 +92,21 @@ def test_every_token_and_dollar_is_counted_as_the_server_counts(faulty: tuple[Re
     assert sum(usage.output_tokens for usage in usages) == totals["output_tokens"]
     assert sum(call.cost_usd or 0.0 for call in search.calls) == pytest.approx(totals["cost_usd"], rel=1e-12)
     assert totals["cost_usd"] > 0
+
+
+def test_each_trip_is_in_the_ledger_before_its_call_is(faulty: tuple[Rehearsed, dict[str, Any]]) -> None:
+    """So that a call whose process dies is on the books; see `tests/search/test_books.py`."""
+    search, totals = faulty
+    asked: list[tuple[int, int, str]] = []
+    trips = 0
+    for payload in (event.payload for event in search.events):
+        if isinstance(payload, LlmAsked):
+            asked.append((payload.call, payload.trip, payload.fingerprint))
+        elif isinstance(payload, LlmCall):
+            expected = [(payload.call, trip, payload.fingerprint) for trip in range(len(payload.trail))]
+            assert [told for told in asked if told[0] == payload.call] == expected
+            trips += len(expected)
+    assert trips == len(asked) == totals["requests"]
 
 
 def test_quality_is_counted_for_each_answer(faulty: tuple[Rehearsed, dict[str, Any]]) -> None:

@@ -1,9 +1,13 @@
 """The ledger: acknowledged events are kept, an incomplete line is reported, damage is refused."""
 
 import errno
+import fcntl
 import json
 import os
 import pickle
+import socket
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
@@ -28,7 +32,7 @@ from tracking.errors import (
 )
 from tracking.events import Event, payloads_of
 from tracking.kinds import DecisionKind, EventKind
-from tracking.ledger import Ledger, encode
+from tracking.ledger import Ledger, encode, lock_path
 from tracking.payloads import Decision, Interrupted, Rung, RunStarted
 from tracking.reader import decode, read_ledger
 from tracking.repair import repair
@@ -124,6 +128,19 @@ def test_a_second_writer_is_refused_by_name(path: Path) -> None:
         with pytest.raises(LockedError):
             repair(path)
     Ledger.open(path).close()
+
+
+def test_a_holder_that_has_ended_is_told_as_that(path: Path) -> None:
+    """Something that it left still holds the lock: no advice about the process helps."""
+    Ledger.create(path).close()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with lock_path(path).open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        held.write(f"process {ended.pid} on {socket.gethostname()}")
+        held.flush()
+        with pytest.raises(LockedError, match=f"begun by process {ended.pid} on .*, which has ended"):
+            Ledger.open(path)
 
 
 def test_reading_does_not_free_the_lock(path: Path) -> None:
@@ -257,6 +274,7 @@ def test_a_whole_ledger_needs_no_repair(three: Path) -> None:
         (lambda lines: [lines[0][:-5], lines[1], lines[2]], 1, "not JSON"),
         (lambda lines: [lines[0], b"", lines[1], lines[2]], 2, "not JSON"),
         (lambda lines: [lines[0], b"[1]", lines[2]], 2, "a JSON list"),
+        (lambda lines: [lines[0], b"[" * 100_000, lines[2]], 2, "not JSON"),
         (lambda lines: [b"\xff" + lines[0], lines[1], lines[2]], 1, "not JSON"),
         (lambda lines: [lines[0].replace(b"interrupted", b"whim", 1), lines[1], lines[2]], 1, "'whim'"),
         (lambda lines: [lines[0].replace(b'"one"', b"7"), lines[1], lines[2]], 1, "reason"),

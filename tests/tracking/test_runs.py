@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import pytest
 
+from tests.synced import needs_names, note_syncs
 from tests.tracking.samples import START
 from tracking.errors import RunsFolderError, UnknownRunError
 from tracking.runs import RunDir, RunDirs
@@ -49,6 +50,19 @@ def test_a_label_is_never_a_path(runs: RunDirs, label: str, part: str) -> None:
 def test_runs_of_one_second_get_a_suffix(runs: RunDirs) -> None:
     ids = [runs.create("m").run_id for _ in range(3)]
     assert ids == ["20261121-104233-m", "20261121-104233-m-2", "20261121-104233-m-3"]
+
+
+@needs_names
+def test_every_name_on_the_way_to_a_run_is_durable(
+    runs: RunDirs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut must not take the folder of a ledger whose events are acknowledged, nor one above it."""
+    synced = note_syncs(monkeypatch)
+    runs.create("m")
+    assert synced[:3] == ["runs", "deep", tmp_path.name]
+    synced.clear()
+    runs.create("m")
+    assert synced[:2] == ["runs", "deep"]
 
 
 def test_threads_never_share_a_folder(runs: RunDirs) -> None:

@@ -8,6 +8,7 @@ import pytest
 from tracking.errors import TrackingUriError
 from tracking.runs import RunDir
 from tracking.stores import EXPERIMENT_VARIABLE, URI_VARIABLE, destination_of_new, destination_of_run
+from tracking.tracker import STATE_FILE, read_state, recorded_uri
 
 ENV = {URI_VARIABLE: "http://mlflow:5000", EXPERIMENT_VARIABLE: "team"}
 SECRET = {URI_VARIABLE: "postgresql://me:hunter2@db/mlflow?sslpassword=hunter3&sslmode=require"}
@@ -88,3 +89,12 @@ def test_a_database_that_is_not_beside_its_runs_is_found_by_the_recorded_state(r
     (tmp_path / "link").mkdir()
     (tmp_path / "link" / "mlflow.db").touch()
     assert destination_of_run(run, {}, environment={}).uri == f"sqlite:///{tmp_path}/link/mlflow.db"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "[" * 100_000, '{"tracking_uri": 5}', "\udc80"])
+def test_a_state_that_cannot_be_read_says_so_and_names_no_store(tmp_path: Path, text: str) -> None:
+    (tmp_path / STATE_FILE).write_bytes(text.encode("utf-8", "surrogatepass"))
+    assert recorded_uri(tmp_path) is None
+    state = read_state(tmp_path)
+    assert not state.in_sync
+    assert f"{STATE_FILE} cannot be read" in str(state.reason)

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from pruning.models import ModelSpec
+from tests.full_disk import full_after
 from trainers.base import train_base
 from trainers.datasets.digits import Digits
 from trainers.datasets.memory import TensorSplit
@@ -104,6 +105,14 @@ def test_a_damaged_entry_is_trained_again_with_a_warning(
     assert "is damaged" in caplog.text
     assert not again.cached
     assert weights.read_bytes() == content
+
+
+def test_a_cache_on_a_full_disk_is_done_without(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with full_after(2**10):
+        base = train_base(SPEC, Digits(), RECIPE, seed=0, cache_dir=tmp_path)
+    assert "cannot be used (File too large): going on without it" in caplog.text
+    assert not base.path.exists()
+    assert [path for path in base.path.parent.iterdir() if path.suffix != ".lock"] == [], "no draft is left"
 
 
 _meeting: list[Barrier] = []

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.full_disk import full_after
+from tests.synced import needs_names, note_syncs
 from tests.trainers.small import small_net, small_split
 from trainers.errors import DamagedStateError, StateError
 from trainers.evaluate import Evaluation
@@ -111,3 +113,24 @@ def test_the_tail_gives_each_epoch_once_and_waits_for_whole_lines(tmp_path: Path
     append_epoch(path, third)
     assert tail.new() == (third,)
     assert read_epochs(path) == (first, second, third)
+
+
+@needs_names
+def test_a_power_cut_leaves_the_state_and_the_epochs_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is fsynced before it has its name, and the name after that; a line that is added, when it is added."""
+    synced = note_syncs(monkeypatch)
+    save_state(tmp_path / "state", training(), (), "run")
+    keep_epochs(tmp_path / "epochs", reports(1))
+    drafts = [name for name in synced if name.endswith(".draft")]
+    assert synced == [drafts[0], "-> state", tmp_path.name, drafts[1], "-> epochs", tmp_path.name]
+    synced.clear()
+    append_epoch(tmp_path / "epochs", reports(2)[1])
+    assert synced == ["epochs"]
+
+
+def test_a_full_disk_leaves_the_old_state(tmp_path: Path) -> None:
+    save_state(tmp_path / "state", training(), reports(1), "run")
+    with full_after(2**10), pytest.raises(OSError, match="File too large"):
+        save_state(tmp_path / "state", training(), reports(2), "run")
+    assert saved_history(tmp_path / "state", "run") == reports(1)
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]

@@ -1,10 +1,12 @@
 """A cluster that does not answer, and the private session's settings."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 import ray
+from ray._private import services
 
 from search.errors import ResourceError
 from search.execution.cluster import prepare_environment, ray_session
@@ -37,6 +39,31 @@ def test_a_session_that_does_not_start_is_one_paragraph_and_leaves_nothing(
     with pytest.raises(ResourceError, match=r"timed out during startup.*--executor local"):
         ray_session(None, Needs(1, 1, 0, 1, False)).__enter__()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_processes_of_a_private_session_get_no_secret_of_this_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Ray starts its processes by this class, some with an environment of their own and some with ours."""
+    told: list[str] = []
+    script = "import os; print(*[os.environ.get(name) for name in ('MY_OWN_SECRET', 'ESPALIER_CACHE_DIR')])"
+
+    def start(**_: object) -> None:
+        for environment in (None, dict(os.environ)):
+            process = services.ConsolePopen([sys.executable, "-c", script], env=environment, stdout=-1)
+            told.append(process.communicate()[0].decode().strip())
+
+    for name in ("MY_OWN_SECRET", "ESPALIER_CACHE_DIR"):
+        monkeypatch.setenv(name, "told")
+    monkeypatch.setattr("search.execution.scratch.scratch_root", lambda: tmp_path)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", start)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 1.0})
+    before = services.ConsolePopen
+    with ray_session(None, Needs(1, 1, 0, 1, False)):
+        assert told == ["None told"] * 2
+    assert services.ConsolePopen is before
 
 
 def test_a_private_session_asks_for_a_token_and_a_setting_of_the_user_stands(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,14 @@
 """What Ray's processes get: a list of what they may have."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
+from ray import tune
 from ray.tune.execution import class_cache
 
 from search.execution.handing import handed_on, propagate_no_secrets
+from search.execution.tuning import run_trials
 
 NEEDED = {
     "PATH": "/bin",
@@ -50,3 +55,23 @@ def test_tune_hands_no_key_to_its_trials(monkeypatch: pytest.MonkeyPatch) -> Non
     propagate_no_secrets()
     assert not any(name.startswith("AWS_") for name in class_cache.ENV_VARS_TO_PROPAGATE)
     assert "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S" in class_cache.ENV_VARS_TO_PROPAGATE
+
+
+def test_a_search_hands_on_no_key_of_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Tune reads its list when the trials begin."""
+    handed: list[set[str]] = []
+
+    class Tuner:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def fit(self) -> None:
+            handed.append(set(class_cache.ENV_VARS_TO_PROPAGATE))
+
+    monkeypatch.setattr(class_cache, "ENV_VARS_TO_PROPAGATE", {"AWS_SECRET_ACCESS_KEY", "TUNE_ANY"})
+    monkeypatch.setattr(tune, "Tuner", Tuner)
+    monkeypatch.setattr(tune, "with_parameters", lambda trainable, **_: trainable)
+    monkeypatch.setattr(tune, "with_resources", lambda trainable, _: trainable)
+    session: Any = Tuner()
+    run_trials(session, session, workers=1, cpus=1.0, gpus=0.0, storage=tmp_path)
+    assert handed == [{"TUNE_ANY"}]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
-from search.execution.interrupts import Interrupts
+from search.execution.interrupts import LEFT_AT_ONCE, Interrupts
 from search.execution.local import LocalExecutor
 from search.outcome.summary import read_summary
 from search.proposers.rules import RulesProposer
@@ -40,14 +40,33 @@ def test_a_swallowed_signal_is_told_at_the_next_step() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_each_signal_ends_a_run_in_order(number: signal.Signals) -> None:
     interrupts = Interrupts()
+
+    def unhandled(*_: object) -> None:
+        pytest.fail(f"{number.name} would have ended the process")
+
     # Tests that are started in the background ignore some of these, and what is ignored stays so.
-    former = signal.signal(number, signal.SIG_DFL)
+    former = signal.signal(number, unhandled)
     try:
         with interrupts.installed(), pytest.raises(KeyboardInterrupt, match=number.name):
             signal.raise_signal(number)
-        assert signal.getsignal(number) == signal.SIG_DFL
+        assert signal.getsignal(number) == unhandled
     finally:
         signal.signal(number, former)
+
+
+def test_a_second_signal_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a word more: whatever the run waits for may never come. What it leaves is swept by the next."""
+    codes: list[int] = []
+    flagged: list[bool] = []
+    interrupts = Interrupts()
+    monkeypatch.setattr(os, "_exit", codes.append)
+    with interrupts.installed(), interrupts.flagged(lambda: flagged.append(True)):
+        signal.raise_signal(signal.SIGTERM)
+        assert codes == []
+        signal.raise_signal(signal.SIGINT)
+    assert codes[0] == LEFT_AT_ONCE == 130
+    assert flagged[0]
+    assert interrupts.reason is not None
 
 
 def test_a_signal_that_is_ignored_stays_so() -> None:

@@ -18,8 +18,11 @@ from search.execution import scratch
 scratch.scratch_root = lambda: pathlib.Path(sys.argv[2])
 with scratch.private_folder() as folder:
     (folder / "logs").write_text("x")
+    if sys.argv[1] == "fork" and os.fork() == 0:
+        sys.stdin.read()
+        os._exit(0)
     print(folder, flush=True)
-    os._exit(9) if sys.argv[1] == "die" else sys.stdin.read()
+    os._exit(9) if sys.argv[1] in ("die", "fork") else sys.stdin.read()
 """
 
 
@@ -52,6 +55,17 @@ def test_one_of_a_dead_process_is_removed_by_the_next(root: Path) -> None:
     assert (left / "logs").is_file()
     with private_folder() as folder:
         assert list(root.iterdir()) == [folder]
+
+
+def test_a_process_that_it_forked_keeps_none(root: Path) -> None:
+    process = in_another_process(root, "fork")
+    assert process.stdout is not None
+    left = Path(process.stdout.readline().strip())
+    process.wait()
+    assert (left / "logs").is_file()
+    sweep(root)
+    assert list(root.iterdir()) == []
+    process.communicate()
 
 
 def test_one_of_a_living_process_stays(root: Path) -> None:

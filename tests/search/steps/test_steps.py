@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from search.execution.executor import Lost
 from search.execution.interrupts import Interrupts
 from search.execution.local import LocalExecutor
 from search.run import STEPS, carry_out
@@ -17,9 +19,11 @@ from search.steps.finetune import FinetuneStep
 from search.steps.plan import PlanStep
 from search.steps.search import SearchStep
 from search.steps.step import RunContext, Step
+from search.steps.winner import restore_winner
+from tests.synced import needs_names, note_syncs
 from tests.tracking import samples
 from tracking.ledger import Ledger
-from tracking.payloads import Evaluated, Extended, FinetuneEnded, Payload, PlanReady, Resumed, Winner
+from tracking.payloads import Evaluated, Exported, Extended, FinetuneEnded, Payload, PlanReady, Resumed, Winner
 from tracking.runs import RunDirs
 
 WHOLE = samples.whole_run()
@@ -28,16 +32,23 @@ AFTER_THE_PLAN = [SearchStep, FinetuneStep, ExportStep, EvaluationStep]
 
 
 class CountingExecutor(LocalExecutor):
-    """Tells how often it was made ready, and whether it is."""
+    """Tells how often it was made ready, whether it is, and who hears of its loss."""
 
     def __init__(self) -> None:
         self.opened, self.is_ready = 0, False
+        self.lost: Lost | None = None
 
     @contextmanager
     def ready(self) -> Iterator[None]:
         self.opened, self.is_ready = self.opened + 1, True
         yield
         self.is_ready = False
+
+    @contextmanager
+    def watched(self, lost: Lost) -> Iterator[None]:
+        self.lost = lost
+        yield
+        self.lost = None
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +61,10 @@ def context(prepared: Prepared, tmp_path: Path) -> Iterator[RunContext]:
     folder = RunDirs(tmp_path).create("tiny", "rules", "s0")
     with Ledger.create(folder.ledger) as ledger:
         yield RunContext(prepared, folder, ledger, CountingExecutor(), Interrupts(), lambda report, epochs: None)
+
+
+def hear(what: str) -> None:
+    """Of a loss, of which there is none here."""
 
 
 def up_to(kind: type[Payload]) -> tuple[Payload, ...]:
@@ -91,14 +106,64 @@ def test_what_the_ledger_holds_is_not_done_again(
         def run(this: Step) -> None:
             ran.append(type(this))
             ready.append(executor.is_ready)
+            assert executor.lost is (hear if executor.is_ready else None)
 
         monkeypatch.setattr(step, "run", run)
-    carry_out(context)
+    carry_out(context, hear)
     assert [step for step in ran if step in (PlanStep, *AFTER_THE_PLAN)] == left
     assert len(ran) == len(left) + 1
     assert ready == [step in (SearchStep, FinetuneStep) for step in ran]
     assert executor.opened == any(ready)
     assert not executor.is_ready
+
+
+@pytest.mark.parametrize(
+    ("recorded", "there", "left"),
+    [
+        (WHOLE, (), [FinetuneStep, ExportStep]),
+        (WHOLE, ("model",), []),
+        (WHOLE, ("finetune/model",), [ExportStep]),
+        (up_to(FinetuneEnded), (), [FinetuneStep, ExportStep, EvaluationStep]),
+        (up_to(FinetuneEnded), ("finetune/model",), [ExportStep, EvaluationStep]),
+    ],
+)
+def test_what_the_ledger_claims_and_the_disk_lacks_is_done_again(
+    context: RunContext, monkeypatch: pytest.MonkeyPatch, recorded: tuple[Payload, ...], there: tuple[str, ...],
+    left: list[type[Step]],
+) -> None:  # fmt: skip
+    for payload in recorded:
+        context.ledger.record(payload)
+    for name in ("finetune", "export"):
+        monkeypatch.setattr(
+            f"search.steps.{name}.is_whole", lambda folder: folder in [context.folder.path / name for name in there]
+        )
+    ran: list[type[Step]] = []
+    for step in STEPS:
+        monkeypatch.setattr(step, "run", lambda this: ran.append(type(this)))
+    carry_out(context)
+    assert [step for step in ran if step in AFTER_THE_PLAN] == left
+
+
+@pytest.mark.parametrize(
+    ("whole", "allocation", "again"),
+    [(True, (4, 16), False), (True, (16, 4), True), (False, (4, 16), True)],
+    ids=["there", "another's", "lost"],
+)
+def test_the_winner_is_cut_again_where_its_checkpoint_is_not_the_one_that_was_named(
+    context: RunContext, monkeypatch: pytest.MonkeyPatch, whole: bool, allocation: tuple[int, ...], again: bool
+) -> None:
+    for payload in up_to(Winner):
+        context.ledger.record(payload)
+    cut: list[tuple[int, ...]] = []
+    module = "search.steps.winner"
+    monkeypatch.setattr(RunContext, "splits", None)
+    monkeypatch.setattr(RunContext, "base", None)
+    monkeypatch.setattr(f"{module}.is_whole", lambda _: whole)
+    monkeypatch.setattr(f"{module}.read_architecture", lambda _: SimpleNamespace(allocation=[*allocation]))
+    monkeypatch.setattr(f"{module}.make_ground", lambda *_: None)
+    monkeypatch.setattr(f"{module}.save_winner", lambda _, __, ___, wanted: cut.append(wanted))
+    restore_winner(context)
+    assert cut == ([(4, 16)] if again else [])
 
 
 def test_a_signal_that_was_swallowed_in_one_step_ends_the_run_before_the_next(
@@ -112,3 +177,23 @@ def test_a_signal_that_was_swallowed_in_one_step_ends_the_run_before_the_next(
         carry_out(context)
     assert FinetuneStep not in ran
     assert PlanStep in ran
+
+
+@needs_names
+def test_the_exported_model_is_on_the_disk_before_the_ledger_says_so(
+    context: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for payload in up_to(FinetuneEnded):
+        context.ledger.record(payload)
+    winner = context.find(Winner)
+    assert winner is not None
+    monkeypatch.setattr("search.steps.export.load_pruned", lambda *_, **__: SimpleNamespace(module=None))
+    monkeypatch.setattr("search.steps.export.count_macs", lambda *_: winner.macs)
+    context.tuned.mkdir(parents=True)
+    (context.tuned / "model.safetensors").write_bytes(b"weights")
+    synced = note_syncs(monkeypatch)
+    ExportStep(context).run()
+    assert synced[0] == "model.safetensors"
+    assert synced[2:] == ["-> model", context.folder.path.name, context.folder.ledger.name]
+    assert context.find(Exported) is not None
+    assert (context.folder.model / "model.safetensors").read_bytes() == b"weights"
