@@ -83,11 +83,8 @@ def _learning(run: RunFacts) -> Counter[tuple[str, int]]:
 
 
 def _named(run: RunFacts, name: str) -> list[ModuleFacts]:
-    return [
-        module
-        for module in run.modules
-        if f".{module.path}.".endswith(f".{name}.") or f".{name}." in f".{module.path}."
-    ]
+    """The modules of a name, and those inside them."""
+    return [module for module in run.modules if f".{name}." in f".{module.path}."]
 
 
 def _weight(run: RunFacts, name: str) -> int:

@@ -123,6 +123,8 @@ class _Matcher:
         known: dict[tuple[int, int], Alignment | None] = {}
 
         def rest(i: int, j: int) -> Alignment | None:
+            same = self._alike(old[i : start if i <= start else None], new[j:])
+            i, j = i + same, j + same
             if (i, j) not in known:
                 known[i, j] = replaced(j) if i == start else step(i, j)
             return known[i, j]
@@ -145,6 +147,18 @@ class _Matcher:
             return None
 
         return rest(0, 0)
+
+    def _alike(self, old: Sequence[_Item], new: Sequence[_Item]) -> int:
+        """How many items at the beginning of both are equal: they need no recursion, whose depth is limited."""
+        unequal = (index for index, pair in enumerate(zip(old, new, strict=False)) if not self._is_same(*pair))
+        return next(unequal, min(len(old), len(new)))
+
+    def _is_same(self, old: _Item, new: _Item) -> bool:
+        if isinstance(old, tuple) and isinstance(new, tuple):
+            return self._is_same(old[0], new[0]) and self._is_same(old[1], new[1])
+        if isinstance(old, ast.AST) and isinstance(new, ast.AST):
+            return id(old) not in self._around and self._dump(old) == self._dump(new)
+        return type(old) is type(new) and old == new
 
     def _moves(self, parent: ast.AST, old: Sequence[_Item], new: Sequence[_Item]) -> list[tuple[Alignment, int, int]]:
         """The ways to go on: both match, the old one was taken away, or the new one is an allowed import."""

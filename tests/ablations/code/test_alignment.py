@@ -4,9 +4,13 @@ import ast
 
 import pytest
 
+from ablations.code.gates.case import Case
 from ablations.code.source.alignment import Alignment, Mismatch
+from ablations.code.source.annotations import components_of
+from ablations.code.source.documents import Documents
 from tests.ablations.code.scripts import HINT, NORM, NORM_GONE, NORM_LINE, RELU, SKIP, WIDTH, case
 
+MARK = "  #ABLATABLE_COMPONENT"
 SKIP_LINE = "        skip = x  #ABLATABLE_COMPONENT\n"
 
 
@@ -76,3 +80,17 @@ def test_what_it_does_not_explain(name: str, edits: list[tuple[str, str]], old: 
     found = case(name, *edits).alignment()
     assert isinstance(found, Mismatch)
     assert found.old == old
+
+
+@pytest.mark.parametrize("place", [0, 300, 599])
+def test_a_list_and_a_script_may_be_long(place: int) -> None:
+    marked = [f"    {number},{MARK if number == place else ''}\n" for number in range(600)]
+    lines = [f"x{number} = {number}\n" for number in range(600)]
+    texts = [
+        "".join([*lines[:300], "y = [\n", *kept, "]\n", *lines[300:]])
+        for kept in (marked, marked[:place] + marked[place + 1 :])
+    ]
+    old, new = (Documents({"a.py": text}) for text in texts)
+    (part,) = components_of(old)
+    assert shown(Case(part, old, new).alignment()) == []
+    assert isinstance(Case(part, old, old.with_text("a.py", texts[1] + "z = 1\n")).alignment(), Mismatch)
