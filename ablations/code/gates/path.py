@@ -41,6 +41,8 @@ class Path(Gate):
             for target, value in _assigned([root]):
                 if target not in before:
                     continue
+                if other := (_read(value) & set(before)) - _read(before[target]) - {target}:
+                    return f"{target} is made of {', '.join(sorted(map(str, other)))}, and was not before"
                 problem = _problem(target, before[target], value, uses, hint=case.component.kind is Kind.HINT)
                 if problem is not None:
                     return problem

@@ -71,6 +71,8 @@ class _Allowed:
         for node in ast.walk(root):
             if isinstance(node, ast.stmt) and not isinstance(node, self._kinds):
                 yield f"there is a new {_word(node)} statement"
+            if isinstance(node, ast.Assign) and len(node.targets) > 1 and ast.dump(node) not in self._had:
+                yield f"`{ast.unparse(node)[:80]}` binds several names at once"
             if isinstance(node, ast.AugAssign) and type(node.op) not in self._updates:
                 yield f"`{ast.unparse(node)[:80]}` computes something new"
             if isinstance(node, ast.Lambda) and len(ast.unparse(node.args).split(",")) + len(node.args.defaults) != 1:

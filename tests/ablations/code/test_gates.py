@@ -161,6 +161,13 @@ REFUSED: list[tuple[type[Gate], str, Edits, str]] = [
         [NORM_GONE, ("import random\n", "import random\nfrom math import floor as round\n")],
         "became `from math import floor as round`",
     ),
+    (Path, HINT, [("self.right = nn.Linear(4, 4)", "self.right = self.left")], "self.right is made of self.left"),
+    (
+        Replacement,
+        HINT,
+        [("self.left = nn.Linear(4, 4)", "self.left = self.right = nn.Identity()")],
+        "several names at once",
+    ),
     (Path, SKIP, [("skip = x  #", "skip = 1  #")], "skip becomes 1, and it is not only multiplied"),
     (Metric, NORM, [("square()", "abs()")], "the function loss, which computes the figure, was changed"),
     (Metric, NORM, [("return loss(model(rows))", "return loss(model(rows) / 2)")], "the function score"),
