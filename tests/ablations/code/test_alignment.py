@@ -63,6 +63,7 @@ def test_what_the_component_explains(name: str, edits: list[tuple[str, str]], re
             [("torch.relu(x)", "x"), ("self.left(x) + self.right(x)", "self.left(x)")],
             "x = self.left(x) + self.right(x)",
         ),
+        (RELU, [("torch.relu(x)  #", "x  #"), ("return x + skip", "return skip")], "return x + skip"),
         (SKIP, [("return x + skip", "return x * 2 + skip")], "return x + skip"),
         (NORM, [NORM_GONE, ("    torch.manual_seed(seed)\n", "")], "torch.manual_seed(seed)"),
         (NORM, [NORM_GONE, ("import random\n", "import random\nimport os\n")], "import torch"),
