@@ -4,6 +4,7 @@ from cli.lazy import Verb, group_of
 
 STUDIES = (
     Verb("llm", "cli.ablate.llm", "Which LLM proposes best, and is it better than classical search?"),
+    Verb("code", "cli.ablate.code", "What do the marked components of a script contribute?"),
     Verb("heads", "cli.ablate.heads", "Which attention heads can a language model lose, and does agency help?"),
 )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.ablate import STUDIES
+from cli.ablate.code import VERBS as CODE_VERBS
 from cli.lazy import Verb, load_command
 from cli.main import main
 from cli.verbs import VERBS
@@ -75,16 +76,18 @@ def test_a_new_verb_is_one_file_and_one_line(planted: Path) -> None:
         assert words in text
 
 
-@pytest.mark.parametrize("verb", [*VERBS, *STUDIES], ids=lambda verb: verb.module)
+@pytest.mark.parametrize("verb", [*VERBS, *STUDIES, *CODE_VERBS], ids=lambda verb: verb.module)
 def test_every_line_names_a_file_with_its_command(verb: Verb) -> None:
     command = load_command(verb)
     assert command.help, "the docstring of `command` is the verb's --help"
-    assert verb.name == verb.module.rpartition(".")[2]
+    assert verb.name.replace("-", "_") == verb.module.rpartition(".")[2]
 
 
 def test_every_verb_file_is_in_the_table() -> None:
-    files = {path.stem for path in (ROOT / "cli" / "ablate").glob("*.py")} - {"__init__"}
-    assert files == {verb.name for verb in STUDIES}
+    studies = {path.stem for path in (ROOT / "cli" / "ablate").iterdir() if _has_command(path)} - {"__init__"}
+    assert studies == {verb.name for verb in STUDIES}
+    of_code = {path.stem for path in (ROOT / "cli" / "ablate" / "code").iterdir() if _has_command(path)} - {"__init__"}
+    assert of_code == {verb.name.replace("-", "_") for verb in CODE_VERBS}
     verbs = {path.name.removesuffix(".py") for path in (ROOT / "cli").iterdir() if _has_command(path)}
     assert verbs == {verb.name for verb in VERBS}
 
@@ -103,6 +106,7 @@ def test_the_list_of_verbs_imports_none_of_them(tmp_path: Path) -> None:
 
 def test_help_and_a_misspelt_option_import_nothing_slow(tmp_path: Path) -> None:
     verbs = [verb.name for verb in VERBS if verb.name != "ablate"] + [f"ablate {study.name}" for study in STUDIES]
+    verbs += [f"ablate code {verb.name}" for verb in CODE_VERBS]
     lines = [f"{verb} {option}" for verb in verbs for option in ("--help", "--no-such-option")]
     codes, text, loaded = run_in(tmp_path, *lines)
     assert codes == [0, 2] * len(verbs), text

@@ -1,0 +1,1 @@
+"""The gates that an ablation has to pass before its number counts, one file each."""

@@ -1,0 +1,1 @@
+"""Scripts as text and as trees: documents, the components marked in them, patches, and what a patch changed."""

@@ -1,0 +1,21 @@
+"""What a user, or an LLM, can get wrong about a script. Every error keeps plain arguments, to survive pickling."""
+
+
+class CodeStudyError(ValueError):
+    """Base of all errors of this study that a user can act on."""
+
+
+class DocumentError(CodeStudyError):
+    """A document cannot be used."""
+
+
+class AnnotationError(CodeStudyError):
+    """An annotation cannot be read; the message has the file and the line."""
+
+
+class PatchError(CodeStudyError):
+    """A patch cannot be applied. The message is shown to the LLM that wrote it."""
+
+
+class CallError(CodeStudyError):
+    """A call of an LLM has no usable answer."""

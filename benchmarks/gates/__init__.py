@@ -1,0 +1,1 @@
+"""Planted bad ablations, and good ones, against the gates: `python -m benchmarks.gates`."""
