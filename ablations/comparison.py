@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+from ablations.floor.table import Column, Table, Value
 from ablations.ranking import Cell, RankedArms, Standing, compare
-from ablations.study import Study
-from ablations.table import Column, Table, Value
+from ablations.run_study import RunStudy
 from tracking.mirror.records import RunRecord
 
 _CELL = (
@@ -28,7 +28,7 @@ _FIGURES = (
 )
 
 
-class Comparison(Study):
+class Comparison(RunStudy):
     """Compares all arms on the same model, dataset and budget (`launch.py compare`)."""
 
     name: ClassVar[str] = "comparison"

@@ -8,16 +8,16 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from ablations.comparison import left_out_table, pairs_table
+from ablations.floor.statistics import Estimate, estimate
+from ablations.floor.table import Column, Table, Value
 from ablations.progress import seconds_to_converge
 from ablations.published import llm_selection
 from ablations.ranking import Cell, RankedArms, Standing, compare
-from ablations.statistics import Estimate, estimate
-from ablations.study import Study
-from ablations.table import Column, Table, Value
+from ablations.run_study import RunStudy
 from tracking.mirror.records import RunRecord
 
 
-class LlmSelection(Study):
+class LlmSelection(RunStudy):
     """Compares LLMs with each other and with classical arms (`launch.py ablate llm`)."""
 
     name: ClassVar[str] = "llm"

@@ -3,26 +3,18 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from ablations.floor.drawing import DPI, INK, colour, finish, mark
+from ablations.floor.statistics import estimate
 from ablations.progress import band, gain_over_start
 from ablations.ranking import Cell, RankedArms, Standing
-from ablations.statistics import estimate
 from search.outcome.formats import macs_text
 from tracking.mirror.records import RunRecord
 
-INK = "#1f2933"
-GRID = "#e2e8f0"
 BASE = "#b7791f"
-# Okabe and Ito's palette, whose colours can be distinguished with any kind of colour vision. Beyond eight arms the
-# colours repeat with other markers.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
-MARKS = ("o", "s", "^", "D")
 
 Draw = Callable[[Axes, Sequence[Standing]], None]
 
@@ -53,7 +45,7 @@ def draw_plots(arms: RankedArms, folder: Path) -> tuple[tuple[str, Path], ...]:
             draw(axes, [standing for standing in arms.standings if standing.cell == cell])
             _finish(axes, cell)
         if any(axes.has_data() for axes in panels[0]):
-            figure.savefig(folder / name, dpi=130)
+            figure.savefig(folder / name, dpi=DPI)
             made.append((caption, folder / name))
         plt.close(figure)
     return tuple(made)
@@ -67,10 +59,10 @@ def _draw_curves(axes: Axes, standings: Sequence[Standing]) -> None:
             continue
         trials = [trial for trial, _ in points]
         means = [mean.mean for _, mean in points]
-        axes.plot(trials, means, color=_colour(number), label=standing.arm.label, lw=width, marker="o", ms=2 + width)
+        axes.plot(trials, means, color=colour(number), label=standing.arm.label, lw=width, marker="o", ms=2 + width)
         if all(mean.low is not None for _, mean in points):
             low, high = [mean.low for _, mean in points], [mean.high for _, mean in points]
-            axes.fill_between(trials, low, high, color=_colour(number), alpha=0.12, lw=0)  # type: ignore[arg-type]
+            axes.fill_between(trials, low, high, color=colour(number), alpha=0.12, lw=0)  # type: ignore[arg-type]
     axes.set_xlabel("trial")
     axes.set_ylabel("best holdout accuracy so far")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -95,7 +87,7 @@ def _draw_revisions(axes: Axes, standings: Sequence[Standing]) -> None:
     means = [standing.mean("revisions") for standing in shown]
     for number, mean in enumerate(means):
         if mean is not None:
-            axes.barh(number, mean.mean, xerr=mean.half_width, color=_colour(number), height=0.6, ecolor=INK)
+            axes.barh(number, mean.mean, xerr=mean.half_width, color=colour(number), height=0.6, ecolor=INK)
     axes.set_yticks(range(len(shown)), [standing.arm.label for standing in shown], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(left=0)
@@ -122,20 +114,14 @@ def _draw_crosses(
         if x is None or y is None:
             continue
         axes.errorbar(
-            [x.mean], [y.mean], xerr=x.half_width, yerr=y.half_width, color=_colour(number), label=standing.arm.label,
-            marker=MARKS[number // len(PALETTE) % len(MARKS)], markersize=5 + 1.4 * _drawn_over(number, standings),
+            [x.mean], [y.mean], xerr=x.half_width, yerr=y.half_width, color=colour(number), label=standing.arm.label,
+            marker=mark(number), markersize=5 + 1.4 * _drawn_over(number, standings),
             capsize=3, lw=1, ls="none",
         )  # fmt: skip
 
 
 def _finish(axes: Axes, cell: Cell) -> None:
-    title = f"{cell.model} on {cell.dataset}, {macs_text(cell.target_macs)}"
-    axes.set_title(title, loc="left", fontsize=11, color=INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color=GRID, lw=0.8)
-    axes.set_axisbelow(True)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, fontsize=8)
+    finish(axes, f"{cell.model} on {cell.dataset}, {macs_text(cell.target_macs)}")
 
 
 def _by_name(standings: Sequence[Standing]) -> list[Standing]:
@@ -146,7 +132,3 @@ def _by_name(standings: Sequence[Standing]) -> list[Standing]:
 def _drawn_over(number: int, standings: Sequence[Standing]) -> int:
     """Return how many arms are drawn after this one: with wider marks below, arms with equal values stay visible."""
     return len(standings) - 1 - number
-
-
-def _colour(number: int) -> str:
-    return PALETTE[number % len(PALETTE)]

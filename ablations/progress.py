@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ablations.statistics import Estimate, estimate
+from ablations.floor.statistics import Estimate, estimate
 from tracking.kinds import TrialState
 from tracking.mirror.records import RunRecord, TrialRecord
 

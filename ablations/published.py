@@ -1,6 +1,6 @@
 """Figures that others published, shown in tables of their own; none of them was measured by us."""
 
-from ablations.table import Column, Table
+from ablations.floor.table import Column, Table
 
 _COLUMNS = (
     Column("llm", "LLM"),

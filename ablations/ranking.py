@@ -7,13 +7,17 @@ of the arms are in `search.arms`.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
-from ablations.errors import NothingToCompareError
-from ablations.statistics import SIGNIFICANCE, Estimate, estimate, holm, paired_p_value
+from ablations.floor.answers import answer_all
+from ablations.floor.condition import Condition
+from ablations.floor.errors import NothingToCompareError
+from ablations.floor.figure import Direction
+from ablations.floor.questions import Contrast, Verdict
+from ablations.floor.results import Outcome, Results
+from ablations.floor.statistics import Estimate, estimate
 from search.setup.config import RunConfig
 from search.setup.scope import scope_of
 from tracking.kinds import RunStatus
@@ -65,14 +69,6 @@ class Standing:
         return estimate(getattr(run, figure) for run in self.runs)
 
 
-class Verdict(StrEnum):
-    """How the second arm of a pair compares with the first."""
-
-    BETTER = "better"
-    WORSE = "worse"
-    INCONCLUSIVE = "inconclusive"
-
-
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Two arms of a cell, compared on the seeds that both have.
@@ -90,13 +86,7 @@ class Pair:
     seeds: tuple[int, ...]
     difference: Estimate
     p: float | None
-
-    @property
-    def verdict(self) -> Verdict:
-        """Conclusive only if the adjusted p-value is below 5 %; inconclusive for one shared seed."""
-        if self.p is None or self.p >= SIGNIFICANCE:
-            return Verdict.INCONCLUSIVE
-        return Verdict.BETTER if self.difference.mean > 0 else Verdict.WORSE
+    verdict: Verdict
 
 
 class Excluded(NamedTuple):
@@ -222,17 +212,37 @@ def _mean_accuracy(runs: Sequence[RunRecord]) -> float:
 
 
 def _pairs(cell: Cell, arms: _ByArm) -> list[Pair]:
-    """Pair every two arms that share a seed; the p-values are adjusted for the number of pairs in this cell."""
-    found = []
-    for first, second in combinations(sorted(arms, key=lambda arm: arm.label), 2):
-        of_first, of_second = ({run.seed: run.accuracy or 0.0 for run in arms[arm]} for arm in (first, second))
-        seeds = tuple(sorted(of_first.keys() & of_second.keys()))
-        differences = [of_second[seed] - of_first[seed] for seed in seeds]
-        difference = estimate(differences)
-        if difference is not None:
-            found.append(Pair(cell, first, second, seeds, difference, paired_p_value(differences)))
-    adjusted = holm([pair.p for pair in found])
-    return [replace(pair, p=p) for pair, p in zip(found, adjusted, strict=True)]
+    """Ask of every two arms whether the second is better; the p-values are adjusted for the questions of this cell."""
+    asked = list(combinations(sorted(arms, key=lambda arm: arm.label), 2))
+    answers = answer_all([_question(first, second) for first, second in asked], _results(arms))
+    return [
+        Pair(cell, first, second, answer.seeds, answer.difference, answer.p, answer.verdict)
+        for (first, second), answer in zip(asked, answers, strict=True)
+        if answer.difference is not None
+    ]
+
+
+def _question(first: Arm, second: Arm) -> Contrast:
+    return Contrast(
+        key=f"{first.label} {second.label}",
+        text=f"Is {second.label} better than {first.label}?",
+        figure="accuracy",
+        better=Direction.HIGHER,
+        first={"arm": first.label},
+        second={"arm": second.label},
+    )
+
+
+def _results(arms: _ByArm) -> Results:
+    """Return the runs as outcomes of conditions, arm by seed. A seed that an arm lacks has no outcome."""
+    return Results(
+        tuple(
+            Outcome(Condition(factors={"arm": arm.label}, seed=run.seed), figures={"accuracy": run.accuracy})
+            for arm, runs in arms.items()
+            for run in runs
+            if run.accuracy is not None
+        )
+    )
 
 
 def _sortable(cell: Cell) -> tuple[str, ...]:

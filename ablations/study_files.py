@@ -1,21 +1,35 @@
-"""Writes a study to a folder: tables as CSV, LaTeX and JSON, plots, and one HTML page with all of them."""
+"""Writes a study over finished runs to a folder, by the floor of all studies."""
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from ablations.errors import AblationError
-from ablations.export import to_csv, to_json, to_latex
+from ablations.floor.report import Report
+from ablations.floor.report_files import write_report
 from ablations.plots import draw_plots
 from ablations.ranking import compare
-from ablations.study import Study
-from ablations.table import Table
+from ablations.run_study import RunStudy
 from tracking.mirror.records import RunRecord
 
+FOLDED = ("model", "dataset", "baseline_macs", "target_macs")
+"""Columns that say the same in all rows where only one cell is compared."""
 
-def write_study(study: Study, runs: Sequence[RunRecord], folder: Path) -> Path:
+
+def report_of(study: RunStudy, runs: Sequence[RunRecord]) -> Report:
+    """Return the report of a study.
+
+    Raises:
+        NothingToCompareError: None of the runs can be compared.
+    """
+    return Report(
+        question=study.question,
+        about=f"{len(runs)} runs. Each row lists the runs that its figures are computed from.",
+        tables=study.tables(runs),
+        draw=lambda folder: draw_plots(compare(runs), folder),
+        folded=FOLDED,
+    )
+
+
+def write_study(study: RunStudy, runs: Sequence[RunRecord], folder: Path) -> Path:
     """Write all files of a study.
 
     Args:
@@ -30,32 +44,4 @@ def write_study(study: Study, runs: Sequence[RunRecord], folder: Path) -> Path:
         NothingToCompareError: None of the runs can be compared.
         AblationError: The folder cannot be written.
     """
-    tables = study.tables(runs)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for table in tables:
-            (folder / f"{table.key}.csv").write_text(to_csv(table), encoding="utf-8")
-            (folder / f"{table.key}.tex").write_text(to_latex(table), encoding="utf-8")
-        (folder / "tables.json").write_text(to_json(tables), encoding="utf-8")
-        plots = draw_plots(compare(runs), folder)
-        page = folder / "report.html"
-        page.write_text(_page(study, tables, plots, runs), encoding="utf-8")
-    except OSError as error:
-        raise AblationError(f"The study cannot be written to {str(folder)!r}: {error.strerror}.") from None
-    return page
-
-
-def _page(study: Study, tables: Sequence[Table], plots: Sequence[tuple[str, Path]], runs: Sequence[RunRecord]) -> str:
-    environment = Environment(loader=PackageLoader("ablations"), autoescape=True, undefined=StrictUndefined)
-    shown = [table.folded("model", "dataset", "baseline_macs", "target_macs") for table in tables]
-    return environment.get_template("study.html.j2").render(
-        question=study.question,
-        tables=[(table, _text_columns(table)) for table in shown],
-        plots=[(caption, base64.b64encode(file.read_bytes()).decode()) for caption, file in plots],
-        runs=sorted(runs, key=lambda run: run.run_id),
-    )
-
-
-def _text_columns(table: Table) -> frozenset[int]:
-    """Return the indices of the columns with text, which are left-aligned."""
-    return frozenset(index for row in table.rows for index, value in enumerate(row) if isinstance(value, str))
+    return write_report(report_of(study, runs), folder)

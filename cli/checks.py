@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from sandbox.errors import SandboxUnavailableError
+from sandbox.registry import open_sandbox, surveyed
 from search.errors import ResourceError
 from search.execution.cluster import ray_session
 from search.execution.scratch import scratch_root
@@ -114,6 +116,16 @@ def check_mlflow(uri: str | None, runs: Path = Path("runs")) -> Check:
     except TrackingError as error:
         return Check("MLflow", State.FAILED, str(error), "a search runs with --no-mlflow too, and `sync` catches up")
     return Check("MLflow", State.OK, f"{destination.shown_uri}: {len(experiments)} experiments")
+
+
+def check_sandbox() -> Check:
+    """Find a sandbox, and run its self-check. No search needs one: only the studies that run code of a model."""
+    try:
+        box = open_sandbox()
+    except SandboxUnavailableError as error:
+        missing = [about.advice for about in surveyed().values() if not about.usable]
+        return Check("sandbox", State.WARNING, str(error), " or ".join(missing))
+    return Check("sandbox", State.OK, f"{surveyed()[box.name].found}; its self-check passed")
 
 
 def worst(checks: Sequence[Check]) -> State:

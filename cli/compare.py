@@ -2,15 +2,18 @@
 
 from os import environ
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.console import say, say_document
 from cli.option_types import JsonTablesOption, TrackingUriOption
 from search.errors import ConfigError
-from tracking.mirror.query import read_runs
+from tracking.mirror.query import read_runs, read_studies
 from tracking.stores import EXPERIMENT_VARIABLE, destination_of_new
+
+if TYPE_CHECKING:
+    from ablations.floor.table import Table
 
 
 def command(
@@ -28,15 +31,21 @@ def command(
 ) -> None:
     """Compare arms on equal terms: same model, dataset and target."""
     # scipy and matplotlib take a second to import.
-    from ablations.export import to_csv, to_json, to_latex
+    from ablations.floor.export import to_csv, to_json, to_latex
     from ablations.published import llm_selection
     from ablations.registry import study
+    from ablations.studies_table import studies_table
     from ablations.study_files import write_study
     from cli.tables import show_study, show_whole
 
     destination = destination_of_new(tracking_uri, None, runs_folder)
     named = environ.get(EXPERIMENT_VARIABLE)
-    runs = read_runs(destination.uri, experiments=experiment or ([named] if named else []), run_ids=run_ids or [])
+    experiments = experiment or ([named] if named else [])
+    runs = read_runs(destination.uri, experiments=experiments, run_ids=run_ids or [])
+    studies = () if run_ids else read_studies(destination.uri, experiments=experiments)
+    if studies and not runs:
+        _show_studies(studies_table(studies), as_json=as_json)
+        return
     if not runs:
         raise ConfigError(
             f"MLflow at {destination.shown_uri} holds no runs of Espalier yet: make one with `python launch.py search`."
@@ -47,6 +56,8 @@ def command(
         if path is not None:
             _write(path, render(tables[0]))
     page = None if out is None else write_study(comparison, runs, out)
+    if studies:
+        tables = (*tables, studies_table(studies))
     if as_json:
         say_document(to_json(tables))
         return
@@ -56,6 +67,17 @@ def command(
     say(f"{len(runs)} runs, read from {destination.shown_uri}")
     if page is not None:
         say(f"page     {page}")
+
+
+def _show_studies(table: "Table", *, as_json: bool) -> None:
+    """Show the studies of a store that holds no search."""
+    from ablations.floor.export import to_json
+    from cli.tables import show_whole
+
+    if as_json:
+        say_document(to_json([table]))
+    else:
+        show_whole(table)
 
 
 def _write(path: Path, text: str) -> None:

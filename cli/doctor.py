@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.checks import Check, State, check_disk, check_machine, check_mlflow, check_ray, worst
+from cli.checks import Check, State, check_disk, check_machine, check_mlflow, check_ray, check_sandbox, worst
 from cli.console import say, say_json, show_table
 from cli.errors import BAD_INPUT
 from cli.option_types import JsonOption, RayAddressOption, RunsOption, TrackingUriOption
@@ -82,6 +82,7 @@ def command(
         *check_disk(runs),
         check_ray(ray_address_of(ray_address)),
         check_mlflow(tracking_uri, runs),
+        check_sandbox(),
         *([check_llm(name, llm_base_url, runs, limits=limits) for name in llm or ()] or [_keys(environ)]),
     )
     if as_json:

@@ -4,7 +4,7 @@ import errno
 import re
 from collections.abc import Callable, Mapping
 
-from ablations.errors import AblationError
+from ablations.floor.errors import AblationError
 from cli.console import say_error, say_note, say_trace
 from cli.logs import traceback_text
 from cli.screen import close_quietly

@@ -47,7 +47,7 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     switch = plain is bool
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if switch else flag,
-        help=f"{field.description}{_describe_default(field.default)}",
+        help=f"{field.description}{_describe_default(field.default, extra.get('shown'))}",
         metavar=None if switch else _METAVARS.get(plain, "TEXT"),
         rich_help_panel=str(extra["panel"]),
         show_default=False,
@@ -66,9 +66,11 @@ def _plain(annotation: Any) -> Any:
     return annotation
 
 
-def _describe_default(default: object) -> str:
+def _describe_default(default: object, shown: object) -> str:
+    if shown is not None:
+        return f" [{shown}]"
     if default is None or isinstance(default, bool):
         return ""
     if isinstance(default, tuple):
-        return f" [{','.join(f'{edge:+.0%}' if isinstance(edge, float) else str(edge) for edge in default)}]"
+        return f" [{','.join(map(str, default))}]"
     return f" [{default}]"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ablations.table import Table
+from ablations.floor.table import Table
 from cli.console import say, show_table
 
 SCREEN_LEAVES_OUT = (

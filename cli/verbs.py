@@ -18,5 +18,5 @@ VERBS = (
     Verb("compare", "cli.compare", "Runs side by side, from MLflow."),
     Verb("sync", "cli.sync", "Bring MLflow up to a run's ledger."),
     Verb("doctor", "cli.doctor", "Is everything there: keys, endpoints, Ray, MLflow, disk, machine."),
-    Verb("ablate", "cli.ablate", "Run a study of many searches on equal terms."),
+    Verb("ablate", "cli.ablate", "Run a study on equal terms: searches, or conditions of its own."),
 )

@@ -27,6 +27,7 @@ from tracking.phases import asked_trials, unsettled_trips
 from tracking.reader import read_ledger
 from tracking.runs import RunDir, RunDirs
 from tracking.stores import destination_of_run
+from tracking.study_payloads import StudyStarted
 from tracking.tracker import NullTracker, Tracker, read_state
 from trainers.history import EpochReport
 
@@ -177,6 +178,12 @@ def reopen(
             f"makes its summary, plots and report again. Its report: {folder.report}"
         )
     started = payloads_of(events, RunStarted)
+    studies = payloads_of(events, StudyStarted)
+    if studies:
+        name = studies[0].study
+        raise ConfigError(
+            f"{folder.path} holds the study {name!r} and no run: go on with `ablate {name} --output {folder.path}`."
+        )
     if not started:
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
     check_owner(folder, started[0])

@@ -39,7 +39,11 @@ BANNED: Mapping[str, tuple[str, ...]] = {
         *(f"{library}: search/proposers/" for library in ("optuna", "cmaes")),
         *(f"{library}: search/outcome/" for library in ("matplotlib", "jinja2")),
     ),
-    "ablations": ("mlflow", "fvcore", "torch_pruning", *_VENDORS),
+    "sandbox": (
+        *("ray", "mlflow", "torch", "torchvision", "timm", "optuna", "fvcore", "torch_pruning", *_VENDORS),
+        *("numpy", "psutil", "pydantic: sandbox/result.py"),
+    ),
+    "ablations": ("ray: ablations/floor/execution/", "mlflow", "fvcore", "torch_pruning", *_VENDORS),
     "cli": ("torch_pruning", "fvcore", *_VENDORS),
 }
 
@@ -294,6 +298,10 @@ def test_a_room_that_hides_one_is_caught() -> None:
             "know nothing of optuna",
         ),
         ("trainers", "from ray import train\n", "know nothing of ray"),
+        ("ablations/floor", "def f():\n    import ray\n", "know nothing of ray"),
+        ("ablations/floor", "from ablations.registry import study\n", "not import ablations"),
+        ("sandbox", "from tracking import events\n", "not import tracking"),
+        ("sandbox", "import pydantic\n", "know nothing of pydantic"),
     ],
 )
 def test_an_import_planted_in_a_room_of_this_house_is_caught(

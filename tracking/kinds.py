@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """The kinds of events, in the order in which each may first occur in a run."""
+    """The kinds of events, in the order in which each may first occur in a run, and those of a study after them."""
 
     RUN_STARTED = "run_started"
     BASE_READY = "base_ready"
@@ -30,6 +30,12 @@ class EventKind(StrEnum):
     RESUMED = "resumed"
     EXTENDED = "extended"
     RUN_ENDED = "run_ended"
+    STUDY_STARTED = "study_started"
+    STUDY_EXTENDED = "study_extended"
+    CONDITION_BEGUN = "condition_begun"
+    CONDITION_MEASURED = "condition_measured"
+    CONDITION_FAILED = "condition_failed"
+    STUDY_ENDED = "study_ended"
 
 
 class TrialState(StrEnum):

@@ -28,7 +28,8 @@ from tracking.errors import LedgerExistsError, LedgerMissingError, LedgerWriteEr
 from tracking.events import Event
 from tracking.kinds import EventKind
 from tracking.locks import ExclusiveLock
-from tracking.payloads import PAYLOADS, Payload
+from tracking.payload_classes import PAYLOADS
+from tracking.payloads import Payload
 from tracking.reader import read_chained
 from tracking.writing import Writing
 

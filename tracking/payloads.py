@@ -1,4 +1,4 @@
-"""The fields of each kind of event, validated on writing, so that a wrong event fails at once in the driver.
+"""The fields of each kind of event of a run, validated on writing, so that a wrong one fails at once in the driver.
 
 Conventions: MACs and parameters are exact integers; accuracies are fractions of one; `wall_s` and `latency_s` are
 seconds; times are UTC. A loss may be NaN or infinite, because a diverged trial is recorded as it was. It is then
@@ -7,7 +7,6 @@ written as the string "NaN", "Infinity" or "-Infinity", because JSON has no such
 `docs/ledger.md` documents every field.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar, Self
 
 from pydantic import (
@@ -31,7 +30,7 @@ from tracking.kinds import (
 )
 
 SCHEMA = 3
-"""The version of this format; `run_started` states it, and `resumed` for the lines that follow it."""
+"""The version of this format; `run_started` and `study_started` state it, and `resumed` for what follows it."""
 
 CHAINED = 3
 """The first format whose lines state a digest; see `tracking.chain`."""
@@ -481,7 +480,3 @@ class RunEnded(Payload):
         if self.status is RunStatus.FAILED and not self.error:
             raise ValueError("a failed run must have an error")
         return self
-
-
-PAYLOADS: Mapping[EventKind, type[Payload]] = {payload.kind: payload for payload in Payload.__subclasses__()}
-"""The payload class of each kind of event."""

@@ -15,7 +15,9 @@ from tracking.clock import parse_time
 from tracking.errors import CorruptLedgerError, HalfWrittenLedgerError, LedgerMissingError
 from tracking.events import Event
 from tracking.kinds import EventKind
-from tracking.payloads import CHAINED, PAYLOADS, SCHEMA, Resumed, RunStarted
+from tracking.payload_classes import PAYLOADS
+from tracking.payloads import CHAINED, SCHEMA, Resumed, RunStarted
+from tracking.study_payloads import StudyStarted
 from tracking.upgrade import upgrade
 
 
@@ -78,7 +80,7 @@ def decode_lines(path: Path, lines: list[bytes]) -> tuple[Event, ...]:
 def schema_after(event: Event, schema: int) -> int:
     """Return the format of the line after `event`: that of its own line, unless the event states another."""
     match event.payload:
-        case RunStarted(schema_version=stated) | Resumed(schema_version=stated):
+        case RunStarted(schema_version=stated) | StudyStarted(schema_version=stated) | Resumed(schema_version=stated):
             return stated
         case _:
             return schema

@@ -1,11 +1,10 @@
 """What is measured: every arm where it makes a difference, and nowhere twice."""
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ablations.floor.condition import Condition, Level
 from ablations.heads.options import HeadsOptions
 
 NO_METHOD = "none"
@@ -30,8 +29,8 @@ class Arm(StrEnum):
         return self in (Arm.PRUNED_WITH_AGENCY, Arm.AGENCY)
 
 
-class Condition(BaseModel):
-    """The factors of one condition, besides its seed.
+class Factors(BaseModel):
+    """What distinguishes one condition from the others, besides its seed.
 
     Attributes:
         arm: what happens to the heads.
@@ -47,23 +46,33 @@ class Condition(BaseModel):
     level: float = Field(0, ge=0, le=100)
     temperature: float = Field(ge=0)
 
-    def factors(self) -> dict[str, Any]:
-        """Return the factors as JSON values."""
-        return self.model_dump(mode="json")
+    def levels(self) -> dict[str, Level]:
+        """Return the level of each factor, as a condition has it; a whole number as such."""
+        return {
+            "arm": self.arm.value,
+            "method": self.method,
+            "level": whole(self.level),
+            "temperature": whole(self.temperature),
+        }
 
 
-def conditions(options: HeadsOptions) -> tuple[Mapping[str, Any], ...]:
-    """Return the factors of all conditions, in the order in which a page shows them.
+def conditions(options: HeadsOptions) -> tuple[Condition, ...]:
+    """Return all conditions, in the order of the tables: each cell with every seed.
 
     The dense model and agency alone depend on neither level nor criterion, and a level of 0 on no criterion: each of
     them is one condition per temperature. The pruned arms are measured at level 0 too, where they must equal the
     others.
     """
-    made = [
-        Condition(arm=arm, method=method, level=level, temperature=temperature)
+    cells = [
+        Factors(arm=arm, method=method, level=level, temperature=temperature)
         for temperature in options.temperatures
         for arm in Arm
         for level in (options.pruning_levels if arm.prunes else (0,))
         for method in (options.pruning_method if level else (NO_METHOD,))
     ]
-    return tuple(condition.factors() for condition in made)
+    return tuple(Condition(factors=cell.levels(), seed=seed) for cell in cells for seed in options.all_seeds)
+
+
+def whole(number: float) -> Level:
+    """Return a level as it stands in conditions: a whole number as such."""
+    return int(number) if float(number).is_integer() else number

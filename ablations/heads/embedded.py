@@ -17,11 +17,11 @@ from torch import Tensor, nn
 
 from ablations.heads.corpus import Corpus
 from ablations.heads.language_model import LanguageModel, wrap
+from ablations.heads.options import EMBEDDED
 from ablations.heads.vocabulary import END, learn_vocabulary
 from ground.cache import cache_folder, content_key, locked_if_usable, warn_damaged, warn_unusable
 from ground.files import folder_replaced
 
-EMBEDDED = "embedded"
 _FORMAT = 1
 _WEIGHTS, _TOKENIZER, _RECORD = "model.safetensors", "tokenizer.json", "record.json"
 _log = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 """The errors of the heads study. Every error keeps plain arguments, so that it survives pickling."""
 
-from ablations.errors import AblationError
+from ablations.floor.errors import AblationError
 
 
 class HeadsError(AblationError):

@@ -1,52 +1,25 @@
-"""The figures of a condition: their names, units, and which direction is better."""
+"""The figures of a condition: their names, units, and which values are better."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 
+from ablations.floor.figure import Direction, Figure
 
-class Better(StrEnum):
-    """Which direction of a figure is better."""
-
-    LOWER = "lower"
-    HIGHER = "higher"
-    NEITHER = "neither"
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """What a figure is.
-
-    Attributes:
-        name: its key in a row.
-        title: what it is called in tables and plots.
-        unit: its unit; empty for counts and ratios.
-        better: which direction is better.
-        timed: whether it is read from a clock or a meter, so that it differs from run to run.
-    """
-
-    name: str
-    title: str
-    unit: str
-    better: Better
-    timed: bool = False
-
-
+_LOWER, _HIGHER = Direction.LOWER, Direction.HIGHER
 _ALL = (
-    Figure("perplexity", "perplexity of held-out text", "", Better.LOWER),
-    Figure("generation_perplexity", "perplexity of generations", "under the dense model", Better.LOWER),
-    Figure("lexical_diversity", "lexical diversity", "unique / total words", Better.HIGHER),
-    Figure("repetition", "repetition within 20 words", "share of words", Better.LOWER),
-    Figure("tokens_per_second", "generation speed", "tokens/s", Better.HIGHER, timed=True),
-    Figure("first_token_latency_ms", "first-token latency", "ms", Better.LOWER, timed=True),
-    Figure("prompt_processing_ms", "prompt processing", "ms", Better.LOWER, timed=True),
-    Figure("peak_memory_mib", "peak memory", "MiB", Better.LOWER, timed=True),
-    Figure("cpu_percent", "CPU", "% of a core", Better.NEITHER, timed=True),
-    Figure("parameters", "parameters", "", Better.LOWER),
-    Figure("heads_removed", "heads removed", "", Better.NEITHER),
-    Figure("heads_acting", "heads that act", "", Better.NEITHER),
-    Figure("consent_violations", "heads that act without consent", "", Better.LOWER),
-    Figure("removed_volunteers", "removed heads that had withdrawn", "", Better.NEITHER),
-    Figure("removed_against_consent", "removed heads that had not withdrawn", "", Better.LOWER),
+    Figure(key="perplexity", title="Perplexity of held-out text", better=_LOWER, digits=2),
+    Figure(key="generation_perplexity", title="Perplexity of generations", better=_LOWER, digits=2),
+    Figure(key="lexical_diversity", title="Lexical diversity", unit="unique/total words", better=_HIGHER),
+    Figure(key="repetition", title="Repetition within 20 words", unit="share of words", better=_LOWER),
+    Figure(key="tokens_per_second", title="Generation speed", unit="tokens/s", better=_HIGHER, digits=1, timed=True),
+    Figure(key="first_token_latency_ms", title="First-token latency", unit="ms", better=_LOWER, digits=2, timed=True),
+    Figure(key="prompt_processing_ms", title="Prompt processing", unit="ms", better=_LOWER, digits=2, timed=True),
+    Figure(key="peak_memory_mib", title="Peak memory", unit="MiB", better=_LOWER, digits=0, timed=True),
+    Figure(key="cpu_percent", title="CPU", unit="% of a core", better=None, digits=0, timed=True),
+    Figure(key="parameters", title="Parameters", better=_LOWER, digits=0),
+    Figure(key="heads_removed", title="Heads removed", better=None, digits=0),
+    Figure(key="heads_acting", title="Heads that act", better=None, digits=0),
+    Figure(key="consent_violations", title="Heads that act without consent", better=_LOWER, digits=0),
+    Figure(key="removed_volunteers", title="Removed heads that had withdrawn", better=None, digits=0),
+    Figure(key="removed_against_consent", title="Removed heads that had not withdrawn", better=_LOWER, digits=0),
 )
-FIGURES: Mapping[str, Figure] = {figure.name: figure for figure in _ALL}
+FIGURES: Mapping[str, Figure] = {figure.key: figure for figure in _ALL}

@@ -8,10 +8,10 @@ import torch
 import transformers
 
 from ablations.heads.corpus import Corpus
-from ablations.heads.embedded import EMBEDDED, embedded_model
+from ablations.heads.embedded import embedded_model
 from ablations.heads.errors import ModelNotLoadedError
 from ablations.heads.language_model import LanguageModel, wrap
-from ablations.heads.options import HeadsOptions
+from ablations.heads.options import EMBEDDED, HeadsOptions
 
 _LONGEST_REASON = 200
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ablations.heads.agency.report import HeadsReport
 from ablations.heads.bench import Bench, prepare
-from ablations.heads.conditions import Condition
+from ablations.heads.conditions import Factors
 from ablations.heads.deciding import decide
 from ablations.heads.errors import FailedGenerationError
 from ablations.heads.gates import check_gates, gated
@@ -46,7 +46,7 @@ def measure(
     Raises:
         HeadsError: the condition cannot be measured, or a measurement contradicts itself; no figure is made of that.
     """
-    condition = Condition.model_validate(condition_factors)
+    condition = Factors.model_validate(condition_factors)
     memory = {"before": resident_mib()}
     bench = prepare(options, seed, cache_dir)
     memory["model and texts"] = resident_mib()
@@ -70,7 +70,7 @@ def measure(
     }
     if artifact_dir is not None:
         removal = "removed for real" if options.structural else "masked"
-        about = {"condition": condition.factors(), "seed": seed, "removal": removal, "memory_source": usage.source}
+        about = {"condition": condition.levels(), "seed": seed, "removal": removal, "memory_source": usage.source}
         _write(artifact_dir / "heads.json", {**about, **heads.to_json(), "figures": figures})
         if options.save_outputs:
             _write(artifact_dir / "texts.json", [{"prompt": a, "continuation": b} for a, b in texts])
@@ -97,7 +97,7 @@ def _acting(bench: Bench, heads: HeadsReport, *, structural: bool) -> Iterator[L
 
 
 def _generate(
-    model: LanguageModel, bench: Bench, options: HeadsOptions, condition: Condition
+    model: LanguageModel, bench: Bench, options: HeadsOptions, condition: Factors
 ) -> tuple[list[Continued], Usage]:
     prompts = [model.encode(prompt) for prompt in bench.prompts]
     warm_up = Sampling(min(_WARM_UP_TOKENS, options.num_tokens), condition.temperature, bench.seed)

@@ -1,106 +1,96 @@
-"""The five questions of the study, as data: which arms are compared, by which figures, and how."""
+"""The five questions of the study, as data: which arms are compared, by which figure, and how."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from types import MappingProxyType
+from collections.abc import Iterator
 
-from ablations.heads.conditions import Arm
-from ablations.heads.figures import FIGURES, Better
+from ablations.floor.condition import Level
+from ablations.floor.figure import Direction
+from ablations.floor.questions import Contrast, Interaction, Question, Slope
+from ablations.heads.conditions import Arm, whole
+from ablations.heads.figures import FIGURES
+from ablations.heads.options import HeadsOptions
+
+_WITHOUT: dict[str, Level] = {"arm": Arm.PRUNED.value}
+_WITH: dict[str, Level] = {"arm": Arm.PRUNED_WITH_AGENCY.value}
+_DENSE: dict[str, Level] = {"arm": Arm.DENSE.value}
+_RATIOS = ("perplexity", "tokens_per_second")
 
 
-class Comparison(StrEnum):
-    """How the rows of a seed become one number per seed, on which the test is made.
+def questions(options: HeadsOptions) -> tuple[Question, ...]:
+    """Return the questions that the grid can answer: a slope needs two levels, or two temperatures.
 
-    DIFFERENCE: the figure of `arm` − that of `against`, the mean over all shared conditions.
-    SLOPE_DIFFERENCE: the figure's least-squares slope over `along` in `arm` − that in `against`.
-    SLOPE: the figure's slope over `along` in `arm`.
-    GAIN_DIFFERENCE: `arm` − `against` at the highest value of `along` − the same at the lowest that prunes.
-    BEST: the value of `along` at which the figure of `arm` is best relative to `against`; no test, a table.
+    Ratios of perplexities and of speeds are compared, so these are asked by their logarithms.
     """
-
-    DIFFERENCE = "difference"
-    SLOPE_DIFFERENCE = "slope difference"
-    SLOPE = "slope"
-    GAIN_DIFFERENCE = "gain difference"
-    BEST = "best"
+    return tuple(_asked(options))
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question with all that is needed to answer it from rows.
+def _asked(options: HeadsOptions) -> Iterator[Question]:
+    pruned = [level for level in options.pruning_levels if level > 0]
+    if len(options.pruning_levels) > 1:
+        yield Slope(
+            key="resilience",
+            text="1. Does agency improve resilience to pruning: does the perplexity grow less per percent of heads?",
+            figure="perplexity",
+            better=_better("perplexity"),
+            logarithm=True,
+            along="level",
+            of=_WITH,
+            minus=_WITHOUT,
+        )
+    for level in pruned:
+        for figure in _RATIOS:
+            yield Contrast(
+                key=f"level_{level:g}_{figure}",
+                text=f"2. What is the optimal pruning level: is {_title(figure)} better at {level:g} % with agency "
+                "than in the dense model?",
+                figure=figure,
+                better=_better(figure),
+                logarithm=True,
+                first=_DENSE,
+                second={**_WITH, "level": whole(level)},
+            )
+    if len(options.temperatures) > 1:
+        for figure in ("generation_perplexity", "lexical_diversity", "repetition"):
+            yield Slope(
+                key=f"temperature_{figure}",
+                text=f"3. How does temperature affect pruned models: does {_title(figure)} get better as it rises?",
+                figure=figure,
+                better=_better(figure),
+                along="temperature",
+                of=_WITHOUT,
+            )
+    if len(pruned) > 1:
+        for figure in _RATIOS:
+            yield Interaction(
+                key=f"constraints_{figure}",
+                text=f"4. Is agency more beneficial under resource constraints: does {_title(figure)} gain more by it "
+                f"at {max(pruned):g} % than at {min(pruned):g} %?",
+                figure=figure,
+                better=_better(figure),
+                logarithm=True,
+                first=_WITHOUT,
+                second=_WITH,
+                along="level",
+                low=whole(min(pruned)),
+                high=whole(max(pruned)),
+            )
+    for figure in ("perplexity", "generation_perplexity", "lexical_diversity", "repetition"):
+        yield Contrast(
+            key=f"quality_{figure}",
+            text=f"5. What types of quality metrics benefit most: is {_title(figure)} better with agency than without?",
+            figure=figure,
+            better=_better(figure),
+            logarithm=figure.endswith("perplexity"),
+            first=_WITHOUT,
+            second=_WITH,
+        )
 
-    Attributes:
-        name: a short name.
-        text: the question as asked.
-        comparison: how each seed becomes one number.
-        figures: the figures, each with a test of its own; the smaller p-values pay for their number (Holm).
-        arm: the arm that is asked about.
-        against: the arm that it is compared with; None where the arm alone is looked at.
-        along: the factor along which slopes, gains and best values are taken.
-        logarithm: whether the figures are compared by their logarithms, as ratios are.
-    """
 
-    name: str
-    text: str
-    comparison: Comparison
-    figures: tuple[str, ...]
-    arm: Arm
-    against: Arm | None
-    along: str | None = None
-    logarithm: bool = False
-    better: Mapping[str, Better] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "better", MappingProxyType({name: FIGURES[name].better for name in self.figures}))
+def _better(figure: str) -> Direction:
+    better = FIGURES[figure].better
+    assert better is not None, f"nothing is better about {figure}"
+    return better
 
 
-QUESTIONS: tuple[Question, ...] = (
-    Question(
-        "resilience",
-        "Does agency improve resilience to pruning?",
-        Comparison.SLOPE_DIFFERENCE,
-        ("perplexity",),
-        Arm.PRUNED_WITH_AGENCY,
-        Arm.PRUNED,
-        along="level",
-        logarithm=True,
-    ),
-    Question(
-        "optimal-level",
-        "What is the optimal pruning level?",
-        Comparison.BEST,
-        ("tokens_per_second", "perplexity"),
-        Arm.PRUNED_WITH_AGENCY,
-        Arm.DENSE,
-        along="level",
-        logarithm=True,
-    ),
-    Question(
-        "temperature",
-        "How does temperature affect pruned models?",
-        Comparison.SLOPE,
-        ("generation_perplexity", "lexical_diversity", "repetition"),
-        Arm.PRUNED,
-        None,
-        along="temperature",
-    ),
-    Question(
-        "constraints",
-        "Is agency more beneficial under resource constraints?",
-        Comparison.GAIN_DIFFERENCE,
-        ("perplexity", "tokens_per_second"),
-        Arm.PRUNED_WITH_AGENCY,
-        Arm.PRUNED,
-        along="level",
-        logarithm=True,
-    ),
-    Question(
-        "quality",
-        "What types of quality metrics benefit most?",
-        Comparison.DIFFERENCE,
-        ("perplexity", "generation_perplexity", "lexical_diversity", "repetition"),
-        Arm.PRUNED_WITH_AGENCY,
-        Arm.PRUNED,
-    ),
-)
+def _title(figure: str) -> str:
+    title = FIGURES[figure].title
+    return f"the {title[0].lower()}{title[1:]}"

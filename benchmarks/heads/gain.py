@@ -5,14 +5,14 @@ from statistics import fmean
 
 from torch import Tensor
 
+from ablations.floor.statistics import estimate
 from ablations.heads.agency.acting import agency_gates, compensated, volunteers
 from ablations.heads.agency.rules import Rules
 from ablations.heads.bench import Bench
 from ablations.heads.gates import gated, mask
-from ablations.heads.importance.registry import IMPORTANCES
+from ablations.heads.importance.registry import importance
 from ablations.heads.perplexity import teacher_forced
 from ablations.heads.selection import heads_to_remove, select
-from ablations.statistics import estimate
 
 MEASURED = (
     "held-out perplexity without agency minus with agency (above 0: agency is better), paired: same seed, same text, "
@@ -49,8 +49,8 @@ def gains_of(bench: Bench, method: str, levels: Sequence[float]) -> Mapping[floa
     withdrawn = volunteers(signals)
     counts = {level: heads_to_remove(level, len(model.all_heads)) for level in levels}
     most = max(*counts.values(), len(withdrawn))
-    with_agency = select(IMPORTANCES[method](), bench.evidence, most, withdrawn)
-    without = select(IMPORTANCES[method](), bench.evidence, most)
+    with_agency = select(importance(method)(), bench.evidence, most, withdrawn)
+    without = select(importance(method)(), bench.evidence, most)
     gains = {}
     for level, count in counts.items():
         wanted = agency_gates(model, signals, with_agency[:count])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from ablations.heads.bench import Bench
-from ablations.heads.importance.registry import IMPORTANCES
+from ablations.heads.importance.registry import IMPORTANCES, importance
 from ablations.heads.selection import heads_to_remove, select
 from benchmarks.heads.subsets import Kept
 
@@ -33,7 +33,7 @@ def choices(
     found = {}
     for name in IMPORTANCES:
         # One order per seed: what a lower level removes is its beginning.
-        orders = [select(IMPORTANCES[name](), bench.evidence, max(counts.values())) for bench in benches]
+        orders = [select(importance(name)(), bench.evidence, max(counts.values())) for bench in benches]
         found[name] = {
             level: [judged(losses, frozenset(heads) - set(order[:count])) for order in orders]
             for level, count in counts.items()

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from scipy.stats import spearmanr
 
-from ablations.statistics import Estimate, estimate, paired_p_value
+from ablations.floor.statistics import Estimate, estimate, paired_p_value
 from benchmarks.search.protocol import Place
 
 NEAR = 0.01

@@ -2,6 +2,11 @@
 
 from cli.lazy import Verb, group_of
 
-STUDIES = (Verb("llm", "cli.ablate.llm", "Which LLM proposes best, and is it better than classical search?"),)
+STUDIES = (
+    Verb("llm", "cli.ablate.llm", "Which LLM proposes best, and is it better than classical search?"),
+    Verb("heads", "cli.ablate.heads", "Which attention heads can a language model lose, and does agency help?"),
+)
 
-command = group_of(STUDIES, text="Run a study of many searches on equal terms.", no_args_is_help=True)
+command = group_of(
+    STUDIES, text="Run a study on equal terms: searches, or conditions of its own.", no_args_is_help=True
+)

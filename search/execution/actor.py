@@ -6,12 +6,8 @@ import ray
 import torch
 from ray import tune
 
+from search.execution.served import ID_DIGITS, REPORT
 from search.execution.trial import TrialContext, TrialWorker
-
-REPORT = "report"
-"""Where a result of Tune's holds the report of a trial."""
-ID_DIGITS = 12
-"""As much of an actor's id as the ledger tells."""
 
 
 class TrialActor(tune.Trainable):

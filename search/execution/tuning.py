@@ -1,4 +1,4 @@
-"""Ray Tune: thin adapters between its loop and the session, and the one call that runs the trials."""
+"""Ray Tune: thin adapters between its loop and whoever decides, and the one call that runs its actors."""
 
 import logging
 import time
@@ -12,87 +12,89 @@ from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
+from search.control.report import Report
 from search.control.session import SearchSession
-from search.execution.actor import REPORT, TrialActor
+from search.execution.actor import TrialActor
 from search.execution.handing import propagate_no_secrets
+from search.execution.served import REPORT, Served, TaskConfig, Turn
 from search.execution.trial import TrialContext, trial_config
 
-_LIVE: WeakValueDictionary[int, "SearchSession"] = WeakValueDictionary()
+_LIVE: WeakValueDictionary[int, Served] = WeakValueDictionary()
 
 
-class SessionHandle:
+class ServedHandle:
     """A reference to a live session that survives Tune's pickling of its searcher and stopper.
 
     `Tuner` pickles both to write its own restore file, which we never read: resume goes through the ledger. The handle
     pickles as a key, so no thread, lock or socket is touched, and a copy in this process finds the same session.
     """
 
-    def __init__(self, session: SearchSession) -> None:
-        self._key = id(session)
-        _LIVE[self._key] = session
+    def __init__(self, served: Served) -> None:
+        self._key = id(served)
+        _LIVE[self._key] = served
 
     @property
-    def session(self) -> SearchSession:
+    def served(self) -> Served:
         """The session itself."""
         return _LIVE[self._key]
 
 
-class SessionSearcher(Searcher):
-    """Asks the session for the next trial, and tells it of trials whose process died."""
+class ServedSearcher(Searcher):
+    """Asks the session for the next task, and tells it of tasks whose process died."""
 
-    def __init__(self, handle: SessionHandle) -> None:
+    def __init__(self, handle: ServedHandle) -> None:
         super().__init__()
         self._handle = handle
-        self._trials: dict[str, int] = {}
+        self._tasks: dict[str, TaskConfig] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """Return the next trial as Tune's configuration; None for "not yet"."""
-        turn = self._handle.session.next()
+        """Return the next task as Tune's configuration; None for "not yet"."""
+        turn = self._handle.served.take()
         if turn.over:
             return Searcher.FINISHED
-        if turn.spec is None:
+        if turn.config is None:
             return None
-        self._trials[trial_id] = turn.spec.trial
-        return trial_config(turn.spec)
+        self._tasks[trial_id] = turn.config
+        return dict(turn.config)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Report a trial that ended without a report: one that ended in order is known to the session."""
-        self._handle.session.on_lost(self._trials[trial_id], "the process of its trial actor died")
+        """Report a task that ended without a report: one that ended in order is known to the session."""
+        self._handle.served.lost(self._tasks[trial_id])
 
     def save(self, checkpoint_path: str) -> None:
         """Save nothing: the ledger holds what a resume needs."""
 
     def restore(self, checkpoint_path: str) -> None:
         """Refuse."""
-        raise RuntimeError("a search resumes from its ledger, never from Tune's own files")
+        raise RuntimeError("what is interrupted resumes from its ledger, never from Tune's own files")
 
 
-class SessionStopper(Stopper):
+class ServedStopper(Stopper):
     """Gives each result to the session. Tune asks its stopper before anything else acts on a result."""
 
-    def __init__(self, handle: SessionHandle) -> None:
+    def __init__(self, handle: ServedHandle) -> None:
         self._handle = handle
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Return whether the trial must stop."""
+        """Return whether the task must stop."""
         if REPORT not in result:
             # The actor's process died: Tune repeats the last thing it knows, and on_trial_complete tells the session.
             return True
-        return self._handle.session.on_report(result[REPORT])
+        return self._handle.served.report(result[REPORT])
 
     def stop_all(self) -> bool:
-        """Return whether the user interrupted the search."""
-        return self._handle.session.interrupted
+        """Return whether the user interrupted the session."""
+        return self._handle.served.interrupted
 
 
 class DeadlineWatch(tune.Callback):
-    """Kills the actor of a trial that is over its deadline; Tune then reports the death, and the other trials go on.
+    """Kills the actor of a task that is over its deadline; Tune then reports the death, and the other tasks go on.
 
-    Tune knows no deadline of a trial, and a process that hangs cannot watch itself. Its loop calls this at least every
-    tenth of a second.
+    Tune knows no deadline, and a process that hangs cannot watch itself. Its loop calls this at least every tenth of a
+    second.
     """
 
-    def __init__(self, handle: SessionHandle) -> None:
+    def __init__(self, handle: ServedHandle) -> None:
         self._handle = handle
         self._begun: dict[str, float] = {}
 
@@ -104,8 +106,69 @@ class DeadlineWatch(tune.Callback):
             if trial.status != Trial.RUNNING or actor is None:
                 continue
             taken = now - self._begun.setdefault(trial.trial_id, now)
-            if self._handle.session.overdue(int(trial.config["trial"]), taken):
+            if self._handle.served.overdue(trial.config, taken):
                 ray.kill(actor)
+
+
+def run_actors(
+    served: Served, actor: type[tune.Trainable], shared: Any, *, workers: int, cpus: float, gpus: float, storage: Path
+) -> None:
+    """Run a session to its end, or to an interrupt. The session holds the outcome.
+
+    Args:
+        served: decides what is run.
+        actor: does it; its `setup` takes `context`, and its `step` returns a report under REPORT.
+        shared: the `context`, which every actor loads once from Ray's object store.
+        workers: actors that run at once.
+        cpus: of each worker.
+        gpus: of each worker.
+        storage: a folder for what Tune writes of its own.
+    """
+    handle = ServedHandle(served)
+    propagate_no_secrets()
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    tuner = tune.Tuner(
+        tune.with_resources(tune.with_parameters(actor, context=shared), {"cpu": cpus, "gpu": gpus}),
+        tune_config=tune.TuneConfig(
+            search_alg=ServedSearcher(handle),
+            num_samples=-1,
+            max_concurrent_trials=workers,
+            reuse_actors=True,
+        ),
+        run_config=tune.RunConfig(
+            name="trials",
+            storage_path=str(storage),
+            stop=ServedStopper(handle),
+            callbacks=[DeadlineWatch(handle)],
+            verbose=0,
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+        ),
+    )
+    tuner.fit()
+
+
+class _ServedSearch:
+    """A search as Tune's loop asks it."""
+
+    def __init__(self, session: SearchSession) -> None:
+        self._session = session
+
+    @property
+    def interrupted(self) -> bool:
+        return self._session.interrupted
+
+    def take(self) -> Turn:
+        turn = self._session.next()
+        return Turn(None if turn.spec is None else trial_config(turn.spec), turn.over)
+
+    def report(self, report: Report) -> bool:
+        return self._session.on_report(report)
+
+    def lost(self, config: TaskConfig) -> None:
+        self._session.on_lost(int(config["trial"]), "the process of its trial actor died")
+
+    def overdue(self, config: TaskConfig, taken_s: float) -> bool:
+        return self._session.overdue(int(config["trial"]), taken_s)
 
 
 def run_trials(
@@ -127,25 +190,4 @@ def run_trials(
         gpus: of each worker.
         storage: a folder for what Tune writes of its own.
     """
-    handle = SessionHandle(session)
-    propagate_no_secrets()
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
-    actor = tune.with_resources(tune.with_parameters(TrialActor, context=context), {"cpu": cpus, "gpu": gpus})
-    tuner = tune.Tuner(
-        actor,
-        tune_config=tune.TuneConfig(
-            search_alg=SessionSearcher(handle),
-            num_samples=-1,
-            max_concurrent_trials=workers,
-            reuse_actors=True,
-        ),
-        run_config=tune.RunConfig(
-            name="trials",
-            storage_path=str(storage),
-            stop=SessionStopper(handle),
-            callbacks=[DeadlineWatch(handle)],
-            verbose=0,
-            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-        ),
-    )
-    tuner.fit()
+    run_actors(_ServedSearch(session), TrialActor, context, workers=workers, cpus=cpus, gpus=gpus, storage=storage)

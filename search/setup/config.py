@@ -7,8 +7,7 @@ from os import environ
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic.config import JsonDict
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ground.names import did_you_mean, near_misses
 from llm_clients.redaction import redact
@@ -19,6 +18,7 @@ from search.setup.fields import read_fields
 from search.setup.paths import expand
 from search.setup.replaying import repeated_fields
 from search.setup.scope import Scope, names_where
+from search.setup.scope import option as _option
 from search.space.budget import parse_band
 from tracking.stores import destination_of_new
 from tracking.uris import absolute_uri, without_password
@@ -29,12 +29,6 @@ class ExecutorName(StrEnum):
 
     RAY = "ray"
     LOCAL = "local"
-
-
-def _option(panel: str, text: str, default: Any = None, *, scope: Scope = Scope.TERM, **constraints: Any) -> Any:
-    """Declare a field with its help text, its panel in the help, and its scope."""
-    extra: JsonDict = {"panel": panel, "scope": scope.value}
-    return Field(default=default, description=text, json_schema_extra=extra, **constraints)
 
 
 class RunConfig(BaseModel):
@@ -65,7 +59,7 @@ class RunConfig(BaseModel):
         scope=Scope.CELL,
     )
     band: tuple[float, float] = _option(
-        "Budget", "range around the target within which a proposal is on target", (-0.05, 0.01)
+        "Budget", "range around the target within which a proposal is on target", (-0.05, 0.01), shown="-5%,+1%"
     )
     round_to: int = _option("Budget", "kept units of a group are multiples of this", 1, ge=1, le=64)
     projection: bool = _option(

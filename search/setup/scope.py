@@ -6,8 +6,10 @@ it.
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
 
@@ -41,6 +43,22 @@ class Scope(StrEnum):
         return self in (Scope.TERM, Scope.RECIPE)
 
 
+def option(
+    panel: str,
+    text: str,
+    default: Any = None,
+    *,
+    scope: Scope = Scope.TERM,
+    shown: str | None = None,
+    **constraints: Any,
+) -> Any:
+    """Declare a field with its help text, its panel in the help, its scope, and its default as the help shows it."""
+    extra: JsonDict = {"panel": panel, "scope": scope.value}
+    if shown is not None:
+        extra["shown"] = shown
+    return Field(default=default, description=text, json_schema_extra=extra, **constraints)
+
+
 def scope_of(field: FieldInfo) -> Scope:
     """Return the scope that a field of a configuration declares.
 
@@ -48,7 +66,7 @@ def scope_of(field: FieldInfo) -> Scope:
         KeyError: The field declares none.
     """
     extra = field.json_schema_extra
-    assert isinstance(extra, dict), "options are declared by `_option`"
+    assert isinstance(extra, dict), "options are declared by `option`"
     return Scope(str(extra["scope"]))
 
 

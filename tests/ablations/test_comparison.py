@@ -6,21 +6,22 @@ from dataclasses import replace
 import pytest
 
 from ablations.comparison import Comparison
-from ablations.errors import NothingToCompareError, UnknownStudyError
+from ablations.floor.errors import NothingToCompareError, UnknownStudyError
+from ablations.floor.questions import Verdict
+from ablations.floor.table import MISSING, Table
 from ablations.published import llm_selection
-from ablations.ranking import Verdict, compare
+from ablations.ranking import compare
 from ablations.registry import study as study_by_name
-from ablations.study import Study
-from ablations.table import MISSING, Table
+from ablations.run_study import RunStudy
+from tests.ablations.run_study_contract import RunStudyContract
 from tests.ablations.samples import BASE, arm_runs, run
-from tests.ablations.study_contract import StudyContract
 from tracking.kinds import RunStatus
 from tracking.mirror.records import RunRecord
 
 
-class TestComparison(StudyContract):
+class TestComparison(RunStudyContract):
     @pytest.fixture
-    def study(self) -> Study:
+    def study(self) -> RunStudy:
         return Comparison()
 
     @pytest.fixture

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from ablations.errors import AblationError
+from ablations.floor.errors import AblationError
 from ablations.llm_selection import LlmSelection
 from ablations.progress import band, best_so_far, gain_over_start, seconds_to_converge
-from ablations.study import Study
+from ablations.run_study import RunStudy
 from ablations.study_files import write_study
+from tests.ablations.run_study_contract import RunStudyContract
 from tests.ablations.samples import arm_runs, run
-from tests.ablations.study_contract import StudyContract
 from tests.ablations.test_comparison import cells
 from tracking.kinds import TrialState
 from tracking.mirror.records import RunRecord, TrialRecord
@@ -53,9 +53,9 @@ def asked(arm: str, *accuracies: float) -> list[RunRecord]:
     return [replace(one, trials=TRIALS, **ASKED) for one in arm_runs(arm, *accuracies)]  # type: ignore[arg-type]
 
 
-class TestLlmSelection(StudyContract):
+class TestLlmSelection(RunStudyContract):
     @pytest.fixture
-    def study(self) -> Study:
+    def study(self) -> RunStudy:
         return LlmSelection()
 
     @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from ablations.heads.bench import Bench
-from ablations.heads.conditions import Arm, Condition
+from ablations.heads.conditions import Arm, Factors
 from ablations.heads.deciding import decide
 from ablations.heads.gates import gated, mask
-from ablations.heads.importance.registry import IMPORTANCES
+from ablations.heads.importance.registry import importance
 from ablations.heads.language_model import Head
 from ablations.heads.perplexity import teacher_forced
 from ablations.heads.selection import select
@@ -112,8 +112,8 @@ def test_both_sides_have_the_same_number_of_acting_heads_and_the_same_text(metho
     """The oracle decides and selects for each level anew."""
     own, found = bench(3), {}
     for level in (25, 50):
-        heads = decide(own, Condition(arm=Arm.PRUNED_WITH_AGENCY, method=method, level=level, temperature=1))
-        plain = select(IMPORTANCES[method](), own.evidence, 4 - heads.acting)
+        heads = decide(own, Factors(arm=Arm.PRUNED_WITH_AGENCY, method=method, level=level, temperature=1))
+        plain = select(importance(method)(), own.evidence, 4 - heads.acting)
         perplexities = []
         for gates in (mask(own.model, plain), heads.gates):
             with gated(own.model, gates):

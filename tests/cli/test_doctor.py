@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 
+import cli.checks
 import cli.doctor
-from cli.checks import Check, State, check_disk, check_machine, check_mlflow, check_ray, worst
+from cli.checks import Check, State, check_disk, check_machine, check_mlflow, check_ray, check_sandbox, worst
 from cli.doctor import Limits, check_llm
 from cli.main import main
 from llm_clients.kinds import AnswerMode
 from llm_clients.scripted.script import FaultName, Script
 from llm_clients.scripted.server import ScriptedServer
+from sandbox.backends.base import Availability
+from sandbox.backends.bwrap import Bwrap
+from sandbox.runner import Sandbox
 from tests.llm_clients.support import failing
 from tests.tracking.samples import written_run
 from tracking.runs import RunDirs
@@ -132,6 +136,19 @@ def test_the_machine_is_described(tmp_path: Path) -> None:
     checks = {check.name: check for check in (*check_machine(), *check_disk(tmp_path / "not" / "yet"))}
     assert "cores" in checks["processor"].found
     assert str(tmp_path) in checks["disk for runs"].found
+
+
+def test_a_sandbox_that_is_there_and_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    about = Availability(True, "bubblewrap 0.8.0")
+    monkeypatch.setattr(cli.checks, "surveyed", lambda: {"bwrap": about})
+    monkeypatch.setattr(cli.checks, "open_sandbox", lambda: Sandbox(Bwrap()))
+    assert check_sandbox() == Check("sandbox", State.OK, "bubblewrap 0.8.0; its self-check passed")
+    monkeypatch.undo()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    check = check_sandbox()
+    assert check.state is State.WARNING, "a search needs none"
+    assert "bubblewrap is not installed" in check.found
+    assert "apt-get install bubblewrap" in check.advice
 
 
 def test_the_worst_counts() -> None:

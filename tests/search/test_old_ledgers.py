@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import torch
 
-from ablations.export import to_json
+from ablations.floor.export import to_json
 from ablations.registry import study
 from search.control.report import Report
 from search.execution.trial import TrialContext

@@ -8,7 +8,8 @@ from tests.tracking.samples import numbered, whole_run
 from tracking.kinds import EventKind, RunStatus, SplitName, Subject, TrialState
 from tracking.mirror.operations import Log
 from tracking.mirror.translation import Translation
-from tracking.payloads import PAYLOADS, SCHEMA
+from tracking.payload_classes import PAYLOADS
+from tracking.payloads import SCHEMA
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "ledger.md").read_text(encoding="utf-8")
 

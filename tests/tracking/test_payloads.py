@@ -9,7 +9,8 @@ from tests.tracking.samples import evaluated, run_started, trial_ended
 from tracking.errors import PayloadError
 from tracking.kinds import EventKind, Subject, TrialState
 from tracking.ledger import Ledger
-from tracking.payloads import PAYLOADS, SCHEMA
+from tracking.payload_classes import PAYLOADS
+from tracking.payloads import SCHEMA
 
 
 @pytest.fixture

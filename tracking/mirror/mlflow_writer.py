@@ -20,6 +20,7 @@ from tracking.mirror.operations import RUN, Attach, Begin, Finish, Log, Operatio
 from tracking.mirror.translation import Translation
 from tracking.payloads import RunStarted
 from tracking.runs import RunDir
+from tracking.study_payloads import StudyStarted
 from tracking.tracker import STATE_FILE
 
 _log = logging.getLogger(__name__)
@@ -365,10 +366,10 @@ def open_writer(events: Sequence[Event], uri: str, experiment: str) -> MlflowWri
     Raises:
         MlflowUnreachableError: The store does not answer.
         TrackingUriError: The address is not supported.
-        EmptyLedgerError: The first event is not `run_started`.
+        EmptyLedgerError: The first event starts neither a run nor a study.
     """
     first = events[0].payload
-    if not isinstance(first, RunStarted):
+    if not isinstance(first, RunStarted | StudyStarted):
         raise EmptyLedgerError("the ledger")
     return MlflowWriter(connect(uri, create=True), experiment, first.run_id)
 

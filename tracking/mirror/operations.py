@@ -14,6 +14,11 @@ def trial_part(trial: int) -> str:
     return f"trial:{trial}"
 
 
+def condition_part(number: int) -> str:
+    """Return the name of a condition as a part of its study."""
+    return f"condition:{number}"
+
+
 class Status(StrEnum):
     """MLflow's own names for the final status of a run."""
 

@@ -11,7 +11,8 @@ from tracking.kinds import RunStatus, TrialState
 from tracking.mirror.mlflow_store import Store, connect, unreachable
 from tracking.mirror.mlflow_writer import PART_TAG, RUN_ID_TAG, TRIAL_TAG, all_runs
 from tracking.mirror.operations import RUN
-from tracking.mirror.records import RunRecord, TrialRecord
+from tracking.mirror.records import RunRecord, StudyRecord, TrialRecord
+from tracking.mirror.study_translation import QUESTION_TAG, STUDY_TAG
 
 _log = logging.getLogger(__name__)
 
@@ -36,10 +37,48 @@ def read_runs(
     with unreachable(store.uri):
         names = _experiments(store, experiments)
         found = list(all_runs(store, list(names), f"tags.`{RUN_ID_TAG}` != ''")) if names else []
-    parents = [run for run in found if run.data.tags.get(PART_TAG) == RUN and _is_known(run)]
+    parents = [run for run in found if _is_search(run) and _is_known(run)]
     chosen = _chosen(parents, run_ids, store.shown_uri)
     trials = _trials(found)
     return tuple(_run_record(run, names[run.info.experiment_id], trials.get(run.info.run_id, ())) for run in chosen)
+
+
+def read_studies(tracking_uri: str, *, experiments: Sequence[str] = ()) -> tuple[StudyRecord, ...]:
+    """Read the studies of Espalier from MLflow, oldest first.
+
+    Args:
+        tracking_uri: The address of the MLflow store.
+        experiments: Names of the experiments to read; all if empty.
+
+    Raises:
+        MlflowUnreachableError: MLflow does not answer.
+        TrackingUriError: The address is not supported.
+        UnknownExperimentError: An experiment does not exist.
+    """
+    store = connect(tracking_uri, create=False)
+    with unreachable(store.uri):
+        names = _experiments(store, experiments)
+        found = list(all_runs(store, list(names), f"tags.`{STUDY_TAG}` != ''")) if names else []
+    return tuple(_study_record(run, names[run.info.experiment_id]) for run in found if RUN_ID_TAG in run.data.tags)
+
+
+def _study_record(run: Any, experiment: str) -> StudyRecord:
+    tags, figures = run.data.tags, _Figures(run.data.metrics)
+    return StudyRecord(
+        run_id=tags[RUN_ID_TAG],
+        mlflow_run_id=run.info.run_id,
+        experiment=experiment,
+        study=tags[STUDY_TAG],
+        question=tags.get(QUESTION_TAG),
+        status=_status(run),
+        started_ms=run.info.start_time,
+        measured=figures.whole("conditions_measured"),
+        failed=figures.whole("conditions_failed"),
+    )
+
+
+def _is_search(run: Any) -> bool:
+    return run.data.tags.get(PART_TAG) == RUN and STUDY_TAG not in run.data.tags
 
 
 def _is_known(run: Any) -> bool:
@@ -121,8 +160,7 @@ def _run_record(run: Any, experiment: str, trials: tuple[TrialRecord, ...]) -> R
         proposer=str(_identity(run, "proposer")),
         llm=tags.get("espalier.llm"),
         seed=int(str(_identity(run, "seed"))),
-        # A resumed run keeps the tag of its former end until it ends again.
-        status=RunStatus(tags["espalier.status"]) if _over(run) and "espalier.status" in tags else None,
+        status=_status(run),
         started_ms=run.info.start_time,
         counter=tags.get("espalier.counter"),
         target_macs=figures.whole("target_macs"),
@@ -158,8 +196,10 @@ _QUALITIES = (
 )
 
 
-def _over(run: Any) -> bool:
-    return bool(run.info.status != "RUNNING")
+def _status(run: Any) -> RunStatus | None:
+    """Return how a run ended; a resumed one keeps the tag of its former end until it ends again."""
+    said = run.data.tags.get("espalier.status")
+    return None if said is None or run.info.status == "RUNNING" else RunStatus(said)
 
 
 class _Figures:

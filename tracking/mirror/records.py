@@ -1,4 +1,4 @@
-"""A run and its trials as read back from MLflow. What was not recorded is None, never a substitute value."""
+"""Runs with their trials, and studies, as read back from MLflow. What was not recorded is None, never made up."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -132,3 +132,30 @@ class RunRecord:
     llm_incoherent: int | None = None
     config: Mapping[str, str] | None = None
     trials: tuple[TrialRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """One study.
+
+    Attributes:
+        run_id: The name that its ledger gives it.
+        mlflow_run_id: MLflow's id of the parent run.
+        experiment: The MLflow experiment.
+        study: The name of the study.
+        question: What it asks.
+        status: How it ended; None while it runs, or if its end never reached MLflow.
+        started_ms: Milliseconds since the Unix epoch.
+        measured: Number of conditions with figures.
+        failed: Number of conditions without.
+    """
+
+    run_id: str
+    mlflow_run_id: str
+    experiment: str
+    study: str
+    question: str | None
+    status: RunStatus | None
+    started_ms: int
+    measured: int | None = None
+    failed: int | None = None

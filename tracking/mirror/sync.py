@@ -1,12 +1,16 @@
 """Brings MLflow up to date with a ledger after the run, if its mirror was off or the server unreachable."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from tracking.errors import EmptyLedgerError
-from tracking.events import payloads_of
+from tracking.events import Event
 from tracking.mirror.mlflow_writer import mirror_lock, open_writer
 from tracking.payloads import RunStarted
 from tracking.reader import read_ledger
 from tracking.runs import RunDir
 from tracking.stores import destination_of_run
+from tracking.study_payloads import StudyStarted
 from tracking.tracker import TrackingState, describe_missing
 
 
@@ -32,8 +36,7 @@ def sync(run: RunDir, tracking_uri: str | None = None, experiment: str | None = 
     events = read_ledger(run.ledger)
     if not events:
         raise EmptyLedgerError(str(run.ledger))
-    started = payloads_of(events, RunStarted)
-    destination = destination_of_run(run, started[0].config if started else {}, tracking_uri, experiment)
+    destination = destination_of_run(run, _recorded(events), tracking_uri, experiment)
     with mirror_lock(run):
         writer = open_writer(events, destination.uri, destination.experiment)
         writer.apply(events)
@@ -50,3 +53,14 @@ def sync(run: RunDir, tracking_uri: str | None = None, experiment: str | None = 
         )
         state.save(run.path)
     return state
+
+
+def _recorded(events: Sequence[Event]) -> Mapping[str, Any]:
+    """Return where the ledger says that its run, or study, is mirrored."""
+    match events[0].payload:
+        case RunStarted(config=config):
+            return config
+        case StudyStarted() as study:
+            return study.model_dump(include={"mlflow", "tracking_uri", "experiment"})
+        case _:
+            return {}

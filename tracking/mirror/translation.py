@@ -2,7 +2,7 @@
 
 There is one parent run for the search, one child per trial that was started, and one child for the fine-tune. Every
 operation follows from the events alone, including its times, so that repeating it changes nothing. docs/ledger.md lists
-the names.
+the names. Of a ledger that begins as a study's, `study_translation` translates all.
 """
 
 import math
@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tracking.events import Event
-from tracking.kinds import RunStatus, Subject, TrialState
+from tracking.kinds import Subject, TrialState
 from tracking.mirror.call_trace import trace_of
 from tracking.mirror.operations import FINETUNE, RUN, Attach, Begin, Finish, Log, Operation, Point, Status, trial_part
 from tracking.mirror.params import flatten, shortened
+from tracking.mirror.study_translation import RUN_STATUS, StudyTranslation, milliseconds
 from tracking.payloads import (
     BaseReady,
     Decision,
@@ -35,6 +36,7 @@ from tracking.payloads import (
     TrialStarted,
     Winner,
 )
+from tracking.study_payloads import StudyStarted
 from tracking.totals import Totals, is_revision
 
 _NOTE = "mlflow.note.content"
@@ -52,6 +54,7 @@ class Translation:
         self._open: list[str] = []
         self._totals = Totals()
         self._winner_trial: int | None = None
+        self._study: StudyTranslation | None = None
         self._views: Mapping[type, Callable[[Any], tuple[Operation, ...]]] = {
             RunStarted: self._run_started,
             BaseReady: self._base_ready,
@@ -75,8 +78,12 @@ class Translation:
 
     def translate(self, event: Event) -> tuple[Operation, ...]:
         """Return the operations of the next event; none for a kind that MLflow does not show."""
+        if isinstance(event.payload, StudyStarted):
+            self._study = StudyTranslation()
+        if self._study is not None:
+            return self._study.translate(event)
         self._time = event.time
-        self._time_ms = _milliseconds(event.time)
+        self._time_ms = milliseconds(event.time)
         view = self._views.get(type(event.payload))
         return () if view is None else view(event.payload)
 
@@ -92,7 +99,7 @@ class Translation:
         if payload.llm is not None:
             tags["espalier.llm"] = payload.llm
         return (
-            Begin(RUN, payload.run_id, _milliseconds(payload.started_at), tags),
+            Begin(RUN, payload.run_id, milliseconds(payload.started_at), tags),
             Log(RUN, params=flatten(payload.config)),
             Attach("config.json", payload.config),
         )
@@ -145,7 +152,7 @@ class Translation:
     def _begin_trial(self, trial: int, started: datetime | None) -> tuple[Operation, ...]:
         part = trial_part(trial)
         self._open.append(part)
-        begin = Begin(part, f"trial-{trial:03d}", _milliseconds(started) if started else self._time_ms)
+        begin = Begin(part, f"trial-{trial:03d}", milliseconds(started) if started else self._time_ms)
         proposal = self._proposals.get(trial)
         return (begin,) if proposal is None else (begin, self._proposal_log(part, proposal))
 
@@ -190,7 +197,7 @@ class Translation:
         return (
             *begin,
             self._log(part, figures, tags=tags),
-            Finish(part, status, _milliseconds(payload.ended) if payload.ended else self._time_ms),
+            Finish(part, status, milliseconds(payload.ended) if payload.ended else self._time_ms),
             self._log(RUN, totals, step=self._totals.ended),
         )
 
@@ -252,7 +259,7 @@ class Translation:
         left = tuple(Finish(part, Status.KILLED, self._time_ms) for part in dict.fromkeys(self._open))
         self._open.clear()
         last = self._totals.asked + 1
-        end = Finish(RUN, _RUN_STATUS[payload.status], self._time_ms)
+        end = Finish(RUN, RUN_STATUS[payload.status], self._time_ms)
         return (*left, self._log(RUN, self._totals.trials() | {"wall_s": payload.wall_s}, step=last, tags=tags), end)
 
     def _log(
@@ -268,17 +275,6 @@ class Translation:
         return Log(part, points, params or {}, tags or {})
 
 
-_RUN_STATUS = {
-    RunStatus.FINISHED: Status.FINISHED,
-    RunStatus.INTERRUPTED: Status.KILLED,
-    RunStatus.FAILED: Status.FAILED,
-}
-
-
 def _drawable(value: float) -> float:
     """Replace infinity by NaN: MLflow would store infinity as 1.8e308, which was not measured, but keeps NaN."""
     return float(value) if math.isfinite(value) else math.nan
-
-
-def _milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ablations.heads.figures import FIGURES, Better
+from ablations.floor.figure import Direction
+from ablations.heads.figures import FIGURES
 from ablations.heads.plots.levels import draw_lines
 from ablations.heads.plots.rows import Rows
 from ablations.heads.plots.style import INK, SERIES, bars, finish, panels, save, share_legend, share_scale
@@ -40,7 +41,7 @@ def draw_improvement(rows: Rows, path: Path) -> Path:
             look = {"color": SERIES[number % len(SERIES)], "marker": "os^Dvp"[number % 6], "label": method}
             bars(panel, [level + shift for level in levels], estimates, **look)
         panel.axhline(0, color=INK, lw=0.8, ls=":")
-        lower = FIGURES[figure].better is Better.LOWER
+        lower = FIGURES[figure].better is Direction.LOWER
         finish(
             panel, FIGURES[figure].title, "heads removed, %", "change, % (lower is better)" if lower else "change, %"
         )

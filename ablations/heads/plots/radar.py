@@ -5,8 +5,9 @@ from pathlib import Path
 
 from matplotlib import pyplot as plt
 
+from ablations.floor.figure import Direction
 from ablations.heads.conditions import Arm
-from ablations.heads.figures import FIGURES, Better
+from ablations.heads.figures import FIGURES
 from ablations.heads.plots.rows import Rows
 from ablations.heads.plots.style import COLOURS, INK, NAMES, save
 
@@ -47,7 +48,7 @@ def relative(rows: Rows, figure: str, arm: Arm, level: float) -> float:
     dense, own = rows.estimated(figure, Arm.DENSE), rows.estimated(figure, arm, None, level)
     if dense is None or own is None or not dense.mean or not own.mean:
         return math.nan
-    return dense.mean / own.mean if FIGURES[figure].better is Better.LOWER else own.mean / dense.mean
+    return dense.mean / own.mean if FIGURES[figure].better is Direction.LOWER else own.mean / dense.mean
 
 
 def _short(figure: str) -> str:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from ablations.floor.statistics import Estimate, estimate
 from ablations.heads.conditions import NO_METHOD, Arm
-from ablations.statistics import Estimate, estimate
 
 Value = Callable[[Mapping[str, float]], float]
 

@@ -11,9 +11,9 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from ablations.floor.statistics import Estimate
 from ablations.heads.conditions import Arm
 from ablations.heads.figures import FIGURES
-from ablations.statistics import Estimate
 
 INK, GRID = "#1f2933", "#e2e8f0"
 # Okabe and Ito's palette, whose colours can be distinguished with any kind of colour vision.

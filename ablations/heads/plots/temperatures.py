@@ -4,8 +4,9 @@ from pathlib import Path
 
 from matplotlib.colors import TwoSlopeNorm
 
+from ablations.floor.figure import Direction
 from ablations.heads.conditions import Arm
-from ablations.heads.figures import FIGURES, Better
+from ablations.heads.figures import FIGURES
 from ablations.heads.plots.rows import Rows
 from ablations.heads.plots.style import (
     COLOURS,
@@ -68,7 +69,7 @@ def draw_heatmap(rows: Rows, figure: str, path: Path) -> Path:
         for method in rows.methods
     }
     most = max((abs(value) for table in tables.values() for line in table for value in line), default=0.0) or 1.0
-    better_is_low = FIGURES[figure].better is Better.LOWER
+    better_is_low = FIGURES[figure].better is Direction.LOWER
     for panel, (method, table) in zip(axes, tables.items(), strict=True):
         norm = TwoSlopeNorm(0, -most, most)
         image = panel.imshow(table, cmap="PuOr_r" if better_is_low else "PuOr", norm=norm, aspect="auto")
@@ -96,4 +97,10 @@ def _mean(rows: Rows, figure: str, method: str, level: float, temperature: float
 
 
 def _better(figure: str) -> str:
-    return {Better.LOWER: "below 0 is better", Better.HIGHER: "above 0 is better"}.get(FIGURES[figure].better, "")
+    match FIGURES[figure].better:
+        case Direction.LOWER:
+            return "below 0 is better"
+        case Direction.HIGHER:
+            return "above 0 is better"
+        case None:
+            return ""

@@ -14,7 +14,7 @@ from ablations.heads.importance.greedy import Greedy
 from ablations.heads.importance.hies import Hies
 from ablations.heads.importance.magnitude import Magnitude
 from ablations.heads.importance.random_order import Random
-from ablations.heads.importance.registry import IMPORTANCES
+from ablations.heads.importance.registry import IMPORTANCES, importance
 from ablations.heads.language_model import Head, LanguageModel
 from tests.ablations.heads.models import hand_model, logits_by_hand, some_tokens
 
@@ -47,30 +47,30 @@ class TestContract:
 
     def test_one_finite_score_for_each_head(self, name: str) -> None:
         model = hand_model(layers=2, heads=3)
-        scores = IMPORTANCES[name]().scores(evidence(model), NOTHING)
+        scores = importance(name)().scores(evidence(model), NOTHING)
         assert scores.shape == (2, 3)
         assert scores.dtype == torch.float64
         assert scores.device.type == "cpu"
         assert bool(torch.isfinite(scores).all())
 
     def test_the_heads_differ(self, name: str) -> None:
-        scores = IMPORTANCES[name]().scores(evidence(hand_model(layers=2, heads=3)), NOTHING)
+        scores = importance(name)().scores(evidence(hand_model(layers=2, heads=3)), NOTHING)
         assert len(set(scores.flatten().tolist())) == 6
 
     def test_the_same_evidence_gives_the_same_scores(self, name: str) -> None:
-        first, second = (IMPORTANCES[name]().scores(evidence(hand_model(layers=2)), NOTHING) for _ in range(2))
+        first, second = (importance(name)().scores(evidence(hand_model(layers=2)), NOTHING) for _ in range(2))
         assert torch.equal(first, second)
 
     def test_nothing_is_changed(self, name: str) -> None:
         model = hand_model(layers=2)
         state, chance = torch.get_rng_state(), model.logits(some_tokens())
-        IMPORTANCES[name]().scores(evidence(model), NOTHING)
+        importance(name)().scores(evidence(model), NOTHING)
         assert torch.equal(torch.get_rng_state(), state)
         assert torch.equal(model.logits(some_tokens()), chance)
         assert all(weight.grad is None for weight in model.network.parameters())
 
     def test_its_name_and_summary(self, name: str) -> None:
-        kind = IMPORTANCES[name]
+        kind = importance(name)
         assert kind.name == name
         assert kind.summary
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ablations.floor.condition import Condition
 from ablations.heads.conditions import Arm, conditions
 from ablations.heads.figures import FIGURES
 from ablations.heads.options import HeadsOptions
@@ -16,15 +17,16 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 def rows(seeds: int = 2) -> list[Row]:
     """Every figure is 100 + level + seed, minus 10 with agency, times the temperature."""
-    return [
-        Row(factors, seed, {name: (100 + factors["level"] + seed - 10 * _agency(factors)) * factors["temperature"] for
-        name in FIGURES}) for factors in conditions(HeadsOptions(temperatures=(1, 2), pruning_levels=(0, 50)))
-        for seed in range(seeds)
-    ]  # fmt: skip
+    options = HeadsOptions(temperatures=(1, 2), pruning_levels=(0, 50), seed=0, seeds=seeds)
+    return [Row(one.factors, one.seed, dict.fromkeys(FIGURES, _value(one))) for one in conditions(options)]
 
 
-def _agency(factors: object) -> bool:
-    return "agency" in factors["arm"]  # type: ignore[index]
+def _value(condition: Condition) -> float:
+    level, temperature = condition.factors["level"], condition.factors["temperature"]
+    assert not isinstance(level, str)
+    assert not isinstance(temperature, str)
+    agency = "agency" in str(condition.factors["arm"])
+    return (100 + level + condition.seed - 10 * agency) * temperature
 
 
 def test_a_seeds_rows_are_averaged_before_seeds_are() -> None:

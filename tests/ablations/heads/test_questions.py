@@ -1,22 +1,18 @@
 """The five questions."""
 
-from ablations.heads.figures import FIGURES, Better
-from ablations.heads.questions import QUESTIONS, Comparison
+from itertools import groupby
 
-ALONG = {"level", "temperature", None}
-
-
-def test_there_are_five_and_they_ask_for_figures_that_are_measured() -> None:
-    assert len({question.name for question in QUESTIONS}) == len(QUESTIONS) == 5
-    for question in QUESTIONS:
-        assert question.text.endswith("?")
-        assert set(question.figures) <= set(FIGURES)
-        assert question.along in ALONG
-        assert dict(question.better) == {name: FIGURES[name].better for name in question.figures}
-        assert Better.NEITHER not in question.better.values()
+from ablations.floor.questions import Slope
+from ablations.heads.options import HeadsOptions
+from ablations.heads.questions import questions
 
 
-def test_comparisons_have_what_they_need() -> None:
-    for question in QUESTIONS:
-        assert (question.along is None) == (question.comparison is Comparison.DIFFERENCE)
-        assert (question.against is None) == (question.comparison is Comparison.SLOPE)
+def test_there_are_five_of_the_defaults() -> None:
+    asked = questions(HeadsOptions())
+    assert [number for number, _ in groupby(question.text[:2] for question in asked)] == ["1.", "2.", "3.", "4.", "5."]
+
+
+def test_a_slope_is_not_asked_for_along_a_single_level() -> None:
+    asked = questions(HeadsOptions(pruning_levels=(50,), temperatures=(1,)))
+    assert not [question for question in asked if isinstance(question, Slope)]
+    assert {question.text[:2] for question in asked} == {"2.", "5."}

@@ -1,0 +1,1 @@
+"""The floor of all studies: conditions, their measurement and ledger, statistics, tables, plots and one page."""

@@ -1,0 +1,1 @@
+"""Where conditions are measured: in this process, or in actors of Ray."""

@@ -1,0 +1,62 @@
+"""What a study tells: a question, answers in words, tables, plots and sections. Written as files by `report_files`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ablations.floor.table import Table
+
+Draw = Callable[[Path], tuple[tuple[str, Path], ...]]
+"""Draws plots into a folder, and returns the caption and the file of each."""
+
+
+def draw_nothing(_: Path) -> tuple[tuple[str, Path], ...]:
+    """Draw no plot."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page: paragraphs below a heading, all plain text."""
+
+    heading: str
+    paragraphs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a study adds to what all studies have."""
+
+    tables: tuple[Table, ...] = ()
+    draw: Draw = draw_nothing
+    sections: tuple[Section, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All of it.
+
+    Attributes:
+        question: What the study asks.
+        about: One line on what it is made from.
+        tables: In the order of the page.
+        draw: Draws the plots.
+        answers: One sentence for each question of the study.
+        sections: Between the answers and the tables.
+        long_tables: Keys of tables that the page shows only when they are opened, and a screen not at all.
+        folded: Keys of columns that are moved into the title of a table if they hold one value.
+    """
+
+    question: str
+    about: str
+    tables: tuple[Table, ...]
+    draw: Draw = draw_nothing
+    answers: tuple[str, ...] = ()
+    sections: tuple[Section, ...] = ()
+    long_tables: frozenset[str] = frozenset()
+    folded: tuple[str, ...] = ()
+
+    @property
+    def short_tables(self) -> tuple[Table, ...]:
+        """The tables for a screen."""
+        return tuple(table for table in self.tables if table.key not in self.long_tables)

@@ -1,0 +1,57 @@
+"""Writes a report to a folder: tables as CSV, Markdown, LaTeX and JSON, plots, and one HTML page with all of them."""
+
+import base64
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ablations.floor.errors import AblationError
+from ablations.floor.export import to_csv, to_json, to_latex, to_markdown
+from ablations.floor.report import Report
+from ablations.floor.table import Table
+from ground.files import write_whole
+
+PAGE = "report.html"
+
+
+def write_report(report: Report, folder: Path) -> Path:
+    """Write all files of a report; each appears whole.
+
+    Args:
+        report: What is written.
+        folder: Where the files are written; it is created if it does not exist.
+
+    Returns:
+        The path of the HTML page.
+
+    Raises:
+        AblationError: The folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for table in report.tables:
+            write_whole(folder / f"{table.key}.csv", to_csv(table))
+            write_whole(folder / f"{table.key}.tex", to_latex(table))
+            write_whole(folder / f"{table.key}.md", to_markdown(table))
+        write_whole(folder / "tables.json", to_json(report.tables))
+        plots = report.draw(folder)
+        page = folder / PAGE
+        write_whole(page, _page(report, plots))
+    except OSError as error:
+        raise AblationError(f"The study cannot be written to {str(folder)!r}: {error.strerror}.") from None
+    return page
+
+
+def _page(report: Report, plots: tuple[tuple[str, Path], ...]) -> str:
+    environment = Environment(loader=PackageLoader("ablations.floor"), autoescape=True, undefined=StrictUndefined)
+    shown = [table.folded(*report.folded) for table in report.tables]
+    return environment.get_template("study.html.j2").render(
+        report=report,
+        tables=[(table, _text_columns(table)) for table in shown],
+        plots=[(caption, base64.b64encode(file.read_bytes()).decode()) for caption, file in plots],
+    )
+
+
+def _text_columns(table: Table) -> frozenset[int]:
+    """Return the indices of the columns with text, which are left-aligned."""
+    return frozenset(index for row in table.rows for index, value in enumerate(row) if isinstance(value, str))

@@ -1,0 +1,1 @@
+"""A study as a user runs it: its folder, its ledger, its place, its mirror and its end."""

@@ -1,0 +1,94 @@
+"""The interface of a study; each is a folder under `ablations/` and a line of `ablations.registry`.
+
+A study says which conditions there are, measures one of them, and asks questions about all. It knows nothing of who
+runs the conditions, where they are recorded, or how figures become tables.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+from ablations.floor.condition import Condition
+from ablations.floor.figure import Figure
+from ablations.floor.figure_plot import FigurePlot
+from ablations.floor.options import StudyOptions
+from ablations.floor.questions import Question
+from ablations.floor.report import Extras
+from ablations.floor.results import Results
+
+_Options = TypeVar("_Options", bound=StudyOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureContext:
+    """What a measurement may use.
+
+    Attributes:
+        cache: A folder that all conditions share, and that outlives the study; whoever writes it uses `ground.cache`.
+        artifacts: A folder of this condition alone, for texts and other files to be kept; it exists and is empty.
+        threads: Threads that the measurement may use, as for `torch.set_num_threads`.
+    """
+
+    cache: Path
+    artifacts: Path
+    threads: int = 1
+
+
+class Study(ABC, Generic[_Options]):
+    """A study. An instance has no state, and is pickled to the workers: heavy imports belong into `measure`.
+
+    Attributes:
+        name: Its name on the command line.
+        question: What it asks, in one line that ends with a question mark.
+        options: The model of its options.
+    """
+
+    name: ClassVar[str]
+    question: ClassVar[str]
+    options: type[_Options]
+
+    @abstractmethod
+    def figures(self, options: _Options) -> tuple[Figure, ...]:
+        """Return the figures that `measure` may return, in the order of the tables."""
+
+    @abstractmethod
+    def conditions(self, options: _Options) -> tuple[Condition, ...]:
+        """Return the grid, each condition once, in the order of the tables."""
+
+    @abstractmethod
+    def measure(self, options: _Options, condition: Condition, context: MeasureContext) -> Mapping[str, float]:
+        """Measure one condition; called in any process and in any order.
+
+        Returns:
+            Finite figures by key. One that does not apply to a condition is left out.
+
+        Raises:
+            Exception: It could not be measured. The condition has then failed, with this reason.
+        """
+
+    @abstractmethod
+    def questions(self, options: _Options) -> tuple[Question, ...]:
+        """Return the questions, decided before anything is measured: p-values are corrected for their number."""
+
+    def check(self, options: _Options) -> None:
+        """Refuse what cannot be measured here, before anything is begun, such as a model that is not there.
+
+        Raises:
+            AblationError: One paragraph that says what would work.
+        """
+
+    def plots(self, options: _Options) -> tuple[FigurePlot, ...]:
+        """Return which figure is drawn across which factor. Without any, each figure is drawn across the first one."""
+        return ()
+
+    def extras(self, options: _Options, results: Results, artifacts: Path) -> Extras:
+        """Return tables, plots and sections of its own, made from the results alone.
+
+        Args:
+            options: Of the study.
+            results: Of all conditions.
+            artifacts: Contains the folder of each condition, named by `Condition.file_name`.
+        """
+        return Extras()
