@@ -46,38 +46,42 @@ def command(
     from ablations.heads.study import HeadsStudy
 
     again = only_report or visualize_only
-    run_study(
-        HeadsStudy(),
-        output_dir or _folder(again=again or retry_failed),
-        given,
-        config=config,
-        only_report=again,
-        retry_failed=retry_failed,
-        as_json=as_json,
-    )
+    folder = output_dir or _folder(again=again or retry_failed)
+    try:
+        run_study(
+            HeadsStudy(),
+            folder,
+            given,
+            config=config,
+            only_report=again,
+            retry_failed=retry_failed,
+            as_json=as_json,
+        )
+    finally:
+        _link(folder)
 
 
 def _folder(*, again: bool) -> Path:
-    """The latest folder if it is to be reported again or has not come to its end; else a new one, linked as latest."""
-    latest = ROOT / LATEST
-    if latest.exists() and (again or not _is_over(latest.resolve())):
-        return latest.resolve()
-    folder = ROOT / f"run_{datetime.now(UTC):%Y%m%d_%H%M%S}"
-    ROOT.mkdir(parents=True, exist_ok=True)
-    draft = ROOT / f".{LATEST}-{os.getpid()}"
-    draft.symlink_to(folder.name)
-    draft.replace(latest)
-    return folder
+    """The newest study if it is to be reported again or has not come to its end, else a new folder."""
+    begun = sorted(ROOT.glob("run_*/ledger.jsonl"))
+    if begun and (again or not _is_over(begun[-1])):
+        return begun[-1].parent
+    return ROOT / (LATEST if again else f"run_{datetime.now(UTC):%Y%m%d_%H%M%S}")
 
 
-def _is_over(folder: Path) -> bool:
-    """Whether the study in a folder has come to its end."""
-    ledger = folder / "ledger.jsonl"
-    if not ledger.exists():
-        return False
+def _is_over(ledger: Path) -> bool:
+    """Whether the study of a ledger has come to its end."""
     events = decode_lines(ledger, split_ledger(ledger)[0])
     match events[-1].payload if events else None:
         case StudyEnded(status=RunStatus.FINISHED):
             return True
         case _:
             return False
+
+
+def _link(folder: Path) -> None:
+    """Let `latest` lead to a study, if it was begun."""
+    if folder.parent == ROOT and folder.is_dir():
+        draft = ROOT / f".{LATEST}-{os.getpid()}"
+        draft.symlink_to(folder.name)
+        draft.replace(ROOT / LATEST)
