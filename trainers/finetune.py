@@ -104,8 +104,8 @@ def finetune(
     prepare_folder(job)
     # How often Ray Train's controller checks whether a worker has died or ended; it reads this when it starts.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_HEALTH_CHECK_S))
-    # Ray's own limit is 60 s, after which it begins again, over and over on a machine that is busy. Ours tells a node
-    # that was lost from one that is slow.
+    # Ray's own limit is 60 s, twice, which a busy machine exceeds. Whether a node was lost, rather than slow, is seen
+    # by the size of the cluster.
     os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(start_timeout_s))
     trainer = _trainer(job, workers, use_gpu, cpus_per_worker, max_failures, storage_dir)
     try:
