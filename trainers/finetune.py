@@ -7,8 +7,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -39,9 +38,6 @@ from trainers.recipe import Recipe
 
 _POLL_S = 0.2
 _HEALTH_CHECK_S = 0.5
-_LOOK_S = 5.0
-_LACKING_S = 60.0
-"""How long a cluster may be too small for the workers, as one is where a lost node comes back."""
 
 
 def finetune(
@@ -104,13 +100,9 @@ def finetune(
     prepare_folder(job)
     # How often Ray Train's controller checks whether a worker has died or ended; it reads this when it starts.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_HEALTH_CHECK_S))
-    # Ray's own limit is 60 s, twice, which a busy machine exceeds. Whether a node was lost, rather than slow, is seen
-    # by the size of the cluster.
-    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(start_timeout_s))
     trainer = _trainer(job, workers, use_gpu, cpus_per_worker, max_failures, storage_dir)
     try:
-        with _watched(lambda: _check_resources(workers, use_gpu, cpus_per_worker)) as check_size:
-            _run(trainer, job, on_epoch, start_timeout_s, check_size)
+        _run(trainer, job, on_epoch, start_timeout_s)
     except FinetuneError:
         # Ray reports that its workers did not start; if a node was lost meanwhile, that is the reason to report.
         _check_resources(workers, use_gpu, cpus_per_worker)
@@ -198,7 +190,6 @@ def _run(
     job: FinetuneJob,
     on_epoch: Callable[[EpochReport], None] | None,
     start_timeout_s: float,
-    check_size: Callable[[], None],
 ) -> None:
     """Wait for the trainer, and report its epochs meanwhile.
 
@@ -219,7 +210,6 @@ def _run(
         while thread.is_alive():
             thread.join(_POLL_S)
             _report_new(tail, on_epoch)
-            check_size()
             if time.monotonic() > deadline and not (job.out_dir / STARTED).exists():
                 raise FinetuneError(_describe_not_started(start_timeout_s))
     except BaseException:
@@ -228,43 +218,6 @@ def _run(
     if failures:
         raise _as_ours(failures[0]) from failures[0]
     _report_new(tail, on_epoch)
-
-
-@contextmanager
-def _watched(check: Callable[[], None]) -> Iterator[Callable[[], None]]:
-    """Look at the cluster's size from time to time: Ray Train waits for what it has lost.
-
-    In a thread of its own, because Ray does not answer where its controller is gone.
-
-    Args:
-        check: Raises ResourcesError if the cluster is too small.
-
-    Yields:
-        What raises that error once the cluster has been too small for too long.
-    """
-    over, found = threading.Event(), list[ResourcesError]()
-
-    def look() -> None:
-        since: float | None = None
-        while not over.wait(_LOOK_S):
-            try:
-                check()
-                since = None
-            except ResourcesError as error:
-                since = time.monotonic() if since is None else since
-                if time.monotonic() - since >= _LACKING_S:
-                    found.append(error)
-                    return
-
-    def raise_found() -> None:
-        if found:
-            raise found[0]
-
-    threading.Thread(target=look, name="cluster-size", daemon=True).start()
-    try:
-        yield raise_found
-    finally:
-        over.set()
 
 
 def _report_new(tail: EpochTail, on_epoch: Callable[[EpochReport], None] | None) -> None:
