@@ -10,9 +10,7 @@ from cli.errors import BAD_INPUT
 from cli.option_types import RunArgument, RunsOption, TrustServerOption
 from cli.pasted import sync_line
 from search.setup.servers import check_store
-from tracking.events import payloads_of
-from tracking.mirror.sync import sync
-from tracking.payloads import RunStarted
+from tracking.mirror.sync import recorded_place, sync
 from tracking.reader import read_ledger
 from tracking.runs import RunDirs
 
@@ -29,9 +27,8 @@ def command(
     A run knows its store and its experiment, from whatever folder this is called.
     """
     folder = RunDirs(runs).resolve(run)
-    if tracking_uri is None:
-        for started in payloads_of(read_ledger(folder.ledger), RunStarted):
-            check_store(folder, started.config.get("tracking_uri"), trust_server or ())
+    if tracking_uri is None and (events := read_ledger(folder.ledger)):
+        check_store(folder, recorded_place(events).get("tracking_uri"), trust_server or ())
     state = sync(folder, tracking_uri, experiment)
     say(
         f"MLflow at {state.tracking_uri} holds {folder.run_id} up to its event {state.synced_seq} "

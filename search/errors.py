@@ -14,15 +14,13 @@ class ConfigError(SearchError):
 class UntrustedServerError(SearchError):
     """A ledger names a server that the user did not name: nothing was sent there."""
 
-    option = "--trust-server"
-
-    def __init__(self, address: str, where: str, command: str | None = None) -> None:
-        super().__init__(address, where, command)
-        self.address, self.where, self.command = address, where, command
+    def __init__(self, address: str, where: str, option: str, command: str | None = None) -> None:
+        super().__init__(address, where, option, command)
+        self.address, self.where, self.option, self.command = address, where, option, command
 
     def answered_by(self, command: str) -> "UntrustedServerError":
         """The same error with the full command that would work."""
-        return UntrustedServerError(self.address, self.where, command)
+        return UntrustedServerError(self.address, self.where, self.option, command)
 
     def __str__(self) -> str:
         return (

@@ -19,6 +19,9 @@ from tracking.runs import RunDir
 from tracking.stores import URI_VARIABLE
 from tracking.uris import sqlite_path, without_secrets
 
+TRUST_OPTION = "--trust-server"
+"""The option by which a user names a server that a ledger needs."""
+
 
 def remember_servers(run: Path, config: RunConfig) -> None:
     """Remember that the user named the servers of this configuration for the run.
@@ -43,29 +46,43 @@ def check_servers(folder: RunDir, config: RunConfig, trusted: Collection[str] = 
         UntrustedServerError: The user did not name the server.
     """
     for address in servers(config):
-        _check(folder, address, trusted)
+        _check(folder, address, trusted, TRUST_OPTION)
 
 
-def check_store(folder: RunDir, address: str | None, trusted: Collection[str] = ()) -> None:
-    """Refuse the MLflow store that a run's ledger names, as `check_servers` does.
+def remember_store(run: Path, address: str | None) -> None:
+    """Remember that the user named this MLflow store for the run, or the study.
 
     Args:
-        folder: The run.
+        run: The folder.
+        address: The store, as its ledger has it; None for the default.
+    """
+    for elsewhere in _store(address):
+        remember(run, Named.SERVER, elsewhere)
+
+
+def check_store(
+    folder: RunDir, address: str | None, trusted: Collection[str] = (), *, option: str = TRUST_OPTION
+) -> None:
+    """Refuse the MLflow store that the ledger of a run or a study names, as `check_servers` does.
+
+    Args:
+        folder: The run, or the study.
         address: The store in its ledger; None for the default.
         trusted: The servers that the user names now.
+        option: The option by which the user can name the store.
 
     Raises:
         UntrustedServerError: The user did not name the server.
     """
     for elsewhere in _store(address):
-        _check(folder, elsewhere, trusted)
+        _check(folder, elsewhere, trusted, option)
 
 
-def _check(folder: RunDir, address: str, trusted: Collection[str]) -> None:
+def _check(folder: RunDir, address: str, trusted: Collection[str], option: str) -> None:
     exported = os.environ.get(URI_VARIABLE, "").strip()
     named = address in trusted or (exported and without_secrets(exported) == address)
     if not named and not is_remembered(folder.path, Named.SERVER, address):
-        raise UntrustedServerError(address, str(folder.ledger))
+        raise UntrustedServerError(address, str(folder.ledger), option)
 
 
 def servers(config: RunConfig) -> Iterator[str]:

@@ -6,14 +6,20 @@ from typing import Any
 
 import pytest
 
+from ablations.floor.running.folder import StudyFolder
+from ablations.floor.running.opening import Request, open_ledger
+from ablations.floor.running.place import Place
 from cli.main import main
 from search.errors import UntrustedServerError
 from search.launching import reopen
 from search.setup.config import RunConfig, make_config
-from search.setup.servers import check_store, remember_servers, servers
+from search.setup.servers import check_store, remember_servers, remember_store, servers
+from tests.ablations.floor.toy import Toy, ToyOptions
 from tests.tracking.samples import run_started
+from tracking.clock import utc_now
 from tracking.ledger import Ledger
 from tracking.runs import RunDir, RunDirs
+from tracking.study_payloads import StudyStarted
 
 SERVER = "https://gateway.example/v1"
 CONFIGS: tuple[dict[str, Any], ...] = (
@@ -113,3 +119,30 @@ def test_sync_asks_for_the_store_too(monkeypatch: pytest.MonkeyPatch, capsys: py
 )
 def test_this_machine_and_vendors_own_servers_need_no_word(config: dict[str, Any]) -> None:
     assert not list(servers(RunConfig.model_validate(config)))
+
+
+def studied(folder: Path, uri: str) -> StudyFolder:
+    """The folder of a study whose ledger names this store."""
+    options = ToyOptions()
+    with Ledger.create(folder / "ledger.jsonl") as ledger:
+        ledger.record(
+            StudyStarted(
+                run_id="20260101-000000-toy-abcdef", study="toy", question=Toy.question, started_at=utc_now(),
+                options=options.model_dump(mode="json"), mlflow=True, tracking_uri=uri, experiment="e",
+            )
+        )  # fmt: skip
+    return StudyFolder(folder)
+
+
+def test_a_study_from_elsewhere_chooses_no_store_either(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    uri = "https://mlflow.example"
+    folder = studied(tmp_path, uri)
+    assert main(["sync", str(tmp_path)]) == 2
+    assert f"--trust-server {uri}" in " ".join(capsys.readouterr().err.split())
+    asked = Request(Toy(), ToyOptions(), folder, Place.model_validate({"executor": "local"}))
+    with pytest.raises(UntrustedServerError, match=f"--tracking-uri {uri}"):
+        open_ledger(asked)
+    named = Place.model_validate({"executor": "local", "tracking_uri": uri})
+    open_ledger(Request(Toy(), ToyOptions(), folder, named)).close()
+    remember_store(tmp_path, uri)
+    open_ledger(asked).close()

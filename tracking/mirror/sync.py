@@ -36,7 +36,7 @@ def sync(run: RunDir, tracking_uri: str | None = None, experiment: str | None = 
     events = read_ledger(run.ledger)
     if not events:
         raise EmptyLedgerError(str(run.ledger))
-    destination = destination_of_run(run, _recorded(events), tracking_uri, experiment)
+    destination = destination_of_run(run, recorded_place(events), tracking_uri, experiment)
     with mirror_lock(run):
         writer = open_writer(events, destination.uri, destination.experiment)
         writer.apply(events)
@@ -55,7 +55,7 @@ def sync(run: RunDir, tracking_uri: str | None = None, experiment: str | None = 
     return state
 
 
-def _recorded(events: Sequence[Event]) -> Mapping[str, Any]:
+def recorded_place(events: Sequence[Event]) -> Mapping[str, Any]:
     """Return where the ledger says that its run, or study, is mirrored."""
     match events[0].payload:
         case RunStarted(config=config):

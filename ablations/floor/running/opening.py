@@ -9,6 +9,7 @@ from ablations.floor.options import StudyOptions
 from ablations.floor.running.folder import StudyFolder, check_goes_on, recorded_options
 from ablations.floor.running.place import Place
 from ablations.floor.study import Study
+from search.setup.servers import check_store, remember_store
 from tracking.clock import utc_now
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
@@ -73,8 +74,11 @@ def is_over(ledger: Ledger, *, retry_failed: bool) -> bool:
 
 def _begin(request: Request, ledger: Ledger) -> None:
     if not ledger.events:
-        ledger.record(_started(request))
+        started = _started(request)
+        remember_store(request.folder.path, started.tracking_uri)
+        ledger.record(started)
         return
+    _check_store(request, ledger)
     before = recorded_options(request.folder, request.study, ledger.events)
     extended = check_goes_on(request.folder, request.study, before, request.options)
     if is_over(ledger, retry_failed=request.retry_failed) and not extended:
@@ -82,6 +86,14 @@ def _begin(request: Request, ledger: Ledger) -> None:
     ledger.record(Resumed(from_seq=ledger.events[-1].seq))
     if extended:
         ledger.record(StudyExtended(options=request.options.model_dump(mode="json")))
+
+
+def _check_store(request: Request, ledger: Ledger) -> None:
+    """Check that the store that the ledger names is one that the user named, now or when the study began here."""
+    now = without_secrets(request.place.destination().uri)
+    match ledger.events[0].payload:
+        case StudyStarted(tracking_uri=recorded) if request.place.mlflow:
+            check_store(request.folder.run, recorded, (now,), option="--tracking-uri")
 
 
 def _started(request: Request) -> StudyStarted:
