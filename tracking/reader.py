@@ -41,6 +41,16 @@ def read_chained(path: Path) -> tuple[tuple[Event, ...], str]:
     return events, end_of(whole)
 
 
+def read_whole_lines(path: Path) -> tuple[Event, ...]:
+    """Read the events of a ledger without a last line that is half written, as that of one that is being written.
+
+    Raises:
+        LedgerMissingError: There is no such file.
+        CorruptLedgerError: A complete line is not an event, or is out of order.
+    """
+    return decode_lines(path, split_ledger(path)[0])
+
+
 def split_ledger(path: Path) -> tuple[list[bytes], bytes]:
     """Split a ledger into its complete lines, without their newlines, and what follows the last newline.
 

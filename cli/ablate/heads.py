@@ -12,9 +12,7 @@ from ablations.heads.options import HeadsOptions
 from cli.option_types import ConfigOption, JsonTablesOption
 from cli.options import options_of
 from cli.studying import OnlyReportOption, RetryOption, run_study
-from tracking.kinds import RunStatus
-from tracking.reader import decode_lines, split_ledger
-from tracking.study_payloads import StudyEnded
+from tracking.reader import read_whole_lines
 
 ROOT = Path("validation_results") / "pruning_agency"
 LATEST = "latest"
@@ -63,20 +61,12 @@ def command(
 
 def _folder(*, again: bool) -> Path:
     """The newest study if it is to be reported again or has not come to its end, else a new folder."""
+    from ablations.floor.running.opening import is_over
+
     begun = sorted(ROOT.glob("run_*/ledger.jsonl"))
-    if begun and (again or not _is_over(begun[-1])):
+    if begun and (again or not is_over(read_whole_lines(begun[-1]))):
         return begun[-1].parent
     return ROOT / (LATEST if again else f"run_{datetime.now(UTC):%Y%m%d_%H%M%S}")
-
-
-def _is_over(ledger: Path) -> bool:
-    """Whether the study of a ledger has come to its end."""
-    events = decode_lines(ledger, split_ledger(ledger)[0])
-    match events[-1].payload if events else None:
-        case StudyEnded(status=RunStatus.FINISHED):
-            return True
-        case _:
-            return False
 
 
 def _link(folder: Path) -> None:

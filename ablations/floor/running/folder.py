@@ -11,7 +11,7 @@ from ablations.floor.options import StudyOptions, fixed_fields, make_options
 from ablations.floor.study import Study
 from tracking.errors import LedgerMissingError
 from tracking.events import Event
-from tracking.reader import decode_lines, split_ledger
+from tracking.reader import read_whole_lines
 from tracking.runs import RunDir
 from tracking.study_payloads import StudyExtended, StudyStarted
 
@@ -51,7 +51,7 @@ def read_study(folder: StudyFolder, study: Study[Any]) -> tuple[Sequence[Event],
         CorruptLedgerError: The ledger is damaged.
     """
     try:
-        events = decode_lines(folder.ledger, split_ledger(folder.ledger)[0])
+        events = read_whole_lines(folder.ledger)
     except LedgerMissingError:
         raise StudyFolderError(
             f"There is no study in {str(folder.path)!r} yet: run `ablate {study.name}` without --only-report first, or "

@@ -1,6 +1,7 @@
 """Opens the ledger of a study, and writes down that the study begins, goes on or is extended."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from ablations.floor.running.place import Place
 from ablations.floor.study import Study
 from search.setup.servers import check_store, remember_store
 from tracking.clock import utc_now
+from tracking.events import Event
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
 from tracking.payloads import Resumed
@@ -63,9 +65,9 @@ def open_ledger(request: Request) -> Ledger:
     return ledger
 
 
-def is_over(ledger: Ledger, *, retry_failed: bool) -> bool:
+def is_over(events: Sequence[Event], *, retry_failed: bool = False) -> bool:
     """Whether a study has come to its end, and nothing is to be measured again."""
-    match ledger.events[-1].payload:
+    match events[-1].payload if events else None:
         case StudyEnded(status=RunStatus.FINISHED, failed=failed):
             return not (failed and retry_failed)
         case _:
@@ -81,7 +83,7 @@ def _begin(request: Request, ledger: Ledger) -> None:
     _check_store(request, ledger)
     before = recorded_options(request.folder, request.study, ledger.events)
     extended = check_goes_on(request.folder, request.study, before, request.options)
-    if is_over(ledger, retry_failed=request.retry_failed) and not extended:
+    if is_over(ledger.events, retry_failed=request.retry_failed) and not extended:
         return
     ledger.record(Resumed(from_seq=ledger.events[-1].seq))
     if extended:

@@ -118,7 +118,7 @@ class StudyRun:
 
     def _to_the_end(self, ledger: Ledger, tracker: Tracker) -> StudyOutcome:
         retry = self._request.retry_failed
-        over = is_over(ledger, retry_failed=retry)
+        over = is_over(ledger.events, retry_failed=retry)
         session = StudySession(self._conditions, ledger, retry_failed=retry, timeout_s=self._request.place.timeout)
         try:
             if session.pending:
