@@ -77,7 +77,7 @@ def _versions(nodes: Sequence[Node], here: About) -> Check:
     for node in nodes:
         if node.about is None:
             continue
-        pairs = [("Python", node.about.python, here.python)]
+        pairs: list[tuple[str, str | None, str | None]] = [("Python", node.about.python, here.python)]
         pairs += [(name, node.about.packages.get(name), here.packages.get(name)) for name in PACKAGES]
         wrong += [
             f"{node.address} has {name} {there or 'not at all'}, not {own}"

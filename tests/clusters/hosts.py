@@ -79,6 +79,15 @@ class Host:
                     return True
         return False
 
+    def environments_with(self, text: str) -> list[int]:
+        """Processes there, by their number outside, that were started with this in their environment."""
+        own, found = Path(f"/proc/{self._first()}/ns/pid").readlink(), []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (process / "ns" / "pid").readlink() == own and text.encode() in (process / "environ").read_bytes():
+                    found.append(int(process.name))
+        return found
+
     def kill(self) -> None:
         """End it as a machine that loses its power: no process there can say a word, and its address is gone."""
         self.process.kill()

@@ -50,6 +50,7 @@ SEARCH = (
     "--no-mlflow",
 )
 VICTIM = 2
+CANARY = "sk-canary-0123456789abcdef"
 PORT = 8265
 WAIT_S = 420.0
 ACTORS = """
@@ -81,12 +82,18 @@ class Cluster:
     def ray(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "ray.scripts.scripts", *words]
 
-    def does(self, *words: str) -> str:
+    def on(self, host: Host, command: str) -> str:
+        """Run a command on a host, and return its output."""
+        options = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR")
+        line = ["ssh", *options, "-i", str(self.machines.key), f"root@{host.address}", command]
+        return subprocess.run(line, check=True, capture_output=True, text=True, timeout=WAIT_S).stdout
+
+    def does(self, *words: str, code: int = 0) -> str:
         """Run a command of Ray's to its end, and return what it says."""
         done = subprocess.run(
             self.ray(*words), cwd=ROOT, env=self.variables, capture_output=True, text=True, timeout=WAIT_S, check=False
         )
-        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        assert (done.returncode != 0) is (code != 0), f"{words}: {done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
     def events(self, runs: str) -> tuple[Event, ...]:
@@ -147,7 +154,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         up = Cluster(file, machines, hosts, variables)
         up.does("get-auth-token", "--generate")
         up.does("up", "-y", "--no-config-cache", str(file))
-        eventually(lambda: _nodes(up) == len(hosts), "every host is a node of the cluster", WAIT_S)
+        eventually(lambda: _joined(up, len(hosts)), "every host is a node of the cluster", WAIT_S)
         yield up
 
 
@@ -157,15 +164,16 @@ def _described(hosts: dict[str, Host], key: Path, home: Path) -> dict[str, Any]:
     described["provider"] |= {"head_ip": head, "worker_ips": workers}
     described["auth"] = {"ssh_user": "root", "ssh_private_key": str(key)}
     described["file_mounts"]["~/.ray/auth_token"] = str(home / ".ray" / "auth_token")
-    described["head_setup_commands"] = []  # MLflow's server: a gigabyte that nothing here asks
+    # Without MLflow's server: a gigabyte that nothing here asks.
+    described["head_setup_commands"] = [each for each in described["head_setup_commands"] if "mlflow.sh" not in each]
     for part in ("head_start_ray_commands", "worker_start_ray_commands"):
         described[part] = [command.replace("ray start", f"ray start {SIZE}", 1) for command in described[part]]
     return described
 
 
-def _nodes(cluster: Cluster) -> int:
-    said = cluster.does("exec", "--no-config-cache", str(cluster.file), "ray status")
-    return said.split("Pending:")[0].count("node_")
+def _joined(cluster: Cluster, count: int) -> bool:
+    """Whether so many nodes have joined, with one CPU each."""
+    return f"/{count}.0 CPU" in cluster.does("exec", "--no-config-cache", str(cluster.file), "ray status")
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +183,7 @@ def bereft(cluster: Cluster) -> str:
     command = ("submit", "--no-config-cache", str(cluster.file), "launch.py", "--", *SEARCH)
     with shown.open("w") as terminal:
         process = subprocess.Popen(
-            cluster.ray(*command, "--runs", f"{SHARED}/submitted", "--ray-address", "auto"),
+            cluster.ray(*command, "--runs", f"{SHARED}/submitted"),
             cwd=ROOT,
             env=cluster.variables,
             stdout=terminal,
@@ -206,6 +214,26 @@ def _worker_with_a_late_trial(cluster: Cluster) -> Iterator[Host]:
                     return
 
 
+def test_the_doctor_finds_the_cluster_well(cluster: Cluster) -> None:
+    checks = _doctor(cluster)
+    assert "3 nodes at" in checks["Ray"]["found"]
+    for name in ("nodes", "versions", "shared folder", "clocks", "between nodes"):
+        assert checks[name]["state"] == "ok", checks
+    assert "eth0" in checks["between nodes"]["found"]
+
+
+def test_keys_reach_the_driver_and_nobody_else(cluster: Cluster) -> None:
+    """They come by a file; no environment of a process, no log of Ray's and no file of a run has them."""
+    keys = cluster.machines.folder / "keys"
+    keys.write_text(f"OPENAI_API_KEY={CANARY}\n")
+    keys.chmod(0o600)
+    cluster.does("rsync-up", "--no-config-cache", str(cluster.file), str(keys), "/root/.config/espalier/keys")
+    assert _doctor(cluster)["LLM keys"]["found"] == "set: OPENAI_API_KEY"
+    for host in cluster.hosts.values():
+        assert not host.environments_with(CANARY)
+        assert cluster.on(host, f"grep -rl {CANARY} /tmp {SHARED}; true") == ""
+
+
 def test_it_ends_where_a_search_on_one_machine_ends(
     cluster: Cluster, bereft: str, alone: tuple[Summary, tuple[Event, ...]]
 ) -> None:
@@ -228,6 +256,7 @@ def test_trials_and_ranks_ran_on_several_hosts(cluster: Cluster, bereft: str) ->
 
 
 def test_the_terminal_showed_the_search(bereft: str, cluster: Cluster) -> None:
+    assert "Ray: the cluster at auto, as RAY_ADDRESS says" in bereft
     assert "trial" in bereft
     assert f"{SHARED}/submitted" in bereft
 
@@ -251,6 +280,21 @@ def test_a_submitted_job_ends_there_too_with_its_log_on_the_terminal(
     assert "the cluster at" in said, "RAY_ADDRESS is set in a job, and it is said which cluster is used"
     assert "trial" in said
     _same(cluster, "job", alone)
+
+
+def test_a_node_without_the_shared_folder_is_found(cluster: Cluster, bereft: str) -> None:
+    (left,) = (host for name, host in cluster.hosts.items() if name != "head" and host.process.poll() is None)
+    cluster.on(left, f"umount {SHARED}")
+    check = _doctor(cluster, code=2)["shared folder"]
+    assert check["state"] == "failed"
+    assert left.address in check["found"]
+
+
+def _doctor(cluster: Cluster, code: int = 0) -> dict[str, dict[str, str]]:
+    words = ("launch.py", "--", "doctor", "--runs", f"{SHARED}/runs", "--json")
+    said = cluster.does("submit", "--no-config-cache", str(cluster.file), *words, code=code)
+    document, _ = json.JSONDecoder().raw_decode(said[said.index('{"state"') :].replace("\r", ""))
+    return {check["name"]: check for check in document["checks"]}
 
 
 @contextlib.contextmanager
