@@ -83,6 +83,8 @@ PROFILE
   for file in .profile .bashrc; do
     grep -qs espalier-profile "$HOME/$file" || echo ". $profile" >> "$HOME/$file"
   done
+  mkdir -p "$HOME/.config/espalier"
+  chmod 700 "$HOME/.config/espalier"
   # For `ray job submit -- python launch.py …`, which begins in the home folder, as `ray submit` does.
   cp "$here/launch.py" "$HOME/launch.py"
   if [ -f "$HOME/.ray/auth_token" ]; then
