@@ -158,9 +158,10 @@ class Training:
             torch.manual_seed(mixed(self._seed, self.epochs_done, self._place.rank))
             return
         ours = len(torch.get_rng_state())
-        torch.set_rng_state(chance[:ours])
+        # Copies: torch reads a state from the start of its tensor's memory, wherever in it a view begins, and crashes.
+        torch.set_rng_state(chance[:ours].clone())
         if self.device.type == "cuda" and len(chance) > ours:
-            torch.cuda.set_rng_state(chance[ours:], self.device)
+            torch.cuda.set_rng_state(chance[ours:].clone(), self.device)
 
     def _batches(self, epoch: int, first: int) -> Iterator[Batch]:
         order = epoch_batches(
