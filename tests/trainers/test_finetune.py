@@ -211,7 +211,15 @@ class Retrying:
 
 
 @pytest.fixture
-def attempts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Retrying]]:
+def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is asked of a cluster but what it has."""
+    monkeypatch.setattr("trainers.finetune.ray.is_initialized", lambda: True)
+    for name in ("cluster_resources", "available_resources"):
+        monkeypatch.setattr(f"trainers.finetune.ray.{name}", lambda: {"CPU": 2.0})
+
+
+@pytest.fixture
+def attempts(no_ray: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Retrying]]:
     """The trainers that were made, each of which runs its one worker in this process."""
     made: list[Retrying] = []
     threads = torch.get_num_threads()
@@ -234,9 +242,7 @@ def tuned(checkpoint: Path, out: Path, recipe: Recipe = RECIPE, **options: Any) 
     )  # fmt: skip
 
 
-def test_what_no_attempt_heals_is_tried_once(
-    ray_session: None, checkpoint: Path, tmp_path: Path, attempts: list[Retrying]
-) -> None:
+def test_what_no_attempt_heals_is_tried_once(checkpoint: Path, tmp_path: Path, attempts: list[Retrying]) -> None:
     with pytest.raises(DivergedError, match=r"the training loss is nan in epoch 1 .*lower lr \(now 1e\+30\)"):
         tuned(checkpoint, tmp_path, RECIPE.override(lr=1e30))
     assert attempts[0].attempts == 1
@@ -250,7 +256,6 @@ def test_what_no_attempt_heals_is_tried_once(
     ],
 )
 def test_only_a_lost_worker_is_worth_another_attempt(
-    ray_session: None,
     checkpoint: Path,
     tmp_path: Path,
     attempts: list[Retrying],
@@ -272,7 +277,7 @@ def test_only_a_lost_worker_is_worth_another_attempt(
 
 
 def test_a_failure_that_is_written_down_ends_the_next_attempt_and_not_the_next_fine_tune(
-    ray_session: None, checkpoint: Path, tmp_path: Path, attempts: list[Retrying]
+    checkpoint: Path, tmp_path: Path, attempts: list[Retrying]
 ) -> None:
     write_failure(tmp_path, DataPathError("the image 'a.jpg' cannot be read"))
     write_failure(tmp_path, FinetuneError("what followed from it"))
@@ -286,7 +291,7 @@ def test_a_failure_that_is_written_down_ends_the_next_attempt_and_not_the_next_f
 
 
 def test_a_folder_that_a_node_does_not_see_is_refused(
-    ray_session: None, checkpoint: Path, tmp_path: Path, attempts: list[Retrying], monkeypatch: pytest.MonkeyPatch
+    checkpoint: Path, tmp_path: Path, attempts: list[Retrying], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trainers.finetune._SEEN_S", 0)
     monkeypatch.setattr("trainers.finetune._DRIVER", "not seen")
@@ -295,7 +300,7 @@ def test_a_folder_that_a_node_does_not_see_is_refused(
         _work({"job": job.model_dump_json(), "threads": 1, "loopback": None, "driver": "a token"})
 
 
-def test_waiting_is_said(ray_session: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_is_said(no_ray: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trainers.finetune._WAITING_S", 0)
     told: list[str] = []
     fake = FakeTrainer()

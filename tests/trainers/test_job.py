@@ -3,7 +3,6 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -17,9 +16,7 @@ from trainers.errors import DataPathError, StateError
 from trainers.evaluate import evaluate
 from trainers.history import EpochReport, History, read_epochs
 from trainers.job import EPOCHS, MODEL, STATE, STOP, FinetuneJob, identity_of, run_job
-from trainers.loop import Training
 from trainers.place import Place
-from trainers.progress import Progress
 from trainers.recipe import Recipe
 from trainers.state import state_paths
 
@@ -104,43 +101,6 @@ def test_another_recipe_does_not_continue_this_state(checkpoint: Path, tmp_path:
     run_job(a_job(checkpoint, tmp_path, recipe=RECIPE.override(epochs=1)), ALONE)
     with pytest.raises(StateError, match=f"{STATE} is the state of another training"):
         run_job(a_job(checkpoint, tmp_path), ALONE)
-
-
-def test_a_training_is_continued_within_an_epoch(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It dies in the fourth step of its second epoch; the state from after the third is used."""
-    whole = run_job(a_job(checkpoint, tmp_path / "whole"), ALONE)
-    job = a_job(checkpoint, tmp_path / "parts").model_copy(update={"state_every_s": 0.0})
-    step, taken = Training._step, []
-
-    def dying(*arguments: Any) -> torch.Tensor:
-        taken.append(1)
-        if len(taken) == 12:
-            raise KeyboardInterrupt
-        return step(*arguments)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Training, "_step", dying)
-        with pytest.raises(KeyboardInterrupt):
-            run_job(job, ALONE)
-    taken.clear()
-
-    def counted(*arguments: Any) -> torch.Tensor:
-        taken.append(1)
-        return step(*arguments)
-
-    monkeypatch.setattr(Training, "_step", counted)
-    heard: list[Progress] = []
-    rest = run_job(job, ALONE, on_progress=heard.append)
-    assert len(taken) == 3 * 8 - 11
-    assert timeless(rest.history) == timeless(whole.history)
-    assert same_bits(weights(job.out_dir / MODEL), weights(tmp_path / "whole" / MODEL))
-    assert [str(progress) for progress in heard[:2]] == [
-        "reading the checkpoint and the data set", "training on 1,078 images, from epoch 2 on",
-    ]  # fmt: skip
-    assert "training: epoch 2/3, step 4/8, loss" in str(heard[2])
-    assert "images/s, 0:00:0" in str(heard[2])
 
 
 def test_a_dataset_with_other_classes_is_refused(checkpoint: Path, tmp_path: Path) -> None:

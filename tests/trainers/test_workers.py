@@ -33,6 +33,7 @@ from tests.trainers.witnessed import (
 )
 from trainers.errors import DivergedError, StateError, WorkersDifferError
 from trainers.history import EpochReport
+from trainers.job import STATE
 from trainers.place import Place
 
 ALONE = Place(torch.device("cpu"))
@@ -135,6 +136,21 @@ def test_died_within_an_epoch_they_end_with_the_bits_of_the_undisturbed(
     for ours, theirs in zip(rest, whole, strict=True):
         assert [timeless(report) for report in ours.history] == [timeless(report) for report in theirs.history]
         assert same_bits(ours.weights, theirs.weights)
+
+
+def test_one_worker_too_goes_on_within_an_epoch_and_says_where(images: Path, normed: Path, tmp_path: Path) -> None:
+    whole = witnessed(ALONE, a_job(images, normed, tmp_path / "whole"), 0)
+    job = a_job(images, normed, tmp_path / "parts", state_every_s=0)
+    with pytest.raises(DiedError):
+        dying(ALONE, job, 0, 4)
+    (job.out_dir / STATE).write_bytes(b"cut")
+    told: list[str] = []
+    rest = witnessed(ALONE, job, 0, on_progress=lambda progress: told.append(str(progress)))
+    assert len(rest.trained) == 2, "the newest state is damaged: the one before is from the end of the first epoch"
+    assert same_bits(rest.weights, whole.weights)
+    assert told[:2] == ["reading the checkpoint and the data set", "training on 26 images, from epoch 2 on"]
+    assert told[2].startswith("training: epoch 2/2, step 1/2, loss ")
+    assert told[2].endswith(" images/s, 0:00:00 left")
 
 
 def timeless(report: EpochReport) -> EpochReport:

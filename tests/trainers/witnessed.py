@@ -32,6 +32,7 @@ from trainers.history import History
 from trainers.job import MODEL, FinetuneJob, run_job
 from trainers.loop import Training
 from trainers.place import Place
+from trainers.progress import OnProgress, unheard
 from trainers.recipe import Recipe
 from trainers.schedule import mixed
 
@@ -147,7 +148,15 @@ def a_job(images: Path, checkpoint: Path, out: Path, recipe: Recipe = RECIPE, **
     )  # fmt: skip
 
 
-def witnessed(place: Place, job: FinetuneJob, readers: int | None, mutant: str | None = None, **data: int) -> Witness:
+def witnessed(
+    place: Place,
+    job: FinetuneJob,
+    readers: int | None,
+    mutant: str | None = None,
+    *,
+    on_progress: OnProgress = unheard,
+    **data: int,
+) -> Witness:
     """Run one worker's part of a fine-tune, with a fault planted if one is named."""
     witness, trained = Witness(), list[Training]()
 
@@ -160,7 +169,7 @@ def witnessed(place: Place, job: FinetuneJob, readers: int | None, mutant: str |
         stack.enter_context(patch.object(trainers.job, "Training", noted))
         if mutant is not None:
             stack.enter_context(MUTANTS[mutant][0]())
-        witness.history = run_job(job, place).history
+        witness.history = run_job(job, place, on_progress=on_progress).history
     witness.weights = {name: value.clone() for name, value in trained[0].model.state_dict().items()}
     return witness
 
