@@ -276,6 +276,23 @@ def test_only_a_lost_worker_is_worth_another_attempt(
     assert len(begun) == calls
 
 
+def test_what_one_of_several_workers_cannot_do_is_not_tried_again(
+    checkpoint: Path, tmp_path: Path, attempts: list[Retrying], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others wait for it, so it must end with its error; the next attempt begins nothing."""
+    begun: list[int] = []
+
+    def fail(*arguments: Any, **options: Any) -> None:
+        begun.append(1)
+        raise DataPathError("the image 'a.jpg' cannot be read")
+
+    monkeypatch.setattr("trainers.finetune.run_job", fail)
+    monkeypatch.setattr("trainers.finetune.Place.here", lambda device: Place(device, rank=1, world=2))
+    with pytest.raises(DataPathError, match=r"the image 'a\.jpg' cannot be read"):
+        tuned(checkpoint, tmp_path)
+    assert (len(begun), attempts[0].attempts) == (1, 2)
+
+
 def test_a_failure_that_is_written_down_ends_the_next_attempt_and_not_the_next_fine_tune(
     checkpoint: Path, tmp_path: Path, attempts: list[Retrying]
 ) -> None:

@@ -28,8 +28,8 @@ DEFAULT_SIZE: InputSize = (3, 224, 224)
 HOLDOUT_FRACTION = 0.1
 HOLDOUT_PER_CLASS = 50
 MAX_READERS = 8
-TOLERATED, TOLERATED_SHARE = 3, 0.01
-"""How many images of a split may be left out of training: so many, or this share if it is more."""
+TOLERATED_SHARE = 0.01
+"""How many of the training images may be left out because they cannot be read."""
 _IN_A_ROW = 16
 """So many images one after another that cannot be read are no accident."""
 # Per-channel statistics of ImageNet, which published weights expect
@@ -59,7 +59,8 @@ class ImageFolder(Dataset):
         train_folder, test_folder = self._part(data_path, "train"), self._part(data_path, "val")
         classes = _classes(train_folder)
         _same_classes(train_folder, test_folder)
-        pool, test = _samples(train_folder, classes), _samples(test_folder, classes)
+        pool = _samples(train_folder, classes, tolerated=TOLERATED_SHARE)
+        test = _samples(test_folder, classes, tolerated=0.0)
         parts = _parted(pool, train_folder, seed=seed)
         return Splits(
             info=info,
@@ -75,7 +76,13 @@ class ImageFolder(Dataset):
         listings = {part: list_images(place, _classes(place)) for part, place in parts.items()}
         paths = [path for listing in listings.values() for path, _ in listing.samples]
         problems = [problem for listing in listings.values() for problem in listing.problems]
-        refuse([*problems, *check_headers(paths)], len(paths) + len(problems))
+        of = len(paths) + len(problems)
+        problems += check_headers(paths)
+        trained = [problem for problem in problems if Path(problem.path).is_relative_to(parts["train"])]
+        if len(trained) < len(problems) or len(trained) > TOLERATED_SHARE * len(listings["train"].samples):
+            refuse(problems, of)
+        for problem in trained:
+            _log.warning("the image %r cannot be read (%s): it is not trained on", problem.path, problem.reason)
         for place, listing in zip(parts.values(), listings.values(), strict=True):
             known = _classes(place)
             listing.loops += [str(entry) for entry in place.iterdir() if entry.is_dir() and entry.name not in known]
@@ -181,7 +188,7 @@ class FolderSplit(Split):
             if problem.path not in self.unreadable:
                 self.unreadable[problem.path] = problem.reason
                 _log.warning("the image %r cannot be read (%s): it is left out", problem.path, problem.reason)
-        if len(self.unreadable) > max(TOLERATED, round(TOLERATED_SHARE * len(self))):
+        if len(self.unreadable) > TOLERATED_SHARE * len(self):
             refuse([Problem(*item) for item in self.unreadable.items()], len(self))
 
     def fingerprint(self) -> str:
@@ -289,9 +296,11 @@ def _same_classes(train: Path, test: Path) -> None:
         )
 
 
-def _samples(part: Path, classes: tuple[str, ...]) -> Samples:
+def _samples(part: Path, classes: tuple[str, ...], *, tolerated: float) -> Samples:
+    """The files of a part, without those that the file system shows to be none if they are but a small share."""
     listing = list_images(part, classes)
-    refuse(listing.problems, len(listing.samples) + len(listing.problems))
+    if len(listing.problems) > tolerated * len(listing.samples):
+        refuse(listing.problems, len(listing.samples) + len(listing.problems))
     return tuple(listing.samples)
 
 
