@@ -5,7 +5,6 @@ The only file of this room that imports Ray.
 
 import logging
 import os
-import socket
 import threading
 import time
 import uuid
@@ -21,11 +20,10 @@ import ray.train.torch
 import torch
 from ray.train.torch.config import _TorchBackend
 
-from trainers.errors import FinetuneError, ResourcesError, TrainerError, WorkersDifferError
+from trainers.errors import FinetuneError, ResourcesError, TrainerError
 from trainers.failure import FAILED, is_lost_worker, read_failure, write_failure
-from trainers.history import EpochTail
+from trainers.hearing import Heard
 from trainers.job import (
-    EPOCHS,
     PROGRESS,
     STARTED,
     FinetuneJob,
@@ -39,19 +37,17 @@ from trainers.job import (
 )
 from trainers.loopback import LOOPBACK, join_on_loopback
 from trainers.place import Place
-from trainers.progress import OnProgress, Paced, Progress, ProgressTail, unheard, write_progress
+from trainers.progress import OnProgress, Paced, Progress, unheard, write_progress
 from trainers.recipe import Recipe
+from trainers.seen import check_seen, mark
 
 _log = logging.getLogger(__name__)
 
 _POLL_S = 0.2
 _WAITING_S = 20.0
 """Between two lines about workers that have not started."""
-_SEEN_S, _SEEN_TRIES = 0.5, 10
-"""A network file system may show a new file to other nodes a little later."""
 _WRITE_EVERY_S = 1.0
 """Between two notes of how an epoch stands."""
-_DRIVER = "driver"
 _HEALTH_CHECK_S = 0.5
 
 
@@ -118,10 +114,9 @@ def finetune(
     prepare_folder(job)
     # How often Ray Train's controller checks whether a worker has died or ended; it reads this when it starts.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_HEALTH_CHECK_S))
-    (job.out_dir / _DRIVER).write_text(uuid.uuid4().hex, encoding="utf-8")
     trainer = _trainer(job, workers, use_gpu, cpus_per_worker, max_failures, storage_dir)
     try:
-        _run(trainer, job, _Heard(job.out_dir, on_epoch, on_progress), start_timeout_s)
+        _run(trainer, job, Heard(job.out_dir, on_epoch, on_progress), start_timeout_s)
     except FinetuneError:
         # Ray reports that its workers did not start; if a node was lost meanwhile, that is the reason to report.
         _check_resources(workers, use_gpu, cpus_per_worker)
@@ -165,7 +160,7 @@ def _trainer(
             "job": job.model_dump_json(),
             "threads": cpus,
             "loopback": backend if private else None,
-            "driver": (job.out_dir / _DRIVER).read_text(encoding="utf-8"),
+            "driver": mark(job.out_dir),
         },
         torch_config=(_OwnGroup if private else ray.train.torch.TorchConfig)(backend=backend),
         scaling_config=ray.train.ScalingConfig(num_workers=workers, use_gpu=use_gpu, resources_per_worker=resources),
@@ -205,7 +200,7 @@ def _work(config: dict[str, Any]) -> None:
     """
     torch.set_num_threads(config["threads"])
     job = FinetuneJob.model_validate_json(config["job"])
-    _check_seen(job.out_dir, config["driver"])
+    check_seen(job.out_dir, config["driver"])
     if (job.out_dir / FAILED).exists():
         return
     if config["loopback"] is not None:
@@ -232,40 +227,7 @@ def _writer(job: FinetuneJob) -> OnProgress:
     return Paced(lambda progress: write_progress(job.out_dir / PROGRESS, progress), _WRITE_EVERY_S)
 
 
-def _check_seen(out_dir: Path, driver: str) -> None:
-    """Check that this node sees the driver's folder.
-
-    Raises:
-        WorkersDifferError: it does not.
-    """
-    for _ in range(_SEEN_TRIES):
-        if (out_dir / _DRIVER).exists() and (out_dir / _DRIVER).read_text(encoding="utf-8") == driver:
-            return
-        time.sleep(_SEEN_S)
-    raise WorkersDifferError(
-        f"the node {socket.gethostname()!r} does not see the folder {str(out_dir)!r} that the driver writes to: choose "
-        "one on storage that all nodes share"
-    )
-
-
-class _Heard:
-    """Passes on what the workers have written, since it was last asked."""
-
-    def __init__(self, out_dir: Path, on_epoch: OnEpoch | None, on_progress: OnProgress) -> None:
-        self._epochs, self._progress = EpochTail(out_dir / EPOCHS), ProgressTail(out_dir / PROGRESS)
-        self._on_epoch, self.tell = on_epoch, on_progress
-
-    def new(self) -> None:
-        """Pass on what is new."""
-        for report in self._epochs.new():
-            if self._on_epoch is not None:
-                self._on_epoch(report)
-        progress = self._progress.new()
-        if progress is not None:
-            self.tell(progress)
-
-
-def _run(trainer: ray.train.torch.TorchTrainer, job: FinetuneJob, heard: _Heard, start_timeout_s: float) -> None:
+def _run(trainer: ray.train.torch.TorchTrainer, job: FinetuneJob, heard: Heard, start_timeout_s: float) -> None:
     """Wait for the trainer, and report what it does meanwhile.
 
     `fit` runs in its own thread: in the main thread it would replace the handler of Ctrl-C for good.
@@ -298,12 +260,12 @@ def _run(trainer: ray.train.torch.TorchTrainer, job: FinetuneJob, heard: _Heard,
     except BaseException:
         request_stop(job.out_dir)
         raise
+    heard.new()
     found = read_failure(job.out_dir)
     if found is not None:
         raise found
     if failures:
         raise _as_ours(failures[0]) from failures[0]
-    heard.new()
 
 
 def _describe_free() -> str:

@@ -8,16 +8,12 @@ interrupted.
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
-from pruning.outputs import heads_of
 from trainers.datasets.base import Batch, Split
 from trainers.errors import DivergedError, RecipeError
 from trainers.optimizer import make_optimizer
@@ -25,6 +21,7 @@ from trainers.place import Place
 from trainers.progress import Standing
 from trainers.recipe import Precision, Recipe
 from trainers.schedule import epoch_batches, lr_at, mixed, per_worker, steps_per_epoch
+from trainers.wrapping import gpus_of, wrapped
 
 CHECK_STEPS = 50
 """At most so many steps are taken before the loss is looked at: a training that has diverged ends there."""
@@ -106,7 +103,7 @@ class Training:
         self.steps_per_epoch = steps_per_epoch(len(split), recipe.batch_size, place.world)
         self._memory_format = memory_format
         self._split, self._recipe, self._seed, self._place = split.to(place.device), recipe, seed, place
-        self._forward = _wrapped(self.model, recipe, place, output, split)
+        self._forward = wrapped(self.model, recipe, place, output, split)
 
     def epochs(self, on_check: OnCheck | None = None) -> Iterator[EpochTrained]:
         """Train the epochs that are left, one per value taken.
@@ -134,7 +131,7 @@ class Training:
         began, within, lr = time.perf_counter(), self.within, 0.0
         before, next_check = within.steps, within.steps + (CHECK_STEPS if on_check is None else 1)
         self.model.train()
-        with torch.random.fork_rng(devices=_gpus(self.device)):
+        with torch.random.fork_rng(devices=gpus_of(self.device)):
             self._begin_to_draw(within.chance)
             for images, labels in self._batches(self.epochs_done, within.steps):
                 lr = self._lr(self.epochs_done * self.steps_per_epoch + within.steps)
@@ -242,55 +239,6 @@ def _memory_format(recipe: Recipe, place: Place) -> torch.memory_format:
     return torch.channels_last
 
 
-class _Heads(nn.Module):
-    """The heads of a model that are trained: DDP waits for the gradient of every tensor that it sees returned."""
-
-    def __init__(self, model: nn.Module, output: str | None) -> None:
-        super().__init__()
-        self.model, self.output = model, output
-
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        return tuple(heads_of(self.model(images), self.output))
-
-
-def _wrapped(model: nn.Module, recipe: Recipe, place: Place, output: str | None, split: Split) -> nn.Module:
-    inner = cast(nn.Module, torch.compile(model)) if recipe.compile else model
-    heads = _Heads(inner, output)
-    if place.world == 1:
-        return heads
-    # The first image that can be read, twice: BatchNorm trains on no single one.
-    twice = [torch.zeros(2, dtype=torch.int64)]
-    images, _ = next(iter(split.batches(twice, place=Place(place.device), augment=False, seed=0, lenient=True)))
-    return DistributedDataParallel(heads, find_unused_parameters=_some_idle(_Heads(model, output), images))
-
-
-def _some_idle(heads: _Heads, images: Tensor) -> bool:
-    """Whether no head depends on some weights, as those of an output that is not trained: DDP would wait for them.
-
-    Training and evaluation are both tried: a layer may take part in one of them only.
-    """
-    trained = [parameter for parameter in heads.parameters() if parameter.requires_grad]
-    with torch.random.fork_rng(devices=_gpus(images.device)), _kept_buffers(heads):
-        for mode in (False, True):
-            total = torch.stack([head.float().sum() for head in heads.train(mode)(images)]).sum()
-            if any(grad is None for grad in torch.autograd.grad(total, trained, allow_unused=True)):
-                return True
-    return False
-
-
-@contextmanager
-def _kept_buffers(model: nn.Module) -> Iterator[None]:
-    """Put every buffer back as it was when the block ends."""
-    before = [(buffer, buffer.clone()) for buffer in model.buffers()]
-    yield
-    for buffer, value in before:
-        buffer.copy_(value)
-
-
 def _loss(heads: Sequence[Tensor], labels: Tensor, smoothing: float) -> Tensor:
     losses = [F.cross_entropy(head.float(), labels, label_smoothing=smoothing) for head in heads]
     return torch.stack(losses).mean()
-
-
-def _gpus(device: torch.device) -> list[torch.device]:
-    return [device] if device.type == "cuda" else []

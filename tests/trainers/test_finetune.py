@@ -33,6 +33,7 @@ from trainers.history import EpochReport, append_epoch, read_epochs
 from trainers.job import EPOCHS, MODEL, STARTED, STOP, FinetuneJob, FinetuneResult, run_job
 from trainers.place import Place
 from trainers.recipe import Recipe
+from trainers.seen import mark
 
 # Ray Train starts its workers in 10 s on free cores, and in minutes on crowded ones.
 pytestmark = pytest.mark.ray
@@ -225,8 +226,8 @@ def attempts(no_ray: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Ret
     threads = torch.get_num_threads()
 
     def trainer(job: FinetuneJob, *arguments: Any) -> Retrying:
-        driver = (job.out_dir / "driver").read_text()
-        made.append(Retrying({"job": job.model_dump_json(), "threads": 1, "loopback": None, "driver": driver}))
+        config = {"job": job.model_dump_json(), "threads": 1, "loopback": None, "driver": mark(job.out_dir)}
+        made.append(Retrying(config))
         return made[-1]
 
     monkeypatch.setattr("trainers.finetune._trainer", trainer)
@@ -310,8 +311,8 @@ def test_a_failure_that_is_written_down_ends_the_next_attempt_and_not_the_next_f
 def test_a_folder_that_a_node_does_not_see_is_refused(
     checkpoint: Path, tmp_path: Path, attempts: list[Retrying], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trainers.finetune._SEEN_S", 0)
-    monkeypatch.setattr("trainers.finetune._DRIVER", "not seen")
+    mark(tmp_path)
+    monkeypatch.setattr("trainers.seen._AGAIN_S", 0)
     job = FinetuneJob(checkpoint_dir=checkpoint, dataset="digits", recipe=RECIPE, seed=2, out_dir=tmp_path)
     with pytest.raises(WorkersDifferError, match=r"does not see the folder .* choose one on storage that all nodes"):
         _work({"job": job.model_dump_json(), "threads": 1, "loopback": None, "driver": "a token"})

@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 import trainers.job
+import trainers.wrapping
 from pruning.checkpoint import load_pruned, save_pruned
 from pruning.models import ModelSpec
 from pruning.planning import build_plan
@@ -238,7 +239,7 @@ MUTANTS: dict[str, tuple[Callable[[], AbstractContextManager[Any]], set[str]]] =
     "each rank scores from image 0": (_instead(Place, "share", _first_part(HOLDOUT)), {"who scored", "scores"}),
     "overlapping shares": (_instead(Place, "share", _first_part(RECIPE.batch_size)), {"images", "weights", "loss"}),
     "loss not divided by the world": (_instead(Place, "mean", lambda place, v: place.all_reduce([v])[0]), {"loss"}),
-    "no DDP": (_instead(trainers.loop, "DistributedDataParallel", _not_wrapped), {"weights", "loss"}),
+    "no DDP": (_instead(trainers.wrapping, "DistributedDataParallel", _not_wrapped), {"weights", "loss"}),
     "pixels seeded by rank": (
         _instead(Training, "_pixel_seed", lambda self, epoch: mixed(SEED, epoch, self._place.rank)),
         {"pixels", "weights"},
