@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,11 @@ import torch
 
 from ground.cache import content_key
 from trainers.datasets.base import Splits
+from trainers.datasets.registry import dataset
 from trainers.errors import StateError, WorkersDifferError
 from trainers.place import Place
+
+_log = logging.getLogger(__name__)
 
 Identity = Mapping[str, Any]
 """JSON values by the name of a part, see `_WORDS`."""
@@ -52,7 +56,7 @@ def check_identity(path: Path, saved: str, identity: Identity) -> None:
     Raises:
         StateError: it is another training's; the message says which parts differ.
     """
-    differing = _differences(saved, identity)
+    differing = _differences(saved, identity) if saved.startswith("{") else _old_differences(path, saved, identity)
     if differing:
         raise StateError(
             f"{path} is the state of another training: {', '.join(differing)}. Delete it to train from the start, or "
@@ -60,12 +64,17 @@ def check_identity(path: Path, saved: str, identity: Identity) -> None:
         )
 
 
-def _differences(saved: str, identity: Identity) -> list[str]:
-    if not saved.startswith("{"):
-        ours = content_key({name: identity[name] for name in _OLD_PARTS if name in identity})
-        if saved != ours:
-            return ["an earlier version wrote it, of other weights, data set, recipe or seed"]
+def _old_differences(path: Path, saved: str, identity: Identity) -> list[str]:
+    """What is wrong with a state of an earlier version, which noted no images: only those of a folder may be others."""
+    if saved != content_key({name: identity[name] for name in _OLD_PARTS if name in identity}):
+        return ["an earlier version wrote it, of other weights, data set, recipe or seed"]
+    if dataset(identity["dataset"]).needs_path:
         return ["an earlier version wrote it, which did not note the images that it had trained on"]
+    _log.warning("%s is of an earlier version; on several workers its images were drawn otherwise than now", path)
+    return []
+
+
+def _differences(saved: str, identity: Identity) -> list[str]:
     theirs = json.loads(saved)
     ours_too = json.loads(json.dumps(identity))
     return [
