@@ -26,3 +26,7 @@ class PatchError(CodeStudyError):
 
 class CallError(CodeStudyError):
     """A call of an LLM has no usable answer."""
+
+
+class SandboxBrokeError(CodeStudyError):
+    """A sandbox could not run a script, which says nothing about the script."""
