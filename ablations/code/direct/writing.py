@@ -60,7 +60,9 @@ def _statements(text: str, tree: ast.Module, component: Component, *, zero: bool
 def _forms(node: ast.stmt, tree: ast.Module, *, zero: bool) -> list[str]:
     """What may stand in place of a statement; an empty text for nothing."""
     match node:
-        case ast.Assign(targets=[ast.Attribute() as target], value=ast.Call()) if (dotted(target) or "").count(".") == 1:
+        case ast.Assign(targets=[ast.Attribute() as target], value=ast.Call()) if (dotted(target) or "").count(
+            "."
+        ) == 1:
             return [f"{dotted(target)} = {_nothing(tree, zero=zero)}"]
         case ast.Assign(targets=[ast.Name(id=name)], value=value) if name not in _read(value):
             return [*(f"{name} = {each}" for each in _read(value)), f"{name} = 0", ""]
@@ -78,7 +80,9 @@ def _read(value: ast.expr) -> list[str]:
 
 def _nothing(tree: ast.Module, *, zero: bool) -> str:
     """What does nothing, in the words of the script's imports."""
-    names = {alias.asname or alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names = {
+        alias.asname or alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    }
     from_torch = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == "torch"]
     names |= {alias.asname or alias.name for node in from_torch for alias in node.names}
     if zero:
@@ -121,6 +125,3 @@ def _spliced(text: str, nodes: Sequence[ast.expr | ast.keyword], new: str, *, to
         if after[:1] in "])}":
             before = before.rstrip().removesuffix(",") + (" " if not before.strip() else "")
     return f"{before}{new}{after}"
-
-
-

@@ -1,6 +1,5 @@
 """What a user, or an LLM, can get wrong about a script. Every error keeps plain arguments, to survive pickling."""
 
-
 from ablations.floor.errors import AblationError
 
 

@@ -40,7 +40,7 @@ def _meant(name: str, places: Sequence[_Place]) -> list[_Place]:
         known = list(dict.fromkeys(place.text for place in places))
         some = ", ".join(known[:_SHOWN]) + (f" … ({len(known)} in all)" if len(known) > _SHOWN else "")
         raise ComponentError(
-            f"No list of the scripts has the feature {name!r}; their texts are: {some or 'none'}. A feature is left out "
+            f"No list of the scripts has the feature {name!r}; they have: {some or 'none'}. A feature is left out "
             "of a list with the names of the columns; if the script has none, give it one."
         )
     for place in meant:

@@ -154,7 +154,10 @@ def _own(file: str, owner: ast.ClassDef) -> Iterator[tuple[str, Layer]]:
                 name = dotted(target) or ""
                 if name.startswith("self.") and name.count(".") == 1:
                     if callee(call) not in _NO_LAYERS:
-                        yield name.removeprefix("self."), Layer(file, node.lineno, None, call, owner.name, name.removeprefix("self."))
+                        yield (
+                            name.removeprefix("self."),
+                            Layer(file, node.lineno, None, call, owner.name, name.removeprefix("self.")),
+                        )
                     yield from _held(file, name.removeprefix("self."), call, owner.name)
 
 
