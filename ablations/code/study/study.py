@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from ablations.code.source.annotations import components_of
 from ablations.code.study.figures import reported_figures
 from ablations.code.study.interactions import interactions_table
 from ablations.code.study.options import CodeOptions
 from ablations.code.study.questions import questions
 from ablations.code.study.variants import VARIANT, conditions, variants
+from ablations.code.summary.outline import Outline
 from ablations.floor.condition import Condition
 from ablations.floor.figure import Figure
 from ablations.floor.figure_plot import FigurePlot
@@ -77,9 +79,23 @@ class CodeStudy(Study[CodeOptions]):
         return tuple(FigurePlot(figure=figure.key, across=VARIANT) for figure in self.figures(options))
 
     def extras(self, options: CodeOptions, results: Results, artifacts: Path) -> Extras:
-        """Return the interactions of pairs, and who wrote the patches where."""
-        tables = (interactions_table(options, results),) if options.interactions else ()
-        return Extras(tables, sections=(_how(options),))
+        """Return what the summary tells, the interactions of pairs, and who wrote the patches where."""
+        from ablations.code.summary.extras import extras_of
+
+        told = extras_of(_outline(self, options), results, artifacts, results.prepared)
+        more = (interactions_table(options, results),) if options.interactions else ()
+        return Extras((*told.tables, *more), told.draw, (_how(options), *told.sections))
+
+
+def _outline(study: CodeStudy, options: CodeOptions) -> Outline:
+    """What the summary has to know, the marked components that were not asked for included."""
+    documents, chosen = options.documents, options.material.components
+    known = {component.name for component in chosen}
+    others = tuple(component for component in components_of(documents) if component.name not in known)
+    left_out = {component.name: "it was not asked for" for component in others}
+    return Outline(
+        documents, (*chosen, *others), study.figures(options), study.questions(options), VARIANT, left_out=left_out
+    )
 
 
 def _how(options: CodeOptions) -> Section:
