@@ -92,7 +92,7 @@ def _approve(asked: dict[str, Any], *, yes: bool, quiet: bool) -> None:
         _show_plan(options, options.material.components, len(study.conditions(options)))
     if yes:
         return
-    if quiet or not sys.stdin.isatty():
+    if quiet or not is_asked_on_a_terminal():
         raise CodeStudyError(
             "The plan has to be approved, and there is no terminal to ask on: look at it with `ablate code plan`, and "
             "give --yes."
@@ -100,6 +100,11 @@ def _approve(asked: dict[str, Any], *, yes: bool, quiet: bool) -> None:
     if not typer.confirm("Run this?", default=False):
         say("Nothing was run.")
         raise typer.Exit(_DECLINED)
+
+
+def is_asked_on_a_terminal() -> bool:
+    """Return whether there is somebody to ask."""
+    return sys.stdin.isatty()
 
 
 def _show_plan(options: CodeOptions, components: "tuple[Component, ...]", conditions: int) -> None:
