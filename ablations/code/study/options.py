@@ -59,6 +59,9 @@ class CodeOptions(SeededOptions):
     allow_unsandboxed: bool = option(
         "Sandbox", "let code that a model wrote run without isolation; every result says so", False, scope=Scope.PLACE
     )
+    at_once: int = option(
+        "Sandbox", "runs at once before the first trial, while patches are written", 1, ge=1, le=64, scope=Scope.PLACE
+    )
     run_seconds: float = option("Sandbox", "most seconds of one run", 900.0, gt=0, scope=Scope.RESOURCES)
     run_memory: float = option("Sandbox", "most memory of one run, in GiB", 4.0, gt=0, scope=Scope.RESOURCES)
     gpu: bool = option("Sandbox", "let runs use the GPUs of the machine", False, scope=Scope.RESOURCES)

@@ -1,12 +1,12 @@
 """The original and the null ablation, run once with each seed before anything is bought."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ablations.code.source.documents import Documents
 from ablations.code.source.errors import CodeStudyError
 from ablations.code.source.patches import Patch, apply_patch
+from ablations.code.trials.at_once import Step, all_done
 from ablations.code.trials.bench import Bench
 from ablations.code.trials.records import RunRecord
 from ablations.code.trials.rulings import GateSaid, null_said, reason_of
@@ -29,7 +29,9 @@ class Baseline:
     null: RunRecord
 
 
-def run_baselines(bench: Bench, seeds: Sequence[int], journal: Journal, context: PrepareContext) -> None:
+def run_baselines(
+    bench: Bench, seeds: Sequence[int], journal: Journal, context: PrepareContext, workers: int = 1
+) -> None:
     """Run what the journal does not hold yet, and check that the script can be studied at all.
 
     Raises:
@@ -40,8 +42,7 @@ def run_baselines(bench: Bench, seeds: Sequence[int], journal: Journal, context:
     ]
     if missing:
         context.say(f"running the original and the null ablation: {len(missing)} runs")
-    for _ in _run_all(bench, missing, journal, context):
-        context.check()
+    all_done([_step(bench, *each, journal) for each in missing], workers, context.check)
     problems = {seed: baseline_problem(bench, journal.entries(), seed) for seed in seeds}
     if all(problems.values()):
         seed, problem = next(iter(problems.items()))
@@ -86,24 +87,15 @@ def _is_there(journal: Journal, variant: str, seed: int) -> bool:
     return journal.recall(_key(variant, seed)) is not None
 
 
-def _run_all(
-    bench: Bench, missing: Sequence[tuple[str, int]], journal: Journal, context: PrepareContext
-) -> Iterator[None]:
-    """Run and record, as many at once as there are threads."""
+def _step(bench: Bench, variant: str, seed: int, journal: Journal) -> Step:
+    """The step that runs a variant with a seed, and writes it down."""
 
-    def run(variant: str, seed: int) -> None:
-        record = bench.run(_documents(bench, variant), seed)
-        journal.record(_key(variant, seed), record.model_dump(mode="json"))
+    def run(stopping: Callable[[], bool]) -> None:
+        if not stopping():
+            record = bench.run(_documents(bench, variant), seed)
+            journal.record(_key(variant, seed), record.model_dump(mode="json"))
 
-    with ThreadPoolExecutor(context.threads, thread_name_prefix="baseline") as threads:
-        waiting = [threads.submit(run, *each) for each in missing]
-        try:
-            for future in waiting:
-                future.result()
-                yield
-        finally:
-            for future in waiting:
-                future.cancel()
+    return run
 
 
 def _documents(bench: Bench, variant: str) -> Documents:

@@ -1,5 +1,6 @@
 """The writer that asks a language model; each request and each answer is in the journal before anything acts on it."""
 
+import threading
 from collections.abc import Sequence
 
 from ablations.code.asking.prompts import Failure, patch_call
@@ -31,7 +32,7 @@ class OverBudgetError(CallError):
 
 
 class LlmWriter:
-    """Asks a model for patches.
+    """Asks a model for patches. Any number of threads may ask, each for one component.
 
     Args:
         documents: All of them.
@@ -46,7 +47,7 @@ class LlmWriter:
     ) -> None:
         self._documents, self._client, self._journal = documents, client, journal
         self._attempts, self._max_tokens = attempts, max_tokens
-        self._now = ("", 0)
+        self._now = threading.local()
         client.announce(self._announced)
 
     def propose(self, component: Component, number: int, failures: Sequence[Failure]) -> Proposal | None:
@@ -69,7 +70,7 @@ class LlmWriter:
         return _lost(self._client.model) if "call" not in facts else _proposal(Completion.from_json(facts["call"]))
 
     def _ask(self, component: Component, number: int, failures: Sequence[Failure]) -> None:
-        self._now = (component.name, number)
+        self._now.attempt = (component.name, number)
         request = patch_call(self._documents, component, failures=failures, max_tokens=self._max_tokens)
         completion = self._client.complete(request)
         prepared = self._journal.entries()
@@ -94,7 +95,7 @@ class LlmWriter:
 
     def _announced(self, most: Usage, cost_usd: float | None) -> None:
         """Write down what the request that goes out now can use at most."""
-        component, number = self._now
+        component, number = self._now.attempt
         trip = trips_asked(self._journal.entries(), component, number) + 1
         self._journal.record(asked_key(component, number, trip), {"tokens": most.total, "cost_usd": cost_usd})
 

@@ -1,6 +1,6 @@
 """The loop of one component: propose, judge the source, run once, judge the run, and tell the writer what was wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 
@@ -19,7 +19,6 @@ from ablations.code.writing.attempts import Attempt, attempt_key
 from ablations.code.writing.llm_writer import OverBudgetError
 from ablations.code.writing.writers import PatchWriter, Proposal
 from ablations.floor.journal import Facts, Journal
-from ablations.floor.study import PrepareContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +30,26 @@ class Writing:
         writer: Of the patches.
         seed: Of the smoke runs: one with which the original reproduces itself.
         journal: Of the study.
-        context: Of its preparation.
+        say: Shows a line to the user.
     """
 
     bench: Bench
     writer: PatchWriter
     seed: int
     journal: Journal
-    context: PrepareContext
+    say: Callable[[str], None]
 
-    def write(self, component: Component) -> None:
-        """Try until a patch is accepted, or the writer gives up; what the journal holds is not done again."""
+    def write(self, component: Component, stopping: Callable[[], bool]) -> None:
+        """Try until a patch is accepted, or the writer gives up; what the journal holds is not done again.
+
+        Args:
+            component: That is to go away.
+            stopping: Whether to begin no further attempt. Any number of threads may write, each one component.
+        """
         failures: list[Failure] = []
         for number in count(1):
-            self.context.check()
+            if stopping():
+                return
             attempt = self._attempt(component, number, failures)
             if attempt is None or attempt.accepted:
                 return
@@ -58,13 +63,13 @@ class Writing:
         try:
             proposal = self.writer.propose(component, number, failures)
         except OverBudgetError as error:
-            self.context.say(f"{component.name}: {error}")
+            self.say(f"{component.name}: {error}")
             return None
         if proposal is None:
             return None
         attempt = self._judged(component, number, proposal)
         self.journal.record(key, attempt.model_dump(mode="json"))
-        self.context.say(_line(component, number, attempt))
+        self.say(_line(component, number, attempt))
         return attempt
 
     def _judged(self, component: Component, number: int, proposal: Proposal) -> Attempt:
