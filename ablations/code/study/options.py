@@ -111,12 +111,8 @@ class CodeOptions(SeededOptions):
 
     @field_validator("readable")
     @classmethod
-    def _there(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
-        whole = tuple(str(Path(path).expanduser().absolute()) for path in paths)
-        for given, path in zip(paths, whole, strict=True):
-            if not Path(path).exists():
-                raise ValueError(f"there is no file or folder {given!r}")
-        return whole
+    def _absolute(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(Path(path).expanduser().absolute()) for path in paths)
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:

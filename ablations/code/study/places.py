@@ -7,7 +7,7 @@ from pathlib import Path
 from ablations.code.asking.models import model_name
 from ablations.code.running.sandbox_runner import LIMITS, SandboxRunner
 from ablations.code.source.choosing import zero_names
-from ablations.code.source.errors import CodeStudyError
+from ablations.code.source.errors import CodeStudyError, DocumentError
 from ablations.code.study.options import CodeOptions
 from ablations.code.trials.bench import Bench
 from ablations.code.writing.llm_writer import LlmWriter
@@ -32,8 +32,12 @@ def bench_of(options: CodeOptions) -> Bench:
 
     Raises:
         NoSandboxError: It cannot be had, or lets code out.
+        DocumentError: What the script is to read is not there.
         CodeStudyError: Nothing is marked or named.
     """
+    gone = [path for path in options.readable if not Path(path).exists()]
+    if gone:
+        raise DocumentError(f"--readable {gone[0]}: there is no such file or folder on this machine.")
     try:
         box = open_sandbox(options.sandbox, allow_none=options.allow_unsandboxed)
     except SandboxError as error:

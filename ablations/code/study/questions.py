@@ -10,7 +10,10 @@ from ablations.floor.questions import Combination, Contrast, Question, Term
 
 
 def questions(options: CodeOptions) -> tuple[Question, ...]:
-    """Return one question per component, and with `--interactions` one per pair."""
+    """Return one question per component, and with `--interactions` one per pair.
+
+    The number of a pair is its interaction effect as `ablations.code.direct.factorial` has it.
+    """
     figure = reported_figures(options)[0].figure
     names = [component.name for component in options.material.components]
     assert figure.better is not None, "every reported figure has a direction"
@@ -34,10 +37,10 @@ def questions(options: CodeOptions) -> tuple[Question, ...]:
             figure=figure.key,
             better=figure.better,
             terms=(
-                Term(weight=1.0, of={VARIANT: pair_name(first, second)}),
-                Term(weight=-1.0, of={VARIANT: first}),
-                Term(weight=-1.0, of={VARIANT: second}),
-                Term(weight=1.0, of={VARIANT: ORIGINAL}),
+                Term(weight=0.5, of={VARIANT: pair_name(first, second)}),
+                Term(weight=-0.5, of={VARIANT: first}),
+                Term(weight=-0.5, of={VARIANT: second}),
+                Term(weight=0.5, of={VARIANT: ORIGINAL}),
             ),
         )
         for first, second in pairs_of(names)

@@ -44,7 +44,7 @@ def all_said(ruling: Ruling) -> tuple[GateSaid, ...]:
 
 def reason_of(said: Sequence[GateSaid]) -> str:
     """Return all refusals in one line; empty if there are none."""
-    return "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in said if not verdict.accepted)
+    return "; ".join(dict.fromkeys(f"{verdict.gate}: {verdict.reason}" for verdict in said if not verdict.accepted))
 
 
 def as_json(said: Sequence[GateSaid]) -> list[dict[str, Any]]:

@@ -61,7 +61,7 @@ def attempt_key(component: str, number: int) -> str:
 
 def attempts_at(prepared: Mapping[str, Facts], component: str) -> tuple[Attempt, ...]:
     """Return all attempts at a component, in order."""
-    found = []
+    found: list[Attempt] = []
     while (facts := prepared.get(attempt_key(component, len(found) + 1))) is not None:
         found.append(Attempt.model_validate(facts))
     return tuple(found)

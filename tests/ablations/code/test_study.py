@@ -10,6 +10,7 @@ import pytest
 
 from ablations.code.running.facts import RunFacts
 from ablations.code.source.errors import DocumentError, PatchError
+from ablations.code.study.interactions import interactions_table
 from ablations.code.study.options import CodeOptions
 from ablations.code.study.places import NoSandboxError, bench_of
 from ablations.code.study.study import CodeStudy
@@ -17,10 +18,14 @@ from ablations.code.study.trial import InvalidTrialError, Trial
 from ablations.code.study.variants import variants
 from ablations.code.trials.records import RunRecord
 from ablations.code.writing.attempts import Attempt, NoPatchError, attempt_key
+from ablations.floor.answers import answer_all
 from ablations.floor.errors import StudyOptionsError
 from ablations.floor.journal import Facts, MemoryJournal
 from ablations.floor.options import StudyOptions, make_options
+from ablations.floor.results import Outcome, Results
+from ablations.floor.statistics import Estimate
 from ablations.floor.study import Study
+from ablations.floor.table import Scaled
 from sandbox.errors import SandboxUnavailableError
 from tests.ablations.code.small import BEND, FILE, SCRIPT, SLOPE, SLOPE_LINE, patch, right, study_options
 from tests.ablations.study_contract import StudyContract, prepared_by
@@ -138,7 +143,6 @@ def test_where_the_check_of_the_sandbox_fails_nothing_begins(monkeypatch: pytest
         ({"sandbox": "none"}, "say --allow-unsandboxed as well"),
         ({"arguments": "--seed 1"}, "{seed} has to be in it"),
         ({"llm": "gpt-4", "zero": "norm"}, "--zero is for patches by rule"),
-        ({"readable": "/nowhere/at/all"}, "there is no file or folder '/nowhere/at/all'"),
         ({"scripts": "other.py#00000000"}, "are not the documents that came with it"),
     ],
 )
@@ -146,6 +150,34 @@ def test_options_that_cannot_be_used_are_refused(given: Mapping[str, Any], words
     with pytest.raises(StudyOptionsError) as caught:
         make_options(CodeOptions, {"source": {FILE: SCRIPT}, **given})
     assert words in str(caught.value)
+
+
+def test_data_that_is_not_there_is_refused_where_it_is_needed_and_not_for_a_report() -> None:
+    options = study_options(readable="/nowhere/at/all")
+    assert CodeStudy().conditions(options)
+    with pytest.raises(DocumentError, match="--readable /nowhere/at/all: there is no such file or folder"):
+        bench_of(options)
+
+
+def test_an_interaction_is_the_same_number_in_the_answers_and_in_the_table() -> None:
+    options = study_options(seeds=3, interactions=True)
+    values = {"original": 1.0, "null": 1.0, SLOPE: 4.0, BEND: 2.0, BOTH: 11.0}
+    outcomes = tuple(
+        Outcome(each, figures={"error": values[str(each.factors["variant"])] + 0.01 * each.seed})
+        for each in CodeStudy().conditions(options)
+    )
+    answers = answer_all(CodeStudy().questions(options), Results(outcomes))
+    assert answers[-1].difference is not None
+    assert answers[-1].difference.mean == pytest.approx(((11 - 2) - (4 - 1)) / 2)
+    table = interactions_table(options, Results(outcomes))
+    effects = [
+        row[4].value.mean for row in table.rows if isinstance(row[4], Scaled) and isinstance(row[4].value, Estimate)
+    ]
+    assert effects == pytest.approx([((4 - 1) + (11 - 2)) / 2, ((2 - 1) + (11 - 4)) / 2, ((11 - 2) - (4 - 1)) / 2])
+    assert [row[3] for row in table.rows] == [3, 3, 3]
+    without = tuple(outcome for outcome in outcomes if outcome.condition.factors["variant"] != BOTH)
+    empty = interactions_table(options, Results(without))
+    assert (empty.rows, empty.notes[-1]) == ((), "1 pairs are left out: a cell has no seed that all four have.")
 
 
 def test_a_document_is_kept_to_the_last_character() -> None:

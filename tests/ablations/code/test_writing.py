@@ -194,18 +194,20 @@ def test_a_lost_answer_counts_against_the_limit_in_full(models: Callable[..., Mo
 
 
 def test_the_limit_holds_across_sessions_and_says_so(models: Callable[..., Model], tmp_path: Path) -> None:
-    model = models(broken(SLOPE), right(SLOPE))
+    models(broken(SLOPE), right(SLOPE))
     free, _ = prepare(options_of(), tmp_path)
-    most = free[f"asked/{SLOPE}/1/1"]["cost_usd"]
+    paid, second = attempts_at(free, SLOPE)[0].cost_usd, free[f"asked/{SLOPE}/2/1"]["cost_usd"]
+    assert paid is not None
+    enough_for_one = second + paid / 2  # the second call would fit, were it not for what the first one has cost
     model = models(broken(SLOPE), right(SLOPE))
-    prepared, said = prepare(options_of(max_cost=most * 1.01), tmp_path)
+    prepared, said = prepare(options_of(max_cost=enough_for_one), tmp_path)
     assert model.requests == 1, "the second call could cost more than is left"
     assert "the model was not asked: the call could use up to $" in said[-1]
     with pytest.raises(NoPatchError, match=r"attempt 1: line 9 .*; the model was not asked"):
         accepted_patch(prepared, SLOPE)
-    again, _ = prepare(options_of(max_cost=most * 1.01), tmp_path, MemoryJournal(prepared))
+    again, _ = prepare(options_of(max_cost=enough_for_one), tmp_path, MemoryJournal(prepared))
     assert (model.requests, again) == (1, prepared), "nothing has changed"
-    more, _ = prepare(options_of(max_cost=most * 10), tmp_path, MemoryJournal(prepared))
+    more, _ = prepare(options_of(max_cost=enough_for_one * 10), tmp_path, MemoryJournal(prepared))
     assert model.requests == 2
     assert attempts_at(more, SLOPE)[-1].accepted
 
