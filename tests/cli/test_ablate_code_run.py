@@ -67,7 +67,17 @@ def _table(document: dict[str, object], key: str) -> object:
 
 
 def test_run_says_what_plan_says(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    given = [FILE, "--llm", "scripted:model.json", "--attempts", "2", "--max-tokens", "500"]
+    given = [
+        FILE,
+        "--llm",
+        "scripted:model.json",
+        "--attempts",
+        "2",
+        "--max-tokens",
+        "500",
+        "--features",
+        "slope,level",
+    ]
     assert main(["ablate", "code", "plan", *given]) == 0
     plan = capsys.readouterr().out
     assert main(["ablate", "code", "run", *given]) == 2

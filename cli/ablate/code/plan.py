@@ -23,18 +23,20 @@ def command(
     attempts: Annotated[int, typer.Option(min=1, help="Most patches to ask for per component.")] = 3,
     max_tokens: MaxTokensOption = MAX_TOKENS,
     prices: PricesOption = None,
+    layers: Annotated[str, typer.Option(help="Layers instead of what is marked, as `run` takes them.")] = "",
+    features: Annotated[str, typer.Option(help="Columns instead of what is marked, as `run` takes them.")] = "",
     prompts: Annotated[bool, typer.Option("--prompts", help="Show the whole prompts.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the marked components, what an LLM would be asked, and the most that it can cost; needs no key."""
+    """List the components, what an LLM would be asked, and the most that it can cost; needs no key."""
     from ablations.code.asking.prompts import patch_call
-    from ablations.code.source.annotations import components_of, require_components
+    from ablations.code.source.choosing import chosen_components
     from ablations.code.source.reading import read_documents
     from cli.ablate.code.planning import estimate_of, say_cost, show_components
 
     documents = read_documents(files)
     say_skipped(documents)
-    components = require_components(components_of(documents), documents)
+    components = chosen_components(documents, layers=_names(layers), features=_names(features))
     estimate = estimate_of(documents, components, llm, prices, attempts=attempts, max_tokens=max_tokens)
     if as_json:
         say_json(_record(components, estimate))
@@ -44,6 +46,10 @@ def command(
     if prompts:
         _show_prompts([patch_call(documents, component, max_tokens=max_tokens) for component in components])
     say_cost(estimate, llm, attempts)
+
+
+def _names(given: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in given.split(",") if part.strip())
 
 
 def _show_prompts(requests: Sequence["Request"]) -> None:

@@ -12,6 +12,7 @@ from ablations.code.source.annotations import EXPLICIT, components_of
 from ablations.code.source.documents import Documents
 from ablations.code.source.patches import Patch, apply_patch
 from ablations.code.study.options import CodeOptions
+from ablations.code.study.places import bench_of
 from ablations.code.study.study import CodeStudy
 from ablations.code.writing.attempts import attempts_at
 from ablations.floor.journal import MemoryJournal
@@ -48,13 +49,13 @@ def test_a_model_and_a_rule_that_say_it_differently_have_the_same_effect_to_the_
     (tmp_path / "model.json").write_text(json.dumps({"model": "scripted", "answers": [reply]}))
     by_rule = CodeOptions.model_validate({"source": source, "seeds": 1})
     by_model = by_rule.model_copy(update={"llm": f"scripted:{tmp_path / 'model.json'}"})
-    study = CodeStudy()
-    ruled = prepared_by(study, by_rule, tmp_path, MemoryJournal())
-    before = {key: ruled[key] for key in ("original/42", "null/42")}
+    study, original = CodeStudy(), bench_of(by_rule).run(by_rule.documents, 42).model_dump(mode="json")
+    before = {"original/42": original, "null/42": original}  # whether it reproduces itself is not asked here
+    ruled = prepared_by(study, by_rule, tmp_path, MemoryJournal(before))
     written = prepared_by(study, by_model, tmp_path, MemoryJournal(before))
     first, second = (attempts_at(prepared, name)[-1] for prepared in (ruled, written))
     assert first.accepted
     assert second.accepted
     assert first.patch != second.patch
     reports = [prepared[f"smoke/{name}/1"]["run"]["facts"]["reports"] for prepared in (ruled, written)]
-    assert reports[0] == reports[1] != ruled["original/42"]["facts"]["reports"]
+    assert reports[0] == reports[1] != original["facts"]["reports"]

@@ -156,7 +156,7 @@ def test_a_retry_shows_the_model_its_answer_and_the_stack_trace(models: Callable
 def test_killed_at_any_append_and_run_again_no_call_is_repeated(
     models: Callable[..., Model], tmp_path: Path, written: bool
 ) -> None:
-    steps = (broken(SLOPE), too_much(SLOPE), right(SLOPE), right(SLOPE))
+    steps = (broken(SLOPE), right(SLOPE), right(SLOPE))
     models(*steps)
     undisturbed, _ = prepare(options_of(attempts=4), tmp_path)
     for append in range(1, len(undisturbed) + 1):
