@@ -21,7 +21,7 @@ SMALL = ["gates", "--no-runs", "--per-kind", "2"]
 
 def figures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
     monkeypatch.setattr(sys, "argv", SMALL)
-    few = good_ones()[::9]
+    few = good_ones()[::14]
     monkeypatch.setattr(gates, "good_ones", lambda: few)
     gates.main()
     return json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -31,7 +31,7 @@ def test_its_last_line_counts_bad_and_good_by_kind(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = figures(monkeypatch, capsys)
-    assert found["good"] == found["accepted_good"] == len(good_ones()[::9])
+    assert found["good"] == found["accepted_good"] == len(good_ones()[::14])
     kinds = found["by_kind"]
     assert isinstance(kinds, dict)
     assert set(kinds) <= set(FAULTS)

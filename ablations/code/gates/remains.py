@@ -97,10 +97,14 @@ def _sides_alike(new: ast.BinOp, old: ast.BinOp) -> bool:
 
 
 def _parts(old: ast.expr) -> Iterator[ast.expr]:
-    """What an operation hands on when it is taken away; a number that it used is nothing to hand on."""
+    """What an operation hands on when it is taken away: of a call its first argument, or what its method belongs to.
+
+    A later argument is what the call works with, such as the labels: they are no value to go on with. Neither is a
+    number.
+    """
     match old:
         case ast.Call():
-            yield from (arg.value if isinstance(arg, ast.Starred) else arg for arg in old.args if _is_handed_on(arg))
+            yield from (arg for arg in old.args[:1] if _is_handed_on(arg))
             receiver = old.func.value if isinstance(old.func, ast.Attribute) else None
             if receiver is not None and (dotted(receiver) or "").partition(".")[0] not in _LIBRARIES:
                 yield receiver

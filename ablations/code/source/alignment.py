@@ -3,7 +3,7 @@
 Two syntax trees are laid side by side. In the component's region anything may stand. Outside of it a patch may only
 take away, where a name is used that the component alone binds:
 
-* a call of a use becomes its own argument: `self.norm(x)` becomes `x`;
+* a call of a use becomes its own first argument: `self.norm(x)` becomes `x`;
 * a sum or product with a use becomes its other operand: `x + skip`, or `x + 0.1 * skip`, becomes `x`;
 * an element of a list or tuple that is a use goes away;
 * a statement that only applies a use goes away: `x = self.norm(x)`, `x += skip`.
@@ -207,7 +207,7 @@ class _Matcher:
     def _reduced(self, old: ast.expr, new: ast.expr) -> Alignment | None:
         taken = Alignment(reductions=((old, new),))
         if self._uses.has(old):
-            for argument in old.args if isinstance(old, ast.Call) else ():
+            for argument in old.args[:1] if isinstance(old, ast.Call) else ():
                 if (found := self.node(argument, new)) is not None:
                     return taken + found
         if isinstance(old, ast.BinOp):
