@@ -49,7 +49,8 @@ def test_nothing_is_imported_under_the_name_of_what_does_nothing(line: str, valu
 
 
 STARRED = (
-    f"from torch.nn.functional import *\nfrom torch import nn\nn = 1\nnorm = nn.LayerNorm(4){MARK}\nvalue = nll_loss(norm)"
+    "from torch.nn.functional import *\nfrom torch import nn\nn = 1\n"
+    f"norm = nn.LayerNorm(4){MARK}\nvalue = nll_loss(norm)"
 )
 
 
