@@ -3,6 +3,7 @@
 import functools
 
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ft2font import LoadFlags
 
 FAMILY = "DejaVu Sans"
 LEADING = 1.35
@@ -61,7 +62,7 @@ def _advance(char: str, bold: bool) -> float:
     """The width of a character at size 1."""
     font = get_font(findfont(FontProperties(family=FAMILY, weight="bold" if bold else "normal")))
     font.set_size(_EM, 72)
-    return float(font.load_char(ord(char), flags=_UNHINTED).linearHoriAdvance) / 65536 / _EM
+    return float(font.load_char(ord(char), flags=LoadFlags.NO_HINTING).linearHoriAdvance) / 65536 / _EM
 
 
-_EM, _UNHINTED = 100.0, 2  # FreeType's LOAD_NO_HINTING
+_EM = 100.0

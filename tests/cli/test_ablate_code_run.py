@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setattr("ablations.floor.reporting.draw_figure_plots", lambda *_: ())
     (tmp_path / FILE).write_text(SCRIPT)
-    answers = (broken(SLOPE), right(SLOPE), right(BEND))
+    answers = (broken(SLOPE), right(SLOPE), right(BEND), "The slope matters most.")
     script = Script(answers=answers, price=PerMillion(input_per_million=2, output_per_million=3))
     (tmp_path / "model.json").write_text(script.model_dump_json())
     return tmp_path
@@ -37,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("sandboxed")
 def test_with_a_model_and_by_rule_the_effects_are_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*RUN, "--llm", "scripted:model.json", "--yes"]) == 0
+    assert main([*RUN, "--llm", "scripted:model.json", "--yes", "--analysis"]) == 0
     shown = capsys.readouterr().out
     for words in ("line:slope", "at most 6 calls (3 per component)", "4 conditions", "attempt 1 ($", "attempt 2 ($"):
         assert words in shown
@@ -49,12 +49,13 @@ def test_with_a_model_and_by_rule_the_effects_are_the_same(folder: Path, capsys:
     asked = json.loads(capsys.readouterr().out)
     assert _table(asked, "conditions") == _table(ruled, "conditions")
     before = (folder / "out" / "ledger.jsonl").read_bytes()
-    assert main([*RUN, "--llm", "scripted:model.json", "--yes"]) == 0
+    assert main([*RUN, "--llm", "scripted:model.json", "--yes", "--analysis"]) == 0
     assert (folder / "out" / "ledger.jsonl").read_bytes() == before, "all is done"
     prepared = prepared_in(read_ledger(folder / "out" / "ledger.jsonl"))
     assert [key for key in prepared if key.startswith("asked/")] == [
-        f"asked/{name}/{number}/1" for name, number in ((SLOPE, 1), (SLOPE, 2), (BEND, 1))
+        f"asked/{name}/{number}/1" for name, number in ((SLOPE, 1), (SLOPE, 2), (BEND, 1), ("analysis", 1))
     ]
+    assert "The slope matters most." in (folder / "out" / "report.html").read_text()
     (folder / FILE).write_text(SCRIPT + "# another one\n")
     assert main([*RUN, "--llm", "scripted:model.json", "--yes"]) == 2
     assert "was begun with --scripts line.py#" in " ".join(capsys.readouterr().err.split())
@@ -114,6 +115,7 @@ def test_a_plan_that_is_declined_runs_nothing(
     ("more", "words"),
     [
         ("--yes --without-llm --llm gpt-4", "--without-llm and the model gpt-4 contradict each other"),
+        ("--yes --analysis", "--analysis needs a model"),
         ("--yes --sandbox none", "--sandbox none runs code that a model wrote with your own rights"),
         ("--yes --sandbox chroot", "--sandbox chroot cannot be used"),
         ("--yes --layers conv", "No layer 'conv' is made in the scripts"),

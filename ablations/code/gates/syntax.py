@@ -1,5 +1,6 @@
-"""Is every patched script Python that compiles?"""
+"""Is every patched script Python that compiles, and means what its text says?"""
 
+import ast
 import warnings
 from typing import ClassVar
 
@@ -8,7 +9,11 @@ from ablations.code.gates.case import Case
 
 
 class Syntax(Gate):
-    """Compiles each script; nothing is executed."""
+    """Compiles each script; nothing is executed.
+
+    A comment may declare an encoding in which the rest of the file means something else: the other gates read the text,
+    and Python the bytes.
+    """
 
     name: ClassVar[str] = "syntax"
     question: ClassVar[str] = "Is every patched script Python?"
@@ -20,7 +25,10 @@ class Syntax(Gate):
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     compile(case.new(file), file, "exec")
+                    as_run = ast.parse(case.ablated.texts[file].encode(), filename=file)
             except (SyntaxError, ValueError) as error:
                 line = getattr(error, "lineno", None)
                 return f"{file} is no Python{f' (line {line})' if line else ''}: {getattr(error, 'msg', None) or error}"
+            if ast.dump(as_run) != ast.dump(case.new(file)):
+                return f"{file} declares an encoding in which it is another script than its text says"
         return None

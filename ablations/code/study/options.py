@@ -53,6 +53,9 @@ class CodeOptions(SeededOptions):
     max_tokens: int = option("LLM", "most tokens of an answer", MAX_TOKENS, ge=1, scope=Scope.MONEY)
     max_cost: float | None = option("LLM", "most US dollars to spend", gt=0, scope=Scope.MONEY)
     prices: Path | None = option("LLM", "JSON file of prices, over the shipped ones", scope=Scope.MONEY)
+    analysis: bool = option(
+        "LLM", "let the model analyse the finished study; marked as unchecked", False, scope=Scope.MONEY
+    )
     sandbox: Literal["auto", "bwrap", "docker", "none"] = option(
         "Sandbox", "auto, bwrap, docker, or none with --allow-unsandboxed", "auto", scope=Scope.CELL
     )
@@ -126,6 +129,8 @@ class CodeOptions(SeededOptions):
             raise ValueError(
                 "--zero is for patches by rule: a model decides for itself what it puts in place of a layer"
             )
+        if self.analysis and self.llm is None:
+            raise ValueError("--analysis needs a model: name one with --llm")
         if self.scripts != fingerprint(self.source):
             raise ValueError(f"--scripts {self.scripts} are not the documents that came with it")
         return self

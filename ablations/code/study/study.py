@@ -15,7 +15,7 @@ from ablations.floor.figure import Figure
 from ablations.floor.figure_plot import FigurePlot
 from ablations.floor.journal import Journal
 from ablations.floor.questions import Question
-from ablations.floor.report import Extras, Section
+from ablations.floor.report import Extras, Report, Section
 from ablations.floor.results import Results
 from ablations.floor.study import MeasureContext, PrepareContext, Study
 
@@ -73,6 +73,15 @@ class CodeStudy(Study[CodeOptions]):
         trial = Trial(bench, context.prepared, variant, without, condition.seed, context.artifacts)
         found = trial.figures()
         return {each.figure.key: found[each.name] for each in reported_figures(options) if each.name in found}
+
+    def conclude(self, options: CodeOptions, report: Report, journal: Journal, context: PrepareContext) -> None:
+        """Let the model analyse the report, once, if that was asked for."""
+        if options.analysis:
+            from ablations.code.analysing.analyst import analyse
+            from ablations.code.study.places import connected
+
+            with connected(options, journal.entries()) as client:
+                analyse(client, report, journal, context.artifacts, context.say)
 
     def plots(self, options: CodeOptions) -> tuple[FigurePlot, ...]:
         """Return one plot per figure, across the variants."""

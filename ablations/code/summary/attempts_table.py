@@ -28,8 +28,7 @@ def attempts_table(attempts: Mapping[str, Sequence[Attempt]]) -> Table:
 
 def _row(name: str, attempts: Sequence[Attempt]) -> tuple[Value, ...]:
     last = attempts[-1]
-    said = last.outcome or ("accepted" if last.accepted else "refused")
-    reason = f"{said}: {last.reason}" if last.reason and not last.accepted else said
+    reason = "accepted" if last.accepted else f"refused: {last.reason or last.outcome}"
     return (name, len(attempts), "yes" if last.accepted else "no", *_spent(attempts), reason)
 
 

@@ -8,6 +8,7 @@ from ablations.code.source.documents import Documents, parsed
 from ablations.code.summary.attempts import Attempt
 from ablations.code.summary.outline import Outline
 from ablations.code.summary.records import Record
+from ablations.floor.questions import Contrast
 from ablations.floor.results import Results
 
 
@@ -71,7 +72,7 @@ def tested(
     attempts: Mapping[str, Sequence[Attempt]],
     executed: Mapping[str, frozenset[int]] | None,
 ) -> tuple[Tested, ...]:
-    """Return each marked component, and each further variant of the study.
+    """Return each component, and each further variant that a question is about: pairs are none.
 
     Args:
         outline: The study.
@@ -80,7 +81,8 @@ def tested(
         executed: The lines that ran in the original, by document; None where that is not known.
     """
     places = {part.name: (part.file, part.first_line, part.last_line) for part in outline.components}
-    names = dict.fromkeys([*places, *outline.variants(results)])
+    asked = {q.second.get(outline.factor) for q in outline.questions if isinstance(q, Contrast)}
+    names = dict.fromkeys([*places, *(name for name in outline.variants(results) if name in asked)])
     return tuple(_tested(name, places.get(name), outline, results, attempts, executed) for name in names)
 
 
@@ -108,7 +110,8 @@ def _reasons(
         return
     tried = attempts.get(name, ())
     if tried and not tried[-1].accepted:
-        yield f"no patch was accepted in {len(tried)} attempts; the last one: {tried[-1].reason or tried[-1].outcome}"
+        count = f"{len(tried)} attempt{'' if len(tried) == 1 else 's'}"
+        yield f"no patch was accepted in {count}; the last one: {tried[-1].reason or tried[-1].outcome}"
         return
     if outcomes.failed:
         seeds = ", ".join(str(outcome.condition.seed) for outcome in outcomes.failed)

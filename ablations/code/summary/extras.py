@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ablations.code.summary.analysis import analysis_of, analysis_section
 from ablations.code.summary.attempts import attempts_of
 from ablations.code.summary.attempts_table import attempts_table
 from ablations.code.summary.coverage import executed_in, lines_of, tested
@@ -27,7 +28,7 @@ def extras_of(outline: Outline, results: Results, artifacts: Path, prepared: Map
     """
     records, attempts = records_of(results, artifacts), attempts_of(prepared)
     effects, executed = effects_of(outline, results), executed_in(outline, records)
-    lines = lines_of(outline, executed)
+    lines, analysis = lines_of(outline, executed), analysis_of(prepared)
     components = tested(outline, results, attempts, executed)
 
     def draw(folder: Path) -> tuple[tuple[str, Path], ...]:
@@ -44,5 +45,8 @@ def extras_of(outline: Outline, results: Results, artifacts: Path, prepared: Map
             *coverage_tables(components, lines),
         ),
         draw=draw,
-        sections=(coverage_section(components, lines),),
+        sections=(
+            coverage_section(components, lines),
+            *([] if analysis is None else [analysis_section(analysis)]),
+        ),
     )
