@@ -8,8 +8,10 @@ from ablations.floor.pdf_text import longest_word, width
 PADDING = 8.0
 """Between two columns."""
 SIZES = (8.0, 7.0, 6.0)
-"""Of the type; the first at which all columns fit."""
+"""Of the type; the first at which all columns fit without cells that are long and narrow."""
 _MOST_REPEATED = 3
+_MOST_LINES = 4.0
+"""Of a cell, about, before smaller type is taken."""
 _LONGEST_WORD = 110.0
 """A word of a cell that is longer may be broken."""
 
@@ -39,9 +41,9 @@ def parts(headings: Sequence[str], rows: Sequence[Sequence[str]], most: float, n
         named: How many columns at the beginning say what a row is; every part repeats them.
     """
     everything = tuple(range(len(headings)))
-    for size in SIZES:
-        if (found := _fitted(headings, rows, everything, size, most)) is not None:
-            return [found]
+    fitted = [found for size in SIZES if (found := _fitted(headings, rows, everything, size, most)) is not None]
+    if fitted:
+        return [next((part for part in fitted if _lines(rows, part) <= _MOST_LINES), fitted[-1])]
     size, repeated = SIZES[-1], everything[: min(named, _MOST_REPEATED)]
     made: list[Part] = []
     waiting = list(everything[len(repeated) :])
@@ -67,6 +69,12 @@ def _fitted(
             return None
         least = [free / len(columns)] * len(columns)
     return Part(columns, tuple(_shared(wanted, least, free)), size)
+
+
+def _lines(rows: Sequence[Sequence[str]], part: Part) -> float:
+    """How many lines the longest cell takes, about."""
+    columns = zip(part.columns, part.widths, strict=True)
+    return max((width(row[at], part.size) / wide for at, wide in columns for row in rows), default=1.0)
 
 
 def _wanted(heading: str, cells: Sequence[str], size: float) -> float:

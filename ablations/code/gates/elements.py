@@ -29,7 +29,7 @@ class Elements(Gate):
         region = case.component.region(case.old(case.component.file))
         if region.field in _BODIES:
             return None
-        old, new = _elements(region), list(case.replacement())
+        old, new = region.nodes, list(case.replacement())
         if isinstance(region.parent, ast.Call) and region.field == "keywords":
             return _of_keywords(old, new)
         values = [node for node in new if isinstance(node, ast.expr)]
@@ -39,10 +39,6 @@ class Elements(Gate):
             if not _stands(value, before, is_argument=is_argument):
                 return f"{ast.unparse(value)[:80]} stands in place of {', '.join(map(ast.unparse, before))[:80]}"
         return _shifted(region, before, values) if is_argument else None
-
-
-def _elements(region: Region) -> list[ast.AST]:
-    return list(getattr(region.parent, region.field)[region.start : region.stop])
 
 
 def _of_keywords(old: Sequence[ast.AST], new: Sequence[ast.AST]) -> str | None:

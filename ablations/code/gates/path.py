@@ -33,7 +33,10 @@ class Path(Gate):
         before: dict[str, list[Assigned]] = {}
         for one in assigned(case.old_nodes()):
             before.setdefault(one.target, []).append(one)
-        for one in assigned(case.replacement()):
+        after = assigned(case.replacement())
+        if (name := _fallen_back(before, {one.target for one in after}, uses)) is not None:
+            return f"{name} is no longer made here, and what it was before goes on in its place"
+        for one in after:
             if one.target in before:
                 if (other := _other(one, before)) is not None:
                     return f"{one.target} is made of {other}, and was not before"
@@ -42,6 +45,15 @@ class Path(Gate):
                 if problem is not None:
                     return problem
         return None
+
+
+def _fallen_back(before: Mapping[str, Sequence[Assigned]], after: set[str], uses: Uses) -> str | None:
+    """A name that other code binds too, that the component made of other values, and that nothing makes now."""
+    for name, olds in before.items():
+        is_own = name in _read([olds[0].whole])
+        if name not in after and not is_own and uses.is_bound_elsewhere(name):
+            return name
+    return None
 
 
 def _other(new: Assigned, before: Mapping[str, Sequence[Assigned]]) -> str | None:

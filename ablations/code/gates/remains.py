@@ -42,58 +42,75 @@ def assigned(nodes: Iterable[ast.AST]) -> list[Assigned]:
 
 def is_left_of(new: ast.expr, old: ast.expr) -> bool:
     """Return whether an expression is what is left of another one."""
-    if _same(new, old):
-        return True
-    if type(new) is type(old) and _alike(new, old):
-        return True
-    return any(is_left_of(new, part) for part in _parts(old))
+    return _Left().of(new, old)
 
 
-def _alike(new: ast.expr, old: ast.expr) -> bool:
-    """Whether the operation is the same, and what it works on is left of what it worked on."""
-    match new, old:
-        case ast.Call(), ast.Call():
-            return _same(new.func, old.func) and (_call_alike(new, old) or _held(new, old))
-        case ast.BinOp(), ast.BinOp() if type(new.op) is type(old.op):
-            return _sides_alike(new, old)
-        case ast.UnaryOp(), ast.UnaryOp() if type(new.op) is type(old.op):
-            return is_left_of(new.operand, old.operand)
-        case ast.Subscript(), ast.Subscript() if _same(new.slice, old.slice):
-            return is_left_of(new.value, old.value)
-        case ast.Attribute(), ast.Attribute() if new.attr == old.attr:
-            return is_left_of(new.value, old.value)
-        case (ast.List(), ast.List()) | (ast.Tuple(), ast.Tuple()):
-            return _is_subsequence(new.elts, old.elts)
-        case ast.Starred(), ast.Starred():
-            return is_left_of(new.value, old.value)
-    return False
+class _Left:
+    """Compares each pair of parts once: without that, the work doubles with every term of a sum."""
 
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], bool] = {}
+        self._dumps: dict[int, str] = {}
 
-def _call_alike(new: ast.Call, old: ast.Call) -> bool:
-    if len(new.args) != len(old.args) or [one.arg for one in new.keywords] != [one.arg for one in old.keywords]:
+    def of(self, new: ast.expr, old: ast.expr) -> bool:
+        key = (id(new), id(old))
+        if key not in self._known:
+            self._known[key] = (
+                self._same(new, old)
+                or (type(new) is type(old) and self._alike(new, old))
+                or any(self.of(new, part) for part in _parts(old))
+            )
+        return self._known[key]
+
+    def _alike(self, new: ast.expr, old: ast.expr) -> bool:
+        """Whether the operation is the same, and what it works on is left of what it worked on."""
+        match new, old:
+            case ast.Call(), ast.Call():
+                return self._same(new.func, old.func) and (self._call_alike(new, old) or self._held(new, old))
+            case ast.BinOp(), ast.BinOp() if type(new.op) is type(old.op):
+                return self._sides_alike(new, old)
+            case ast.UnaryOp(), ast.UnaryOp() if type(new.op) is type(old.op):
+                return self.of(new.operand, old.operand)
+            case ast.Subscript(), ast.Subscript() if self._same(new.slice, old.slice):
+                return self.of(new.value, old.value)
+            case ast.Attribute(), ast.Attribute() if new.attr == old.attr:
+                return self.of(new.value, old.value)
+            case (ast.List(), ast.List()) | (ast.Tuple(), ast.Tuple()):
+                return self._is_subsequence(new.elts, old.elts)
+            case ast.Starred(), ast.Starred():
+                return self.of(new.value, old.value)
         return False
-    pairs = [*zip(new.args, old.args, strict=True)]
-    pairs += [(one.value, other.value) for one, other in zip(new.keywords, old.keywords, strict=True)]
-    return all(is_left_of(*pair) for pair in pairs)
 
+    def _call_alike(self, new: ast.Call, old: ast.Call) -> bool:
+        if len(new.args) != len(old.args) or [one.arg for one in new.keywords] != [one.arg for one in old.keywords]:
+            return False
+        pairs = [*zip(new.args, old.args, strict=True)]
+        pairs += [(one.value, other.value) for one, other in zip(new.keywords, old.keywords, strict=True)]
+        return all(self.of(*pair) for pair in pairs)
 
-def _held(new: ast.Call, old: ast.Call) -> bool:
-    """Whether a holder of modules holds some of what it held."""
-    return callee(new) in HOLDERS and not new.keywords and _is_subsequence(new.args, old.args)
+    def _held(self, new: ast.Call, old: ast.Call) -> bool:
+        """Whether a holder of modules holds some of what it held."""
+        return callee(new) in HOLDERS and not new.keywords and self._is_subsequence(new.args, old.args)
 
+    def _is_subsequence(self, new: Sequence[ast.expr], old: Sequence[ast.expr]) -> bool:
+        waiting = iter(old)
+        return all(any(self.of(one, other) or is_nothing(one) for other in waiting) for one in new)
 
-def _is_subsequence(new: Sequence[ast.expr], old: Sequence[ast.expr]) -> bool:
-    waiting = iter(old)
-    return all(any(is_left_of(one, other) or is_nothing(one) for other in waiting) for one in new)
+    def _sides_alike(self, new: ast.BinOp, old: ast.BinOp) -> bool:
+        if self._same(new.left, new.right) and not self._same(old.left, old.right):
+            return False
+        neutral = is_zero if isinstance(new.op, ast.Add | ast.Sub) else is_one if isinstance(new.op, ast.Mult) else None
+        left = self.of(new.left, old.left) or (neutral is not None and neutral(stripped(new.left)))
+        right = self.of(new.right, old.right) or (neutral is not None and neutral(stripped(new.right)))
+        return left and right
 
+    def _same(self, one: ast.AST, other: ast.AST) -> bool:
+        return self._dump(one) == self._dump(other)
 
-def _sides_alike(new: ast.BinOp, old: ast.BinOp) -> bool:
-    if _same(new.left, new.right) and not _same(old.left, old.right):
-        return False
-    neutral = is_zero if isinstance(new.op, ast.Add | ast.Sub) else is_one if isinstance(new.op, ast.Mult) else None
-    left = is_left_of(new.left, old.left) or (neutral is not None and neutral(stripped(new.left)))
-    right = is_left_of(new.right, old.right) or (neutral is not None and neutral(stripped(new.right)))
-    return left and right
+    def _dump(self, node: ast.AST) -> str:
+        if id(node) not in self._dumps:
+            self._dumps[id(node)] = ast.dump(node)
+        return self._dumps[id(node)]
 
 
 def _parts(old: ast.expr) -> Iterator[ast.expr]:
@@ -164,7 +181,7 @@ def _put_in(value: ast.expr, known: Mapping[str, ast.expr]) -> ast.expr:
     return whole if sum(1 for _ in ast.walk(whole)) <= _LARGEST else value
 
 
-_LARGEST = 2000
+_LARGEST = 400
 """Nodes of an expression."""
 
 
@@ -188,7 +205,3 @@ class _Putting(ast.NodeTransformer):
             return self._known[name]
         self.generic_visit(node)
         return node
-
-
-def _same(one: ast.AST, other: ast.AST) -> bool:
-    return ast.dump(one) == ast.dump(other)

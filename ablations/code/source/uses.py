@@ -25,6 +25,7 @@ class Uses:
         scopes = scopes_of(tree, region.parent, self._above)
         names = set(bound_by(region.nodes))
         self._found: dict[int, str] = {}
+        self._shared: set[str] = set()
         for name in sorted(names):
             self._find(name, scopes)
 
@@ -32,6 +33,10 @@ class Uses:
     def names(self) -> frozenset[str]:
         """The names that are the component's alone, and are used elsewhere."""
         return frozenset(self._found.values())
+
+    def is_bound_elsewhere(self, name: str) -> bool:
+        """Return whether something else in the same scope binds a name, too."""
+        return name in self._shared
 
     def has(self, node: ast.AST) -> bool:
         """Return whether a node reads a name of the component's, or calls it."""
@@ -82,6 +87,7 @@ class Uses:
             return
         elsewhere = [node for node in ast.walk(where) if id(node) not in self._inside]
         if name in _bound_outside(elsewhere):
+            self._shared.add(name)
             return
         for node in elsewhere:
             if isinstance(node, ast.Name | ast.Attribute) and dotted(node) == name and isinstance(node.ctx, ast.Load):

@@ -181,6 +181,30 @@ def test_two_names_may_not_become_one_object() -> None:
     assert "b is made of a" in reason(text, ("b = nn.Linear(4, 4)", "b = a"))
 
 
+def test_a_name_does_not_fall_back_to_what_it_was_before() -> None:
+    text = f"def f(x, z):\n    h = a(x)\n    h = b(z){MARK}\n    return c(h)\nvalue = f(1, 2)"
+    assert reason(text, (f"b(z){MARK}", "z")) == ""
+    assert "h is no longer made here" in reason(text, (f"    h = b(z){MARK}\n", ""))
+
+
+def test_a_value_of_a_dict_becomes_the_identity_under_its_key() -> None:
+    text = f"from torch import nn\nparts = {{\n  'a': norm(),{MARK}\n  'b': act(),\n}}\nvalue = f(parts)"
+    line = f"  'a': norm(),{MARK}\n"
+    assert reason(text, (line, "  'a': nn.Identity(),\n")) == ""
+    assert reason(text, (line, "")) == ""
+    assert reason(text, (line, "  'c': nn.Identity(),\n")) != ""
+
+
+def test_what_is_nested_too_deep_is_refused_and_long_sums_take_no_time() -> None:
+    text = f"y = f(x){MARK}\nvalue = g(y)"
+    for deep in ("-" * 300 + "x", "x" + ".a" * 5000, "f(" * 180 + "x" + ")" * 180):
+        assert reason(text, (f"f(x){MARK}", deep)).startswith("syntax: a.py is n")
+    total = " + ".join(f"a{number}" for number in range(60))
+    block = f"#ABLATION_HINT_START\nz = {total}\n#ABLATION_HINT_END\nvalue = g(z)"
+    assert reason(block, (total, total.removesuffix(" + a59"))) == ""
+    assert "path" in reason(block, (total, total.replace("a58", "a0").removesuffix(" + a59")))
+
+
 def test_own_names_do_not_count_as_doing_nothing() -> None:
     own = "    def clone(self, x):\n        return 2 * x\n"
     text = f"class Net:\n{own}    def f(self, x):\n        y = g(x){MARK}\n        return x + y\nvalue = Net().f(1)"
