@@ -29,8 +29,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setattr("ablations.floor.reporting.draw_figure_plots", lambda *_: ())
     (tmp_path / FILE).write_text(SCRIPT)
-    answers = (broken(SLOPE), right(SLOPE), right(BEND), "The slope matters most.")
-    script = Script(answers=answers, price=PerMillion(input_per_million=2, output_per_million=3))
+    answers = (broken(SLOPE), right(SLOPE), right(BEND))
+    replies = {"Write a short analysis of the ablation study": "The slope matters most."}
+    script = Script(answers=answers, replies=replies, price=PerMillion(input_per_million=2, output_per_million=3))
     (tmp_path / "model.json").write_text(script.model_dump_json())
     return tmp_path
 

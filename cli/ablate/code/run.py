@@ -123,6 +123,8 @@ def _show_plan(options: CodeOptions, components: "tuple[Component, ...]", condit
             max_tokens=options.max_tokens,
         )
         say_cost(estimate, options.llm, options.attempts)
+    if options.analysis:
+        say("With --analysis one further call reads the finished tables, beyond this estimate and within --max-cost.")
     say(
         f"{conditions} conditions: the original, the null ablation and every variant, with {options.seeds} seeds each; "
         f"{options.material.script} {options.arguments}; sandbox {options.sandbox}"
