@@ -1,0 +1,1 @@
+"""The study of what language models cost for the tasks that they solve."""
