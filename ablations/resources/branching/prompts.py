@@ -20,6 +20,9 @@ SYSTEM = (
 )
 
 
+_BEFORE = "\nEarlier attempts at this task failed.\n\n"
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What a model may be told of a task: never its held-out tests.
@@ -68,9 +71,18 @@ def branch_prompt(task: Told, tried: Sequence[Tried], strategy: Strategy) -> str
     assert tried, "a branch goes on from something"
     shown = "\n\n".join(_shown(number, one) for number, one in enumerate(tried, start=1))
     return (
-        f"{first_prompt(task)}\nEarlier attempts at this task failed.\n\n{shown}\n\n"
+        f"{first_prompt(task)}{_BEFORE}{shown}\n\n"
         f"Solve the task now. {strategy.instruction}\n"
     )
+
+
+def divided(prompt: str) -> tuple[str, int]:
+    """Return the prompt of the first attempt in that of a branch, and the level of the branch; 0 of a first attempt.
+
+    For a scripted model, which has to know what it is asked.
+    """
+    first, found, rest = prompt.partition(_BEFORE)
+    return first, (rest.count("\nWhat became of it:\n") if found else 0)
 
 
 def _shown(number: int, tried: Tried) -> str:
