@@ -1,1 +1,1 @@
-"""The study of what language models cost for the tasks that they solve."""
+"""What large and small language models cost for what they solve."""

@@ -8,9 +8,10 @@ import sys
 import pytest
 
 from llm_clients import resources
-from llm_clients.resources import ServerProcesses, is_local, local_server
+from llm_clients.resources import ServerProcesses, local_server
 from llm_clients.scripted.script import Script
 from llm_clients.scripted.server import ScriptedServer
+from llm_clients.servers import is_local
 
 BUSY = """
 import socket, subprocess, sys

@@ -1,0 +1,59 @@
+"""Which calls were under way at the same time."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Place:
+    """A stretch of time, and the calls in it so far, the stretch itself included if it is one.
+
+    Attributes:
+        most: the most that were under way at once.
+        calls: how many there were.
+    """
+
+    def __init__(self, calls: int) -> None:
+        self.most = self.calls = calls
+
+
+class Overlaps:
+    """Counts calls. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls = 0
+        self._places: set[Place] = set()
+
+    @contextmanager
+    def entered(self) -> Iterator[Place]:
+        """Be a call while the body runs."""
+        place = self._begin(calls=1)
+        try:
+            yield place
+        finally:
+            self._end(place, calls=1)
+
+    @contextmanager
+    def watched(self) -> Iterator[Place]:
+        """See the calls that are under way while the body runs, without being one."""
+        place = self._begin(calls=0)
+        try:
+            yield place
+        finally:
+            self._end(place, calls=0)
+
+    def _begin(self, calls: int) -> Place:
+        with self._lock:
+            self._calls += calls
+            for other in self._places:
+                other.calls += calls
+                other.most = max(other.most, self._calls)
+            place = Place(self._calls)
+            self._places.add(place)
+            return place
+
+    def _end(self, place: Place, calls: int) -> None:
+        with self._lock:
+            self._calls -= calls
+            self._places.discard(place)
