@@ -70,10 +70,7 @@ def branch_prompt(task: Told, tried: Sequence[Tried], strategy: Strategy) -> str
     """
     assert tried, "a branch goes on from something"
     shown = "\n\n".join(_shown(number, one) for number, one in enumerate(tried, start=1))
-    return (
-        f"{first_prompt(task)}{_BEFORE}{shown}\n\n"
-        f"Solve the task now. {strategy.instruction}\n"
-    )
+    return f"{first_prompt(task)}{_BEFORE}{shown}\n\nSolve the task now. {strategy.instruction}\n"
 
 
 def divided(prompt: str) -> tuple[str, int]:

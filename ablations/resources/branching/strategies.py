@@ -23,8 +23,8 @@ STRATEGIES = (
     ),
     Strategy(
         "trace",
-        "Go through the failing test by hand, value by value, before you write anything, and write what gives the value "
-        "that it expects.",
+        "Go through the failing test by hand, value by value, before you write anything; then write what gives the "
+        "value that it expects.",
     ),
     Strategy(
         "edge-cases",

@@ -1,4 +1,4 @@
-"""A routing rule: which categories of tasks go to the smaller model; fitted on one half of the tasks, judged on the rest.
+"""A routing rule: which categories go to the smaller model; fitted on one half of the tasks, judged on the other.
 
 A category goes to the smaller model if it solves there, in the half on which the rule is fitted, no fewer tasks than
 the large one, but for a tolerance. What nothing is known of goes to the large model. The halves are drawn by a hash of

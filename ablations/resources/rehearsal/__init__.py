@@ -1,1 +1,1 @@
-"""A scripted pair of models for rehearsals: a real server that answers with right and wrong solutions, by known skill."""
+"""A scripted pair of models for rehearsals: a real server that answers rightly and wrongly, by known skill."""

@@ -68,8 +68,8 @@ class StudyStoppedError(AblationError):
 
     def __str__(self) -> str:
         return (
-            f"The model {self.model!r} can be asked no further ({self.outcome}): {self.detail.rstrip('.')}. All answers "
-            "and judgements so far are kept. Once the cause is removed, the same command goes on, and repeats none."
+            f"The model {self.model!r} can be asked no further ({self.outcome}): {self.detail.rstrip('.')}. All "
+            "answers and judgements so far are kept. Once the cause is removed, the same command goes on, and repeats none."
         )
 
 
