@@ -1,7 +1,7 @@
 """Whether what a solution returns is what the reference of MBPP+ returns, as EvalPlus decides it.
 
-This file is text to `mbpp_plus.py`, and runs in the process of the checks, where there is the standard library and nothing
-else. After `unsafe_execute` in github.com/evalplus/evalplus, `evalplus/eval/__init__.py` (v0.3); without numpy.
+This file is text to `mbpp_plus.py`, and runs in the process of the checks, where there is nothing but the standard
+library. After `unsafe_execute` in github.com/evalplus/evalplus, `evalplus/eval/__init__.py` (v0.3); without numpy.
 """
 
 import copy
@@ -14,8 +14,10 @@ _OF_FLOATS = 1e-6
 """Absolute tolerance where floats are expected, and the task states none."""
 
 _SAME_SET = frozenset(
-    "similar_elements find_char_long common_in_nested_lists extract_singly larg_nnum intersection_array "
-    "find_dissimilar Diff".split()
+    (
+        *("similar_elements", "find_char_long", "common_in_nested_lists", "extract_singly", "larg_nnum"),
+        *("intersection_array", "find_dissimilar", "Diff"),
+    )
 )
 """The order, and how often something occurs, does not matter."""
 _FOUND_OR_NOT = frozenset(("check_str", "text_match_three", "text_starta_endb"))
