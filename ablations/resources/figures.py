@@ -44,7 +44,7 @@ FIGURES: tuple[Figure, ...] = (
 
 
 def figures_of(outcomes: Outcomes, arm: Arm) -> Mapping[str, float]:
-    """Return the figures of an arm, over the tasks whose outcome is known; a resource that was not measured is left out.
+    """Return the figures of an arm over the tasks whose outcome is known, without resources that were not measured.
 
     Raises:
         NothingKnownError: There is no such task.

@@ -114,6 +114,15 @@ class ResourcesOptions(StudyOptions):
         return given
 
     @model_validator(mode="after")
+    def _parts_of_a_file(self) -> Self:
+        if self.tasks is None and self.split not in (None, Split.ALL):
+            raise ValueError(
+                f"--split {self.split} is a part of MBPP, and the tasks that ship with the study have no parts: name a "
+                "file by --tasks, or leave --split out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _two_models(self) -> Self:
         if len(self.named) < 2:
             (only,) = self.named

@@ -12,5 +12,6 @@ def tasks_of(options: ResourcesOptions) -> TaskSet:
     Raises:
         TaskError: The file cannot be used, or has no task that was asked for.
     """
-    chosen = {"split": options.split, "task_ids": options.task_id, "limit": options.limit}
-    return shipped_tasks(**chosen) if options.tasks is None else read_tasks(options.tasks, **chosen)
+    if options.tasks is None:
+        return shipped_tasks(task_ids=options.task_id, limit=options.limit)
+    return read_tasks(options.tasks, split=options.split, task_ids=options.task_id, limit=options.limit)

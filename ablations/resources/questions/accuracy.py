@@ -9,8 +9,7 @@ from ablations.resources.arms.arm import Arm, Way
 from ablations.resources.arms.outcomes import Outcomes
 from ablations.resources.statistics.interval import Interval
 from ablations.resources.statistics.pass_at_k import pass_at_k
-from ablations.resources.statistics.proportions import mcnemar, paired_difference, wilson
-from ablations.resources.statistics.resampling import mean
+from ablations.resources.statistics.proportions import mcnemar, mean_share, paired_difference, wilson
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +45,14 @@ def solved_share(outcomes: Outcomes, arm: Arm) -> Interval | None:
 
 
 def pass_at(outcomes: Outcomes, model: str, k: int) -> Interval | None:
-    """Return pass@k of a model: the mean of the unbiased estimates over tasks, with the bootstrap's interval.
+    """Return pass@k of a model: the mean of the unbiased estimates over tasks, with its interval.
 
     A task with a missing sample is left out. None if there are fewer than k samples.
     """
     tallies = [tally for tally in outcomes.tallies.get(model, ()) if tally is not None]
     if not tallies or min(tally.count for tally in tallies) < k:
         return None
-    return mean([pass_at_k(tally.count, tally.right, k) for tally in tallies])
+    return mean_share([pass_at_k(tally.count, tally.right, k) for tally in tallies])
 
 
 def comparisons(outcomes: Outcomes, large: str) -> tuple[Comparison, ...]:

@@ -4,7 +4,8 @@ import hashlib
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from ablations.resources.branching.prompts import Told, divided, first_prompt
 from ablations.resources.rehearsal.skill import Skill
@@ -22,18 +23,23 @@ class Author:
     """Answers by skill. What it draws follows from its name, the prompt, and how often it was asked that.
 
     So a first attempt is a new draw each time, as of a model at a temperature, and a branch, which is asked once, is
-    always answered in the same way.
+    always answered in the same way. One that is steady answers all prompts so.
     """
 
-    def __init__(self, name: str, tasks: Iterable[Task], skill: Skill) -> None:
+    def __init__(
+        self, name: str, tasks: Iterable[Task], skill: Skill, wrong: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        *, steady: bool = False,
+    ) -> None:  # fmt: skip
         """Learn the tasks.
 
         Args:
             name: Two models of different names draw independently.
             tasks: That it may be asked.
             skill: How often it is right.
+            wrong: Wrong solutions by the task's id, of which it gives one as often as one that does nothing.
+            steady: Whether it answers a prompt in the same way whenever it is asked.
         """
-        self._name, self._skill = name, skill
+        self._name, self._skill, self._wrong, self._steady = name, skill, wrong, steady
         self._tasks = {first_prompt(Told(task.prompt, task.entry_point, task.visible)): task for task in tasks}
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -46,10 +52,13 @@ class Author:
             return "I know no such task."
         with self._lock:
             self._asked[prompt] += 1
-            dice = self._dice(prompt, self._asked[prompt])
+            dice = self._dice(prompt, 1 if self._steady else self._asked[prompt])
         if dice.random() < self._chance(task, level):
             return f"```python\n{task.reference.strip()}\n```"
-        return dice.choice(_WRONG).format(name=task.entry_point, draft=f"{dice.getrandbits(32):08x}")
+        draft, known = f"{dice.getrandbits(32):08x}", self._wrong.get(task.id, ())
+        if known and dice.random() < 0.5:
+            return f"```python\n# draft {draft}\n{dice.choice(known).strip()}\n```"
+        return dice.choice(_WRONG).format(name=task.entry_point, draft=draft)
 
     def _chance(self, task: Task, level: int) -> float:
         within_reach = self._dice("reach", task.id).random() < self._skill.reach_of(task.category)

@@ -1,11 +1,12 @@
 """The clients of the scripted pair: `rehearsal:large` and `rehearsal:small`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from ablations.floor.errors import AblationError
 from ablations.resources.rehearsal.author import Author
 from ablations.resources.rehearsal.skill import LARGE, SMALL, Skill
-from ablations.resources.tasks.task import Task
+from ablations.resources.tasks.shipped import known_bad, shipped_tasks
+from ablations.resources.tasks.task import TaskSet
 from llm_clients.client import LLMClient
 from llm_clients.options import ClientOptions
 from llm_clients.scripted.client import ScriptedClient
@@ -28,7 +29,7 @@ def is_rehearsal(llm: str) -> bool:
     return llm.startswith(PREFIX)
 
 
-def rehearsal_client(llm: str, tasks: Iterable[Task], options: ClientOptions) -> LLMClient:
+def rehearsal_client(llm: str, tasks: TaskSet, options: ClientOptions) -> LLMClient:
     """Start the server of a scripted model, and return its client, which closes it.
 
     Args:
@@ -44,4 +45,12 @@ def rehearsal_client(llm: str, tasks: Iterable[Task], options: ClientOptions) ->
         known = ", ".join(f"{PREFIX}{one}" for one in SKILLS)
         raise NoSuchRehearsalError(f"There is no scripted model {llm!r}; there are: {known}.")
     script = Script(model=f"scripted-{name}", wire=WireName.OLLAMA, improvise=0, price=_PRICES[name])
-    return ScriptedClient(llm, script, options, Author(name, tasks, SKILLS[name]))
+    return ScriptedClient(llm, script, options, Author(name, tasks, SKILLS[name], _wrong_solutions(tasks)))
+
+
+def _wrong_solutions(tasks: TaskSet) -> Mapping[str, Sequence[str]]:
+    """Return what is known to be wrong of the shipped tasks; of others nothing is."""
+    found: dict[str, list[str]] = {}
+    for bad in known_bad() if tasks.sha256 == shipped_tasks().sha256 else ():
+        found.setdefault(bad.task_id, []).append(bad.code)
+    return found

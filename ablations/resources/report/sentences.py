@@ -66,8 +66,8 @@ def _compared(one: Comparison) -> str:
         return f"{one.second.name} and {one.first.name} have no task in common."
     p = "" if one.p is None else f", p = {one.p:.4f}"
     return (
-        f"{one.second.name} solves {_show(one.difference, _PERCENT)} percentage points more than {one.first.name} on "
-        f"the same {one.tasks} tasks: {one.verdict.value}{p}."
+        f"share solved by {one.second.name} minus {one.first.name}, on the same {one.tasks} tasks: "
+        f"{_show(one.difference, _PERCENT)} percentage points ({one.verdict.value}{p})."
     )
 
 
@@ -100,8 +100,8 @@ def _routed(found: Findings, rule: Rule, one: Judged) -> str:
         return f"{sent}; no task is left to judge this rule by."
     cost = "" if one.cost is None else f", at {_show(one.cost)} times the {found.cost.column.title.lower()}"
     return (
-        f"{sent}. On {one.tasks} tasks on which it was not fitted this rule solves {_show(one.solved, _PERCENT)} %, "
-        f"{_show(one.against_large, _PERCENT)} percentage points more than {rule.large.name} for all{cost}."
+        f"{sent}. On {one.tasks} tasks on which it was not fitted this rule solves {_show(one.solved, _PERCENT)} %; "
+        f"minus {rule.large.name} for all: {_show(one.against_large, _PERCENT)} percentage points{cost}."
     )
 
 

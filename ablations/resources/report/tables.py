@@ -251,7 +251,7 @@ def pass_at_table(found: Findings) -> Table:
         rows=tuple(
             (model, k, shown(one, count)) for model, of_model in found.pass_at.items() for k, one in of_model.items()
         ),
-        notes=("Chen et al. 2021, equation 1; 95 % bootstrap over tasks.",),
+        notes=("Chen et al. 2021, equation 1; Wilson's 95 % interval for the effective number of tasks.",),
     )
 
 

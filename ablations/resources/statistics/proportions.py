@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from scipy.special import bdtr, ndtri
 
-from ablations.floor.statistics import CONFIDENCE
+from ablations.floor.statistics import CONFIDENCE, is_rounding
 from ablations.resources.statistics.interval import Interval
 
 _Z = float(ndtri(0.5 + CONFIDENCE / 2))
@@ -13,14 +13,32 @@ _Z = float(ndtri(0.5 + CONFIDENCE / 2))
 
 def wilson(successes: int, count: int) -> Interval | None:
     """Return a proportion with Wilson's interval (J. Am. Stat. Assoc. 22, 1927); None of nothing."""
-    if count == 0:
-        return None
-    share, z2 = successes / count, _Z * _Z
+    return None if count == 0 else _wilson(successes / count, count)
+
+
+def _wilson(share: float, count: float) -> Interval:
+    z2 = _Z * _Z
     middle = (share + z2 / (2 * count)) / (1 + z2 / count)
     half = _Z * math.sqrt(share * (1 - share) / count + z2 / (4 * count * count)) / (1 + z2 / count)
     # at 0 and at all the bound is the share itself, which rounding would miss
     low, high = min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half))
     return Interval(share, low, high)
+
+
+def mean_share(shares: Sequence[float]) -> Interval | None:
+    """Return the mean of shares of tasks, such as pass@k, with Wilson's interval for the effective number of tasks.
+
+    The effective number is that of ones and zeros with the same variance of the mean, as for proportions in surveys
+    (Korn and Graubard, Surv. Methodol. 24, 1998). So the interval stays within 0 and 1, and has a width also where all
+    shares are 1, which the bootstrap's has not.
+    """
+    count = len(shares)
+    if count == 0:
+        return None
+    mean = math.fsum(shares) / count
+    variance = math.fsum((share - mean) ** 2 for share in shares) / max(1, count - 1)
+    effective = count if is_rounding(variance) else mean * (1 - mean) / (variance / count)
+    return _wilson(min(1.0, mean), effective)
 
 
 def paired_difference(second: Sequence[bool], first: Sequence[bool]) -> Interval | None:

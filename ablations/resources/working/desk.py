@@ -1,6 +1,7 @@
 """One attempt at one task: a call and its judgement, each in the journal before anything follows from it."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -69,7 +70,8 @@ class StudyStoppedError(AblationError):
     def __str__(self) -> str:
         return (
             f"The model {self.model!r} can be asked no further ({self.outcome}): {self.detail.rstrip('.')}. All "
-            "answers and judgements so far are kept. Once the cause is removed, the same command goes on, and repeats none."
+            "answers and judgements so far are kept. Once the cause is removed, the same command goes on, and repeats "
+            "none of them."
         )
 
 
@@ -125,8 +127,10 @@ class Desk:
         key = judgement_key(self._solver.name, task.id, place)
         facts = self._journal.recall(key)
         if facts is None:
+            began = time.monotonic()
             verdict = self._judge(task, call["text"])
-            facts = judgement_facts(verdict.judgements, verdict.solution, verdict.feedback)
+            taken_s = time.monotonic() - began
+            facts = judgement_facts(verdict.judgements, verdict.solution, verdict.feedback, taken_s)
             self._journal.record(key, facts)
         return attempt_of(call, facts)
 

@@ -64,13 +64,14 @@ def call_facts(asked: Asked, *, prompt: str, temperature: float, strategy: str) 
     }
 
 
-def judgement_facts(judgements: Judgements, solution: str, feedback: str) -> Facts:
+def judgement_facts(judgements: Judgements, solution: str, feedback: str, taken_s: float) -> Facts:
     """Return the entry of a judgement.
 
     Args:
         judgements: At the visible and at the held-out tests.
         solution: The code that was judged.
         feedback: What the model may be told of it.
+        taken_s: Seconds that judging took, the start of the sandbox included.
     """
     visible, held_out = judgements
     return {
@@ -83,6 +84,7 @@ def judgement_facts(judgements: Judgements, solution: str, feedback: str) -> Fac
         "signs": list(visible.signs),
         "solution": solution,
         "feedback": feedback,
+        "taken_s": taken_s,
         "wall_s": visible.wall_s,
         "cpu_s": visible.cpu_s,
         "peak_memory_bytes": visible.peak_memory_bytes,
