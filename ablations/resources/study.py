@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ablations.floor.condition import Condition
 from ablations.floor.figure import Figure
+from ablations.floor.figure_plot import FigurePlot
 from ablations.floor.journal import Facts, Journal
 from ablations.floor.questions import Question
 from ablations.floor.report import Extras
@@ -71,6 +72,10 @@ class ResourcesStudy(Study[ResourcesOptions]):
     def questions(self, options: ResourcesOptions) -> tuple[Question, ...]:
         """Return none: what this study asks is asked over tasks, and answered among the extras."""
         return ()
+
+    def plots(self, options: ResourcesOptions) -> tuple[FigurePlot, ...]:
+        """Return one of the general plots; its own are among the extras."""
+        return (FigurePlot(figure="calls", across="arm", caption="Mean calls per task"),)
 
     def extras(self, options: ResourcesOptions, results: Results, artifacts: Path) -> Extras:
         """Return the four answers, with their tables and plots."""

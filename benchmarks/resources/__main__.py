@@ -4,8 +4,8 @@
 process, through the study's own arms and statistics: only the judge is replaced, by the scripted truth. Then one real
 study of the shipped tasks goes through HTTP and the sandbox.
 
-`python -m benchmarks.resources --scale [--tasks 500] [--depth 3] [--workers 2] [--kill 0.5]` runs a study in which every
-task takes its whole tree, then the same again, killed by SIGKILL in the middle and run again.
+`python -m benchmarks.resources --scale [--tasks 500] [--depth 3] [--workers 2] [--kill 0.5]` runs a study in which
+every task takes its whole tree, then the same again, killed by SIGKILL in the middle and run again.
 
 Prints progress; the last line is one JSON object: `coverage` (of each value the share of studies whose 95 % interval
 holds what is built in), `tasks_per_minute` and `judge_ms`; with `--scale` what is measured there.

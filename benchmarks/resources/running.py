@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
-from urllib.request import urlopen
+
+import httpx2
 
 from tracking.events import payloads_of
 from tracking.reader import read_whole_lines
@@ -56,8 +57,7 @@ def served(tasks: Path, skill: float) -> Iterator[str]:
 
 def requests_of(url: str) -> int:
     """Return how many requests a served model has had."""
-    with urlopen(f"{url}/scripted/totals") as answer:
-        return int(json.load(answer)["requests"])
+    return int(httpx2.get(f"{url}/scripted/totals").json()["requests"])
 
 
 def entries(output: Path) -> list[Prepared]:

@@ -7,7 +7,7 @@ from ablations.resources.arms.outcomes import Outcomes
 from ablations.resources.arms.places import tree_size
 from ablations.resources.questions.accuracy import pass_at
 from ablations.resources.statistics.interval import Interval
-from ablations.resources.statistics.proportions import paired_difference, wilson
+from ablations.resources.statistics.proportions import wilson
 from ablations.resources.statistics.resampling import mean
 
 
@@ -38,17 +38,16 @@ def levels(outcomes: Outcomes, arm: Arm) -> tuple[Level, ...]:
     """Return all levels of a branching arm. A task that is missing in the whole tree is left out of every level."""
     assert arm.way is Way.BRANCHING, "only a tree has levels"
     ends = [end for number in outcomes.known(arm) if (end := outcomes.of(arm)[number]) is not None]
-    before, found = [False] * len(ends), []
+    before, found = 0, []
     for level in range(arm.size + 1):
-        solved = [bool(end.solved) and end.level <= level for end in ends]
-        share = wilson(sum(solved), len(solved))
+        solved = sum(bool(end.solved) and end.level <= level for end in ends)
         found.append(
             Level(
                 level,
                 most_calls=tree_size(level),
                 calls=mean([float(tree_size(min(end.level, level))) for end in ends]),
-                solved=share,
-                gain=paired_difference(solved, before) if level else share,
+                solved=wilson(solved, len(ends)),
+                gain=wilson(solved - before, len(ends)),  # what is solved at a level stays so: a share of its own
                 reached=wilson(sum(end.level >= level for end in ends), len(ends)),
                 independent=pass_at(outcomes, arm.model, tree_size(level)),
             )

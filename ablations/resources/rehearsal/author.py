@@ -18,6 +18,9 @@ _WRONG = (
     "I would begin with a loop, and go on from there (draft {draft}).",
 )
 
+_KNOWN = 0.25
+"""The part of wrong answers that are solutions known to be wrong; many of these pass the visible tests."""
+
 
 class Author:
     """Answers by skill. What it draws follows from its name, the prompt, and how often it was asked that.
@@ -36,7 +39,7 @@ class Author:
             name: Two models of different names draw independently.
             tasks: That it may be asked.
             skill: How often it is right.
-            wrong: Wrong solutions by the task's id, of which it gives one as often as one that does nothing.
+            wrong: Wrong solutions by the task's id, of which it gives some besides those that do nothing.
             steady: Whether it answers a prompt in the same way whenever it is asked.
         """
         self._name, self._skill, self._wrong, self._steady = name, skill, wrong, steady
@@ -56,7 +59,7 @@ class Author:
         if dice.random() < self._chance(task, level):
             return f"```python\n{task.reference.strip()}\n```"
         draft, known = f"{dice.getrandbits(32):08x}", self._wrong.get(task.id, ())
-        if known and dice.random() < 0.5:
+        if known and dice.random() < _KNOWN:
             return f"```python\n# draft {draft}\n{dice.choice(known).strip()}\n```"
         return dice.choice(_WRONG).format(name=task.entry_point, draft=draft)
 
