@@ -38,6 +38,7 @@ def measure(folder: Path, tasks: int, depth: int, workers: int, kill_at: float |
             *("--tasks", str(file), "--split", "all", "--max-depth", str(depth), "--samples", "1"),
             *("--large", f"ollama:scripted-steady@{large}", "--small", f"ollama:scripted-steady@{small}"),
             *("--workers", str(workers), "--no-mlflow"),
+            *("--cost-by", "tokens"),  # what is timed differs from one run to the next
         ]
         whole, began = folder / "whole", time.monotonic()
         finished(whole, arguments)

@@ -1,6 +1,5 @@
 """One attempt at one task: a call and its judgement, each in the journal before anything follows from it."""
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -88,7 +87,7 @@ class Desk:
             temperature: Of the samples; the ladder begins there.
         """
         self._solver, self._judge, self._journal, self._temperature = solver, judge, journal, temperature
-        self._stopped = threading.Event()
+        self._stopped: StudyStoppedError | None = None
 
     def known(self, task: Task, place: Place) -> Attempt | None:
         """Return an attempt that the journal holds; None if it is still to be made, or to be judged."""
@@ -108,15 +107,15 @@ class Desk:
         call = self._journal.recall(key)
         if call is not None:
             return call
-        if self._stopped.is_set():
-            raise StudyStoppedError(self._solver.name, "stopped", "an earlier call could not be made")
+        if self._stopped is not None:  # whoever is heard first says the same
+            raise StudyStoppedError(*self._stopped.args)
         prompt, strategy = self._prompt(task, place)
         temperature = temperature_of(place, self._temperature)
         asked = self._solver.ask(prompt, temperature)
         facts = call_facts(asked, prompt=prompt, temperature=temperature, strategy=strategy)
         if not says_something(facts) and asked.outcome not in FOR_NOW:
-            self._stopped.set()
-            raise StudyStoppedError(self._solver.name, asked.outcome.value, asked.detail)
+            self._stopped = StudyStoppedError(self._solver.name, asked.outcome.value, asked.detail)
+            raise self._stopped
         self._journal.record(key, facts)
         return facts
 
