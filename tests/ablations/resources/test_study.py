@@ -40,11 +40,11 @@ class FakeStudy(ResourcesStudy):
         prepare(options, tasks_of(options), journal, context, solvers=fakes, judges=lambda _: FakeJudge())
 
 
-OPTIONS = ResourcesOptions(limit=12, max_depth=2, samples=3, calls_at_once=2, judges=2)
+OPTIONS = ResourcesOptions(limit=8, max_depth=1, samples=2, calls_at_once=2, judges=2)
 
 
 class TestResourcesStudy(StudyContract):
-    """On twelve of the shipped tasks."""
+    """On eight of the shipped tasks."""
 
     @pytest.fixture(scope="class")
     def study(self) -> Study[Any]:
@@ -93,8 +93,8 @@ class TestResourcesStudy(StudyContract):
         }
         assert all(path.read_bytes().startswith(b"\x89PNG") for _, path in drawn)
         tables = {table.key: table for table in made.tables}
-        assert len(tables["results"].rows) == 12 * 5
-        assert len(tables["tasks"].rows) == 12
+        assert len(tables["results"].rows) == 8 * 5
+        assert len(tables["tasks"].rows) == 8
         assert {row[0] for row in tables["arms"].rows} == {arm.name for arm in OPTIONS.arms}
 
     def test_other_tasks_in_the_same_folder_are_refused(self, study: Study[Any], tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ class TestResourcesStudy(StudyContract):
 
     def test_the_report_says_where_everything_is_from(self, undisturbed: StudyOutcome) -> None:
         page = undisturbed.page.read_text()
-        assert "12 tasks of shipped.jsonl" in page
+        assert "8 tasks of shipped.jsonl" in page
         assert "small is rehearsal:small, answered by fake-small" in page
         assert "no server" in page, "why a resource is missing"
         assert HELD_OUT not in page
