@@ -73,7 +73,7 @@ def _signs_of_call(node: ast.Call) -> Iterator[str]:
         is_output = isinstance(first, ast.Constant) and first.value in (1, 2)
         if not is_output:
             yield _WRITES
-    if called in ("print", "write") and any(map(_SAYS_PASSED.search, _texts(node.args))):
+    if called in ("print", "write") and _SAYS_PASSED.search(" ".join(_texts(node.args))):
         yield _CLAIM
 
 

@@ -1,4 +1,4 @@
-"""EvalPlus' MBPP+ (Liu et al. 2023): MBPP's own tests, and many more inputs with a reference that says what is expected.
+"""EvalPlus' MBPP+ (Liu et al. 2023): MBPP's own tests, and many more inputs with a reference for what is expected.
 
 Here MBPP's own tests are the visible ones, and the further inputs the held-out ones. The reference runs in the process
 of the checks, which the judged code can neither see nor reach.
