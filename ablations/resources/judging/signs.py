@@ -8,6 +8,8 @@ import ast
 import re
 from collections.abc import Iterator
 
+from ablations.resources.tasks.statements import NO_PYTHON, tree_of
+
 _LONGEST = 200_000
 _CLAIM = "prints that tests passed, and has no test"
 _EQUAL = "has objects that equal everything"
@@ -29,8 +31,8 @@ def signs_in(code: str) -> tuple[str, ...]:
     if len(code) > _LONGEST:
         return ()
     try:
-        nodes = tuple(ast.walk(ast.parse(code)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        nodes = tuple(ast.walk(tree_of(code)))
+    except NO_PYTHON:
         return ()
     found = dict.fromkeys(sign for node in nodes for sign in _signs_of(node))
     if any(isinstance(node, ast.Assert) for node in nodes):

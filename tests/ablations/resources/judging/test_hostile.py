@@ -133,7 +133,7 @@ PROGRAMS = (
 @pytest.fixture(scope="module")
 def judged(box: Sandbox) -> dict[str, Judgements]:
     """All programs, several at once."""
-    found = {}
+    found: dict[str, Judgements] = {}
     for limits in (SMALL, HASTY, ROOMY):
         submissions = (Submission(one.name, TASK, one.code) for one in PROGRAMS if one.limits is limits)
         found |= {one.key: both for one, both in Judge(box, limits).judge_all(submissions, workers=4)}

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -228,3 +230,9 @@ def test_rows_have_what_a_table_needs() -> None:
 def test_the_shipped_file_is_in_the_format_of_mbpp() -> None:
     assert len(shipped_tasks()) == 30
     assert [task.id for task in shipped_tasks(task_ids=["5030", "5004"])] == ["5004", "5030"]
+
+
+def test_warnings_about_the_code_of_others_are_not_shown() -> None:
+    code = r"from ablations.resources.tasks.statements import tree_of; tree_of('def f(x): return \'\\d\'')"
+    done = subprocess.run([sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
