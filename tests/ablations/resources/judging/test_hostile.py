@@ -113,6 +113,7 @@ PROGRAMS = (
     ends("half of a character", "\ud800 = 1", Outcome.SYNTAX),
     ends("no function", "", Outcome.ERROR),
     ends("another exception", "def double(x): raise KeyError(x)", Outcome.ERROR),
+    ends("an exception that no text can hold", "def double(x): raise ValueError('\\ud800')", Outcome.ERROR),
     ends("an assertion of its own", "def double(x): assert x is None", Outcome.ERROR),
     ends("a lazy value", "def double(x): return map(str, [x])", Outcome.WRONG),
     Hostile(
