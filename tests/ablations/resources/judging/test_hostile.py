@@ -117,8 +117,8 @@ PROGRAMS = (
     ends("an assertion of its own", "def double(x): assert x is None", Outcome.ERROR),
     ends("a lazy value", "def double(x): return map(str, [x])", Outcome.WRONG),
     Hostile(
-        "half of a character in a string that nobody needs",
-        "NAME = '\ud800'\ndef double(x): return 2 * x",
+        "half of a character in a string",
+        "HALF = '\ud800'\ndef double(x): return 2 * x if ord(HALF) == 0xD800 else 0",
         visible=Outcome.PASSED,
         held_out=Outcome.PASSED,
     ),
