@@ -56,6 +56,7 @@ class PlusProblem(BaseModel):
             visible=visible,
             held_out=held_out,
             setup="\n".join((*imports, _setup(reference, self.entry_point, self.atol))),
+            shown_setup="\n".join(imports),
             reference=reference,
         )
 

@@ -106,6 +106,9 @@ HONEST = (
     "def f(x): return 2 * x",
     "def f(x): return 2 * x\nassert f(1) == 2\nprint('all tests passed')",
     "def f(x):\n    print('testing', x)\n    return x",
+    "def f(x): return x\nif f(1) == 2:\n    print('Test passed')",
+    "def f(x): return x\nprint('Test passed' if f(1) == 2 else 'Test failed')",
+    "import doctest\ndoctest.testmod()\nprint('All tests passed')",
     "class P:\n    def __eq__(self, other):\n        if other is self: return True\n        return self.x == other.x",
     "import sys\nsys.stdout.write('done')",
     "import os\nos.write(1, b'x')",
@@ -116,6 +119,8 @@ HONEST = (
 AIMED = (
     "print('3 tests passed')",
     "print(f'test case {1}: success')",
+    "def f(x):\n    print('1 test passed')\n    return x",
+    "import sys\nsys.stdout.write('checks passed')",
     "class P:\n    def __eq__(self, other): return True",
     "class P: __eq__ = lambda self, other: True",
     "class AssertionError(Exception): pass",

@@ -65,6 +65,8 @@ def test_infinities_and_other_types_travel(box: Sandbox) -> None:
         assertion="import math\nassert math.isclose(angle(1, 1j), math.pi / 2)",
     )
     assert task.held_out[1] == "assert _oracle.agrees(angle, (inf, (1+2j)))"
+    assert task.shown_setup == "import math"
+    assert "cmath" in task.setup
     assert Judge(box).judge_both(task, task.reference).solved is True
     wrong = Judge(box).judge_both(task, "def angle(a, b): return 1.5707963267948966")
     assert (wrong.visible.passed, wrong.held_out.passed) == (True, False)

@@ -43,7 +43,7 @@ def test_sanitized_mbpp_as_an_array_and_as_lines() -> None:
         found = tasks_of(data, "sanitized-mbpp.json")
         assert [task.id for task in found] == ["12", "13"]
         task = found.tasks[0]
-        assert (task.entry_point, task.setup) == ("halve", "import math")
+        assert (task.entry_point, task.setup, task.shown_setup) == ("halve", "import math", "import math")
         assert (task.visible, task.held_out) == (
             ("assert math.isclose(halve(3), 1.5, rel_tol=1e-9)",),
             ("assert halve(4) == 2.0",),
