@@ -8,6 +8,8 @@ import ast
 from collections.abc import Iterator
 from enum import StrEnum
 
+from ablations.resources.tasks.statements import tree_of
+
 
 class Category(StrEnum):
     """What a function receives: the first of these that occurs anywhere in its arguments."""
@@ -44,7 +46,7 @@ def category_of(test: str, entry_point: str) -> str:
 
 
 def _arguments(test: str, entry_point: str) -> Iterator[ast.expr]:
-    for node in ast.walk(ast.parse(test)):
+    for node in ast.walk(tree_of(test)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == entry_point:
             yield from node.args
             yield from (keyword.value for keyword in node.keywords)

@@ -42,6 +42,7 @@ class _Problem(BaseModel):
             visible=(visible,),
             held_out=tuple(held_out),
             setup=setup,
+            shown_setup=setup,
             reference=reference,
         )
 

@@ -1,4 +1,4 @@
-"""EvalPlus' MBPP+ (Liu et al. 2023): MBPP's own tests, and many more inputs with a reference that says what is expected.
+"""EvalPlus' MBPP+ (Liu et al. 2023): MBPP's own tests, and many more inputs with a reference for what is expected.
 
 Here MBPP's own tests are the visible ones, and the further inputs the held-out ones. The reference runs in the process
 of the checks, which the judged code can neither see nor reach.
@@ -56,6 +56,7 @@ class PlusProblem(BaseModel):
             visible=visible,
             held_out=held_out,
             setup="\n".join((*imports, _setup(reference, self.entry_point, self.atol))),
+            shown_setup="\n".join(imports),
             reference=reference,
         )
 

@@ -1,8 +1,28 @@
 """What the text of a reference and of its tests says: which names there are, and what is called with what."""
 
 import ast
+import re
+import warnings
 
 from ablations.resources.tasks.errors import TaskError
+
+NO_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What parsing raises."""
+_FILE = "<code of a task or a model>"
+
+# Python would tell the user of each `"\d"` in code that is not theirs. The filter is by the file's name, and stays: one
+# that is set only while something is parsed would be set for all threads.
+for _category in (SyntaxWarning, DeprecationWarning):
+    warnings.filterwarnings("ignore", category=_category, module=re.escape(_FILE))
+
+
+def tree_of(source: str) -> ast.Module:
+    """Parse Python, without warnings.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: it is none, or too deep.
+    """
+    return ast.parse(source, filename=_FILE)
 
 
 def parsed(source: str, what: str) -> ast.Module:
@@ -16,8 +36,8 @@ def parsed(source: str, what: str) -> ast.Module:
         TaskError: it is no Python.
     """
     try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return tree_of(source)
+    except NO_PYTHON as error:
         raise TaskError(f"{what} is no Python: {error}; received {shortened(source)}") from error
 
 

@@ -11,7 +11,7 @@ from ablations.resources.tasks.splits import Split
 class Task:
     """One programming problem.
 
-    A model may see `prompt`, `entry_point` and `visible`. It never sees the other fields.
+    A model may see `prompt`, `entry_point`, `visible` and `shown_setup`. It never sees the other fields.
 
     Attributes:
         id: its number in the file, as text.
@@ -20,7 +20,8 @@ class Task:
         entry_point: name of the function that the tests call.
         visible: checks that a model may be told, and by which it may try again.
         held_out: checks that decide whether the task is solved.
-        setup: Python statements to execute before the checks, in the checks' own process.
+        setup: Python statements to execute before the checks, in the checks' own process. They may hold the reference.
+        shown_setup: those of them without which the visible checks cannot be understood; empty of most tasks.
         reference: a solution that passes all checks.
     """
 
@@ -31,6 +32,7 @@ class Task:
     visible: tuple[str, ...]
     held_out: tuple[str, ...]
     setup: str = ""
+    shown_setup: str = ""
     reference: str
 
 
