@@ -35,6 +35,32 @@ def test_the_process_that_listens_is_found(listening: tuple[int, int]) -> None:
     assert server_process(f"http://localhost:{port}/v1") == pid
 
 
+def test_of_workers_that_share_a_socket_the_one_that_started_them_is_the_server(
+    listening: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid, port = listening
+    real = psutil.net_connections(kind="tcp")
+    (own,) = (c for c in real if c.pid == pid)
+    worker = own._replace(pid=2)  # a smaller number, as after the numbers have begun again
+    monkeypatch.setattr(servers.psutil, "net_connections", lambda kind: [worker, own])
+    parents = {pid: 1, 2: pid}
+    monkeypatch.setattr(servers.psutil, "Process", lambda number: Worker(parents[number]))
+    assert server_process(f"http://127.0.0.1:{port}") == pid
+
+
+class Worker:
+    """A process as far as it is asked for here."""
+
+    def __init__(self, parent: int) -> None:
+        self._parent = parent
+
+    def ppid(self) -> int:
+        return self._parent
+
+    def name(self) -> str:
+        return "worker"
+
+
 def test_who_only_passes_connections_on_is_not_taken_for_the_server(
     listening: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,6 +77,17 @@ def test_a_listener_of_another_user_is_told_from_none(
     hidden = [c._replace(pid=None) for c in psutil.net_connections(kind="tcp")]
     monkeypatch.setattr(servers.psutil, "net_connections", lambda kind: hidden)
     with pytest.raises(UnseenServerError, match=f"listens on port {port} belongs to another user"):
+        server_process(f"http://127.0.0.1:{port}")
+
+
+def test_a_listener_that_ends_meanwhile_is_told(listening: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    pid, port = listening
+
+    def ended(process: psutil.Process) -> str:
+        raise psutil.NoSuchProcess(process.pid)
+
+    monkeypatch.setattr(psutil.Process, "name", ended)
+    with pytest.raises(UnseenServerError, match=f"process {pid}, which listened on port {port}, has ended"):
         server_process(f"http://127.0.0.1:{port}")
 
 

@@ -9,7 +9,7 @@ from ablations.heads.embedded import Design, embedded_model, untrained_model
 from ablations.heads.language_model import LanguageModel
 
 DESIGNS: Mapping[str, Design] = {
-    "large": Design(layers=6, heads=8, head_width=24),
+    "large": Design(layers=4, heads=8, head_width=16, steps=1500),
     "small": Design(),
 }
 

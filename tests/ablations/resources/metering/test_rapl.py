@@ -24,9 +24,10 @@ def test_all_packages_count_and_nothing_inside_or_around_them(tmp_path: Path) ->
     second = zone(tmp_path, "intel-rapl:1", "package-1", 200)
     core = zone(tmp_path, "intel-rapl:0:0", "core", 0)
     platform = zone(tmp_path, "intel-rapl:2", "psys", 0)
+    again = zone(tmp_path, "intel-rapl-mmio:0", "package-0", 0)
     rapl = Rapl(tmp_path)
     assert rapl.joules() == 0
-    for counter, value in ((first, 300_100), (second, 500_200), (core, 900_000), (platform, 900_000)):
+    for counter, value in ((first, 300_100), (second, 500_200), (core, 900_000), (platform, 900_000), (again, 900_000)):
         counter.write_text(f"{value}\n")
     assert rapl.joules() == pytest.approx(0.8)
 
