@@ -68,7 +68,7 @@ def run_study(
     if not as_json:
         say(f"study    {study.name}: {conditions} conditions, in {output}")
     progress = _Progress(conditions, quiet=as_json)
-    outcome = run.execute(progress.hear)
+    outcome = run.execute(progress.hear, (lambda _: None) if as_json else say)
     if outcome.status is RunStatus.INTERRUPTED:
         say(f"Interrupted: {len(outcome.results.measured)} of {len(outcome.results.outcomes)} conditions are measured.")
         say("Go on with the same command: what is measured is not measured again.")

@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     RUN_ENDED = "run_ended"
     STUDY_STARTED = "study_started"
     STUDY_EXTENDED = "study_extended"
+    PREPARED = "prepared"
     CONDITION_BEGUN = "condition_begun"
     CONDITION_MEASURED = "condition_measured"
     CONDITION_FAILED = "condition_failed"

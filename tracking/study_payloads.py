@@ -44,6 +44,19 @@ class StudyExtended(Payload):
     options: JsonObject
 
 
+class Prepared(Payload):
+    """A step that the study needs before it measures, such as a call of an LLM, has been done; it is not done again.
+
+    Attributes:
+        key: Of the step; no other has it.
+        facts: What came of it.
+    """
+
+    kind = EventKind.PREPARED
+    key: Text
+    facts: JsonObject
+
+
 class ConditionBegun(Payload):
     """The measurement of a condition begins; one that has no end after it was cut off, and begins again.
 

@@ -1,9 +1,10 @@
 """What is known of every condition of a study, in the order of its grid."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ablations.floor.condition import Condition, Level
+from ablations.floor.journal import Facts, prepared_in
 from tracking.events import Event
 from tracking.study_payloads import ConditionFailed, ConditionMeasured
 
@@ -27,9 +28,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The outcomes of all conditions, in the order of the grid, whatever the order in which they ended."""
+    """The outcomes of all conditions, in the order of the grid, whatever the order in which they ended.
+
+    Attributes:
+        prepared: The entries of the study's journal; empty for a part of the results.
+    """
 
     outcomes: tuple[Outcome, ...]
+    prepared: Mapping[str, Facts] = field(default_factory=dict)
 
     @property
     def measured(self) -> tuple[Outcome, ...]:
@@ -83,7 +89,8 @@ def results_of(conditions: Sequence[Condition], events: Sequence[Event]) -> Resu
         match event.payload:
             case ConditionMeasured() | ConditionFailed() as end:
                 ends[end.condition] = end
-    return Results(tuple(_outcome(condition, ends.get(condition.key)) for condition in conditions))
+    outcomes = tuple(_outcome(condition, ends.get(condition.key)) for condition in conditions)
+    return Results(outcomes, prepared_in(events))
 
 
 def _outcome(condition: Condition, end: ConditionMeasured | ConditionFailed | None) -> Outcome:

@@ -5,20 +5,45 @@ runs the conditions, where they are recorded, or how figures become tables.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar, Generic, TypeVar
 
 from ablations.floor.condition import Condition
 from ablations.floor.figure import Figure
 from ablations.floor.figure_plot import FigurePlot
+from ablations.floor.journal import Facts, Journal
 from ablations.floor.options import StudyOptions
 from ablations.floor.questions import Question
 from ablations.floor.report import Extras
 from ablations.floor.results import Results
 
 _Options = TypeVar("_Options", bound=StudyOptions)
+_NOTHING: Mapping[str, Facts] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareContext:
+    """What a preparation may use.
+
+    Attributes:
+        cache: As in `MeasureContext`.
+        artifacts: A folder of the study for texts and other files to be kept; it exists.
+        check: Raises KeyboardInterrupt once the user has interrupted the study; to be called between steps, and from
+            the thread that called `prepare`. A step is never cut off by the first signal.
+        say: Shows a line to the user.
+        retry: Whether what failed before is to be tried again.
+        threads: As in `MeasureContext`.
+    """
+
+    cache: Path
+    artifacts: Path
+    check: Callable[[], None]
+    say: Callable[[str], None]
+    retry: bool = False
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +54,13 @@ class MeasureContext:
         cache: A folder that all conditions share, and that outlives the study; whoever writes it uses `ground.cache`.
         artifacts: A folder of this condition alone, for texts and other files to be kept; it exists and is empty.
         threads: Threads that the measurement may use, as for `torch.set_num_threads`.
+        prepared: The entries of the study's journal.
     """
 
     cache: Path
     artifacts: Path
     threads: int = 1
+    prepared: Mapping[str, Facts] = field(default_factory=lambda: _NOTHING)
 
 
 class Study(ABC, Generic[_Options]):
@@ -77,6 +104,17 @@ class Study(ABC, Generic[_Options]):
 
         Raises:
             AblationError: One paragraph that says what would work.
+        """
+
+    def prepare(self, options: _Options, journal: Journal, context: PrepareContext) -> None:
+        """Do what must be done once before conditions are measured, such as asking an LLM, and write it in the journal.
+
+        It runs in the driver whenever a condition is still to be measured, also when the study goes on: what the
+        journal holds must not be done again. What is bought is written down before anything acts on it.
+
+        Raises:
+            Exception: The study cannot be measured. What fails for single conditions belongs in the journal, and
+                `measure` raises it.
         """
 
     def plots(self, options: _Options) -> tuple[FigurePlot, ...]:

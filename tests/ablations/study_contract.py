@@ -12,7 +12,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import pytest
 
@@ -20,6 +21,7 @@ from ablations.floor.answers import answer_all
 from ablations.floor.condition import Condition
 from ablations.floor.execution.worker import CONDITION, MeasureReport, MeasureWorker, Work
 from ablations.floor.export import to_json
+from ablations.floor.journal import Facts, Journal, MemoryJournal
 from ablations.floor.options import SeededOptions, StudyOptions, make_options
 from ablations.floor.questions import Slope
 from ablations.floor.report import Extras, draw_nothing
@@ -29,14 +31,14 @@ from ablations.floor.running.folder import StudyFolder
 from ablations.floor.running.opening import Request
 from ablations.floor.running.place import Place
 from ablations.floor.running.run import StudyOutcome, StudyRun, report_again
-from ablations.floor.study import MeasureContext, Study
+from ablations.floor.study import MeasureContext, PrepareContext, Study
 from search.setup.scope import scope_of
 from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
 from tracking.payloads import Payload
 from tracking.reader import read_ledger
-from tracking.study_payloads import ConditionBegun, ConditionFailed, ConditionMeasured
+from tracking.study_payloads import ConditionBegun, ConditionFailed, ConditionMeasured, Prepared
 
 HERE = Place.model_validate({"executor": "local", "mlflow": False})
 Reports = Mapping[str, MeasureReport]
@@ -46,12 +48,24 @@ class Death(BaseException):
     """The driver dies: nothing after it is written."""
 
 
-def recorded(study: Study[Any], reports: Reports, calls: list[str], failing: str | None = None) -> Study[Any]:
-    """Return the study, whose `measure` repeats what was measured, and notes its calls; `failing` raises."""
+def recorded(
+    study: Study[Any],
+    reports: Reports,
+    calls: list[str],
+    failing: str | None = None,
+    prepared: Mapping[str, Facts] = MappingProxyType({}),
+) -> Study[Any]:
+    """Return the study, which repeats what was prepared and measured, and notes its measurements; `failing` raises."""
 
     class Recorded(type(study)):  # type: ignore[misc]
+        def prepare(self, options: Any, journal: Journal, context: PrepareContext) -> None:
+            for key, facts in prepared.items():
+                if journal.recall(key) is None:
+                    journal.record(key, facts)
+
         def measure(self, options: Any, condition: Condition, context: MeasureContext) -> Mapping[str, float]:
             calls.append(condition.key)
+            assert context.prepared == prepared
             figures = reports[condition.key].figures
             if condition.key == failing or figures is None:
                 raise ValueError("planted")
@@ -82,12 +96,22 @@ def die_at(patch: pytest.MonkeyPatch, append: int, *, written: bool) -> None:
     patch.setattr(Ledger, "record", recording)
 
 
+def prepared_by(study: Study[Any], options: StudyOptions, folder: Path, journal: Journal) -> Mapping[str, Facts]:
+    """Let a study prepare, and return what its journal holds then."""
+    folder.mkdir(exist_ok=True)
+    study.prepare(options, journal, PrepareContext(folder, folder, check=lambda: None, say=lambda _: None))
+    return journal.entries()
+
+
 def tables(outcome: StudyOutcome) -> str:
     return to_json(outcome.report.tables)
 
 
 class StudyContract:
     """Inherit, and override the fixtures `study` and `options`; both may be made once for the class."""
+
+    prepared: ClassVar[Mapping[str, Facts]] = MappingProxyType({})
+    """What the study prepares for these options: done once for the class."""
 
     @pytest.fixture(scope="class")
     def study(self) -> Study[Any]:
@@ -96,6 +120,19 @@ class StudyContract:
     @pytest.fixture(scope="class")
     def options(self) -> StudyOptions:
         raise NotImplementedError
+
+    @pytest.fixture(scope="class", autouse=True)
+    def _prepared(
+        self,
+        request: pytest.FixtureRequest,
+        study: Study[Any],
+        options: StudyOptions,
+        tmp_path_factory: pytest.TempPathFactory,
+    ) -> None:
+        request.cls.prepared = prepared_by(study, options, tmp_path_factory.mktemp("prepared"), MemoryJournal())
+
+    def recorded(self, study: Study[Any], reports: Reports, calls: list[str], failing: str | None = None) -> Study[Any]:
+        return recorded(study, reports, calls, failing, self.prepared)
 
     @pytest.fixture(scope="class")
     def conditions(self, study: Study[Any], options: StudyOptions) -> tuple[Condition, ...]:
@@ -106,7 +143,7 @@ class StudyContract:
         self, study: Study[Any], options: StudyOptions, tmp_path_factory: pytest.TempPathFactory
     ) -> MeasureWorker:
         folder = tmp_path_factory.mktemp("measured")
-        return MeasureWorker(Work(study, options, folder / "cache", folder / "conditions", 1), "here")
+        return MeasureWorker(Work(study, options, folder / "cache", folder / "conditions", 1, self.prepared), "here")
 
     @pytest.fixture(scope="class")
     def reports(self, worker: MeasureWorker, conditions: tuple[Condition, ...]) -> Reports:
@@ -120,7 +157,7 @@ class StudyContract:
     def undisturbed(
         self, study: Study[Any], options: StudyOptions, reports: Reports, tmp_path_factory: pytest.TempPathFactory
     ) -> StudyOutcome:
-        return self.run(recorded(study, reports, []), options, tmp_path_factory.mktemp("undisturbed"))
+        return self.run(self.recorded(study, reports, []), options, tmp_path_factory.mktemp("undisturbed"))
 
     def with_more_seeds(self, options: StudyOptions) -> StudyOptions:
         """Override it for options that name their seeds in another way."""
@@ -159,6 +196,17 @@ class StudyContract:
         assert set(cells.values()) == {len(options.all_seeds)}
         assert [Condition.model_validate_json(c.model_dump_json()).key for c in conditions] == keys
         assert len({condition.file_name for condition in conditions}) == len(keys)
+
+    def test_what_is_prepared_is_not_prepared_again(
+        self, study: Study[Any], options: StudyOptions, tmp_path: Path
+    ) -> None:
+        """Cut off anywhere, a preparation goes on with what is missing; the keys do not depend on that."""
+        keys = list(self.prepared)
+        for done in sorted({0, 1, len(keys) // 2, len(keys)} - {0} & set(range(len(keys) + 1))):
+            before = {key: self.prepared[key] for key in keys[:done]}
+            after = prepared_by(study, options, tmp_path / str(done), MemoryJournal(before))
+            assert {key: after[key] for key in before} == before
+            assert after.keys() == self.prepared.keys()
 
     def test_more_seeds_only_add_conditions(self, study: Study[Any], options: StudyOptions) -> None:
         more = self.with_more_seeds(options)
@@ -244,6 +292,8 @@ class StudyContract:
         (tmp_path / "other").mkdir()
         with Ledger.create(tmp_path / "other" / "ledger.jsonl") as ledger:
             ledger.record(events[0].payload)
+            for entry in payloads_of(events, Prepared):
+                ledger.record(entry)
             for number, report in enumerate(shuffled):
                 condition = next(c for c in conditions if c.key == report.condition)
                 factors = dict(condition.factors)
@@ -269,10 +319,10 @@ class StudyContract:
             with pytest.MonkeyPatch.context() as patch:
                 die_at(patch, append, written=written)
                 with pytest.raises(Death):
-                    self.run(recorded(study, reports, []), options, folder)
+                    self.run(self.recorded(study, reports, []), options, folder)
             kept = {end.condition for end in payloads_of(read_ledger(folder / "ledger.jsonl"), ConditionMeasured)}
             calls: list[str] = []
-            again = self.run(recorded(study, reports, calls), options, folder)
+            again = self.run(self.recorded(study, reports, calls), options, folder)
             assert set(calls) == reports.keys() - kept, append
             assert len(calls) == len(set(calls))
             ends = Counter(e.condition for e in payloads_of(read_ledger(folder / "ledger.jsonl"), ConditionMeasured))
@@ -286,7 +336,7 @@ class StudyContract:
         before = (folder / "ledger.jsonl").read_bytes()
         files = {path.name for path in folder.iterdir()}
         undisturbed.page.unlink()
-        again = self.run(recorded(study, reports, calls), options, folder)
+        again = self.run(self.recorded(study, reports, calls), options, folder)
         assert calls == []
         assert (folder / "ledger.jsonl").read_bytes() == before
         assert {path.name for path in folder.iterdir()} == files
@@ -303,7 +353,7 @@ class StudyContract:
         without_plots: None,
     ) -> None:
         victim = conditions[len(conditions) // 2]
-        outcome = self.run(recorded(study, reports, [], failing=victim.key), options, tmp_path)
+        outcome = self.run(self.recorded(study, reports, [], failing=victim.key), options, tmp_path)
         assert outcome.status is RunStatus.FINISHED
         rows = {table.key: table for table in outcome.report.tables}
         (failed,) = rows["failed"].rows
@@ -325,9 +375,9 @@ class StudyContract:
         self, study: Study[Any], options: StudyOptions, reports: Reports, folder: Path
     ) -> tuple[StudyOutcome, list[str]]:
         calls: list[str] = []
-        self.run(recorded(study, reports, calls), options, folder)
+        self.run(self.recorded(study, reports, calls), options, folder)
         assert calls == []
-        return self.run(recorded(study, reports, calls), options, folder, retry=True), calls
+        return self.run(self.recorded(study, reports, calls), options, folder, retry=True), calls
 
     @pytest.mark.parametrize("bad", [{}, {"no_such_figure": 1.0}, "nan", "inf"])
     def test_what_is_no_measurement_is_a_failure(
@@ -343,7 +393,7 @@ class StudyContract:
         wrong = {figure: float(bad)} if isinstance(bad, str) else bad
         (key, report), *rest = reports.items()
         planted = {key: MeasureReport(key, wrong, None, 0.0, report.worker), **dict(rest)}
-        outcome = self.run(recorded(study, planted, []), options, tmp_path)
+        outcome = self.run(self.recorded(study, planted, []), options, tmp_path)
         assert [failed.condition.key for failed in outcome.results.failed] == [key]
         events = read_ledger(tmp_path / "ledger.jsonl")
         (failure,) = payloads_of(events, ConditionFailed)

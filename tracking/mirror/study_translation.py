@@ -13,6 +13,7 @@ from tracking.study_payloads import (
     ConditionBegun,
     ConditionFailed,
     ConditionMeasured,
+    Prepared,
     StudyEnded,
     StudyExtended,
     StudyStarted,
@@ -35,11 +36,13 @@ class StudyTranslation:
         self._run_id = ""
         self._numbers: dict[str, int] = {}
         self._open: dict[str, None] = {}
+        self._prepared: dict[str, Mapping[str, Any]] = {}
         self._failed: set[str] = set()
         self._ended = {"conditions_measured": 0, "conditions_failed": 0}
         self._views: Mapping[type, Callable[[Any], tuple[Operation, ...]]] = {
             StudyStarted: self._study_started,
             StudyExtended: self._study_extended,
+            Prepared: self._remember,
             ConditionBegun: self._condition_begun,
             ConditionMeasured: self._condition_measured,
             ConditionFailed: self._condition_failed,
@@ -70,6 +73,11 @@ class StudyTranslation:
     def _study_extended(self, payload: StudyExtended) -> tuple[Operation, ...]:
         """Attach the options again: a parameter of MLflow cannot be changed."""
         return (Attach("options.json", payload.options),)
+
+    def _remember(self, payload: Prepared) -> tuple[Operation, ...]:
+        """Keep it for one document at the end: there may be thousands of entries."""
+        self._prepared[payload.key] = payload.facts
+        return ()
 
     def _condition_begun(self, payload: ConditionBegun) -> tuple[Operation, ...]:
         self._numbers[payload.condition] = payload.number
@@ -124,6 +132,7 @@ class StudyTranslation:
         self._ended = dict(counts)
         return (
             *left,
+            *((Attach("prepared.json", dict(self._prepared)),) if self._prepared else ()),
             Log(RUN, self._points(counts, step=sum(counts.values())), tags=tags),
             Finish(RUN, RUN_STATUS[payload.status], self._time_ms),
         )

@@ -5,11 +5,12 @@ import math
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ablations.floor.condition import Condition, shown
+from ablations.floor.journal import Facts
 from ablations.floor.options import StudyOptions
 from ablations.floor.study import MeasureContext, Study
 
@@ -27,6 +28,7 @@ class Work:
         cache: A folder that outlives the study.
         artifacts: The folder of the conditions' folders.
         threads: Threads of one measurement.
+        prepared: The entries of the study's journal.
     """
 
     study: Study[Any]
@@ -34,6 +36,7 @@ class Work:
     cache: Path
     artifacts: Path
     threads: int
+    prepared: Mapping[str, Facts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class MeasureWorker:
             folder = work.artifacts / condition.file_name
             shutil.rmtree(folder, ignore_errors=True)  # what a measurement left that was cut off
             folder.mkdir(parents=True)
-            context = MeasureContext(work.cache, folder, work.threads)
+            context = MeasureContext(work.cache, folder, work.threads, work.prepared)
             return self._checked(work.study.measure(work.options, condition, context)), None
         except Exception as error:  # noqa: BLE001  whatever it is, it ends this condition alone, and is recorded
             _log.debug("%s failed", shown(condition), exc_info=True)

@@ -38,6 +38,11 @@ class StudyFolder:
         return self.path / "conditions"
 
     @property
+    def prepared(self) -> Path:
+        """The folder of what was prepared for all conditions; no condition is called so."""
+        return self.artifacts / "prepared"
+
+    @property
     def ray(self) -> Path:
         """A folder for what Ray writes of its own, which is removed at the end."""
         return self.path / "ray"

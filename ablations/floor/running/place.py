@@ -70,6 +70,11 @@ class Place(BaseModel):
             )
         return self
 
+    @property
+    def threads(self) -> int:
+        """Threads of one measurement."""
+        return max(1, int(self.cpus))
+
     def destination(self) -> Destination:
         """Return where a new study is mirrored; without MLflow, where `sync` would write it.
 

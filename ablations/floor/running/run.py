@@ -6,7 +6,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from ablations.floor.errors import NothingMeasuredError
 from ablations.floor.execution.session import StudySession
 from ablations.floor.execution.worker import Work
+from ablations.floor.journal import Facts, LedgerJournal
 from ablations.floor.report import Report
 from ablations.floor.report_files import write_report
 from ablations.floor.reporting import report_of
@@ -21,7 +22,7 @@ from ablations.floor.results import Results, results_of
 from ablations.floor.running.executors import executor_at
 from ablations.floor.running.folder import StudyFolder, read_study
 from ablations.floor.running.opening import Request, is_over, open_ledger
-from ablations.floor.study import Study
+from ablations.floor.study import PrepareContext, Study
 from ground.cache import cache_folder
 from search.execution.interrupts import LEFT_AT_ONCE, Interrupts
 from tracking.errors import LedgerWriteError
@@ -93,11 +94,12 @@ class StudyRun:
         request.place.destination()
         request.study.check(request.options)
 
-    def execute(self, listen: Listener = lambda _: None) -> StudyOutcome:
+    def execute(self, listen: Listener = lambda _: None, say: Callable[[str], None] = lambda _: None) -> StudyOutcome:
         """Measure what is missing, to the end or to the user's interrupt, and write the report of what there is.
 
         Args:
             listen: Hears of each event once it is on the disk.
+            say: Shows a line of the study's preparation to the user.
 
         Raises:
             NothingMeasuredError: Every condition failed.
@@ -112,17 +114,17 @@ class StudyRun:
                 ledger.subscribe(tracker.feed)
                 ledger.subscribe(_quiet(listen))
                 with self._interrupts.installed():
-                    return self._to_the_end(ledger, tracker)
+                    return self._to_the_end(ledger, tracker, say)
             finally:
                 tracker.close()
 
-    def _to_the_end(self, ledger: Ledger, tracker: Tracker) -> StudyOutcome:
+    def _to_the_end(self, ledger: Ledger, tracker: Tracker, say: Callable[[str], None]) -> StudyOutcome:
         retry = self._request.retry_failed
         over = is_over(ledger.events, retry_failed=retry)
         session = StudySession(self._conditions, ledger, retry_failed=retry, timeout_s=self._request.place.timeout)
         try:
             if session.pending:
-                self._measure(session, ledger)
+                self._measure(session, ledger, self._prepare(ledger, say))
             status = RunStatus.FINISHED
         except BaseException as error:
             if not self._is_interrupt(error):
@@ -132,10 +134,10 @@ class StudyRun:
             status = RunStatus.INTERRUPTED
         return self._end(ledger, tracker, status, recorded=over)
 
-    def _measure(self, session: StudySession, ledger: Ledger) -> None:
+    def _measure(self, session: StudySession, ledger: Ledger, prepared: Mapping[str, Facts]) -> None:
         request = self._request
-        threads = max(1, int(request.place.cpus))
-        work = Work(request.study, request.options, cache_folder(), request.folder.artifacts, threads)
+        threads = request.place.threads
+        work = Work(request.study, request.options, cache_folder(), request.folder.artifacts, threads, prepared)
         executor = executor_at(request.place, request.folder.ray, session.pending)
         try:
             with executor.ready(), executor.watched(lambda what: self._lose(ledger, session, what)):
@@ -144,6 +146,23 @@ class StudyRun:
                 executor.run(session, work, self._interrupts)
         finally:
             shutil.rmtree(request.folder.ray, ignore_errors=True)
+
+    def _prepare(self, ledger: Ledger, say: Callable[[str], None]) -> Mapping[str, Facts]:
+        """Let the study prepare, and return all that it has prepared."""
+        request, journal = self._request, LedgerJournal(ledger)
+        request.folder.prepared.mkdir(parents=True, exist_ok=True)
+        context = PrepareContext(
+            cache_folder(),
+            request.folder.prepared,
+            self._interrupts.check,
+            say,
+            request.retry_failed,
+            request.place.threads,
+        )
+        with self._interrupts.flagged(lambda: None):
+            request.study.prepare(request.options, journal, context)
+        self._interrupts.check()
+        return journal.entries()
 
     def _is_interrupt(self, error: BaseException) -> bool:
         """Whether a signal is the cause: what a process that dies with us raises is none of its own."""

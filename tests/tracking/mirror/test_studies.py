@@ -18,6 +18,7 @@ from tracking.study_payloads import (
     ConditionBegun,
     ConditionFailed,
     ConditionMeasured,
+    Prepared,
     StudyEnded,
     StudyExtended,
     StudyStarted,
@@ -35,7 +36,8 @@ def measured(number: int, loss: float = 0.5) -> ConditionMeasured:
 
 
 FAILED = ConditionFailed(condition="c1", error="ValueError: too hot", wall_s=0.5, worker="local")
-FIRST: tuple[Payload, ...] = (begun(0), begun(1), measured(0), FAILED, begun(2))
+BOUGHT = Prepared(key="call/1", facts={"cost_usd": 0.25})
+FIRST: tuple[Payload, ...] = (BOUGHT, begun(0), begun(1), measured(0), FAILED, begun(2))
 ENDED = StudyEnded(status=RunStatus.INTERRUPTED, measured=1, failed=1, error=None)
 
 
@@ -76,7 +78,7 @@ def test_mlflow_shows_the_study(study: RunDir, store: Store, experiment: str) ->
     assert shown["condition-001"]["tags"]["espalier.error"] == "ValueError: too hot"
     assert parent["status"] == "KILLED"
     assert parent["params"] == {"seeds": "1", "levels": "[0, 1]"}
-    assert parent["files"] == ["cells.csv", "ledger.jsonl", "options.json"]
+    assert parent["files"] == ["cells.csv", "ledger.jsonl", "options.json", "prepared.json"]
 
 
 def test_a_second_sync_changes_nothing(study: RunDir, store: Store, experiment: str) -> None:
@@ -92,7 +94,7 @@ def test_a_study_that_went_on_ends_as_one_that_was_never_interrupted(
     sync(study)
     more = StudyExtended(options={"seeds": 1, "levels": [0, 1, 2]})
     end = StudyEnded(status=RunStatus.FINISHED, measured=3, failed=0, error=None)
-    go_on(study, Resumed(from_seq=8), more, begun(1), measured(1), begun(2), measured(2), end)
+    go_on(study, Resumed(from_seq=9), more, begun(1), measured(1), begun(2), measured(2), end)
     sync(study)
     shown = everything(store, experiment)
     assert {part["status"] for part in shown.values()} == {"FINISHED"}
