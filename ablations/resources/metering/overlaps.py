@@ -88,7 +88,7 @@ class Overlap:
     def of_machine(self) -> str | None:
         """Why what the machine took does not belong to this interval; None if it does."""
         if self.batch:
-            return f"{self.elsewhere} calls on other servers of this machine are in it" if self.elsewhere else None
+            return f"calls on other servers of this machine are in it ({self.elsewhere})" if self.elsewhere else None
         return None if self.machine < 2 else _COMMON.format(self.machine, "machine")
 
 

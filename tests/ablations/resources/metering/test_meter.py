@@ -4,6 +4,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,10 @@ from ablations.resources.metering.instruments import Instruments
 from ablations.resources.metering.meter import Meter
 from ablations.resources.metering.overlaps import Overlaps
 from ablations.resources.metering.pool import Finder, Meters
+from ablations.resources.metering.rapl import Rapl
 from ablations.resources.metering.watch import Watch
 from llm_clients.servers import UnseenServerError
+from tests.ablations.resources.metering.samples import rapl_zone
 
 NONE = Instruments(gpus="no GPU", rapl="no RAPL")
 
@@ -172,21 +175,28 @@ def test_a_fault_of_the_thread_is_not_lost(server: "subprocess.Popen[bytes]", mo
         call()
 
 
-def test_two_names_of_one_server_share_its_meter_and_the_machine_counts_all(
-    start: Callable[[], "subprocess.Popen[bytes]"],
+def test_two_names_of_one_server_share_its_meter(server: "subprocess.Popen[bytes]") -> None:
+    meters = Meters(NONE)
+    assert meters.of("http://127.0.0.1:1", server.pid) is meters.of("https://elsewhere.example", server.pid)
+
+
+def test_energy_is_of_the_machine_so_that_a_call_to_another_server_of_it_counts(
+    start: Callable[[], "subprocess.Popen[bytes]"], tmp_path: Path
 ) -> None:
-    one, other = start(), start()
-    meters = Meters(NONE, every_s=600)
-    first = meters.of("http://127.0.0.1:1", one.pid)
-    assert meters.of("https://elsewhere.example", one.pid) is first
-    second = meters.of(None, other.pid)
-    assert second is not first
+    counter = rapl_zone(tmp_path, "intel-rapl:0", "package-0", 0)
+    meters = Meters(Instruments(gpus="no GPU", rapl=Rapl(tmp_path)), every_s=600)
+    first, second = (meters.of(None, start().pid) for _ in range(2))
+    remote = meters.of("https://api.example/v1")
     with first.batch() as batch, first.call() as here, second.call() as there:
-        pass
+        counter.write_text("500000")
+    with first.call() as alone, remote.call() as away:
+        counter.write_text("700000")
     assert not here.readings.shared
     assert not there.readings.shared
-    assert "2 calls were under way on this machine" not in here.readings.cpu_energy.why, "no RAPL is the first reason"
-    assert batch.readings.cpu_energy.why == "no RAPL"
+    assert "2 calls were under way on this machine at once" in here.readings.cpu_energy.why
+    assert batch.readings.cpu_energy.why == "calls on other servers of this machine are in it (1)"
+    assert alone.readings.cpu_energy.value == pytest.approx(0.2)
+    assert away.readings.cpu_energy.value is None
 
 
 def test_meters_of_servers_that_are_not_seen_go_by_their_address() -> None:

@@ -6,25 +6,15 @@ import pytest
 
 from ablations.resources.metering.errors import NoInstrumentError
 from ablations.resources.metering.rapl import Rapl
-
-SIZE = 999_999  # of a counter, which begins again after it
-
-
-def zone(root: Path, folder: str, name: str, microjoules: int) -> Path:
-    path = root / folder
-    path.mkdir(parents=True)
-    (path / "name").write_text(f"{name}\n")
-    (path / "energy_uj").write_text(f"{microjoules}\n")
-    (path / "max_energy_range_uj").write_text(f"{SIZE}\n")
-    return path / "energy_uj"
+from tests.ablations.resources.metering.samples import rapl_zone
 
 
 def test_all_packages_count_and_nothing_inside_or_around_them(tmp_path: Path) -> None:
-    first = zone(tmp_path, "intel-rapl:0", "package-0", 100)
-    second = zone(tmp_path, "intel-rapl:1", "package-1", 200)
-    core = zone(tmp_path, "intel-rapl:0:0", "core", 0)
-    platform = zone(tmp_path, "intel-rapl:2", "psys", 0)
-    again = zone(tmp_path, "intel-rapl-mmio:0", "package-0", 0)
+    first = rapl_zone(tmp_path, "intel-rapl:0", "package-0", 100)
+    second = rapl_zone(tmp_path, "intel-rapl:1", "package-1", 200)
+    core = rapl_zone(tmp_path, "intel-rapl:0:0", "core", 0)
+    platform = rapl_zone(tmp_path, "intel-rapl:2", "psys", 0)
+    again = rapl_zone(tmp_path, "intel-rapl-mmio:0", "package-0", 0)
     rapl = Rapl(tmp_path)
     assert rapl.joules() == 0
     for counter, value in ((first, 300_100), (second, 500_200), (core, 900_000), (platform, 900_000), (again, 900_000)):
@@ -33,7 +23,7 @@ def test_all_packages_count_and_nothing_inside_or_around_them(tmp_path: Path) ->
 
 
 def test_a_counter_that_begins_again_loses_nothing(tmp_path: Path) -> None:
-    counter = zone(tmp_path, "intel-rapl:0", "package-0", 900_000)
+    counter = rapl_zone(tmp_path, "intel-rapl:0", "package-0", 900_000)
     rapl = Rapl(tmp_path)
     counter.write_text("100000")
     assert rapl.joules() == pytest.approx(0.2)
@@ -44,13 +34,13 @@ def test_a_counter_that_begins_again_loses_nothing(tmp_path: Path) -> None:
 def test_a_machine_without_counters_says_so(tmp_path: Path) -> None:
     with pytest.raises(NoInstrumentError, match="shows no RAPL counters"):
         Rapl(tmp_path / "powercap")
-    zone(tmp_path, "intel-rapl:0", "psys", 0)
+    rapl_zone(tmp_path, "intel-rapl:0", "psys", 0)
     with pytest.raises(NoInstrumentError, match="no RAPL counter of a processor package"):
         Rapl(tmp_path)
 
 
 def test_a_counter_for_root_only_says_what_would_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    counter = zone(tmp_path, "intel-rapl:0", "package-0", 1)
+    counter = rapl_zone(tmp_path, "intel-rapl:0", "package-0", 1)
     plain = Path.read_text
 
     def guarded(path: Path) -> str:
