@@ -224,3 +224,23 @@ def test_a_process_is_searched_again_only_when_it_has_ended(start: Callable[[], 
     old.wait()
     assert [finder(), finder()] == [new.pid, new.pid]
     assert len(searched) == 2
+
+
+def test_a_process_that_is_not_there_is_searched_again_after_a_second(server: "subprocess.Popen[bytes]") -> None:
+    now = [100.0]
+    searched: list[float] = []
+
+    def search(_: str | None) -> int:
+        searched.append(now[0])
+        if now[0] < 102:
+            raise UnseenServerError("nothing listens")
+        return server.pid
+
+    finder = Finder("http://127.0.0.1:1", None, search, lambda: now[0])
+    for at_s in (100.0, 100.5, 101.2, 101.9):
+        now[0] = at_s
+        with pytest.raises(UnseenServerError, match="nothing listens"):
+            finder()
+    now[0] = 102.5
+    assert [finder(), finder()] == [server.pid, server.pid]
+    assert searched == [100.0, 101.2, 102.5]
