@@ -9,7 +9,6 @@ from contextlib import closing
 import psutil
 import pytest
 
-from llm_clients import servers
 from llm_clients.servers import UnseenServerError, is_local, server_process
 
 LISTENS = """
@@ -42,9 +41,9 @@ def test_of_workers_that_share_a_socket_the_one_that_started_them_is_the_server(
     real = psutil.net_connections(kind="tcp")
     (own,) = (c for c in real if c.pid == pid)
     worker = own._replace(pid=2)  # a smaller number, as after the numbers have begun again
-    monkeypatch.setattr(servers.psutil, "net_connections", lambda kind: [worker, own])
+    monkeypatch.setattr(psutil, "net_connections", lambda kind: [worker, own])
     parents = {pid: 1, 2: pid}
-    monkeypatch.setattr(servers.psutil, "Process", lambda number: Worker(parents[number]))
+    monkeypatch.setattr(psutil, "Process", lambda number: Worker(parents[number]))
     assert server_process(f"http://127.0.0.1:{port}") == pid
 
 
@@ -75,7 +74,7 @@ def test_a_listener_of_another_user_is_told_from_none(
 ) -> None:
     _, port = listening
     hidden = [c._replace(pid=None) for c in psutil.net_connections(kind="tcp")]
-    monkeypatch.setattr(servers.psutil, "net_connections", lambda kind: hidden)
+    monkeypatch.setattr(psutil, "net_connections", lambda kind: hidden)
     with pytest.raises(UnseenServerError, match=f"listens on port {port} belongs to another user"):
         server_process(f"http://127.0.0.1:{port}")
 
@@ -95,7 +94,7 @@ def test_a_system_that_shows_no_listeners_says_so(monkeypatch: pytest.MonkeyPatc
     def denied(kind: str) -> None:
         raise psutil.AccessDenied(1)
 
-    monkeypatch.setattr(servers.psutil, "net_connections", denied)
+    monkeypatch.setattr(psutil, "net_connections", denied)
     with pytest.raises(UnseenServerError, match="does not let this user see"):
         server_process("http://127.0.0.1:11434")
 

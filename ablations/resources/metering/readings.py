@@ -42,7 +42,8 @@ class Checks(BaseModel):
         sampled_cpu: by the samples.
         stat_cpu: by `/proc/PID/stat` of all processes, before and after: utime, stime, and those of reaped children.
         cgroup_cpu: by the server's control group, where it has one of its own.
-        cgroup_memory_peak: the control group's peak since it began, which no peak of an interval can exceed.
+        cgroup_memory_peak: the control group's peak since it began. It lacks pages of files that another group was
+            charged for, as those of shared libraries, which a resident set includes.
     """
 
     model_config = _FROZEN

@@ -147,7 +147,7 @@ def test_samples_lie_inside_the_call_and_agree_with_the_kernel(calls: list[Call]
         assert series.taken >= 5
         assert list(series.at_s) == sorted(series.at_s)
         assert list(series.cpu_s) == sorted(series.cpu_s)
-        assert call.cpu_s >= 0.4, "enough that hundredths of a second do not matter"
+        assert call.cpu_s >= 0.2, "enough that hundredths of a second do not matter"
         assert series.cpu_s[-1] == call.readings.cpu.value
         assert call.readings.cpu.value == pytest.approx(call.cpu_s, rel=WITHIN)
         assert checks.stat_cpu.value == pytest.approx(call.cpu_s, rel=WITHIN)

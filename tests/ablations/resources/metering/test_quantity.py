@@ -31,7 +31,8 @@ def test_it_comes_back_from_json_as_it_was() -> None:
 
 def test_a_sum_is_derived() -> None:
     total = summed([Quantity.measured(0.1, "J", "a"), Quantity.derived(0.2, "J", "b")], "J", "calls")
-    assert (total.value, total.unit, total.origin) == (pytest.approx(0.3), "J", Origin.DERIVED)
+    assert total.value == pytest.approx(0.3)
+    assert (total.unit, total.origin) == ("J", Origin.DERIVED)
 
 
 def test_a_sum_with_a_hole_is_missing_and_says_why() -> None:
