@@ -41,10 +41,15 @@ def server_process(endpoint: str | None) -> int:
     port = None if endpoint is None else local_port(endpoint)
     if port is None:
         raise UnseenServerError("the server is not on this machine" if endpoint else "no server is asked")
-    pid = _listener(port)
+    try:
+        pid = _listener(port)
+        name = psutil.Process(pid).name()
+    except psutil.AccessDenied:
+        raise UnseenServerError("this system does not let this user see which process listens on a port") from None
+    except psutil.NoSuchProcess as error:
+        raise UnseenServerError(f"process {error.pid}, which listened on port {port}, has ended") from None
     if pid == os.getpid():
         raise UnseenServerError("the server runs in this process")
-    name = _name_of(pid)
     if name in _FORWARDERS:
         raise UnseenServerError(
             f"port {port} is held by {name} (process {pid}), which only passes connections on to the server"
@@ -57,21 +62,12 @@ _FORWARDERS = frozenset({"docker-proxy", "rootlessport", "slirp4netns", "pasta",
 
 
 def _listener(port: int) -> int:
-    try:
-        connections = psutil.net_connections(kind="tcp")
-    except psutil.AccessDenied:
-        raise UnseenServerError("this system does not let this user see which process listens on a port") from None
+    connections = psutil.net_connections(kind="tcp")
     pids = {c.pid for c in connections if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port}
     if not pids:
         raise UnseenServerError(f"nothing listens on port {port} of this machine")
-    seen = sorted(pid for pid in pids if pid is not None)
+    seen = {pid for pid in pids if pid is not None}
     if not seen:
-        raise UnseenServerError(f"the process that listens on port {port} belongs to another user")
-    return seen[0]
-
-
-def _name_of(pid: int) -> str:
-    try:
-        return str(psutil.Process(pid).name())
-    except psutil.Error:
-        raise UnseenServerError(f"process {pid} has ended") from None
+        raise UnseenServerError(f"the process that listens on port {port} belongs to another user: name its number")
+    # workers listen on the socket of the process that started them
+    return min(seen, key=lambda pid: (psutil.Process(pid).ppid() in seen, pid))

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ablations.resources.metering.instruments import Instruments
-from ablations.resources.metering.overlaps import Overlaps, Place
+from ablations.resources.metering.overlaps import Overlap, Overlaps, Place
 from ablations.resources.metering.readings import Readings
-from ablations.resources.metering.summary import Overlap, summarise, unseen
+from ablations.resources.metering.summary import summarise, unseen
 from ablations.resources.metering.watch import Account, Sample, Watch
 from llm_clients.servers import UnseenServerError
 

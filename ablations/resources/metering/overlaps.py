@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 
 class Place:
@@ -57,3 +58,38 @@ class Overlaps:
         with self._lock:
             self._calls -= calls
             self._places.discard(place)
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Who else was under way.
+
+    Attributes:
+        here: the most calls on the server at once, this one included.
+        machine: the most calls on all servers of this machine at once, this one included.
+        batch: whether the interval is of all calls on the server together, to which all that it takes belongs.
+        elsewhere: of a batch: the calls on other servers of this machine.
+    """
+
+    here: int
+    machine: int
+    batch: bool = False
+    elsewhere: int = 0
+
+    @property
+    def shared(self) -> bool:
+        """Whether another call was under way on the server."""
+        return self.here > 1
+
+    def of_server(self) -> str | None:
+        """Why what the server took does not belong to this interval; None if it does."""
+        return None if self.batch or self.here < 2 else _COMMON.format(self.here, "server")
+
+    def of_machine(self) -> str | None:
+        """Why what the machine took does not belong to this interval; None if it does."""
+        if self.batch:
+            return f"calls on other servers of this machine are in it ({self.elsewhere})" if self.elsewhere else None
+        return None if self.machine < 2 else _COMMON.format(self.machine, "machine")
+
+
+_COMMON = "{} calls were under way on this {} at once, and none of them has a part of its own"

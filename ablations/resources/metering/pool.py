@@ -1,6 +1,8 @@
 """The meters of all servers that a study asks: one for each, whoever names it."""
 
+import math
 import threading
+import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -45,11 +47,22 @@ class Meters:
 
 
 class Finder:
-    """Finds the process of a server, and remembers it while it runs: a search reads all sockets of the machine."""
+    """Finds the process of a server, and remembers it while it runs: a search reads all sockets of the machine.
 
-    def __init__(self, endpoint: str | None, pid: int | None, search: Callable[[str | None], int] = server_process):
-        self._endpoint, self._named, self._search = endpoint, pid, search
+    Where there is none, it searches again after a second, so that thousands of short calls do not each search.
+    """
+
+    def __init__(
+        self,
+        endpoint: str | None,
+        pid: int | None,
+        search: Callable[[str | None], int] = server_process,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._endpoint, self._named, self._search, self._clock = endpoint, pid, search, clock
         self._found: ProcessTree | None = None
+        self._why = ""
+        self._again_at_s = -math.inf
 
     def __call__(self) -> int:
         """The process's number.
@@ -57,9 +70,19 @@ class Finder:
         Raises:
             UnseenServerError: it cannot be seen.
         """
-        if self._found is None or not self._found.is_running:
+        if self._found is not None and self._found.is_running:
+            return self._found.pid
+        if self._clock() < self._again_at_s:
+            raise UnseenServerError(self._why)
+        try:
             self._found = ProcessTree(self._search(self._endpoint) if self._named is None else self._named)
+        except UnseenServerError as error:
+            self._found, self._why, self._again_at_s = None, str(error), self._clock() + _AGAIN_AFTER_S
+            raise
         return self._found.pid
+
+
+_AGAIN_AFTER_S = 1.0
 
 
 def _key(endpoint: str | None, finder: Finder) -> tuple[str, object]:

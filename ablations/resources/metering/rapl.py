@@ -20,6 +20,7 @@ class Rapl:
         """
         if not folder.is_dir():
             raise NoInstrumentError(f"this machine shows no RAPL counters ({folder} is not there)")
+        # intel-rapl-mmio:0 would be the same package again
         self._packages = [zone for zone in sorted(folder.glob("*-rapl:*")) if _is_package(zone)]
         if not self._packages:
             raise NoInstrumentError(f"this machine shows no RAPL counter of a processor package under {folder}")
@@ -46,9 +47,9 @@ class Rapl:
 
 
 def _is_package(zone: Path) -> bool:
-    """Whether a zone is a whole package: `intel-rapl:0`, and not `intel-rapl:0:1` inside it or the platform's."""
+    """Whether a zone is a whole package, and neither a part of one nor the whole platform."""
     try:
-        return zone.name.count(":") == 1 and (zone / "name").read_text().startswith("package")
+        return (zone / "name").read_text().startswith("package")
     except OSError:
         return False
 

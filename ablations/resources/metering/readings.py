@@ -15,16 +15,18 @@ class Series(BaseModel):
     The first was taken when the interval began, the last when it ended. They are of the whole server, whoever asked.
 
     Attributes:
-        at_s: seconds since the first one, by the monotonic clock.
+        began_s: when the first was taken, by `time.monotonic`; series of one boot can be laid side by side.
+        at_s: seconds since the first one.
         cpu_s: CPU seconds of the process tree since the first one, processes that have ended included.
         memory_bytes: resident sets of the process tree.
         processes: how many it has.
-        gpu_memory_bytes: what NVML attributes to the process tree; None where it attributes nothing.
+        gpu_memory_bytes: what NVML attributes to the process tree; None where it cannot be asked or does not say.
         taken: how many samples there were. Of a long interval, every n-th is kept; figures are made of all.
     """
 
     model_config = _FROZEN
 
+    began_s: float | None = None
     at_s: tuple[float, ...] = ()
     cpu_s: tuple[float, ...] = ()
     memory_bytes: tuple[int, ...] = ()
@@ -40,7 +42,8 @@ class Checks(BaseModel):
         sampled_cpu: by the samples.
         stat_cpu: by `/proc/PID/stat` of all processes, before and after: utime, stime, and those of reaped children.
         cgroup_cpu: by the server's control group, where it has one of its own.
-        cgroup_memory_peak: the control group's peak since it began, which no peak of an interval can exceed.
+        cgroup_memory_peak: the control group's peak since it began. It lacks pages of files that another group was
+            charged for, as those of shared libraries, which a resident set includes.
     """
 
     model_config = _FROZEN
@@ -102,4 +105,4 @@ class Readings(BaseModel):
 
     def without_series(self) -> Self:
         """The same without its samples, for where there are too many calls to keep them."""
-        return self.model_copy(update={"series": Series(taken=self.series.taken)})
+        return self.model_copy(update={"series": Series(began_s=self.series.began_s, taken=self.series.taken)})
