@@ -17,7 +17,7 @@ def about(options: ResourcesOptions, entries: Mapping[str, Facts]) -> tuple[str,
     """
     tasks = entries[TASKS]
     first = (
-        f"{len(tasks['tasks'])} tasks of {tasks['source']} (part: {tasks['split']}; sha256 {tasks['sha256']}). "
+        f"{len(tasks['rows'])} tasks of {tasks['source']} (part: {tasks['split']}; sha256 {tasks['sha256']}). "
         f"Samples at temperature {options.temperature:g}, and 0.1 more on each level of the tree."
     )
     return (first, *(_of_model(model.name, model.llm, entries) for model in options.named))

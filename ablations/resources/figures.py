@@ -1,7 +1,7 @@
 """The figures of an arm: the share of tasks that it solves, and what it uses for a task on average."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ablations.floor.figure import Direction, Figure
 from ablations.resources.arms.arm import Arm
@@ -26,7 +26,7 @@ FIGURES: tuple[Figure, ...] = (
     _share("solved", "Solved"),
     _share("solved_low", "Solved, 95 % from"),
     _share("solved_high", "Solved, 95 % to"),
-    _share("answered", "Passed visible tests"),
+    _share("answered", "Passed visible checks"),
     Figure(key="tasks", title="Tasks", better=None, digits=0),
     *(
         Figure(
@@ -61,4 +61,15 @@ def figures_of(outcomes: Outcomes, arm: Arm) -> Mapping[str, float]:
         "answered": sum(end.answered for end in ends) / len(ends),
         "tasks": float(len(tasks)),
         **{resource.value: math.fsum(one) / len(one) for resource, one in used.items() if one is not None},
+    }
+
+
+def series_of(outcomes: Outcomes, arm: Arm) -> Mapping[str, Sequence[float | None]]:
+    """Return what is known of each task in an arm, in their order; None where it is missing."""
+    ends = outcomes.of(arm)
+    used = {resource.value: [None if end is None else end.used.get(resource) for end in ends] for resource in Resource}
+    return {
+        "solved": [None if end is None or end.solved is None else float(end.solved) for end in ends],
+        "level": [None if end is None else float(end.level) for end in ends],
+        **{name: values for name, values in used.items() if any(value is not None for value in values)},
     }

@@ -43,7 +43,7 @@ class Judged:
 
     @property
     def feedback(self) -> str:
-        """What the model may be told: of the visible tests alone."""
+        """What the model may be told: of the visible checks alone."""
         return feedback(self.judgements.visible)
 
 
@@ -128,7 +128,7 @@ def _keep_tasks(journal: Journal, tasks: TaskSet) -> None:
     facts, known = tasks_facts(tasks), journal.recall(TASKS)
     if known is None:
         journal.record(TASKS, facts)
-    elif known["sha256"] != facts["sha256"] or known["tasks"] != facts["tasks"]:
+    elif known["sha256"] != facts["sha256"] or known["rows"] != facts["rows"]:
         raise StudyFolderError(
             f"This study was begun with the tasks of {known['source']!r} (sha256 {known['sha256'][:12]}…), and "
             f"{facts['source']!r} now holds others (sha256 {facts['sha256'][:12]}…): its answers could not be "

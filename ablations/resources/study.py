@@ -13,9 +13,10 @@ from ablations.floor.results import Results
 from ablations.floor.study import MeasureContext, PrepareContext, Study
 from ablations.resources.about import about
 from ablations.resources.arms.outcomes import Outcomes, outcomes_of
-from ablations.resources.figures import FIGURES, figures_of
+from ablations.resources.figures import FIGURES, figures_of, series_of
 from ablations.resources.options import ResourcesOptions
 from ablations.resources.working.records import TASKS, attempts_in, problems_in
+from tracking.study_payloads import series_key
 
 
 class ResourcesStudy(Study[ResourcesOptions]):
@@ -63,6 +64,15 @@ class ResourcesStudy(Study[ResourcesOptions]):
         from ablations.resources.task_files import tasks_of
 
         prepare(options, tasks_of(options), journal, context)
+        self.keep_series(options, journal)
+
+    def keep_series(self, options: ResourcesOptions, journal: Journal) -> None:
+        """Write down the outcome of each task in each arm, which MLflow shows as metrics by the task's place."""
+        known, arms = outcomes(options, journal.entries()), {arm.name: arm for arm in options.arms}
+        for condition in self.conditions(options):
+            key = series_key(condition.key)
+            if journal.recall(key) is None:
+                journal.record(key, series_of(known, arms[str(condition.factors["arm"])]))
 
     def measure(self, options: ResourcesOptions, condition: Condition, context: MeasureContext) -> Mapping[str, float]:
         """Return the figures of an arm, from what was prepared."""

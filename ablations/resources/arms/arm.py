@@ -1,14 +1,14 @@
 """An arm: a model and a way of asking it. It decides which attempts are wanted next, and which answer is final.
 
-Decisions read the visible tests and nothing else; the held-out tests then say whether the final answer is right:
+Decisions read the visible checks and nothing else; the held-out checks then say whether the final answer is right:
 
 * `@1`: the first sample is the answer.
-* `@n`: samples are looked at in their order, and the first that passes the visible tests is the answer.
+* `@n`: samples are looked at in their order, and the first that passes the visible checks is the answer.
 * `@branching`: the first attempt, then level by level; it stops at the first level at which a branch passes the visible
   tests, and the first of these branches, by number, is the answer. All branches of a level are paid for.
 
-Where nothing passes the visible tests there is no answer, and the task is not solved. The samples are shared: the first
-of `@n` is that of `@1`, and the root of the tree, for all three would ask the same. Each arm is charged for it.
+Where nothing passes the visible checks there is no answer, and the task is not solved. The samples are shared: the
+first of `@n` is that of `@1`, and the root of the tree, for all three would ask the same. Each arm is charged for it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ class Final:
     """The end of a task.
 
     Attributes:
-        answer: The attempt whose answer counts; None if none passed the visible tests, or one that decides is missing.
+        answer: The attempt whose answer counts; None if none passed the visible checks, or one that decides is missing.
         used: The attempts that the arm is charged for.
         level: The level of the tree that was reached; 0 for samples.
         missing: Whether an attempt that decides is missing, so that nothing can be said.

@@ -11,9 +11,9 @@ class Attempt:
     """One call and its judgement, as far as the arms need them.
 
     Attributes:
-        visible: Whether the visible tests passed; None if the attempt is missing: no answer, or no judgement, for a
+        visible: Whether the visible checks passed; None if the attempt is missing: no answer, or no judgement, for a
             reason that is not the model's. It is then never counted as a failure.
-        solved: Whether visible and held-out tests passed. No decision of an arm reads it.
+        solved: Whether visible and held-out checks passed. No decision of an arm reads it.
         used: Of each resource; None where it was not measured.
     """
 

@@ -21,8 +21,8 @@ class TaskOutcome:
     """What came of one task in one arm.
 
     Attributes:
-        solved: Whether the final answer passes the held-out tests too; None if the outcome is missing.
-        answered: Whether an answer passed the visible tests.
+        solved: Whether the final answer passes the held-out checks too; None if the outcome is missing.
+        answered: Whether an answer passed the visible checks.
         level: The level of the tree that was reached.
         used: Of each resource, by all attempts that the arm is charged for; None where one was not measured.
     """

@@ -1,7 +1,7 @@
 """The prompts: of a first attempt, and of a branch, which is shown its ancestors' solutions and failures.
 
-A prompt is made of the task's words, its visible tests, and what the sandbox said of those. Nothing here can read a
-held-out test: neither what is told of a task nor what is told of an attempt has one.
+A prompt is made of the task's words, its visible checks, and what the sandbox said of those. Nothing here can read a
+held-out check: neither what is told of a task nor what is told of an attempt has one.
 """
 
 import hashlib
@@ -25,17 +25,19 @@ _BEFORE = "\nEarlier attempts at this task failed.\n\n"
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a model may be told of a task: never its held-out tests.
+    """What a model may be told of a task: never its held-out checks.
 
     Attributes:
         prompt: The task in words.
         entry_point: The name of the function.
         visible: The tests that it may see.
+        shown_setup: Statements without which these tests cannot be understood; empty of most tasks.
     """
 
     prompt: str
     entry_point: str
     visible: tuple[str, ...]
+    shown_setup: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Tried:
 
     Attributes:
         solution: Its code; empty if its answer had none.
-        failure: What became of it at the visible tests.
+        failure: What became of it at the visible checks.
     """
 
     solution: str
@@ -53,7 +55,8 @@ class Tried:
 
 def first_prompt(task: Told) -> str:
     """Return the prompt of every independent sample, the root among them."""
-    tests = "\n".join(task.visible)
+    setup = task.shown_setup.strip()
+    tests = "\n".join([*([setup] if setup else []), *task.visible])
     return (
         f"{task.prompt.strip()}\n\nThe function is called {task.entry_point}. "
         f"It has to pass tests, of which these are some:\n\n{tests}\n"

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from ablations.resources.branching.prompts import Told, divided, first_prompt
+from ablations.resources.branching.prompts import divided, first_prompt
+from ablations.resources.branching.telling import told
 from ablations.resources.rehearsal.skill import Skill
 from ablations.resources.tasks.task import Task
 
@@ -19,7 +20,7 @@ _WRONG = (
 )
 
 _KNOWN = 0.25
-"""The part of wrong answers that are solutions known to be wrong; many of these pass the visible tests."""
+"""The part of wrong answers that are solutions known to be wrong; many of these pass the visible checks."""
 
 
 class Author:
@@ -43,7 +44,7 @@ class Author:
             steady: Whether it answers a prompt in the same way whenever it is asked.
         """
         self._name, self._skill, self._wrong, self._steady = name, skill, wrong, steady
-        self._tasks = {first_prompt(Told(task.prompt, task.entry_point, task.visible)): task for task in tasks}
+        self._tasks = {first_prompt(told(task)): task for task in tasks}
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
 

@@ -15,9 +15,9 @@ from ablations.resources.statistics.interval import Interval
 _PERCENT, _RATIO = Column("", "", "%", 100.0, 1), Column("", "", digits=2)
 UNKNOWN = "unknown"
 _FINAL = (
-    "The visible tests are shown to the model and decide which answer is final: the first sample, by number, that "
-    "passes them, or the first such branch of the first level that has one. The held-out tests then decide whether "
-    "that answer solves the task; no prompt and no choice reads them. Where no answer passes the visible tests, the "
+    "The visible checks are shown to the model and decide which answer is final: the first sample, by number, that "
+    "passes them, or the first such branch of the first level that has one. The held-out checks then decide whether "
+    "that answer solves the task; no prompt and no choice reads them. Where no answer passes the visible checks, the "
     "task is not solved."
 )
 _SHARED = (

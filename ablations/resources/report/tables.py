@@ -68,7 +68,7 @@ def arms_table(found: Findings) -> Table:
         ),
         rows=rows,
         notes=(
-            "Solved: the final answer passes visible and held-out tests; Wilson's 95 % interval.",
+            "Solved: the final answer passes visible and held-out checks; Wilson's 95 % interval.",
             "Costs are those of all branches together; 95 % bootstrap over tasks.",
             "Missing: no answer or no judgement, for a reason that is not the model's; they count nowhere.",
         ),
@@ -164,7 +164,7 @@ def levels_table(found: Findings) -> Table:
             for name, of_arm in found.levels.items()
             for one in of_arm
         ),
-        notes=("Level 0 is the first attempt. pass@k: unbiased, over all samples, as if the held-out tests chose.",),
+        notes=("Level 0 is the first attempt. pass@k: unbiased, over all samples, as if the held-out checks chose.",),
     )
 
 
@@ -269,7 +269,7 @@ def tasks_table(entry: Facts) -> Table:
         key="tasks",
         title="The tasks",
         columns=tuple(Column(name, name.replace("_", " ").capitalize()) for name in names),
-        rows=tuple(tuple(row[name] for name in names) for row in entry.get("tasks", ())),
+        rows=tuple(tuple(row[name] for name in names) for row in entry.get("rows", ())),
     )
 
 
@@ -293,7 +293,7 @@ def results_table(found: Findings) -> Table:
         title="Every task in every arm",
         columns=(
             *(Column("task", "Task"), Column("category", "Category"), Column("arm", "Arm")),
-            *(Column("solved", "Solved"), Column("answered", "Passed visible tests"), Column("level", "Level")),
+            *(Column("solved", "Solved"), Column("answered", "Passed visible checks"), Column("level", "Level")),
             *(resource.column for resource in Resource),
         ),
         rows=rows,

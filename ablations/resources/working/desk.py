@@ -9,8 +9,9 @@ from ablations.floor.journal import Facts, Journal
 from ablations.resources.arms.attempt import Attempt
 from ablations.resources.arms.places import Place
 from ablations.resources.branching.ladder import temperature_of
-from ablations.resources.branching.prompts import Told, Tried, branch_prompt, first_prompt
+from ablations.resources.branching.prompts import Tried, branch_prompt, first_prompt
 from ablations.resources.branching.strategies import strategy_of
+from ablations.resources.branching.telling import told
 from ablations.resources.judging.judgement import Judgements
 from ablations.resources.models.asked import Asked
 from ablations.resources.tasks.task import Task
@@ -44,7 +45,7 @@ class Verdict(Protocol):
 
     @property
     def judgements(self) -> Judgements:
-        """At the visible and at the held-out tests."""
+        """At the visible and at the held-out checks."""
 
     @property
     def solution(self) -> str:
@@ -52,7 +53,7 @@ class Verdict(Protocol):
 
     @property
     def feedback(self) -> str:
-        """What the model may be told: nothing of the held-out tests."""
+        """What the model may be told: nothing of the held-out checks."""
 
 
 Judge = Callable[[Task, str], Verdict]
@@ -135,11 +136,10 @@ class Desk:
 
     def _prompt(self, task: Task, place: Place) -> tuple[str, str]:
         """Return the prompt of an attempt, and the name of its strategy."""
-        told = Told(task.prompt, task.entry_point, task.visible)
         if not place.ancestors:
-            return first_prompt(told), "first"
+            return first_prompt(told(task)), "first"
         strategy = strategy_of(place)
-        return branch_prompt(told, self._tried(task, place.ancestors), strategy), strategy.name
+        return branch_prompt(told(task), self._tried(task, place.ancestors), strategy), strategy.name
 
     def _tried(self, task: Task, places: Sequence[Place]) -> list[Tried]:
         judged = [self._journal.recall(judgement_key(self._solver.name, task.id, place)) for place in places]

@@ -16,8 +16,8 @@ from ablations.resources.models.asked import Asked
 from ablations.resources.tasks.task import TaskSet
 from llm_clients.kinds import CallOutcome
 
-TASKS = "tasks"
-"""The key of the tasks' entry."""
+TASKS = "dataset/tasks"
+"""The key of the tasks' entry, which MLflow shows as a dataset."""
 
 OF_THE_MODEL = frozenset({CallOutcome.ANSWERED, CallOutcome.TRUNCATED, CallOutcome.REFUSED})
 """How a call may end that says something about the model. After any other the attempt is missing."""
@@ -37,7 +37,7 @@ def judgement_key(model: str, task: str, place: Place) -> str:
 
 def tasks_facts(tasks: TaskSet) -> Facts:
     """Return the tasks' entry: what they are from, and what is told of them besides their solutions."""
-    return {"source": tasks.source, "sha256": tasks.sha256, "split": tasks.split.value, "tasks": tasks.as_rows()}
+    return {"source": tasks.source, "sha256": tasks.sha256, "split": tasks.split.value, "rows": tasks.as_rows()}
 
 
 def call_facts(asked: Asked, *, prompt: str, temperature: float, strategy: str) -> Facts:
@@ -68,7 +68,7 @@ def judgement_facts(judgements: Judgements, solution: str, feedback: str, taken_
     """Return the entry of a judgement.
 
     Args:
-        judgements: At the visible and at the held-out tests.
+        judgements: At the visible and at the held-out checks.
         solution: The code that was judged.
         feedback: What the model may be told of it.
         taken_s: Seconds that judging took, the start of the sandbox included.
@@ -148,7 +148,7 @@ def _readings(readings: Readings) -> Facts:
 
 def problems_in(entries: Mapping[str, Facts]) -> tuple[Problem, ...]:
     """Return the tasks that a journal names; none before they are written down."""
-    return tuple(Problem(row["task_id"], row["category"]) for row in entries.get(TASKS, {}).get("tasks", ()))
+    return tuple(Problem(row["task_id"], row["category"]) for row in entries.get(TASKS, {}).get("rows", ()))
 
 
 def attempts_in(

@@ -20,6 +20,7 @@ from ablations.resources.study import ResourcesStudy
 from ablations.resources.task_files import tasks_of
 from ablations.resources.tasks.task import TaskSet
 from ablations.resources.working.desk import Solver
+from ablations.resources.working.records import TASKS
 from tests.ablations.resources.samples import HELD_OUT, FakeJudge, FakeSolver
 from tests.ablations.study_contract import Reports, StudyContract, prepared_by
 
@@ -38,6 +39,7 @@ class FakeStudy(ResourcesStudy):
 
     def prepare(self, options: ResourcesOptions, journal: Journal, context: PrepareContext) -> None:
         prepare(options, tasks_of(options), journal, context, solvers=fakes, judges=lambda _: FakeJudge())
+        self.keep_series(options, journal)
 
 
 OPTIONS = ResourcesOptions(limit=8, max_depth=1, samples=2, calls_at_once=2, judges=2)
@@ -99,7 +101,7 @@ class TestResourcesStudy(StudyContract):
 
     def test_other_tasks_in_the_same_folder_are_refused(self, study: Study[Any], tmp_path: Path) -> None:
         changed = {key: dict(facts) for key, facts in self.prepared.items()}
-        changed["tasks"]["sha256"] = "0" * 64
+        changed[TASKS]["sha256"] = "0" * 64
         with pytest.raises(StudyFolderError, match=r"begun with the tasks of .shipped\.jsonl. .*now holds others"):
             prepared_by(study, OPTIONS, tmp_path, MemoryJournal(changed))
 

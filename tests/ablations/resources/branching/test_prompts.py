@@ -6,6 +6,8 @@ from ablations.resources.arms.places import ROOT, Place, branches
 from ablations.resources.branching.ladder import HIGHEST, temperature_of
 from ablations.resources.branching.prompts import LONGEST, Told, Tried, branch_prompt, divided, first_prompt
 from ablations.resources.branching.strategies import STRATEGIES, strategy_of
+from ablations.resources.branching.telling import told
+from ablations.resources.tasks.task import Task
 
 TASK = Told("Add two numbers.", "add", ("assert add(1, 2) == 3",))
 TRIED = Tried("def add(a, b):\n    return a - b", "The test failed: assert add(1, 2) == 3")
@@ -24,6 +26,20 @@ def test_a_first_prompt_has_the_task_its_name_and_its_visible_tests() -> None:
     prompt = first_prompt(TASK)
     assert all(text in prompt for text in ("Add two numbers.", "add", "assert add(1, 2) == 3"))
     assert divided(prompt) == (prompt, 0)
+
+
+def test_a_set_up_that_may_be_shown_stands_before_the_tests() -> None:
+    shown = Told(TASK.prompt, TASK.entry_point, TASK.visible, "from fractions import Fraction")
+    assert "from fractions import Fraction\nassert add(1, 2) == 3" in first_prompt(shown)
+
+
+def test_of_a_task_only_what_may_be_shown_is_told() -> None:
+    secret = Task(id="1", category="lists", prompt="Add.", entry_point="add", visible=("assert add(1, 2) == 3",),
+                  held_out=("assert add(0, 7) == 7",), setup="SECRET = 1", shown_setup="import math",
+                  reference="def add(a, b): return a + b")  # fmt: skip
+    prompt = first_prompt(told(secret))
+    assert not any(text in prompt for text in ("add(0, 7)", "SECRET", "return a + b"))
+    assert "import math" in prompt
 
 
 def test_a_branch_is_shown_its_ancestors_in_their_order_and_its_strategy() -> None:
