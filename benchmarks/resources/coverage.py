@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from ablations.resources.arms.resource import Resource
 from ablations.resources.questions.accuracy import solved_share
@@ -67,7 +68,7 @@ def values(found: Findings) -> Iterator[tuple[str, Pair]]:
     for one in found.comparisons:
         yield f"gain_over_{one.first.name}", (one.difference, branching - truths[one.first.name])
     for level, of_level in enumerate(found.levels["small@branching"]):
-        yield f"gain_level_{level}", (of_level.gain, over_categories(lambda name, at=level: small.gain(name, at)))
+        yield f"gain_level_{level}", (of_level.gain, over_categories(partial(small.gain, level=level)))
     calls = next(one for one in found.break_evens if one.arm.name == "small@branching" and one.unit is Resource.CALLS)
     yield "break_even_calls", (calls.at, _break_even())
     ((rule, judged),) = found.routes

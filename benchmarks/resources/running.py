@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -58,6 +59,12 @@ def served(tasks: Path, skill: float) -> Iterator[str]:
 def requests_of(url: str) -> int:
     """Return how many requests a served model has had."""
     return int(httpx2.get(f"{url}/scripted/totals").json()["requests"])
+
+
+def children_cpu_s() -> float:
+    """Return processor seconds of all processes that this one has waited for, with theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def entries(output: Path) -> list[Prepared]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ablations.resources.tasks.shipped import shipped_tasks
 from benchmarks.resources.running import (
+    children_cpu_s,
     entries,
     finished,
     judge_ms,
@@ -40,9 +41,9 @@ def measure(folder: Path, tasks: int, depth: int, workers: int, kill_at: float |
             *("--workers", str(workers), "--no-mlflow"),
             *("--cost-by", "tokens"),  # what is timed differs from one run to the next
         ]
-        whole, began = folder / "whole", time.monotonic()
+        whole, began, before = folder / "whole", time.monotonic(), children_cpu_s()
         finished(whole, arguments)
-        taken = time.monotonic() - began
+        taken, cpu_s = time.monotonic() - began, children_cpu_s() - before
         found = entries(whole)
         asked = requests_of(small) + requests_of(large)
         report: dict[str, object] = {
@@ -52,6 +53,7 @@ def measure(folder: Path, tasks: int, depth: int, workers: int, kill_at: float |
             "requests": asked,
             "judgements": len(of_kind(found, "judgement")),
             "minutes": round(taken / 60, 2),
+            "cpu_s": round(cpu_s, 1),  # of the study with its sandboxes, without the models' servers
             "working_minutes": round(work_s(whole) / 60, 2),
             "judge_ms": judge_ms(found),
         }

@@ -20,7 +20,7 @@ from tracking.reader import read_whole_lines
 from tracking.study_payloads import Prepared
 
 ROOT = Path(__file__).resolve().parents[2]
-ARGUMENTS = ("--task-id", "1,2", "--max-depth", "1", "--samples", "1", "--workers", "2", "--cost-by", "tokens")
+ARGUMENTS = ("--task-id", "5001,5002", "--max-depth", "1", "--samples", "1", "--workers", "2", "--cost-by", "tokens")
 
 DIES = """
 import os, signal, sys
@@ -70,7 +70,7 @@ def test_killed_in_the_middle_and_run_again_it_asks_and_judges_nothing_twice(tmp
     after = {entry.key: entry.facts for entry in entries}
     assert {key: after[key] for key in before} == before
     for model in ("large", "small"):
-        for task in ("1", "2"):
+        for task in ("5001", "5002"):
             assert {call_key(model, task, Place(0, 0)), judgement_key(model, task, Place(0, 0))} <= after.keys()
     tables = exact(tmp_path)
     report = ablate(tmp_path, "--only-report")
