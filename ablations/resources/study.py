@@ -91,8 +91,9 @@ class ResourcesStudy(Study[ResourcesOptions]):
         """Return the four answers, with their tables and plots."""
         from ablations.resources.questions.findings import findings_of
         from ablations.resources.report.drawing import draw_plots
+        from ablations.resources.report.long_tables import tasks_table
         from ablations.resources.report.sentences import answers, sections
-        from ablations.resources.report.tables import LONG, tables, tasks_table
+        from ablations.resources.report.tables import LONG, tables
 
         known = outcomes(options, results.prepared)
         found = findings_of(

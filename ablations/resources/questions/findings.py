@@ -11,6 +11,7 @@ from ablations.resources.questions.balance import BreakEven, Standing, break_eve
 from ablations.resources.questions.efficiency import Efficiency, efficiencies
 from ablations.resources.questions.levels import Level, levels
 from ablations.resources.questions.routing import Judged, Rule, fitted, halves, judged
+from ablations.resources.questions.usage import Usage, usages
 from ablations.resources.statistics.interval import Interval
 
 
@@ -26,6 +27,7 @@ class Findings:
         comparisons: Of arms on the same tasks.
         levels: Of each branching arm, by its name.
         pass_at: pass@k by model and k.
+        usages: Of each arm and resource.
         efficiencies: Of each resource.
         break_evens: Of each arm of a smaller model.
         routes: A rule for each smaller model, and how it did on tasks on which it was not fitted.
@@ -38,6 +40,7 @@ class Findings:
     comparisons: tuple[Comparison, ...]
     levels: Mapping[str, tuple[Level, ...]]
     pass_at: Mapping[str, Mapping[int, Interval]]
+    usages: tuple[Usage, ...]
     efficiencies: tuple[Efficiency, ...]
     break_evens: tuple[BreakEven, ...]
     routes: tuple[tuple[Rule, Judged], ...]
@@ -69,6 +72,7 @@ def findings_of(
         comparisons(outcomes, large),
         {arm.name: levels(outcomes, arm) for arm in outcomes.arms if arm.way is Way.BRANCHING},
         {model: _pass_at(outcomes, model) for model in outcomes.tallies},
+        usages(outcomes),
         efficiencies(outcomes, large),
         break_evens(outcomes, large, paid),
         _routes(outcomes, large, seed, tolerance, paid),

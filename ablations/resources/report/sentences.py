@@ -9,7 +9,7 @@ from ablations.resources.questions.accuracy import Comparison
 from ablations.resources.questions.balance import BreakEven
 from ablations.resources.questions.findings import Findings
 from ablations.resources.questions.routing import Judged, Rule
-from ablations.resources.report.tables import shown
+from ablations.resources.report.columns import shown
 from ablations.resources.statistics.interval import Interval
 
 _PERCENT, _RATIO = Column("", "", "%", 100.0, 1), Column("", "", digits=2)

@@ -19,6 +19,8 @@ from llm_clients.kinds import CallOutcome
 TASKS = "dataset/tasks"
 """The key of the tasks' entry, which MLflow shows as a dataset."""
 
+_LONGEST = 4000
+
 OF_THE_MODEL = frozenset({CallOutcome.ANSWERED, CallOutcome.TRUNCATED, CallOutcome.REFUSED})
 """How a call may end that says something about the model. After any other the attempt is missing."""
 
@@ -36,8 +38,18 @@ def judgement_key(model: str, task: str, place: Place) -> str:
 
 
 def tasks_facts(tasks: TaskSet) -> Facts:
-    """Return the tasks' entry: what they are from, and what is told of them besides their solutions."""
-    return {"source": tasks.source, "sha256": tasks.sha256, "split": tasks.split.value, "rows": tasks.as_rows()}
+    """Return the tasks' entry: what they are from, and what is told of them besides their solutions.
+
+    Of long checks, as those of MBPP+ with inputs of megabytes, the beginning: the file's digest stands for all of it.
+    """
+    rows = [{name: _clipped(value) for name, value in row.items()} for row in tasks.as_rows()]
+    return {"source": tasks.source, "sha256": tasks.sha256, "split": tasks.split.value, "rows": rows}
+
+
+def _clipped(value: object) -> object:
+    if not isinstance(value, str) or len(value) <= _LONGEST:
+        return value
+    return f"{value[:_LONGEST]}… ({len(value):,} characters)"
 
 
 def call_facts(asked: Asked, *, prompt: str, temperature: float, strategy: str) -> Facts:

@@ -12,6 +12,7 @@ from ablations.resources.questions.efficiency import efficiencies
 from ablations.resources.questions.findings import findings_of
 from ablations.resources.questions.levels import levels
 from ablations.resources.questions.routing import fitted, halves, judged
+from ablations.resources.questions.usage import usages
 from benchmarks.resources.coverage import values
 from benchmarks.resources.simulation import simulated
 
@@ -90,6 +91,16 @@ def test_efficiency_is_what_the_large_one_uses_by_what_the_smaller_one_uses() ->
     assert memory.per_task.value == pytest.approx(4.0)
     assert memory.per_solved is None
     assert (Resource.CPU, "small@1") not in found, "it was not measured"
+
+
+def test_usage_is_of_all_attempts_for_a_solved_task_and_memory_is_of_none() -> None:
+    found = {(one.arm.name, one.resource): one for one in usages(known())}
+    usd, memory = found["small@branching", Resource.USD], found["small@branching", Resource.MEMORY]
+    assert usd.per_task is not None
+    assert usd.per_solved is not None
+    assert (usd.per_task.value, usd.per_solved.value) == pytest.approx((0.004, 0.04 / 6))
+    assert usd.per_token is None, "nobody counted tokens"
+    assert memory.per_solved is None
 
 
 def test_break_even_is_where_a_solved_task_costs_the_same() -> None:
