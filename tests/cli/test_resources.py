@@ -79,7 +79,3 @@ def test_killed_in_the_middle_and_run_again_it_asks_and_judges_nothing_twice(tmp
     assert len(prepared(tmp_path)) == len(entries)
     for shown in ("The arms: tasks solved", "Efficiency:", "Accuracy:", "Balance:", "Routing:", "report.html"):
         assert shown in report.stdout, shown
-    other = ablate(tmp_path, *ARGUMENTS, "--max-depth", "2")
-    assert other.returncode == 2
-    assert "Traceback" not in other.stderr
-    assert "--max-depth 1" in other.stdout + other.stderr
