@@ -21,16 +21,16 @@ from ablations.resources.local_server.shelf import Shelf, Weights
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns 0 after SIGINT or SIGTERM, and 2 if it cannot listen."""
     options = _parser().parse_args(arguments)
-    torch.set_num_threads(options.threads)
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
     shelf = Shelf(Weights(options.weights))
     try:
         server = LocalServer(shelf, options.host, options.port, options.parallel)
     except OSError as error:
         sys.stderr.write(f"It cannot listen on {options.host} port {options.port}: {error.strerror}. Try --port 0.\n")
         return 2
+    torch.set_num_threads(options.threads)
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
     with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         line = {"event": "serving", "url": server.url, "models": shelf.names, "weights": shelf.weights}
@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m ablations.resources.local_server", description="Serve tiny real models by Ollama's API."
     )
     parser.add_argument("--host", default="127.0.0.1", help="loopback by default; there is no key")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
+    parser.add_argument("--port", type=_port, default=0, help="0 takes a free one (default)")
     parser.add_argument(
         "--weights",
         choices=[each.value for each in Weights],
@@ -59,11 +59,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; ports are 0 (a free one) to {_LAST_PORT}")
+    return int(text)
+
+
+_LAST_PORT = 65535
+
+
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
 
 
 if __name__ == "__main__":

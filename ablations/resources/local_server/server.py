@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ablations.heads.errors import HeadsError
 from ablations.resources.local_server.protocol import Asked, ChatAsked, GenerateAsked, listed, part, whole
 from ablations.resources.local_server.shelf import Shelf
 from ablations.resources.local_server.writing import write
@@ -85,7 +86,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, asked: Asked, came: int) -> None:
         with self.server.places:
-            model = self.server.shelf.load(asked.model)
+            try:
+                model = self.server.shelf.load(asked.model)
+            except HeadsError as error:  # nothing to train on
+                self._send(500, {"error": str(error)})
+                return
             load_ns = time.perf_counter_ns() - came
             written = write(model, asked.prompt(), asked.options.wish())
         end = whole(asked, written, load_ns, time.perf_counter_ns() - came)
