@@ -99,7 +99,7 @@ class Desk:
         return attempt_of(call, judgement) if judgement is not None or not says_something(call) else None
 
     def ask(self, task: Task, place: Place) -> Facts:
-        """Make the call of an attempt, unless the journal holds it; its ancestors are judged.
+        """Make the call of an attempt, unless one was made that is not judged yet; its ancestors are judged.
 
         Raises:
             StudyStoppedError: The model cannot be asked, this time and the next.
@@ -121,17 +121,14 @@ class Desk:
         return facts
 
     def judge(self, task: Task, place: Place, call: Facts) -> Attempt:
-        """Judge the answer of a call, unless the journal holds the judgement."""
+        """Judge the answer of a call; an attempt that is `known` is not judged again."""
         if not says_something(call):
             return attempt_of(call, None)
-        key = judgement_key(self._solver.name, task.id, place)
-        facts = self._journal.recall(key)
-        if facts is None:
-            began = time.monotonic()
-            verdict = self._judge(task, call["text"])
-            taken_s = time.monotonic() - began
-            facts = judgement_facts(verdict.judgements, verdict.solution, verdict.feedback, taken_s)
-            self._journal.record(key, facts)
+        began = time.monotonic()
+        verdict = self._judge(task, call["text"])
+        taken_s = time.monotonic() - began
+        facts = judgement_facts(verdict.judgements, verdict.solution, verdict.feedback, taken_s)
+        self._journal.record(judgement_key(self._solver.name, task.id, place), facts)
         return attempt_of(call, facts)
 
     def _prompt(self, task: Task, place: Place) -> tuple[str, str]:

@@ -194,6 +194,18 @@ def test_a_rule_does_not_change_with_the_tasks_that_judge_it() -> None:
     assert found.against_large.value < 0, "it is judged by what it does to them"
 
 
+def test_the_findings_judge_a_rule_on_the_half_on_which_it_was_not_fitted() -> None:
+    """Planted: a small arm that solves all of the half for fitting, and nothing of the other."""
+    whole = routing_outcomes()
+    held = {problem.id for problem in halves(whole, 3)[1].problems}
+    ends = tuple(outcome(problem.id not in held, usd=0.001) for problem in whole.problems)
+    planted = Outcomes(whole.problems, whole.arms, {**whole.by_arm, "small@branching": ends}, {})
+    ((rule, found),) = findings_of(planted, "large", seed=3, tolerance=0.05).routes
+    assert rule.to_small == {"easy", "hard"}
+    assert found.solved is not None
+    assert found.solved.value == 0.0
+
+
 def test_a_tolerance_lets_a_category_go_to_the_small_arm() -> None:
     rows = {"large@1": [outcome(n < 9) for n in range(20)], "small@branching": [outcome(n < 8) for n in range(20)]}
     found = outcomes({name: [*of] for name, of in rows.items()})
