@@ -138,8 +138,11 @@ def _draw_panel(axes: Axes, plot: FigurePlot, figure: Figure, part: Results, who
     if named:
         labels = [str(level) for level in levels]
         crowded = sum(map(len, labels)) > _MOST_LETTERS
-        turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
-        axes.set_xticks(range(len(levels)), labels, **turned)
+        axes.set_xticks(range(len(levels)), labels)
+        if crowded:
+            axes.tick_params(axis="x", labelrotation=30)
+            for label in axes.get_xticklabels():
+                label.set(ha="right", rotation_mode="anchor")
         axes.set_xlim(-0.6, len(levels) - 0.4)
     elif len(levels) <= _MOST_TICKS:
         axes.set_xticks([places[level] for level in levels], [f"{level:g}" for level in levels])

@@ -75,8 +75,8 @@ class _Left:
                 return self.of(new.value, old.value)
             case ast.Attribute(), ast.Attribute() if new.attr == old.attr:
                 return self.of(new.value, old.value)
-            case (ast.List(), ast.List()) | (ast.Tuple(), ast.Tuple()):
-                return self._is_subsequence(new.elts, old.elts)
+            case (ast.List(elts=some), ast.List(elts=all_)) | (ast.Tuple(elts=some), ast.Tuple(elts=all_)):
+                return self._is_subsequence(some, all_)
             case ast.Starred(), ast.Starred():
                 return self.of(new.value, old.value)
         return False

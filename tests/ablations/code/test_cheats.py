@@ -44,7 +44,10 @@ def test_a_comment_that_is_code_in_another_encoding_is_refused() -> None:
     ],
 )
 def test_nothing_is_imported_under_the_name_of_what_does_nothing(line: str, value: str) -> None:
-    edits = (("self.norm = nn.LayerNorm(4)  #ABLATABLE_COMPONENT", f"self.norm = {value}"), ("import random", line))
+    edits = (
+        ("self.norm = nn.LayerNorm(4)  #ABLATABLE_COMPONENT", f"self.norm = {value}"),
+        ("import random", f"import random\n{line}"),
+    )
     assert judge(case(NORM, *edits)).reason.startswith("scope: ")
 
 
@@ -172,6 +175,11 @@ def test_of_a_hint_something_is_taken_away_and_nothing_done_otherwise(
     edits: list[tuple[str, str]], accepted: bool
 ) -> None:
     assert (reason(HINT, *edits) == "") is accepted, reason(HINT, *edits)
+
+
+def test_the_gate_that_counts_operations_sees_more_of_one_alone() -> None:
+    edits = [("    y = drop(x, 0.3)\n", ""), ("leaky(y, 0.2)", "leaky(leaky(x, 0.2), 0.2)")]
+    assert "gone: in place of the block there is more of call leaky than it had" in reason(HINT, *edits)
 
 
 def test_two_names_may_not_become_one_object() -> None:
