@@ -145,6 +145,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             "HOME": str(home),
             "PYTHONPATH": str(ROOT),
             "RAY_TMPDIR": str(home),
+            "TMPDIR": str(home),
             "RAY_AUTH_MODE": "token",
             "RAY_UP_enable_autoscaler_v2": "0",
             "RAY_USAGE_STATS_ENABLED": "0",
@@ -227,7 +228,7 @@ def test_keys_reach_the_driver_and_nobody_else(cluster: Cluster) -> None:
     keys = cluster.machines.folder / "keys"
     keys.write_text(f"OPENAI_API_KEY={CANARY}\n")
     keys.chmod(0o600)
-    cluster.does("rsync-up", "--no-config-cache", str(cluster.file), str(keys), "/root/.config/espalier/keys")
+    cluster.does("rsync-up", str(cluster.file), str(keys), "/root/.config/espalier/keys")
     assert _doctor(cluster)["LLM keys"]["found"] == "set: OPENAI_API_KEY"
     for host in cluster.hosts.values():
         assert not host.environments_with(CANARY)
@@ -262,7 +263,7 @@ def test_the_terminal_showed_the_search(bereft: str, cluster: Cluster) -> None:
 
 
 def test_the_results_come_back_with_one_command(cluster: Cluster, bereft: str, tmp_path: Path) -> None:
-    cluster.does("rsync-down", "--no-config-cache", str(cluster.file), f"{SHARED}/submitted/", f"{tmp_path}/runs/")
+    cluster.does("rsync-down", str(cluster.file), f"{SHARED}/submitted/", f"{tmp_path}/runs/")
     here = RunDirs(tmp_path / "runs").resolve("latest")
     assert endings(read_ledger(here.ledger)) == endings(cluster.events("submitted"))
     assert here.model.exists()
