@@ -13,12 +13,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import ray
-import ray.train
-import ray.train.collective
-import ray.train.torch
-import torch
-from ray.train.torch.config import _TorchBackend
+from ground.importing import without_collection
+
+with without_collection():  # each worker is a process of its own, which imports all of this
+    import ray
+    import ray.train
+    import ray.train.collective
+    import ray.train.torch
+    import torch
+    from ray.train.torch.config import _TorchBackend
 
 from trainers.errors import FinetuneError, ResourcesError, TrainerError
 from trainers.failure import FAILED, is_lost_worker, read_failure, write_failure
