@@ -28,6 +28,9 @@ from search.setup.scope import Scope, names_where
 if TYPE_CHECKING:
     from trainers.history import EpochReport
 
+LINE_S = 30.0
+"""Seconds between two lines about how an epoch stands."""
+
 
 @options_of(RunConfig, *names_where(RunConfig, lambda scope: scope is Scope.RECIPE))
 def command(
@@ -47,6 +50,7 @@ def command(
     from trainers.base import check_fit
     from trainers.datasets.registry import dataset as find_dataset
     from trainers.defaults import finetune_recipe
+    from trainers.progress import Paced
     from trainers.recalibrate import has_batch_norm
 
     changes = make_config({name: value for name, value in given.items() if value is not None}).finetune_changes()
@@ -57,8 +61,10 @@ def command(
         )
     pruned = open_model(ModelSource(checkpoint, model, trusted=tuple(trust_factory or ())))
     make_folder(out)
-    recipe = finetune_recipe(dataset, batch_norm=has_batch_norm(pruned.module)).override(**changes)
-    check_fit(pruned.spec, find_dataset(dataset).info(data_path, input_size=pruned.spec.input_size), dataset)
+    data = find_dataset(dataset)
+    check_fit(pruned.spec, data.info(data_path, input_size=pruned.spec.input_size), dataset)
+    images = None if "batch_size" in changes else data.check(data_path)
+    recipe = finetune_recipe(dataset, batch_norm=has_batch_norm(pruned.module), images=images).override(**changes)
     cpus, gpus = machine_resources()
     use_gpu = gpus > 0
     needs = Needs(0, 1.0, 0.0, workers or (gpus if use_gpu else min(2, cpus)), use_gpu)
@@ -79,8 +85,11 @@ def command(
             storage_dir=scratch,
             trusted=(pruned.spec.name,),
             on_epoch=lambda report: _show_epoch(report, recipe.epochs),
+            on_progress=Paced(lambda progress: say(f"{progress}"), LINE_S),
         )
     say(f"{len(result.history)} epochs on {result.workers} workers in {result.wall_s:.1f} s")
+    for path, reason in result.unreadable.items():
+        say(f"left out {path}: {reason}")
     say(f"model    {result.checkpoint_dir}")
     say(f"test it: python launch.py evaluate --checkpoint {result.checkpoint_dir} --dataset {dataset}")
 

@@ -6,12 +6,11 @@ from typing import Protocol
 
 from search.control.session import SearchSession
 from search.execution.trial import TrialContext
-from trainers.history import EpochReport
-from trainers.job import FinetuneJob, FinetuneResult
+from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
+from trainers.progress import OnProgress
 
 Lost = Callable[[str], None]
 """Hears what is gone, in words."""
-OnEpoch = Callable[[EpochReport], None]
 
 
 class Executor(Protocol):
@@ -30,12 +29,13 @@ class Executor(Protocol):
     def run_trials(self, session: SearchSession, context: TrialContext) -> None:
         """Run the search to its end, or to an interrupt. The session holds the outcome."""
 
-    def finetune(self, job: FinetuneJob, on_epoch: OnEpoch) -> FinetuneResult:
+    def finetune(self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress) -> FinetuneResult:
         """Train the winner.
 
         Args:
             job: what is trained, and how.
             on_epoch: hears of each epoch; of those of an interrupted part first.
+            on_progress: hears what is being done, from the first second on.
 
         Raises:
             TrainerError: the training cannot begin, diverged, or lost its workers.

@@ -9,11 +9,12 @@ import torch
 
 from search.control.report import Report
 from search.control.session import SearchSession
-from search.execution.executor import Lost, OnEpoch
+from search.execution.executor import Lost
 from search.execution.trial import TrialContext, TrialWorker, trial_config
 from search.space.history import TrialSpec
 from trainers.alone import finetune_alone
-from trainers.job import FinetuneJob, FinetuneResult
+from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
+from trainers.progress import OnProgress
 
 _POLL_S = 0.005
 """Seconds between two questions to the session while a language model thinks and no trial is left to run."""
@@ -45,9 +46,9 @@ class LocalExecutor:
         finally:
             torch.set_num_threads(threads)
 
-    def finetune(self, job: FinetuneJob, on_epoch: OnEpoch) -> FinetuneResult:
+    def finetune(self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress) -> FinetuneResult:
         """Train on one worker, which is this process."""
-        return finetune_alone(job, on_epoch)
+        return finetune_alone(job, on_epoch, on_progress)
 
 
 def serve(

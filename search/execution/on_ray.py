@@ -8,11 +8,12 @@ from pathlib import Path
 
 from search.control.session import SearchSession
 from search.execution.cluster import ray_session
-from search.execution.executor import Lost, OnEpoch
+from search.execution.executor import Lost
 from search.execution.trial import TrialContext
 from search.setup.config import RunConfig
 from search.setup.resources import Needs
-from trainers.job import FinetuneJob, FinetuneResult
+from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
+from trainers.progress import OnProgress
 
 
 class RayExecutor:
@@ -50,7 +51,7 @@ class RayExecutor:
             storage=self._storage,
         )
 
-    def finetune(self, job: FinetuneJob, on_epoch: OnEpoch) -> FinetuneResult:
+    def finetune(self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress) -> FinetuneResult:
         """Train by DDP on as many workers as the run needs."""
         from trainers.finetune import finetune
 
@@ -66,4 +67,5 @@ class RayExecutor:
             storage_dir=self._storage,
             trusted=job.trusted,
             on_epoch=on_epoch,
+            on_progress=on_progress,
         )

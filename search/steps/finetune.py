@@ -10,6 +10,7 @@ from tracking.payloads import Exported, FinetuneEnded, FinetuneEpoch, FinetuneSt
 from tracking.phases import since_winner
 from trainers.history import EpochReport
 from trainers.job import FinetuneJob
+from trainers.recipe import Recipe
 
 _log = logging.getLogger(__name__)
 
@@ -39,9 +40,8 @@ class FinetuneStep(Step):
         if has_ended:
             _log.warning("the fine-tuned model %s is missing or damaged: making it again", context.tuned)
         else:
-            ledger.record(
-                FinetuneStarted(workers=prepared.needs.finetune_workers, recipe=prepared.recipe.model_dump(mode="json"))
-            )
+            recipe = self._recipe().model_dump(mode="json")
+            ledger.record(FinetuneStarted(workers=prepared.needs.finetune_workers, recipe=recipe))
         recorded = {record.epoch for record in payloads_of(since_winner(ledger.events), FinetuneEpoch)}
 
         def on_epoch(report: EpochReport) -> None:
@@ -49,7 +49,7 @@ class FinetuneStep(Step):
                 context.interrupts.check()
                 ledger.record(_record_of(report))
 
-        result = context.executor.finetune(self._job(), on_epoch)
+        result = context.executor.finetune(self._job(), on_epoch, context.finetune_progress)
         if has_ended:
             return
         ledger.record(
@@ -64,13 +64,18 @@ class FinetuneStep(Step):
     def _has_ended(self) -> bool:
         return self.context.find(FinetuneEnded, since_winner) is not None
 
+    def _recipe(self) -> Recipe:
+        """The recipe by which the present winner's fine-tune began, if it has, whatever the defaults are by now."""
+        begun = self.context.find(FinetuneStarted, since_winner)
+        return self.context.prepared.recipe if begun is None else Recipe.parse(dict(begun.recipe))
+
     def _job(self) -> FinetuneJob:
         config = self.context.prepared.config
         return FinetuneJob(
             checkpoint_dir=self.context.pruned.absolute(),
             dataset=config.dataset,
             data_path=config.data_path.absolute() if config.data_path else None,
-            recipe=self.context.prepared.recipe,
+            recipe=self._recipe(),
             seed=config.seed,
             out_dir=self.context.finetune.absolute(),
             trusted=(config.model,),

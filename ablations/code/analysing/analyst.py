@@ -55,12 +55,14 @@ def _ask(client: LLMClient, report: Report, journal: Journal, say: Callable[[str
 def _number(journal: Journal) -> int:
     """The number of the next call; one whose outcome was never known is closed first, and counts at its most."""
     number = 1
-    while asked := _count(journal.entries(), f"asked/{SUBJECT}/{number}/"):
+    while True:
         entries = journal.entries()
+        asked = _count(entries, f"asked/{SUBJECT}/{number}/")
+        if not asked and f"fault/{SUBJECT}/{number}/1" not in entries:  # one that the limit refused was never sent
+            return number
         if f"answer/{SUBJECT}/{number}" not in entries and f"fault/{SUBJECT}/{number}/1" not in entries:
             journal.record(f"answer/{SUBJECT}/{number}", {"trips": asked, "outcome": "lost"})
         number += 1
-    return number
 
 
 def _count(entries: Mapping[str, Facts], front: str) -> int:
