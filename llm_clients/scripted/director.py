@@ -127,6 +127,9 @@ class Director:
             if step.fault is None:
                 return Scene(as_text(step.answer))
             return Scene(self._peek(prompt, schema), step.fault, step.retry_after_s)
+        for mentioned, reply in self.script.replies.items():
+            if mentioned in prompt:
+                return Scene(as_text(reply))
         if not self.script.answers and self.script.improvise is None:
             raise ScriptError(f"the script has come to its end after {len(self.script.calls)} calls")
         fault = self._chance(prompt)

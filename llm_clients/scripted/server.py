@@ -26,9 +26,7 @@ _log = logging.getLogger(__name__)
 class ScriptedServer:
     """Serves a script until closed; a context manager. Port 0 takes a free one."""
 
-    def __init__(
-        self, script: Script, *, host: str = "127.0.0.1", port: int = 0, author: Author | None = None
-    ) -> None:
+    def __init__(self, script: Script, *, host: str = "127.0.0.1", port: int = 0, author: Author | None = None) -> None:
         self.script = script
         self.director = Director(script, author)
         self.closing = threading.Event()
