@@ -6,17 +6,22 @@ Job, state and files are those of the fine-tune on Ray, so either continues what
 import time
 from collections.abc import Callable
 
+import torch
+
 from trainers.history import EpochReport, EpochTail
 from trainers.job import EPOCHS, FinetuneJob, FinetuneResult, check_job, prepare_folder, result_of, run_job
 from trainers.place import Place
 
 
-def finetune_alone(job: FinetuneJob, on_epoch: Callable[[EpochReport], None]) -> FinetuneResult:
+def finetune_alone(
+    job: FinetuneJob, on_epoch: Callable[[EpochReport], None], device: torch.device | None = None
+) -> FinetuneResult:
     """Train in this process, on one worker.
 
     Args:
         job: what to train, and where to write.
         on_epoch: called after each epoch; first with the epochs of an earlier, interrupted part.
+        device: where it is trained; None takes the GPU if there is one.
 
     Raises:
         StateError: `out_dir` holds another training's state.
@@ -32,6 +37,6 @@ def finetune_alone(job: FinetuneJob, on_epoch: Callable[[EpochReport], None]) ->
         for report in tail.new():
             on_epoch(report)
 
-    run_job(job, Place.here(), report_new)
+    run_job(job, Place.here(device), report_new)
     report_new()
     return result_of(job, 1, time.perf_counter() - began)

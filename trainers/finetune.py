@@ -1,14 +1,15 @@
 """The winner's fine-tune on a Ray cluster: Ray Train starts the workers, our own loop does the rest.
 
-The only file of this room that imports Ray.
+Ray is imported here and in `trainers/cluster/` only.
 """
 
+import logging
 import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Collection
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,11 @@ import ray.train.collective
 import ray.train.torch
 import torch
 from ray.train.torch.config import _TorchBackend
+from ray.train.v2._internal.exceptions import WorkerGroupStartupTimeoutError
 
+from trainers.cluster.folders import check_shared
+from trainers.cluster.room import await_room
+from trainers.devices import claim_device
 from trainers.errors import FinetuneError, ResourcesError, TrainerError
 from trainers.history import EpochReport, EpochTail
 from trainers.job import (
@@ -35,9 +40,15 @@ from trainers.job import (
 from trainers.loopback import LOOPBACK, join_on_loopback
 from trainers.place import Place
 from trainers.recipe import Recipe
+from trainers.workers import Workers
+
+_log = logging.getLogger(__name__)
 
 _POLL_S = 0.2
 _HEALTH_CHECK_S = 0.5
+_RESIZE_S = 60.0
+_WORLD = "world"
+"""In `out_dir`: how many workers train, or trained last."""
 
 
 def finetune(
@@ -47,7 +58,7 @@ def finetune(
     recipe: Recipe,
     *,
     seed: int,
-    workers: int,
+    workers: int | Workers,
     use_gpu: bool = False,
     out_dir: Path,
     storage_dir: Path,
@@ -56,10 +67,12 @@ def finetune(
     cpus_per_worker: int = 1,
     max_failures: int = 2,
     start_timeout_s: float = 600.0,
+    resize_every_s: float = _RESIZE_S,
 ) -> FinetuneResult:
     """Train a pruned checkpoint with DDP on Ray workers; Ray must have been started.
 
-    With workers on several nodes, `out_dir` and `storage_dir` must be folders that all nodes see.
+    Where others have what the workers need, they wait for it. With workers on several nodes, `out_dir` and
+    `storage_dir` must be folders that all nodes see, which is checked first.
 
     Args:
         checkpoint_dir: the pruned model, as `save_pruned` wrote it.
@@ -67,7 +80,8 @@ def finetune(
         data_path: folder of a dataset that is read from disk.
         recipe: how to train.
         seed: the search's, as it decides the holdout.
-        workers: how many DDP workers.
+        workers: how many DDP workers. With a range, they begin as many as there is room for, and become more or fewer
+            with the nodes of the cluster, always at the recipe's batch size.
         use_gpu: whether each has a GPU.
         out_dir: receives the model, the epochs and the state. If it holds the state of the same training already,
             that training is continued.
@@ -76,17 +90,19 @@ def finetune(
         on_epoch: called in the caller's thread while training runs; first with the epochs of a continued training.
         cpus_per_worker: CPUs and torch threads of each worker.
         max_failures: how often workers may fail.
-        start_timeout_s: seconds within which a worker must have started.
+        start_timeout_s: seconds within which a worker must have started, once there is room.
+        resize_every_s: seconds between two looks at whether a range has room for more workers.
 
     Raises:
-        ResourcesError: the cluster is too small, or has become so.
+        ResourcesError: the cluster is too small, or has become so, or a node does not see the folders.
         FinetuneError: workers failed more than `max_failures` times, or none started in time.
         StateError: `out_dir` holds another training's state.
         TrainerError: also any error of the dataset.
         PruningError: the checkpoint cannot be read.
     """
     began = time.perf_counter()
-    _check_resources(workers, use_gpu, cpus_per_worker)
+    group = _Group(_checked(workers), use_gpu, cpus_per_worker)
+    _check_resources(group)
     job = FinetuneJob(
         checkpoint_dir=checkpoint_dir.absolute(),
         dataset=dataset_name,
@@ -98,49 +114,97 @@ def finetune(
     )
     check_job(job)
     prepare_folder(job)
+    read = [job.checkpoint_dir, *([job.data_path] if job.data_path else [])]
+    check_shared(job.out_dir, read, gpu=group.gpu)
     # How often Ray Train's controller checks whether a worker has died or ended; it reads this when it starts.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_HEALTH_CHECK_S))
-    trainer = _trainer(job, workers, use_gpu, cpus_per_worker, max_failures, storage_dir)
+    tail = EpochTail(job.out_dir / EPOCHS)
+
+    def report_new() -> None:
+        for report in tail.new():
+            if on_epoch is not None:
+                on_epoch(report)
+
+    while True:
+        await_room(group.workers.least, group.each, _log.warning)
+        (job.out_dir / STARTED).unlink(missing_ok=True)
+        try:
+            _run(_trainer(job, group, max_failures, storage_dir, resize_every_s), job, report_new, start_timeout_s)
+        except NoRoomError:
+            # Somebody else was faster. If a node was lost meanwhile, waiting would not help.
+            _check_resources(group)
+        except FinetuneError:
+            # Ray reports that its workers did not start; if a node was lost meanwhile, that is the reason to report.
+            _check_resources(group)
+            raise
+        else:
+            return result_of(job, _trained(job, group.workers), time.perf_counter() - began)
+
+
+class NoRoomError(FinetuneError):
+    """The room that was there when the workers were to start had been taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The workers of a fine-tune, and what each of them has."""
+
+    workers: Workers
+    gpu: bool
+    cpus: int
+
+    @property
+    def each(self) -> Mapping[str, float]:
+        return {"CPU": self.cpus} | ({"GPU": 1} if self.gpu else {})
+
+
+def _checked(workers: int | Workers) -> Workers:
     try:
-        _run(trainer, job, on_epoch, start_timeout_s)
-    except FinetuneError:
-        # Ray reports that its workers did not start; if a node was lost meanwhile, that is the reason to report.
-        _check_resources(workers, use_gpu, cpus_per_worker)
-        raise
-    return result_of(job, workers, time.perf_counter() - began)
+        return Workers.of(workers)
+    except ValueError as error:
+        raise ResourcesError(f"a fine-tune needs at least one worker, received {workers}: {error}") from error
 
 
-def _check_resources(workers: int, use_gpu: bool, cpus_per_worker: int) -> None:
-    """Check first: Ray Train waits for ever for what a cluster does not have."""
-    if workers < 1 or cpus_per_worker < 1:
-        raise ResourcesError(
-            f"a fine-tune needs at least one worker with one CPU, received {workers} workers with "
-            f"{cpus_per_worker} CPUs each"
-        )
+def _trained(job: FinetuneJob, workers: Workers) -> int:
+    """How many workers trained last."""
+    return workers.least if workers.is_fixed else int((job.out_dir / _WORLD).read_text(encoding="utf-8"))
+
+
+def _check_resources(group: _Group) -> None:
+    """Check first: Ray waits for ever for what a cluster does not have."""
+    if group.cpus < 1:
+        raise ResourcesError(f"a fine-tune worker needs at least one CPU, received {group.cpus}")
     if not ray.is_initialized():
         raise ResourcesError("Ray is not running in this process: call ray.init() before the fine-tune")
     available = ray.cluster_resources()
-    wanted = {"CPU": workers * cpus_per_worker, "GPU": workers if use_gpu else 0}
-    for kind, count in wanted.items():
+    least = group.workers.least
+    for kind, each in group.each.items():
         have = available.get(kind, 0)
-        if count > have:
-            each = cpus_per_worker if kind == "CPU" else 1
+        if least * each > have:
             raise ResourcesError(
-                f"{workers} fine-tune workers need {count} {kind}s and the Ray cluster has {have:g}: "
-                + (f"ask for at most {int(have) // each} workers" if have >= each else f"it has no {kind} to give")
+                f"{least} fine-tune workers need {least * each:g} {kind}s and the Ray cluster has {have:g}: "
+                + (f"ask for at most {int(have // each)} workers" if have >= each else f"it has no {kind} to give")
             )
 
 
 def _trainer(
-    job: FinetuneJob, workers: int, use_gpu: bool, cpus: int, max_failures: int, storage_dir: Path
+    job: FinetuneJob, group: _Group, max_failures: int, storage_dir: Path, resize_every_s: float
 ) -> ray.train.torch.TorchTrainer:
-    backend, private = "nccl" if use_gpu else "gloo", _on_loopback()
-    resources = {"CPU": cpus} | ({"GPU": 1} if use_gpu else {})
+    backend, private, workers = _backend(group.gpu), _on_loopback(), group.workers
     return ray.train.torch.TorchTrainer(
         _work,
-        train_loop_config={"job": job.model_dump_json(), "threads": cpus, "loopback": backend if private else None},
+        train_loop_config={
+            "job": job.model_dump_json(),
+            "threads": group.cpus,
+            "loopback": backend if private else None,
+        },
         torch_config=(_OwnGroup if private else ray.train.torch.TorchConfig)(backend=backend),
-        scaling_config=ray.train.ScalingConfig(num_workers=workers, use_gpu=use_gpu, resources_per_worker=resources),
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=workers.least if workers.is_fixed else (workers.least, workers.most),
+            use_gpu=group.gpu,
+            resources_per_worker=dict(group.each),
+            elastic_resize_monitor_interval_s=resize_every_s,
+        ),
         run_config=ray.train.RunConfig(
             # A new name each time: with an old one Ray Train would resume by its own checkpoints.
             name=f"finetune-{uuid.uuid4().hex[:12]}",
@@ -149,6 +213,10 @@ def _trainer(
             logging_config=ray.train.LoggingConfig(log_level="WARNING"),
         ),
     )
+
+
+def _backend(use_gpu: bool) -> str:
+    return "nccl" if use_gpu else "gloo"
 
 
 def _on_loopback() -> bool:
@@ -177,8 +245,9 @@ def _work(config: dict[str, Any]) -> None:
         context = ray.train.get_context()
         rank, world = context.get_world_rank(), context.get_world_size()
         join_on_loopback(config["loopback"], rank, world, ray.train.collective.broadcast_from_rank_zero)
-    place = Place.here(ray.train.torch.get_device())
+    place = Place.here(claim_device([str(gpu) for gpu in ray.get_gpu_ids()]))
     if place.is_main:
+        (job.out_dir / _WORLD).write_text(str(place.world), encoding="utf-8")
         (job.out_dir / STARTED).write_text(str(os.getpid()), encoding="utf-8")
     outcome = run_job(job, place)
     # Once at the end: a report waits for the next check of Ray's controller, and would delay each epoch by it.
@@ -188,7 +257,7 @@ def _work(config: dict[str, Any]) -> None:
 def _run(
     trainer: ray.train.torch.TorchTrainer,
     job: FinetuneJob,
-    on_epoch: Callable[[EpochReport], None] | None,
+    report_new: Callable[[], None],
     start_timeout_s: float,
 ) -> None:
     """Wait for the trainer, and report its epochs meanwhile.
@@ -204,12 +273,12 @@ def _run(
             failures.append(error)
 
     thread = threading.Thread(target=fit, name="ray-train-fit", daemon=True)
-    tail, deadline = EpochTail(job.out_dir / EPOCHS), time.monotonic() + start_timeout_s
+    deadline = time.monotonic() + start_timeout_s
     thread.start()
     try:
         while thread.is_alive():
             thread.join(_POLL_S)
-            _report_new(tail, on_epoch)
+            report_new()
             if time.monotonic() > deadline and not (job.out_dir / STARTED).exists():
                 raise FinetuneError(_describe_not_started(start_timeout_s))
     except BaseException:
@@ -217,13 +286,7 @@ def _run(
         raise
     if failures:
         raise _as_ours(failures[0]) from failures[0]
-    _report_new(tail, on_epoch)
-
-
-def _report_new(tail: EpochTail, on_epoch: Callable[[EpochReport], None] | None) -> None:
-    for report in tail.new():
-        if on_epoch is not None:
-            on_epoch(report)
+    report_new()
 
 
 def _describe_not_started(timeout_s: float) -> str:
@@ -237,6 +300,8 @@ def _describe_not_started(timeout_s: float) -> str:
 
 def _as_ours(error: Exception) -> TrainerError:
     """Ray's error as one of this room: the first worker's own if it is one, else its last line."""
+    if isinstance(getattr(error, "controller_failure", None), WorkerGroupStartupTimeoutError):
+        return NoRoomError("the room of the fine-tune workers was taken before they started")
     causes = list(getattr(error, "worker_failures", {}).values()) or [error]
     for cause in causes:
         if isinstance(cause, TrainerError):
