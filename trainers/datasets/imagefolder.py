@@ -80,6 +80,30 @@ class ImageFolder(Dataset):
         if shared:
             _log.warning("%d images of %s are also in %s: the test set is not unseen", len(shared), *parts.values())
 
+    def test_info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
+        """One class per folder in `val/`, or in `train/` if that is there too."""
+        if data_path is not None and (data_path / "train").is_dir():
+            return self.info(data_path, input_size=input_size)
+        classes = _classes(self._part(data_path, "val"))
+        return DataInfo(num_classes=len(classes), input_size=_checked_size(input_size or DEFAULT_SIZE))
+
+    def check_test(self, data_path: Path | None = None) -> None:
+        """Look at the files of `val/` alone."""
+        place = self._part(data_path, "val")
+        listing = list_images(place, _classes(place))
+        paths = [path for path, _ in listing.samples]
+        refuse([*listing.problems, *check_headers(paths)], len(paths) + len(listing.problems))
+        _say_odd(place, listing)
+
+    def test_part(
+        self, data_path: Path | None = None, *, input_size: InputSize | None = None
+    ) -> tuple[DataInfo, Split]:
+        """The files' names in `val/`; `train/` is not read, and if it is there it must have the same classes."""
+        info, place = self.test_info(data_path, input_size=input_size), self._part(data_path, "val")
+        if data_path is not None and (data_path / "train").is_dir():
+            _same_classes(data_path / "train", place)
+        return info, FolderSplit(_samples(place, _classes(place)), info.input_size)
+
     def _part(self, data_path: Path | None, part: str) -> Path:
         if data_path is None:
             raise DataPathError(f"the dataset {self.name!r} is read from a folder: give its data path")
