@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from search.errors import ConfigError
 from search.execution.registry import executor_of
 from search.execution.scratch import scratch_root
+from search.execution.survey import surveyed_needs
 from search.outcome.outputs import has_model, lacking_outputs, write_outputs
 from search.outcome.summary import mlflow_ids
 from search.run import Run, RunOutcome
@@ -140,7 +142,7 @@ def begin(config: RunConfig) -> Launch:
     Raises:
         SearchError: the configuration cannot be used; also the errors of other rooms that `prepare` names.
     """
-    prepared = prepare(_reachable(with_destination(config)))
+    prepared = _surveyed(prepare(_reachable(with_destination(config))))
     folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
     remember_factory(folder.path, config.model)
     remember_servers(folder.path, prepared.config)
@@ -198,6 +200,7 @@ def reopen(
     prepared = prepare(_reachable(config), earlier=payloads_of(events, LlmCall), unsettled=unsettled_trips(events))
     by_variable = _moved(config, prepared)
     check_recorded(folder.ledger, events, prepared)
+    prepared = _surveyed(prepared)
     return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials, placed_by_variable=by_variable)
 
 
@@ -289,6 +292,16 @@ def _reachable(config: RunConfig) -> RunConfig:
             scratch_root()
         check_answers(config.cluster)
     return config
+
+
+def _surveyed(prepared: Prepared) -> Prepared:
+    """The same, with the workers that there is room for where it runs; looked at last, because nodes are waited for."""
+    try:
+        return replace(prepared, needs=surveyed_needs(prepared))
+    except BaseException:
+        if prepared.client is not None:
+            prepared.client.close()
+        raise
 
 
 def _moved(config: RunConfig, prepared: Prepared) -> bool:

@@ -39,8 +39,13 @@ class FinetuneStep(Step):
         if has_ended:
             _log.warning("the fine-tuned model %s is missing or damaged: making it again", context.tuned)
         else:
+            workers = context.executor.finetune_workers()
             ledger.record(
-                FinetuneStarted(workers=prepared.needs.finetune_workers, recipe=prepared.recipe.model_dump(mode="json"))
+                FinetuneStarted(
+                    workers=workers.least,
+                    most_workers=None if workers.is_fixed else workers.most,
+                    recipe=prepared.recipe.model_dump(mode="json"),
+                )
             )
         recorded = {record.epoch for record in payloads_of(since_winner(ledger.events), FinetuneEpoch)}
 
