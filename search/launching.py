@@ -19,6 +19,7 @@ from search.setup.config import ExecutorName, RunConfig, make_config, placed, wi
 from search.setup.factories import check_run_factory, remember_factory
 from search.setup.preparation import Prepared, prepare
 from search.setup.recorded import check_owner, check_recorded
+from search.setup.resources import Needs
 from search.setup.scope import Scope, names_where
 from search.setup.servers import check_servers, remember_servers
 from tracking.events import Event, payloads_of
@@ -101,6 +102,11 @@ class Launch:
         self.placed_by_variable = placed_by_variable
         self.folder, self.config = folder, prepared.config
         self._prepared, self._ledger, self._added_trials = prepared, ledger, added_trials
+
+    @property
+    def needs(self) -> Needs:
+        """The workers of each phase, and what each of them has."""
+        return self._prepared.needs
 
     @property
     def resumed_after(self) -> int | None:

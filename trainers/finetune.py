@@ -8,8 +8,8 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ from ray.train.torch.config import _TorchBackend
 from ray.train.v2._internal.exceptions import WorkerGroupStartupTimeoutError
 
 from trainers.cluster.folders import check_shared
-from trainers.cluster.room import await_room
+from trainers.cluster.group import Group, check_group
+from trainers.cluster.room import NoRoomError, in_turn
 from trainers.devices import claim_device
-from trainers.errors import FinetuneError, ResourcesError, TrainerError
+from trainers.errors import FinetuneError, TrainerError
 from trainers.history import EpochReport, EpochTail
 from trainers.job import (
     EPOCHS,
@@ -101,8 +102,8 @@ def finetune(
         PruningError: the checkpoint cannot be read.
     """
     began = time.perf_counter()
-    group = _Group(_checked(workers), use_gpu, cpus_per_worker)
-    _check_resources(group)
+    group = Group.of(workers, gpu=use_gpu, cpus=cpus_per_worker)
+    check_group(group)
     job = FinetuneJob(
         checkpoint_dir=checkpoint_dir.absolute(),
         dataset=dataset_name,
@@ -125,44 +126,12 @@ def finetune(
             if on_epoch is not None:
                 on_epoch(report)
 
-    while True:
-        await_room(group.workers.least, group.each, _log.warning)
+    def train(group: Group) -> None:
         (job.out_dir / STARTED).unlink(missing_ok=True)
-        try:
-            _run(_trainer(job, group, max_failures, storage_dir, resize_every_s), job, report_new, start_timeout_s)
-        except NoRoomError:
-            # Somebody else was faster. If a node was lost meanwhile, waiting would not help.
-            _check_resources(group)
-        except FinetuneError:
-            # Ray reports that its workers did not start; if a node was lost meanwhile, that is the reason to report.
-            _check_resources(group)
-            raise
-        else:
-            return result_of(job, _trained(job, group.workers), time.perf_counter() - began)
+        _run(_trainer(job, group, max_failures, storage_dir, resize_every_s), job, report_new, start_timeout_s)
 
-
-class NoRoomError(FinetuneError):
-    """The room that was there when the workers were to start had been taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """The workers of a fine-tune, and what each of them has."""
-
-    workers: Workers
-    gpu: bool
-    cpus: int
-
-    @property
-    def each(self) -> Mapping[str, float]:
-        return {"CPU": self.cpus} | ({"GPU": 1} if self.gpu else {})
-
-
-def _checked(workers: int | Workers) -> Workers:
-    try:
-        return Workers.of(workers)
-    except ValueError as error:
-        raise ResourcesError(f"a fine-tune needs at least one worker, received {workers}: {error}") from error
+    in_turn(group, train, _log.warning)
+    return result_of(job, _trained(job, group.workers), time.perf_counter() - began)
 
 
 def _trained(job: FinetuneJob, workers: Workers) -> int:
@@ -170,27 +139,10 @@ def _trained(job: FinetuneJob, workers: Workers) -> int:
     return workers.least if workers.is_fixed else int((job.out_dir / _WORLD).read_text(encoding="utf-8"))
 
 
-def _check_resources(group: _Group) -> None:
-    """Check first: Ray waits for ever for what a cluster does not have."""
-    if group.cpus < 1:
-        raise ResourcesError(f"a fine-tune worker needs at least one CPU, received {group.cpus}")
-    if not ray.is_initialized():
-        raise ResourcesError("Ray is not running in this process: call ray.init() before the fine-tune")
-    available = ray.cluster_resources()
-    least = group.workers.least
-    for kind, each in group.each.items():
-        have = available.get(kind, 0)
-        if least * each > have:
-            raise ResourcesError(
-                f"{least} fine-tune workers need {least * each:g} {kind}s and the Ray cluster has {have:g}: "
-                + (f"ask for at most {int(have // each)} workers" if have >= each else f"it has no {kind} to give")
-            )
-
-
 def _trainer(
-    job: FinetuneJob, group: _Group, max_failures: int, storage_dir: Path, resize_every_s: float
+    job: FinetuneJob, group: Group, max_failures: int, storage_dir: Path, resize_every_s: float
 ) -> ray.train.torch.TorchTrainer:
-    backend, private, workers = _backend(group.gpu), _on_loopback(), group.workers
+    backend, private = _backend(group.gpu), _on_loopback()
     return ray.train.torch.TorchTrainer(
         _work,
         train_loop_config={
@@ -199,12 +151,7 @@ def _trainer(
             "loopback": backend if private else None,
         },
         torch_config=(_OwnGroup if private else ray.train.torch.TorchConfig)(backend=backend),
-        scaling_config=ray.train.ScalingConfig(
-            num_workers=workers.least if workers.is_fixed else (workers.least, workers.most),
-            use_gpu=group.gpu,
-            resources_per_worker=dict(group.each),
-            elastic_resize_monitor_interval_s=resize_every_s,
-        ),
+        scaling_config=ray.train.ScalingConfig(**group.scaling(resize_every_s)),
         run_config=ray.train.RunConfig(
             # A new name each time: with an old one Ray Train would resume by its own checkpoints.
             name=f"finetune-{uuid.uuid4().hex[:12]}",

@@ -40,6 +40,10 @@ class Workers:
         """The number or the range, for a sentence."""
         return str(self.least) if self.is_fixed else f"{self.least} to {self.most}"
 
+    def narrowed(self) -> Self:
+        """A range that asks for less at once: Ray counts nodes, not what others have of them."""
+        return type(self)(self.least, (self.least + self.most) // 2)
+
     @classmethod
     def of(cls, value: object) -> Self:
         """Read a number, `2-8`, or workers.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from search.control.session import SearchSession
-from search.execution.cluster import ray_session
+from search.execution.cluster import connected, ray_session
 from search.execution.executor import Lost, OnEpoch
 from search.execution.trial import TrialContext
 from search.setup.config import RunConfig
@@ -60,12 +60,12 @@ class RayExecutor:
         )
 
     def compute(self, work: Callable[..., _T], *arguments: Any) -> _T:
-        """Compute here, on the GPU if there is one; for a cluster, on one of its GPUs."""
-        if not self._config.may_use_gpu:
-            return computed(CPU, work, *arguments)
+        """Compute here, on the GPU if there is one; for a cluster that had GPUs when the run began, on one of those."""
         if self._config.cluster is None:
-            return computed(default_device(), work, *arguments)
-        with self.ready():
+            return computed(default_device() if self._config.may_use_gpu else CPU, work, *arguments)
+        if not self._needs.any_gpu:
+            return computed(CPU, work, *arguments)
+        with connected(self._config.cluster):
             from search.execution.nodes import cluster_now
             from search.execution.remote import on_a_gpu
 

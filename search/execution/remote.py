@@ -18,7 +18,7 @@ def on_a_gpu(work: Callable[..., _T], *arguments: Any) -> _T:
         Exception: whatever the function raised, as it raised it.
     """
     try:
-        return ray.get(_computed.remote(work, *arguments))  # type: ignore[no-any-return]
+        return ray.get(_computed.remote(work, *arguments))
     except RayTaskError as error:
         raise error.cause from error
 

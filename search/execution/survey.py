@@ -123,5 +123,5 @@ def _share(prepared: Prepared, there: Machines, compute: Compute) -> float:
         _log.warning("a step of the unpruned model does not fit on a GPU; each trial has one for itself: %s", error)
         return 1.0
     with_gpus = [node for node in there.nodes if node.gpus]
-    cpus_per_gpu = sum(node.cpus for node in with_gpus) / sum(node.gpus for node in with_gpus) / config.cpus_per_trial
-    return gpu_share(step, cpus_per_gpu)
+    cpus_per_gpu = sum(node.cpus for node in with_gpus) / there.gpus / config.cpus_per_trial
+    return gpu_share(step, cpus_per_gpu, (config.workers or 0) / there.gpus)

@@ -2,13 +2,14 @@
 
 from search.setup.config import ExecutorName, RunConfig
 from search.setup.resources import Machines, Needs, check_resources, this_machine
+from search.setup.shares import LEAST
 from trainers.workers import Workers
 
 _CPU_WORKERS = 2
 """Workers of a fine-tune where there is no GPU, at most: they are slow, and each holds a model."""
 
 
-def resolve_needs(config: RunConfig, there: Machines | None = None, share: float = 1.0) -> Needs:
+def resolve_needs(config: RunConfig, there: Machines | None = None, share: float = LEAST) -> Needs:
     """Return the workers of each phase.
 
     Where there are GPUs, trials take shares of them and the fine-tune takes them all, unless the configuration says
@@ -17,14 +18,15 @@ def resolve_needs(config: RunConfig, there: Machines | None = None, share: float
     Args:
         config: of the run.
         there: what there is to run on; None takes this machine.
-        share: of a GPU that a trial takes, unless the configuration names one; see `gpu_share`.
+        share: of a GPU that a trial takes, unless the configuration names one; see `gpu_share`. Where none has been
+            measured yet, the smallest refuses nothing that might fit.
 
     Raises:
         ResourceError: there is less. A cluster that has not been looked at is not checked.
     """
     known = there is not None or config.cluster is None or config.executor is ExecutorName.LOCAL
     there = there or this_machine()
-    gpus = _gpus_per_trial(config, there, share)
+    gpus = _gpus_per_trial(config, there, 1.0 if config.executor is ExecutorName.LOCAL else share)
     if config.executor is ExecutorName.LOCAL:
         needs = Needs(1, config.cpus_per_trial, gpus, Workers(1, 1), _finetune_gpu(config, there))
     else:

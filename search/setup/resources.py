@@ -31,6 +31,13 @@ class Needs:
         """Whether any phase takes a GPU."""
         return self.finetune_gpu or self.gpus_per_trial > 0
 
+    def describe(self) -> str:
+        """Who runs on what, in words."""
+        trial = f"{self.cpus_per_trial:g} CPUs" + (f" and {self.gpus_per_trial:g} GPUs" if self.gpus_per_trial else "")
+        trained = "" if self.finetune_workers is None else self.finetune_workers.words
+        worker = f"{trained} fine-tune workers {'with a GPU each' if self.finetune_gpu else 'on CPUs'}"
+        return f"{self.trial_workers} trials at once, of {trial} each; {worker}"
+
 
 @dataclass(frozen=True, slots=True)
 class Node:

@@ -35,3 +35,12 @@ def test_what_is_read_is_written_again(given: object, workers: Workers | None, w
 def test_what_is_no_range_is_refused(given: object) -> None:
     with pytest.raises(ValidationError, match=r"number (of workers )?from 1 on"):
         Holder.model_validate({"workers": given})
+
+
+def test_a_range_that_finds_no_room_comes_down_to_its_least() -> None:
+    workers, asked = Workers(2, 9), []
+    while workers.most > workers.least:
+        workers = workers.narrowed()
+        asked.append(workers.most)
+    assert asked == [5, 3, 2]
+    assert workers.narrowed() == Workers(2, 2)

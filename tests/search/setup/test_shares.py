@@ -29,6 +29,12 @@ def test_the_share_is_that_of_the_trials_that_fit(step: MeasuredStep, cpus_per_g
     assert gpu_share(step, cpus_per_gpu) == share
 
 
+def test_who_asks_for_more_gets_as_many_as_fit() -> None:
+    assert gpu_share(BUSY, 64, asked_per_gpu=1.5) == 0.5
+    assert gpu_share(MeasuredStep(7 * GIB, 16 * GIB, 0.1, 0.0), 64, asked_per_gpu=4) == 1.0
+    assert gpu_share(TINY, 64, asked_per_gpu=1) == 1 / MOST
+
+
 @pytest.mark.parametrize("gib", [1, 2, 5, 9, 17])
 def test_trials_never_take_more_memory_than_there_is(gib: int) -> None:
     for free in range(4, 90, 7):

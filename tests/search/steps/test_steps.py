@@ -23,7 +23,17 @@ from search.steps.winner import restore_winner
 from tests.synced import needs_names, note_syncs
 from tests.tracking import samples
 from tracking.ledger import Ledger
-from tracking.payloads import Evaluated, Exported, Extended, FinetuneEnded, Payload, PlanReady, Resumed, Winner
+from tracking.payloads import (
+    BaseReady,
+    Evaluated,
+    Exported,
+    Extended,
+    FinetuneEnded,
+    Payload,
+    PlanReady,
+    Resumed,
+    Winner,
+)
 from tracking.runs import RunDirs
 
 WHOLE = samples.whole_run()
@@ -197,3 +207,18 @@ def test_the_exported_model_is_on_the_disk_before_the_ledger_says_so(
     assert synced[2:] == ["-> model", context.folder.path.name, context.folder.ledger.name]
     assert context.find(Exported) is not None
     assert (context.folder.model / "model.safetensors").read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize(("recorded", "known"), [(WHOLE[:1], None), (WHOLE, "its own")])
+def test_a_base_is_scored_only_where_the_ledger_does_not_hold_its_score(
+    context: RunContext, monkeypatch: pytest.MonkeyPatch, recorded: tuple[Payload, ...], known: str | None
+) -> None:
+    """On one thread 50,000 images take an hour and a half, at each resume."""
+    for payload in recorded:
+        context.ledger.record(payload)
+    asked: list[object] = []
+    monkeypatch.setattr(RunContext, "splits", None)
+    monkeypatch.setattr("search.steps.step.load_base", lambda *_, accuracy, compute, **__: asked.append(accuracy))
+    _ = context.base
+    held = [payload.holdout_accuracy for payload in recorded if isinstance(payload, BaseReady)]
+    assert asked == (held[-1:] if known else [None])
