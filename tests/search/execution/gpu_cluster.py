@@ -52,9 +52,9 @@ _FOLDER = "ESPALIER_TEST_LANDED"
 def main(folder: Path, head_gpus: int) -> None:
     os.environ[_FOLDER] = str(folder)
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(message)s")
-    finetune._work = work  # type: ignore[assignment]
-    finetune._backend = lambda gpu: "gloo"
-    tuning.TrialActor = LandedActor  # type: ignore[misc]
+    finetune._work = work
+    finetune._backend = lambda use_gpu: "gloo"
+    vars(tuning)["TrialActor"] = LandedActor
     with running(head_gpus) as cluster:
         asked = {"workers": TRIALS, "gpus_per_trial": SHARE, "finetune_workers": 2, "finetune_gpu": True}
         config = make_config({"ray_address": cluster.address, "wait_for_nodes": 300, **asked})

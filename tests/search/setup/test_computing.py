@@ -1,6 +1,6 @@
 """Scores of models and units are computed where a GPU is, once, and leave the models where they were."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,9 +38,8 @@ def ready() -> Prepared:
 
 
 @pytest.fixture
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ESPALIER_CACHE_DIR", str(tmp_path / "cache"))
-    return
 
 
 def few(splits: Splits) -> Splits:
