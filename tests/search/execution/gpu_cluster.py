@@ -39,6 +39,7 @@ from search.setup.resources import Machines  # noqa: E402
 from tests.search import support  # noqa: E402
 from tests.trainers.pruned import pruned_checkpoint  # noqa: E402
 from trainers import devices, finetune  # noqa: E402
+from trainers.cluster.folders import check_shared  # noqa: E402
 from trainers.errors import ResourcesError  # noqa: E402
 from trainers.job import FinetuneJob  # noqa: E402
 from trainers.proxy import ProxyData  # noqa: E402
@@ -61,6 +62,7 @@ def main(folder: Path, head_gpus: int) -> None:
         with connected(cluster.address):
             there = awaited_machines(config) if head_gpus else joined(config, cluster)
             executor = RayExecutor(config, resolve_needs(config, there, SHARE), folder / "ray")
+            share(folder)
             compute(executor)
             search(executor, folder)
             train(executor, config, folder)
@@ -85,6 +87,16 @@ def joined(config: RunConfig, cluster: Cluster) -> Machines:
     cluster.add_node(num_cpus=4, num_gpus=GPUS)
     waits.join()
     return found[0]
+
+
+def share(folder: Path) -> None:
+    """Check a folder that no other node sees: its path leads to the working directory of whoever follows it."""
+    (folder / "own").mkdir()
+    os.chdir(folder)
+    try:
+        check_shared(Path("/proc/self/cwd/own"))
+    except ResourcesError as error:
+        sys.stdout.write(f"not shared: {error}\n")
 
 
 def compute(executor: RayExecutor) -> None:

@@ -75,3 +75,7 @@ def test_a_gpu_that_torch_cannot_use_is_refused_in_words(landed: Landed) -> None
     """As it is here: they exist for Ray alone."""
     assert "refused: this process was given GPU 0 of those that it sees, and torch" in landed.said
     assert "computed on" not in landed.said
+
+
+def test_a_folder_that_the_node_does_not_see_is_refused_in_words(landed: Landed) -> None:
+    assert "not shared: /proc/self/cwd/own is not shared: the node 127.0.0.1 (" in landed.said
