@@ -9,7 +9,7 @@ NEED_GB := 9
 WORKERS ?= 2
 PYTEST  := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo test test-quick check format clean
+.PHONY: help setup demo test test-quick lint check format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,16 +30,18 @@ $(STAMP): constraints.txt pyproject.toml
 demo: setup  ## the main job: prune a real model to its budget on Ray, with MLflow beside it
 	$(BIN)/python launch.py
 
-test: setup check  ## lint, types, and every test
+test: setup lint  ## lint, types, and every test
 	$(PYTEST)
 
 test-quick: setup  ## the tests that take less than five seconds each
 	$(PYTEST) -m 'not slow'
 
-check: setup  ## lint, types and the picture of the house
+lint: setup  ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --num-workers $(WORKERS)
+
+check: lint  ## lint, types and the picture of the house
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
 format: setup  ## rewrite the code in the house's format

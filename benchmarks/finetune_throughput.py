@@ -83,10 +83,17 @@ class _OneBatch(Split):
         return torch.arange(self._length) % 1000
 
     def batches(
-        self, index_batches: Sequence[Tensor], *, device: torch.device, augment: bool, seed: int
+        self,
+        index_batches: Sequence[Tensor],
+        *,
+        place: Place,
+        augment: bool,
+        seed: int,
+        first: int = 0,
+        lenient: bool = False,
     ) -> Iterator[Batch]:
-        targets = torch.arange(len(self._pixels), device=device) % 1000
-        return ((self._pixels, targets) for _ in index_batches)
+        targets = torch.arange(len(self._pixels), device=place.device) % 1000
+        return ((self._pixels, targets) for _ in index_batches[first:])
 
     def images(self, indices: Tensor) -> Tensor:
         return self._pixels[indices % len(self._pixels)].cpu()

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _RAY = ".ray"
 """In the output folder: what Ray Train writes of its own, on a cluster."""
+LINE_S = 30.0
+"""Seconds between two lines about how an epoch stands."""
 
 
 @options_of(RunConfig, *names_where(RunConfig, lambda scope: scope is Scope.RECIPE), "finetune_gpu", "wait_for_nodes")
@@ -53,6 +55,7 @@ def command(
     from trainers.base import check_fit
     from trainers.datasets.registry import dataset as find_dataset
     from trainers.defaults import finetune_recipe
+    from trainers.progress import Paced
     from trainers.recalibrate import has_batch_norm
 
     config = make_config({name: value for name, value in given.items() if value is not None})
@@ -65,8 +68,11 @@ def command(
         )
     pruned = open_model(ModelSource(checkpoint, model, trusted=tuple(trust_factory or ())))
     make_folder(out)
-    recipe = finetune_recipe(dataset, batch_norm=has_batch_norm(pruned.module)).override(**config.finetune_changes())
-    check_fit(pruned.spec, find_dataset(dataset).info(data_path, input_size=pruned.spec.input_size), dataset)
+    data = find_dataset(dataset)
+    check_fit(pruned.spec, data.info(data_path, input_size=pruned.spec.input_size), dataset)
+    changes = config.finetune_changes()
+    images = None if "batch_size" in changes else data.check(data_path)
+    recipe = finetune_recipe(dataset, batch_norm=has_batch_norm(pruned.module), images=images).override(**changes)
     with private_folder() as scratch, finetune_session(config) as (count, gpu):
         # After the session has set what Ray reads on import.
         from trainers.finetune import finetune
@@ -85,9 +91,12 @@ def command(
             storage_dir=scratch if address is None else out / _RAY,
             trusted=(pruned.spec.name,),
             on_epoch=lambda report: _show_epoch(report, recipe.epochs),
+            on_progress=Paced(lambda progress: say(f"{progress}"), LINE_S),
         )
     shutil.rmtree(out / _RAY, ignore_errors=True)
     say(f"{len(result.history)} epochs on {result.workers} workers in {result.wall_s:.1f} s")
+    for path, reason in result.unreadable.items():
+        say(f"left out {path}: {reason}")
     say(f"model    {result.checkpoint_dir}")
     say(f"test it: python launch.py evaluate --checkpoint {result.checkpoint_dir} --dataset {dataset}")
 

@@ -8,7 +8,8 @@ from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as ProgressBar
 from rich.text import Text
 
 from cli.console import console
@@ -34,10 +35,13 @@ from tracking.payloads import (
 )
 from tracking.phases import worked_seconds
 from trainers.history import EpochReport
+from trainers.progress import Paced, Progress
 from trainers.workers import Workers
 
 LOG_EVERY = 5
 """Epochs between two lines in a log; a terminal shows the bar instead."""
+FINETUNE_LINE_S = 60.0
+"""Seconds between two lines in a log about how an epoch of the fine-tune stands."""
 BAR_WIDTH = 24
 
 
@@ -55,7 +59,7 @@ class ProgressView:
         self._began = time.monotonic()
         self._status = SearchStatus(trials)
         self._epochs = 0
-        self._bar = Progress(
+        self._bar = ProgressBar(
             TextColumn("[bold]{task.description}"),
             BarColumn(BAR_WIDTH),
             MofNCompleteColumn(),
@@ -65,6 +69,7 @@ class ProgressView:
         )
         self._task: TaskID | None = None
         self._rows: tuple[tuple[str, str], ...] = ()
+        self._say_finetune = Paced(lambda progress: self._line(f"fine-tune: {progress}"), FINETUNE_LINE_S)
         self._live = Live(get_renderable=self._render, console=self._console, transient=True)
 
     def __enter__(self) -> Self:
@@ -89,6 +94,16 @@ class ProgressView:
         self._advance("base model", report.epoch, epochs, f"holdout {share_text(report.holdout_accuracy)}")
         if not self._console.is_terminal and (report.epoch % LOG_EVERY == 0 or report.epoch == epochs):
             self._line(f"base model: epoch {report.epoch}/{epochs}, holdout {share_text(report.holdout_accuracy)}")
+
+    def finetune_progress(self, progress: Progress) -> None:
+        """Show what the fine-tune is doing: beside the bar on a terminal, in a log as a line now and then."""
+        standing = progress.standing
+        if self._console.is_terminal:
+            done = 0 if standing is None else standing.epoch - 1
+            self._advance("fine-tune", done, self._epochs, str(progress))
+            self._show()
+        else:
+            self._say_finetune(progress)
 
     def event(self, event: Event) -> None:
         """Show one event of the ledger."""

@@ -8,6 +8,7 @@ import typer
 from cli.console import say
 from cli.option_types import RunArgument, RunsOption, TrustFactoryOption, TrustServerOption
 from cli.options import options_of
+from ground.importing import without_collection
 from search.setup.config import RunConfig
 from search.setup.scope import Scope, names_where
 from tracking.repair import repair as repair_ledger
@@ -36,7 +37,8 @@ def command(
         mended = repair_ledger(folder.ledger)
         kept = f"; a copy of what was cut is {mended.copy}" if mended.copy else ""
         say(f"{folder.ledger}: {mended.cut} bytes of a half-written line were cut{kept}")
-    from cli.running import exit_code, remake, resume_run
+    with without_collection():
+        from cli.running import exit_code, remake, resume_run
 
     again = None if add_trials else remake(folder, asked=outputs)
     if again is not None:

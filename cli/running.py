@@ -105,8 +105,16 @@ def _show_result(outcome: RunOutcome) -> None:
         say(f"model    {folder.model}")
     if summary.mlflow:
         say(f"MLflow   {ui_line(summary.mlflow.tracking_uri)}")
+    _say_doubts(outcome)
+
+
+def _say_doubts(outcome: RunOutcome) -> None:
+    """The last lines: what is not as it should be."""
+    summary, folder = outcome.summary, outcome.folder
     if summary.ended_early and summary.status is not RunStatus.INTERRUPTED:
         say(f"stopped  The search ended after {summary.trials.proposed} trials: {summary.ended_early}")
+    for warning in summary.warnings:
+        say(f"warning  {warning}")
     if not outcome.in_sync:
         say(f"MLflow does not hold all of this run ({outcome.sync_reason}). Catch up with:")
         say(f"  {sync_line(folder)}")

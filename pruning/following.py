@@ -17,6 +17,7 @@ from torch.utils.hooks import RemovableHandle
 
 from pruning.cloning import clone_structure, is_activation
 from pruning.errors import UnsupportedModelError, describe_exception
+from pruning.norm_shapes import norm_output
 from pruning.rules.pointwise import pointwise
 from pruning.rules.registry import Rule
 from pruning.rules.table import RULES
@@ -97,7 +98,8 @@ class Follower(TorchDispatchMode):
 
     def run_operation(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Run one operation."""
-        return func(*args, **kwargs)
+        known = norm_output(func, args) if not kwargs else None
+        return func(*args, **kwargs) if known is None else known
 
     def on_executed(self, step: Step, func: Any, args: dict[str, Any], out: Any) -> None:
         """Called after each operation."""

@@ -76,13 +76,14 @@ def settle_plan(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
             for index in free:
                 found.axes.fix(draft.leaves[index])
             continue
-        probe = probes(draft.plan)[1]
+        low, probe, high = probes(draft.plan)
         # Most drafts differ from the previous one by a tie in the next layer: one comparison shows it.
         if chosen is not None and _tie_lengths(found, find_disagreement(draft.with_guesses(chosen), shadow, probe)):
             continue
-        chosen = _choose_guesses(draft, shadow, probe)
+        chosen, agrees = _choose_guesses(draft, shadow, probe)
         plan = draft.with_guesses(chosen)
-        wrong = _first_disagreement(plan, shadow, probes(plan))
+        # That model was just compared.
+        wrong = _first_disagreement(plan, shadow, (low, high) if agrees else (low, probe, high))
         if wrong is None:
             return plan
         if _tie_lengths(found, wrong):
@@ -142,8 +143,8 @@ def _first_disagreement(plan: Plan, shadow: nn.Module, selections: Iterable[Sele
     return next((wrong for s in selections if (wrong := find_disagreement(plan, shadow, s)) is not None), None)
 
 
-def _choose_guesses(draft: _Draft, shadow: nn.Module, probe: Selection) -> frozenset[object]:
-    """The kinds of guesses that a model sliced by `probe` needs.
+def _choose_guesses(draft: _Draft, shadow: nn.Module, probe: Selection) -> tuple[frozenset[object], bool]:
+    """The kinds of guesses that a model sliced by `probe` needs, and whether it then agrees to its end.
 
     A kind is dropped when leaving it out does not end the agreement earlier: that equality was a coincidence. A dropped
     kind is restored where that prolongs the agreement, because another kind may have hidden it.
@@ -163,7 +164,7 @@ def _choose_guesses(draft: _Draft, shadow: nn.Module, probe: Selection) -> froze
             reached = agreed(other)
             if reached > best or (reached == best and kind in chosen):
                 chosen, best = other, reached
-    return frozenset(chosen)
+    return frozenset(chosen), best == _TO_THE_END
 
 
 def _failing_groups(draft: _Draft, plan: Plan, shadow: nn.Module) -> dict[int, Disagreement]:
@@ -174,7 +175,8 @@ def _failing_groups(draft: _Draft, plan: Plan, shadow: nn.Module) -> dict[int, D
     found = {}
     for index in _failing_alone(plan, shadow, range(len(plan.groups))):
         alone = _probes_of(plan, (index,))
-        own = draft.with_guesses(_choose_guesses(draft, shadow, alone[1]))
+        guesses, _ = _choose_guesses(draft, shadow, alone[1])
+        own = draft.with_guesses(guesses)
         wrong = _first_disagreement(own, shadow, alone)
         if wrong is not None:
             found[index] = wrong

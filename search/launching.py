@@ -33,6 +33,7 @@ from tracking.stores import destination_of_run
 from tracking.study_payloads import StudyStarted
 from tracking.tracker import NullTracker, Tracker, read_state
 from trainers.history import EpochReport
+from trainers.progress import Progress
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,9 @@ class Listener(Protocol):
 
     def base_epoch(self, report: EpochReport, epochs: int) -> None:
         """Hear that the base model was trained for one more of so many epochs."""
+
+    def finetune_progress(self, progress: Progress) -> None:
+        """Hear what the fine-tune is doing, from its first second on."""
 
 
 class Quiet:
@@ -70,6 +74,10 @@ class Quiet:
     def base_epoch(self, report: EpochReport, epochs: int) -> None:
         """Pass on an epoch of the base's training."""
         self._tell(lambda listener: listener.base_epoch(report, epochs))
+
+    def finetune_progress(self, progress: Progress) -> None:
+        """Pass on what the fine-tune is doing."""
+        self._tell(lambda listener: listener.finetune_progress(progress))
 
     def _tell(self, what: Callable[[Listener], None]) -> None:
         if self._listener is None:
@@ -133,13 +141,21 @@ class Launch:
             for listener in heard:
                 listener.base_epoch(report, epochs)
 
+        def finetune_progress(progress: Progress) -> None:
+            for listener in heard:
+                listener.finetune_progress(progress)
+
         with self._ledger as ledger:
             for listener in heard:
                 listener.remember(ledger.events)
                 ledger.subscribe(listener.event)
             executor = executor_of(self.config, self._prepared.needs, self.folder.path / "ray")
             tracker = _tracker(self.config, self.folder)
-            return Run(self._prepared, self.folder, ledger, tracker, executor, base_epoch, self._added_trials).execute()
+            return Run(
+                *(self._prepared, self.folder, ledger, tracker, executor, base_epoch),
+                added_trials=self._added_trials,
+                finetune_progress=finetune_progress,
+            ).execute()
 
 
 def begin(config: RunConfig) -> Launch:

@@ -36,6 +36,7 @@ from tracking.payloads import Extended, Interrupted, Resumed, RunEnded, RunStart
 from tracking.phases import worked_seconds
 from tracking.runs import RunDir
 from tracking.tracker import Tracker
+from trainers.progress import OnProgress, unheard
 
 _log = logging.getLogger(__name__)
 
@@ -76,8 +77,9 @@ class Run:
         executor: Executor,
         base_progress: BaseProgress,
         added_trials: int = 0,
+        finetune_progress: OnProgress = unheard,
     ) -> None:
-        self._context = RunContext(prepared, folder, ledger, executor, Interrupts(), base_progress)
+        self._context = RunContext(prepared, folder, ledger, executor, Interrupts(), base_progress, finetune_progress)
         self._tracker = tracker
         self._added_trials = added_trials
         self._began = time.monotonic()

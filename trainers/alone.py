@@ -4,23 +4,36 @@ Job, state and files are those of the fine-tune on Ray, so either continues what
 """
 
 import time
-from collections.abc import Callable
 
 import torch
 
 from trainers.history import EpochReport, EpochTail
-from trainers.job import EPOCHS, FinetuneJob, FinetuneResult, check_job, prepare_folder, result_of, run_job
+from trainers.job import (
+    EPOCHS,
+    FinetuneJob,
+    FinetuneResult,
+    OnEpoch,
+    check_job,
+    prepare_folder,
+    result_of,
+    run_job,
+)
 from trainers.place import Place
+from trainers.progress import OnProgress, unheard
 
 
 def finetune_alone(
-    job: FinetuneJob, on_epoch: Callable[[EpochReport], None], device: torch.device | None = None
+    job: FinetuneJob,
+    on_epoch: OnEpoch,
+    on_progress: OnProgress = unheard,
+    device: torch.device | None = None,
 ) -> FinetuneResult:
     """Train in this process, on one worker.
 
     Args:
         job: what to train, and where to write.
         on_epoch: called after each epoch; first with the epochs of an earlier, interrupted part.
+        on_progress: called with what is being done, from the first second on.
         device: where it is trained; None takes the GPU if there is one.
 
     Raises:
@@ -37,6 +50,6 @@ def finetune_alone(
         for report in tail.new():
             on_epoch(report)
 
-    run_job(job, Place.here(device), report_new)
+    run_job(job, Place.here(device), report_new, on_progress)
     report_new()
     return result_of(job, 1, time.perf_counter() - began)

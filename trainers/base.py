@@ -20,6 +20,7 @@ from trainers.errors import DataPathError
 from trainers.evaluate import evaluate
 from trainers.history import EpochReport
 from trainers.loop import Training
+from trainers.optimizer import exempt_names
 from trainers.place import Place, default_device
 from trainers.recipe import Recipe
 from trainers.schedule import mixed
@@ -89,6 +90,9 @@ def train_base(
         "recipe": recipe.model_dump(mode="json"),
         "seed": seed,
     }
+    # Named only where there are any: other models' entries are those of earlier versions.
+    if exempt := sorted(exempt_names(initial_model(spec, seed))):
+        key["without_decay"] = exempt
     entry = cache_folder(cache_dir) / "base" / f"{spec.name.replace('/', '_')}-{content_key(key)}"
     with locked_if_usable(entry) as may_write:
         found = _read(entry, spec, key)

@@ -2,6 +2,7 @@
 
 from typing import TypeVar
 
+from trainers.fitting import fitted_to
 from trainers.recipe import OptimizerName, ProxyRecipe, Recipe
 
 _R = TypeVar("_R", Recipe, ProxyRecipe)
@@ -42,20 +43,25 @@ _FINETUNE = {"digits": _DIGITS_FINETUNE, "shapes": _SHAPES_FINETUNE, "imagenet":
 _PROXY = {"digits": _DIGITS_PROXY, "shapes": _SHAPES_PROXY, "imagenet": _IMAGENET_PROXY}
 
 
-def base_recipe(dataset_name: str, *, batch_norm: bool = True) -> Recipe:
-    """The recipe of a dataset's base model; ImageNet's for any folder of images.
+def base_recipe(dataset_name: str, *, batch_norm: bool = True, images: int | None = None, told: bool = True) -> Recipe:
+    """The recipe of a dataset's base model; ImageNet's for any folder of images, with batches that fit a small one.
 
     Args:
         dataset_name: as the registry knows it.
         batch_norm: whether the model has BatchNorm.
+        images: of the training set of a folder; None leaves the batch as it is.
+        told: whether a batch that was changed is logged.
     """
     recipe = _fitted(_BASE.get(dataset_name, _IMAGENET), batch_norm)
-    return recipe if batch_norm or recipe.optimizer is not OptimizerName.ADAMW else recipe.override(warmup_epochs=3.0)
+    if not batch_norm and recipe.optimizer is OptimizerName.ADAMW:
+        recipe = recipe.override(warmup_epochs=3.0)
+    return recipe if images is None else fitted_to(recipe, images, "base model", told=told)
 
 
-def finetune_recipe(dataset_name: str, *, batch_norm: bool = True) -> Recipe:
+def finetune_recipe(dataset_name: str, *, batch_norm: bool = True, images: int | None = None) -> Recipe:
     """The recipe of the winner's fine-tune; arguments as in `base_recipe`."""
-    return _fitted(_FINETUNE.get(dataset_name, _IMAGENET), batch_norm)
+    recipe = _fitted(_FINETUNE.get(dataset_name, _IMAGENET), batch_norm)
+    return recipe if images is None else fitted_to(recipe, images, "fine-tune")
 
 
 def proxy_recipe(dataset_name: str, *, batch_norm: bool = True) -> ProxyRecipe:

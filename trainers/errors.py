@@ -3,9 +3,17 @@
 Each error takes one string, so it survives pickling on its way from a Ray worker to the driver.
 """
 
+from typing import ClassVar
+
 
 class TrainerError(ValueError):
-    """The base of every error of this room."""
+    """The base of every error of this room.
+
+    Attributes:
+        on_all_workers: whether all workers of a training raise it at the same point, so that none waits for another.
+    """
+
+    on_all_workers: ClassVar[bool] = False
 
 
 class UnknownDatasetError(TrainerError):
@@ -19,6 +27,8 @@ class DataPathError(TrainerError):
 class RecipeError(TrainerError):
     """A recipe field outside its range, or two fields that contradict each other."""
 
+    on_all_workers = True
+
 
 class ResourcesError(TrainerError):
     """More workers, CPUs or GPUs than the Ray cluster has."""
@@ -27,9 +37,19 @@ class ResourcesError(TrainerError):
 class DivergedError(TrainerError):
     """The training loss is no longer a finite number."""
 
+    on_all_workers = True
+
 
 class StateError(TrainerError):
     """A training state on disk that cannot be continued from."""
+
+    on_all_workers = True
+
+
+class WorkersDifferError(TrainerError):
+    """Workers that do not see the same weights, the same data or the same folder."""
+
+    on_all_workers = True
 
 
 class DamagedStateError(StateError):

@@ -55,9 +55,11 @@ def evaluate(
     was_training = model.training
     model.eval()
     correct, loss, total = 0, 0.0, 0
-    shares = torch.arange(place.rank, len(split), place.world).split(batch_size)
+    # Batches of all workers together. Of the last one, a worker may have no image: its share is left out.
+    whole = torch.arange(len(split)).split(batch_size * place.world)
+    batches = [batch for batch in whole if len(batch) > place.rank]
     with torch.inference_mode():
-        for images, labels in split.batches(shares, device=place.device, augment=False, seed=0):
+        for images, labels in split.batches(batches, place=place, augment=False, seed=0):
             with torch.autocast(place.device.type, dtype=autocast, enabled=autocast is not None):
                 logits = logits_of(model(images), output)
             correct += int((logits.argmax(1) == labels).sum())

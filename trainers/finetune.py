@@ -8,30 +8,35 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import ray
-import ray.train
-import ray.train.collective
-import ray.train.torch
-import torch
-from ray.train.torch.config import _TorchBackend
-from ray.train.v2._internal.exceptions import WorkerGroupStartupTimeoutError
+from ground.importing import without_collection
+
+with without_collection():  # each worker is a process of its own, which imports all of this
+    import ray
+    import ray.train
+    import ray.train.collective
+    import ray.train.torch
+    import torch
+    from ray.train.torch.config import _TorchBackend
+    from ray.train.v2._internal.exceptions import WorkerGroupStartupTimeoutError
 
 from trainers.cluster.folders import check_shared
 from trainers.cluster.group import Group, check_group
 from trainers.cluster.room import NoRoomError, in_turn
 from trainers.devices import claim_device
 from trainers.errors import FinetuneError, TrainerError
-from trainers.history import EpochReport, EpochTail
+from trainers.failure import FAILED, is_lost_worker, read_failure, write_failure
+from trainers.hearing import Heard
 from trainers.job import (
-    EPOCHS,
+    PROGRESS,
     STARTED,
     FinetuneJob,
     FinetuneResult,
+    OnEpoch,
     check_job,
     prepare_folder,
     request_stop,
@@ -40,12 +45,18 @@ from trainers.job import (
 )
 from trainers.loopback import LOOPBACK, join_on_loopback
 from trainers.place import Place
+from trainers.progress import OnProgress, Paced, Progress, unheard, write_progress
 from trainers.recipe import Recipe
+from trainers.seen import check_seen, mark
 from trainers.workers import Workers
 
 _log = logging.getLogger(__name__)
 
 _POLL_S = 0.2
+_WAITING_S = 20.0
+"""Between two lines about workers that have not started."""
+_WRITE_EVERY_S = 1.0
+"""Between two notes of how an epoch stands."""
 _HEALTH_CHECK_S = 0.5
 _RESIZE_S = 60.0
 _WORLD = "world"
@@ -64,7 +75,8 @@ def finetune(
     out_dir: Path,
     storage_dir: Path,
     trusted: Collection[str] = (),
-    on_epoch: Callable[[EpochReport], None] | None = None,
+    on_epoch: OnEpoch | None = None,
+    on_progress: OnProgress = unheard,
     cpus_per_worker: int = 1,
     max_failures: int = 2,
     start_timeout_s: float = 600.0,
@@ -89,14 +101,16 @@ def finetune(
         storage_dir: for Ray Train's own files.
         trusted: factories that the checkpoint may name as its model, because the user named them.
         on_epoch: called in the caller's thread while training runs; first with the epochs of a continued training.
+        on_progress: called in the caller's thread with what the fine-tune is doing, from its first second on.
         cpus_per_worker: CPUs and torch threads of each worker.
-        max_failures: how often workers may fail.
+        max_failures: how often workers may be lost. An error of the training itself ends it at once.
         start_timeout_s: seconds within which a worker must have started, once there is room.
         resize_every_s: seconds between two looks at whether a range has room for more workers.
 
     Raises:
         ResourcesError: the cluster is too small, or has become so, or a node does not see the folders.
-        FinetuneError: workers failed more than `max_failures` times, or none started in time.
+        FinetuneError: workers were lost more than `max_failures` times, or none started in time.
+        WorkersDifferError: workers see different weights or data, or not the driver's `out_dir`.
         StateError: `out_dir` holds another training's state.
         TrainerError: also any error of the dataset.
         PruningError: the checkpoint cannot be read.
@@ -119,19 +133,18 @@ def finetune(
     check_shared(job.out_dir, read, gpu=group.gpu)
     # How often Ray Train's controller checks whether a worker has died or ended; it reads this when it starts.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_HEALTH_CHECK_S))
-    tail = EpochTail(job.out_dir / EPOCHS)
-
-    def report_new() -> None:
-        for report in tail.new():
-            if on_epoch is not None:
-                on_epoch(report)
+    heard = Heard(job.out_dir, on_epoch, on_progress)
 
     def train(group: Group) -> None:
         (job.out_dir / STARTED).unlink(missing_ok=True)
-        _run(_trainer(job, group, max_failures, storage_dir, resize_every_s), job, report_new, start_timeout_s)
+        _run(_trainer(job, group, max_failures, storage_dir, resize_every_s), job, heard, start_timeout_s)
 
-    in_turn(group, train, _log.warning)
-    return result_of(job, _trained(job, group.workers), time.perf_counter() - began)
+    in_turn(group, train, lambda waits: heard.tell(Progress(waits)))
+    result = result_of(job, _trained(job, group.workers), time.perf_counter() - began)
+    # What a worker logs is not shown here.
+    for path, reason in result.unreadable.items():
+        _log.warning("the image %r cannot be read (%s): it was left out of the fine-tune", path, reason)
+    return result
 
 
 def _trained(job: FinetuneJob, workers: Workers) -> int:
@@ -149,6 +162,7 @@ def _trainer(
             "job": job.model_dump_json(),
             "threads": group.cpus,
             "loopback": backend if private else None,
+            "driver": mark(job.out_dir),
         },
         torch_config=(_OwnGroup if private else ray.train.torch.TorchConfig)(backend=backend),
         scaling_config=ray.train.ScalingConfig(**group.scaling(resize_every_s)),
@@ -185,29 +199,53 @@ class _OwnGroup(ray.train.torch.TorchConfig):
 
 
 def _work(config: dict[str, Any]) -> None:
-    """What Ray Train runs in each worker."""
+    """What Ray Train runs in each worker.
+
+    Ray Train tries again whatever failed. So an error that no attempt heals is written down, and the next attempt ends
+    at once; where all workers have the error, or there is one, this one already ends without it.
+    """
     torch.set_num_threads(config["threads"])
     job = FinetuneJob.model_validate_json(config["job"])
+    check_seen(job.out_dir, config["driver"])
+    if (job.out_dir / FAILED).exists():
+        return
+    device = _claimed(job)
     if config["loopback"] is not None:
         context = ray.train.get_context()
         rank, world = context.get_world_rank(), context.get_world_size()
         join_on_loopback(config["loopback"], rank, world, ray.train.collective.broadcast_from_rank_zero)
-    place = Place.here(claim_device([str(gpu) for gpu in ray.get_gpu_ids()]))
+    place = Place.here(device)
     if place.is_main:
         (job.out_dir / _WORLD).write_text(str(place.world), encoding="utf-8")
         (job.out_dir / STARTED).write_text(str(os.getpid()), encoding="utf-8")
-    outcome = run_job(job, place)
+    try:
+        outcome = run_job(job, place, on_progress=_writer(job) if place.is_main else unheard)
+    except Exception as error:
+        if is_lost_worker(error):
+            raise
+        write_failure(job.out_dir, error)
+        if place.world == 1 or (isinstance(error, TrainerError) and error.on_all_workers):
+            return
+        raise
     # Once at the end: a report waits for the next check of Ray's controller, and would delay each epoch by it.
     ray.train.report(asdict(outcome.history[-1]))
 
 
-def _run(
-    trainer: ray.train.torch.TorchTrainer,
-    job: FinetuneJob,
-    report_new: Callable[[], None],
-    start_timeout_s: float,
-) -> None:
-    """Wait for the trainer, and report its epochs meanwhile.
+def _claimed(job: FinetuneJob) -> torch.device:
+    """What this worker computes on; that torch cannot use a GPU heals in no attempt."""
+    try:
+        return claim_device([str(gpu) for gpu in ray.get_gpu_ids()])
+    except TrainerError as error:
+        write_failure(job.out_dir, error)
+        raise
+
+
+def _writer(job: FinetuneJob) -> OnProgress:
+    return Paced(lambda progress: write_progress(job.out_dir / PROGRESS, progress), _WRITE_EVERY_S)
+
+
+def _run(trainer: ray.train.torch.TorchTrainer, job: FinetuneJob, heard: Heard, start_timeout_s: float) -> None:
+    """Wait for the trainer, and report what it does meanwhile.
 
     `fit` runs in its own thread: in the main thread it would replace the handler of Ctrl-C for good.
     """
@@ -220,27 +258,41 @@ def _run(
             failures.append(error)
 
     thread = threading.Thread(target=fit, name="ray-train-fit", daemon=True)
-    deadline = time.monotonic() + start_timeout_s
+    began = time.monotonic()
+    next_word = began + _WAITING_S
+    heard.tell(Progress("starting the workers"))
     thread.start()
     try:
         while thread.is_alive():
             thread.join(_POLL_S)
-            report_new()
-            if time.monotonic() > deadline and not (job.out_dir / STARTED).exists():
+            heard.new()
+            now = time.monotonic()
+            if (job.out_dir / STARTED).exists():
+                continue
+            if now > began + start_timeout_s:
                 raise FinetuneError(_describe_not_started(start_timeout_s))
+            if now > next_word:
+                heard.tell(Progress(f"waiting for the workers to start, for {now - began:.0f} s; {_describe_free()}"))
+                next_word = now + _WAITING_S
     except BaseException:
         request_stop(job.out_dir)
         raise
+    heard.new()
+    found = read_failure(job.out_dir)
+    if found is not None:
+        raise found
     if failures:
         raise _as_ours(failures[0]) from failures[0]
-    report_new()
+
+
+def _describe_free() -> str:
+    free = ray.available_resources()
+    return f"the cluster's free resources are {free.get('CPU', 0):g} CPUs and {free.get('GPU', 0):g} GPUs"
 
 
 def _describe_not_started(timeout_s: float) -> str:
-    free = ray.available_resources()
     return (
-        f"no fine-tune worker started within {timeout_s:g} s; the cluster's free resources are "
-        f"{free.get('CPU', 0):g} CPUs and {free.get('GPU', 0):g} GPUs: "
+        f"no fine-tune worker started within {timeout_s:g} s; {_describe_free()}: "
         "end what uses the rest, or ask for fewer workers"
     )
 

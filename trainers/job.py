@@ -1,34 +1,37 @@
 """One worker's part of a fine-tune: the same code in one process, under torchrun and under Ray Train."""
 
-import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from ground.cache import content_key
-from ground.files import file_hash
+from ground.files import file_hash, write_whole
 from pruning.checkpoint import PrunedModel, load_pruned, read_architecture, save_pruned
 from pruning.models import create_model
 from pruning.planning import build_plan
 from trainers.base import check_fit
 from trainers.datasets.base import Splits
 from trainers.datasets.registry import dataset
-from trainers.errors import DamagedStateError
 from trainers.evaluate import evaluate
+from trainers.failure import FAILED
 from trainers.history import EpochReport, History, append_epoch, keep_epochs, read_epochs
-from trainers.loop import Training
+from trainers.identity import Identity, check_same, data_identity
+from trainers.keeping import Keeper
+from trainers.loop import EpochTrained, Training
 from trainers.place import Place
+from trainers.progress import OnProgress, Progress, Standing, unheard
 from trainers.recipe import Precision, Recipe
-from trainers.state import load_state, save_state, saved_history
-
-_log = logging.getLogger(__name__)
+from trainers.state import read_state, state_paths
 
 STATE, EPOCHS, MODEL = "state.safetensors", "epochs.jsonl", "model"
-STARTED, STOP = "started", "stop"
+STARTED, STOP, PROGRESS, UNREADABLE = "started", "stop", "progress.json", "unreadable"
 WEIGHTS = "model.safetensors"
+STATE_EVERY_S = 600.0
+
+OnEpoch = Callable[[EpochReport], None]
 
 
 class FinetuneJob(BaseModel):
@@ -45,6 +48,7 @@ class FinetuneJob(BaseModel):
             be a folder that all nodes see.
         trusted: factories that the checkpoint may name as its model, because the user named them. It is no part of
             the training's identity.
+        state_every_s: seconds between two states within an epoch, so that no more is lost when a process is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,6 +60,7 @@ class FinetuneJob(BaseModel):
     seed: int
     out_dir: Path
     trusted: tuple[str, ...] = ()
+    state_every_s: float = Field(default=STATE_EVERY_S, ge=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,7 @@ class FinetuneResult:
         workers: how many trained.
         completed: False if a stop was requested before the last epoch. Then there is no model yet, and the same call
             continues the training.
+        unreadable: images that were left out because they cannot be read, and why.
     """
 
     checkpoint_dir: Path
@@ -89,9 +95,12 @@ class FinetuneResult:
     wall_s: float
     workers: int
     completed: bool
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
-def run_job(job: FinetuneJob, place: Place, on_epoch: Callable[[EpochReport], None] | None = None) -> WorkerOutcome:
+def run_job(
+    job: FinetuneJob, place: Place, on_epoch: OnEpoch | None = None, on_progress: OnProgress = unheard
+) -> WorkerOutcome:
     """Train from the last state in `out_dir` to the end of the recipe, and write the model.
 
     The weights kept are the last epoch's, not those of the best epoch on the holdout: the holdout already chose the
@@ -101,25 +110,38 @@ def run_job(job: FinetuneJob, place: Place, on_epoch: Callable[[EpochReport], No
         job: what to train, and where to write.
         place: this worker.
         on_epoch: called after each epoch that is trained now.
+        on_progress: called with what this worker is doing.
 
     Raises:
         StateError: `out_dir` holds another training's state.
+        WorkersDifferError: workers see different weights or data.
         TrainerError: also any error of dataset or training.
         PruningError: the checkpoint cannot be read.
     """
+    on_progress(Progress("reading the checkpoint and the data set"))
     pruned = load_pruned(job.checkpoint_dir, trusted=job.trusted)
     splits = dataset(job.dataset).splits(job.data_path, seed=job.seed, input_size=pruned.spec.input_size)
     check_fit(pruned.spec, splits.info, job.dataset)
-    output = pruned.spec.output
-    training = Training(pruned.module, splits.train, job.recipe, seed=job.seed, place=place, output=output)
-    identity = identity_of(job)
-    history = load_state(job.out_dir / STATE, training, identity)
+    identity = identity_of(job, splits)
+    check_same(place, identity)
+    training = Training(pruned.module, splits.train, job.recipe, seed=job.seed, place=place, output=pruned.spec.output)
+    keeper = Keeper(job.out_dir / STATE, identity, place, job.state_every_s)
+    history = keeper.restore(training)
     if place.is_main:
         keep_epochs(job.out_dir / EPOCHS, history)
-    for report in _epochs(training, splits, job, place, output):
+
+    def on_check(standing: Standing) -> int:
+        on_progress(Progress("training", standing))
+        return keeper.check(training, history, standing)
+
+    on_progress(Progress(f"training on {len(splits.train):,} images, from epoch {len(history) + 1} on"))
+    scorer = _Scorer(splits, job.recipe, place, pruned.spec.output)
+    for trained in training.epochs(on_check):
+        report = scorer.report(training, trained)
         history = (*history, report)
+        keeper.epoch_ended(training, history)
+        _write_unreadable(job.out_dir, place, splits.train.unreadable)
         if place.is_main:
-            save_state(job.out_dir / STATE, training, history, identity)
             append_epoch(job.out_dir / EPOCHS, report)
         if on_epoch is not None:
             on_epoch(report)
@@ -131,15 +153,17 @@ def run_job(job: FinetuneJob, place: Place, on_epoch: Callable[[EpochReport], No
     return WorkerOutcome(history, completed)
 
 
-def _epochs(
-    training: Training, splits: Splits, job: FinetuneJob, place: Place, output: str | None
-) -> Iterator[EpochReport]:
-    holdout = splits.holdout.to(place.device)
-    autocast = torch.bfloat16 if job.recipe.precision is Precision.BF16 else None
-    for trained in training.epochs():
-        place.broadcast_buffers(training.model)
-        score = evaluate(training.model, holdout, place=place, autocast=autocast, output=output)
-        yield EpochReport.of(trained, score)
+class _Scorer:
+    """Scores the model on the holdout after an epoch, all workers together."""
+
+    def __init__(self, splits: Splits, recipe: Recipe, place: Place, output: str | None) -> None:
+        self._holdout, self._place, self._output = splits.holdout.to(place.device), place, output
+        self._autocast = torch.bfloat16 if recipe.precision is Precision.BF16 else None
+
+    def report(self, training: Training, trained: EpochTrained) -> EpochReport:
+        self._place.broadcast_buffers(training.model)
+        score = evaluate(training.model, self._holdout, place=self._place, autocast=self._autocast, output=self._output)
+        return EpochReport.of(trained, score)
 
 
 def _stopped(job: FinetuneJob, place: Place) -> bool:
@@ -162,25 +186,23 @@ def check_job(job: FinetuneJob) -> None:
 
 
 def prepare_folder(job: FinetuneJob) -> None:
-    """Remove what an earlier run left, except the state of this same training and its epochs.
+    """Remove what an earlier run left, except the states of this same training and its epochs.
 
-    The epochs are written again from the state. A damaged state is removed, with a warning: then the training begins
-    again.
+    The epochs are written again from the state. Damaged states are removed, with a warning: then the training goes on
+    from an older one, or begins again.
 
     Raises:
         StateError: the folder holds another training's state.
     """
     job.out_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        history = saved_history(job.out_dir / STATE, identity_of(job))
-    except DamagedStateError as error:
-        _log.warning("%s; it is deleted, and the training begins again", error)
-        (job.out_dir / STATE).unlink()
-        history = None
-    for leftover in (STOP, STARTED, EPOCHS):
-        (job.out_dir / leftover).unlink(missing_ok=True)
-    if history is not None:
-        keep_epochs(job.out_dir / EPOCHS, history)
+    state = job.out_dir / STATE
+    # Without a state there is nothing to compare with, and a large folder of images takes a while to look at.
+    found = read_state(state, _identity_here(job)) if any(path.exists() for path in state_paths(state)) else None
+    written = (job.out_dir / name for name in (STOP, STARTED, EPOCHS, PROGRESS, FAILED))
+    for leftover in (*written, *job.out_dir.glob(f"{UNREADABLE}-*.json")):
+        leftover.unlink(missing_ok=True)
+    if found is not None:
+        keep_epochs(job.out_dir / EPOCHS, found.history)
 
 
 def request_stop(out_dir: Path) -> None:
@@ -191,16 +213,41 @@ def request_stop(out_dir: Path) -> None:
 def result_of(job: FinetuneJob, workers: int, wall_s: float) -> FinetuneResult:
     """Read the result from the job's folder after its workers have ended."""
     history = read_epochs(job.out_dir / EPOCHS)
-    return FinetuneResult(job.out_dir / MODEL, history, wall_s, workers, len(history) == job.recipe.epochs)
+    completed = len(history) == job.recipe.epochs
+    return FinetuneResult(job.out_dir / MODEL, history, wall_s, workers, completed, _read_unreadable(job.out_dir))
 
 
-def identity_of(job: FinetuneJob) -> str:
-    """A hash of all that two jobs must have in common for one to continue the other's state."""
-    weights = file_hash(job.checkpoint_dir / WEIGHTS)
-    recipe = job.recipe.model_dump(mode="json")
+def _write_unreadable(out_dir: Path, place: Place, unreadable: Mapping[str, str]) -> None:
+    """Each worker sees other images, so each writes its own file."""
+    if unreadable:
+        text = json.dumps(dict(unreadable), indent=2, ensure_ascii=False)
+        write_whole(out_dir / f"{UNREADABLE}-{place.rank}.json", text + "\n")
+
+
+def _read_unreadable(out_dir: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in sorted(out_dir.glob(f"{UNREADABLE}-*.json")):
+        found |= json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def identity_of(job: FinetuneJob, splits: Splits) -> Identity:
+    """All that two jobs must have in common for one to continue the other's state."""
     output = read_architecture(job.checkpoint_dir).spec.output
     named = {} if output is None else {"output": output}
-    return content_key({"weights": weights, "dataset": job.dataset, "recipe": recipe, "seed": job.seed} | named)
+    return {
+        "weights": file_hash(job.checkpoint_dir / WEIGHTS),
+        "dataset": job.dataset,
+        "recipe": job.recipe.model_dump(mode="json"),
+        "seed": job.seed,
+        **named,
+        **data_identity(splits),
+    }
+
+
+def _identity_here(job: FinetuneJob) -> Identity:
+    size = read_architecture(job.checkpoint_dir).spec.input_size
+    return identity_of(job, dataset(job.dataset).splits(job.data_path, seed=job.seed, input_size=size))
 
 
 def _write_model(pruned: PrunedModel, job: FinetuneJob) -> None:

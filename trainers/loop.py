@@ -1,26 +1,50 @@
 """The one training loop: base models, proxies and fine-tunes, in one process, under torchrun or under Ray Train.
 
-Everything random is drawn from (seed, epoch, rank), so a run that continues from the state saved after an epoch takes
-the same steps as one that was never interrupted.
+Order and pixels are drawn from (seed, epoch), so any number of workers trains on the same images; what the model draws
+(dropout) from (seed, epoch, rank). A run that continues from a saved state takes the same steps as one that was never
+interrupted.
 """
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
-from pruning.outputs import heads_of
-from trainers.datasets.base import Split
+from trainers.datasets.base import Batch, Split
 from trainers.errors import DivergedError, RecipeError
+from trainers.optimizer import make_optimizer
 from trainers.place import Place
-from trainers.recipe import OptimizerName, Precision, Recipe
-from trainers.schedule import epoch_batches, lr_at, mixed, steps_per_epoch
+from trainers.progress import Standing
+from trainers.recipe import Precision, Recipe
+from trainers.schedule import epoch_batches, lr_at, mixed, per_worker, steps_per_epoch
+from trainers.wrapping import gpus_of, wrapped
+
+CHECK_STEPS = 50
+"""At most so many steps are taken before the loss is looked at: a training that has diverged ends there."""
+
+OnCheck = Callable[[Standing], int]
+"""Called by all workers between two steps of an epoch; returns after how many more it is called again, alike in all."""
+
+
+@dataclass(slots=True)
+class Within:
+    """How far an epoch has got on this worker.
+
+    Attributes:
+        steps: taken so far.
+        loss: sum of their mean losses, float64; on the device, so that no step waits for it.
+        chance: state of the generators that the model draws from; None before the first step.
+        wall_s: seconds that earlier parts of this epoch took, if it was interrupted.
+    """
+
+    steps: int
+    loss: Tensor
+    chance: Tensor | None = None
+    wall_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +75,8 @@ class Training:
         device: where it computes.
         world: how many workers train together.
         epochs_done: epochs trained so far; set it to continue a training.
+        within: how far the next epoch has got; set it to continue within one.
+        steps_per_epoch: steps of each epoch.
     """
 
     def __init__(
@@ -73,14 +99,17 @@ class Training:
         self.model = model.to(place.device).to(memory_format=memory_format)
         self.optimizer = make_optimizer(model, recipe)
         self.device, self.world = place.device, place.world
-        self.epochs_done = 0
+        self.epochs_done, self.within = 0, self._nothing(place)
+        self.steps_per_epoch = steps_per_epoch(len(split), recipe.batch_size, place.world)
         self._memory_format = memory_format
         self._split, self._recipe, self._seed, self._place = split.to(place.device), recipe, seed, place
-        self._steps = steps_per_epoch(len(split), recipe.batch_size, place.world)
-        self._forward = _wrapped(self.model, recipe, place, output, split)
+        self._forward = wrapped(self.model, recipe, place, output, split)
 
-    def epochs(self) -> Iterator[EpochTrained]:
+    def epochs(self, on_check: OnCheck | None = None) -> Iterator[EpochTrained]:
         """Train the epochs that are left, one per value taken.
+
+        Args:
+            on_check: see `OnCheck`; the state may be saved there. It is first called after the first step.
 
         Yields:
             Each epoch, after it was trained.
@@ -89,39 +118,70 @@ class Training:
             DivergedError: the training loss is not a finite number.
         """
         while self.epochs_done < self._recipe.epochs:
-            yield self._epoch()
+            yield self._epoch(on_check)
 
-    def _epoch(self) -> EpochTrained:
-        began = time.perf_counter()
-        epoch, place = self.epochs_done, self._place
-        own_seed = mixed(self._seed, epoch, place.rank)
+    def chance(self) -> Tensor:
+        """The state of the generators that the model draws from, as bytes."""
+        parts = [torch.get_rng_state()]
+        if self.device.type == "cuda":
+            parts.append(torch.cuda.get_rng_state(self.device))
+        return torch.cat(parts)
+
+    def _epoch(self, on_check: OnCheck | None) -> EpochTrained:
+        began, within, lr = time.perf_counter(), self.within, 0.0
+        before, next_check = within.steps, within.steps + (CHECK_STEPS if on_check is None else 1)
         self.model.train()
-        loss = torch.zeros((), dtype=torch.float64, device=place.device)  # on the device: no step waits for it
-        lr = 0.0
-        with torch.random.fork_rng(devices=_gpus(place.device)):
-            torch.manual_seed(own_seed)  # dropout and stochastic depth
-            for step, (images, labels) in enumerate(self._batches(epoch, own_seed)):
-                lr = self._lr(epoch * self._steps + step)
-                loss += self._step(images, labels, lr)
-        self.epochs_done += 1
-        return self._finished(loss, lr, time.perf_counter() - began)
+        with torch.random.fork_rng(devices=gpus_of(self.device)):
+            self._begin_to_draw(within.chance)
+            for images, labels in self._batches(self.epochs_done, within.steps):
+                lr = self._lr(self.epochs_done * self.steps_per_epoch + within.steps)
+                within.loss += self._step(images, labels, lr)
+                within.steps += 1
+                if within.steps == next_check and within.steps < self.steps_per_epoch:
+                    loss, wall_s = self._mean_loss(lr), time.perf_counter() - began
+                    standing = self._standing(loss, within.wall_s + wall_s, (within.steps - before) / wall_s)
+                    next_check += CHECK_STEPS if on_check is None else min(CHECK_STEPS, max(1, on_check(standing)))
+        loss = self._mean_loss(lr)
+        self.epochs_done, self.within = self.epochs_done + 1, self._nothing(self._place)
+        return EpochTrained(self.epochs_done, loss, lr, within.wall_s + time.perf_counter() - began)
 
-    def _batches(self, epoch: int, own_seed: int) -> Iterable[tuple[Tensor, Tensor]]:
-        batches = epoch_batches(
-            len(self._split),
-            self._recipe.batch_size,
-            seed=self._seed,
-            epoch=epoch,
-            rank=self._place.rank,
-            world=self._place.world,
+    @staticmethod
+    def _nothing(place: Place) -> Within:
+        return Within(0, torch.zeros((), dtype=torch.float64, device=place.device))
+
+    def _begin_to_draw(self, chance: Tensor | None) -> None:
+        """Seed what dropout and stochastic depth draw from, or set it to where it was."""
+        if chance is None:
+            torch.manual_seed(mixed(self._seed, self.epochs_done, self._place.rank))
+            return
+        ours = len(torch.get_rng_state())
+        # Copies: torch reads a state from the start of its tensor's memory, wherever in it a view begins, and crashes.
+        torch.set_rng_state(chance[:ours].clone())
+        if self.device.type == "cuda" and len(chance) > ours:
+            torch.cuda.set_rng_state(chance[ours:].clone(), self.device)
+
+    def _batches(self, epoch: int, first: int) -> Iterator[Batch]:
+        order = epoch_batches(
+            len(self._split), self._recipe.batch_size, seed=self._seed, epoch=epoch, world=self._place.world
         )
-        return self._split.batches(batches, device=self._place.device, augment=self._recipe.augment, seed=own_seed)
+        return self._split.batches(
+            order,
+            place=self._place,
+            augment=self._recipe.augment,
+            seed=self._pixel_seed(epoch),
+            first=first,
+            lenient=True,
+        )
+
+    def _pixel_seed(self, epoch: int) -> int:
+        """What decides the augmentation: not the rank, so that any number of workers sees the same pixels."""
+        return mixed(self._seed, epoch, 0)
 
     def _lr(self, step: int) -> float:
         return lr_at(
             step,
-            steps=self._steps * self._recipe.epochs,
-            warmup=round(self._steps * self._recipe.warmup_epochs),
+            steps=self.steps_per_epoch * self._recipe.epochs,
+            warmup=round(self.steps_per_epoch * self._recipe.warmup_epochs),
             peak=self._recipe.lr,
         )
 
@@ -140,27 +200,31 @@ class Training:
         self.optimizer.step()
         return loss.detach()
 
-    def _finished(self, loss: Tensor, lr: float, wall_s: float) -> EpochTrained:
-        mean = self._place.all_reduce([float(loss) / self._steps])[0] / self._place.world
+    def _mean_loss(self, lr: float) -> float:
+        """The mean of the epoch's steps so far over all workers.
+
+        Raises:
+            DivergedError: it is not a finite number; all workers raise it.
+        """
+        mean = self._place.mean(float(self.within.loss) / self.within.steps)
         if not math.isfinite(mean):
             raise DivergedError(
-                f"the training loss is {mean} in epoch {self.epochs_done}, at a learning rate of {lr:.3g}: "
+                f"the training loss is {mean} in epoch {self.epochs_done + 1} after step {self.within.steps} of "
+                f"{self.steps_per_epoch}, at a learning rate of {lr:.3g}: "
                 f"lower lr (now {self._recipe.lr:g}), lengthen warmup_epochs or set grad_clip"
             )
-        return EpochTrained(self.epochs_done, mean, lr, wall_s)
+        return mean
 
-
-def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Make SGD or AdamW, with weight decay on weights of two or more dimensions only."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
-    if recipe.optimizer is OptimizerName.ADAMW:
-        return torch.optim.AdamW(groups, lr=recipe.lr, betas=(recipe.momentum, 0.999), fused=True)
-    return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True)
+    def _standing(self, loss: float, wall_s: float, steps_per_s: float) -> Standing:
+        return Standing(
+            epoch=self.epochs_done + 1,
+            epochs=self._recipe.epochs,
+            step=self.within.steps,
+            steps=self.steps_per_epoch,
+            loss=loss,
+            wall_s=wall_s,
+            images_per_s=steps_per_s * per_worker(self._recipe.batch_size, self.world) * self.world,
+        )
 
 
 def _memory_format(recipe: Recipe, place: Place) -> torch.memory_format:
@@ -175,37 +239,6 @@ def _memory_format(recipe: Recipe, place: Place) -> torch.memory_format:
     return torch.channels_last
 
 
-class _Heads(nn.Module):
-    """The heads of a model that are trained: DDP waits for the gradient of every tensor that it sees returned."""
-
-    def __init__(self, model: nn.Module, output: str | None) -> None:
-        super().__init__()
-        self.model, self.output = model, output
-
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        return tuple(heads_of(self.model(images), self.output))
-
-
-def _wrapped(model: nn.Module, recipe: Recipe, place: Place, output: str | None, split: Split) -> nn.Module:
-    inner = cast(nn.Module, torch.compile(model)) if recipe.compile else model
-    heads = _Heads(inner, output)
-    if place.world == 1:
-        return heads
-    image = split.images(torch.zeros(1, dtype=torch.int64)).to(place.device)
-    return DistributedDataParallel(heads, find_unused_parameters=_some_idle(_Heads(model, output), image))
-
-
-def _some_idle(heads: _Heads, image: Tensor) -> bool:
-    """Whether no head depends on some weights, as those of an output that is not trained: DDP would wait for them."""
-    trained = [parameter for parameter in heads.parameters() if parameter.requires_grad]
-    total = torch.stack([head.float().sum() for head in heads.eval()(image)]).sum()
-    return any(grad is None for grad in torch.autograd.grad(total, trained, allow_unused=True))
-
-
 def _loss(heads: Sequence[Tensor], labels: Tensor, smoothing: float) -> Tensor:
     losses = [F.cross_entropy(head.float(), labels, label_smoothing=smoothing) for head in heads]
     return torch.stack(losses).mean()
-
-
-def _gpus(device: torch.device) -> list[torch.device]:
-    return [device] if device.type == "cuda" else []

@@ -39,6 +39,14 @@ class Place:
         """Whether this is rank 0, the only worker that writes."""
         return self.rank == 0
 
+    def share(self, indices: Tensor) -> Tensor:
+        """This worker's part of what all workers take together: every world-th, from its own rank on."""
+        return indices[self.rank :: self.world]
+
+    def mean(self, value: float) -> float:
+        """The mean of a value over all workers."""
+        return self.all_reduce([value])[0] / self.world
+
     def all_reduce(self, values: Iterable[float]) -> list[float]:
         """Sum each value over all workers, in float64."""
         total = torch.tensor(list(values), dtype=torch.float64)
@@ -59,6 +67,25 @@ class Place:
         if self.world > 1:
             dist.broadcast(value, src=0)
         return value
+
+    def broadcast_text(self, text: str) -> str:
+        """Give every worker rank 0's text."""
+        if self.world == 1:
+            return text
+        raw = torch.tensor(list(text.encode()), dtype=torch.uint8)
+        length = self.broadcast(torch.tensor(len(raw), device=self.device))
+        if not self.is_main:
+            raw = torch.empty(int(length), dtype=torch.uint8)
+        return bytes(self.broadcast(raw.to(self.device)).tolist()).decode()
+
+    def gathered(self, value: Tensor) -> list[Tensor]:
+        """The tensors of all workers, in the order of their ranks, on the CPU; they have one shape."""
+        if self.world == 1:
+            return [value.cpu()]
+        own = value.to(self.device)
+        everyone = [torch.empty_like(own) for _ in range(self.world)]
+        dist.all_gather(everyone, own)
+        return [one.cpu() for one in everyone]
 
 
 def check_threads(count: int) -> int:

@@ -72,11 +72,13 @@ def proxy_data(splits: Splits, recipe: ProxyRecipe, seed: int) -> ProxyData:
     train, holdout = _limited(splits.train, recipe.train_limit, seed), splits.holdout
     kept = _limited(holdout, recipe.holdout_limit, seed)
     in_memory = splits.train if isinstance(splits.train, TensorSplit) else None
+    train_images, train_labels = _read(splits.train, train, lenient=True)
+    holdout_images, holdout_labels = _read(holdout, kept, lenient=False)
     return ProxyData(
-        train_images=_pixels(splits.train, train),
-        train_labels=splits.train.labels[train],
-        holdout_images=_pixels(holdout, kept),
-        holdout_labels=holdout.labels[kept],
+        train_images=train_images,
+        train_labels=train_labels,
+        holdout_images=holdout_images,
+        holdout_labels=holdout_labels,
         shift=in_memory.shift if in_memory else max(1, splits.info.input_size[1] // 16),
         flip=in_memory.flip if in_memory else True,
     )
@@ -112,7 +114,7 @@ def proxy_rungs(
     place = Place(device or default_device())
     model.to(place.device)
     train, holdout = data.train().to(place.device), data.holdout().to(place.device)
-    recalibrate(model, _recalibration_images(train, recipe, seed, place.device))
+    recalibrate(model, _recalibration_images(train, recipe, seed, place))
     for epochs in _epochs(model, train, recipe, seed, place, output):
         if epochs in recipe.rungs:
             batch_size = SCORED_AT_ONCE * recipe.batch_size
@@ -130,10 +132,10 @@ def _epochs(
         yield from (trained.epoch for trained in training.epochs())
 
 
-def _recalibration_images(train: TensorSplit, recipe: ProxyRecipe, seed: int, device: torch.device) -> Iterator[Tensor]:
+def _recalibration_images(train: TensorSplit, recipe: ProxyRecipe, seed: int, place: Place) -> Iterator[Tensor]:
     order = epoch_batches(len(train), recipe.batch_size, seed=mixed(seed, 1), epoch=0)
     chosen = order[: recipe.recalibration_batches]
-    return (images for images, _ in train.batches(chosen, device=device, augment=False, seed=0))
+    return (images for images, _ in train.batches(chosen, place=place, augment=False, seed=0))
 
 
 def _limited(split: Split, limit: int | None, seed: int) -> Tensor:
@@ -146,8 +148,14 @@ def _limited(split: Split, limit: int | None, seed: int) -> Tensor:
     return torch.from_numpy(chosen)[order[:limit]].sort().values
 
 
-def _pixels(split: Split, indices: Tensor) -> Tensor:
-    """The images at these indices; decoded files in half precision: half the memory, and finer than their 8 bits."""
+def _read(split: Split, indices: Tensor, *, lenient: bool) -> tuple[Tensor, Tensor]:
+    """Images and labels at these indices; files in half precision: half the memory, and finer than their 8 bits.
+
+    What cannot be read is left out of training images, and an error among those that are scored.
+    """
     if isinstance(split, TensorSplit):
-        return split.pixels[indices]
-    return torch.cat([split.images(part).half() for part in indices.split(256)])
+        return split.pixels[indices], split.labels[indices]
+    place = Place(torch.device("cpu"))
+    batches = split.batches(indices.split(256), place=place, augment=False, seed=0, lenient=lenient)
+    images, labels = zip(*((images.half(), labels) for images, labels in batches), strict=True)
+    return torch.cat(images), torch.cat(labels)

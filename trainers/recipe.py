@@ -104,6 +104,16 @@ class Recipe(_Fields):
             given = {**given, "warmup_epochs": min(self.warmup_epochs, max(0, given["epochs"]) / 2)}
         return super().override(**given)
 
+    def with_batch(self, batch_size: int) -> "Recipe":
+        """This recipe with another batch; the learning rate follows by its optimiser's rule.
+
+        It is proportional to the batch for SGD (Goyal et al., 2017), and to its square root for AdamW (Malladi et al.,
+        2022).
+        """
+        ratio = batch_size / self.batch_size
+        factor = ratio if self.optimizer is OptimizerName.SGD else ratio**0.5
+        return self.model_copy(update={"batch_size": batch_size, "lr": self.lr * factor})
+
     @model_validator(mode="after")
     def _warmup_ends(self) -> Self:
         if self.warmup_epochs >= self.epochs:

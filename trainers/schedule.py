@@ -34,29 +34,26 @@ def per_worker(batch_size: int, world: int) -> int:
     return math.ceil(batch_size / world)
 
 
-def epoch_batches(
-    images: int, batch_size: int, *, seed: int, epoch: int, rank: int = 0, world: int = 1
-) -> Sequence[Tensor]:
-    """The index batches of one worker for one epoch.
+def epoch_batches(images: int, batch_size: int, *, seed: int, epoch: int, world: int = 1) -> Sequence[Tensor]:
+    """The index batches of all workers together for one epoch.
 
-    All workers draw the same order from (seed, epoch) and take every world-th image of each step. So they have equal
-    numbers of steps and of images, and together see each image at most once. If there are fewer images than a step
-    takes, the order is repeated until the step is full.
+    All workers draw the same order from (seed, epoch) and take their share of each step (`Place.share`). So they have
+    equal numbers of steps and of images, and together see each image at most once. If there are fewer images than a
+    step takes, the order is repeated until the step is full.
 
     Args:
         images: number of training images.
         batch_size: images per step of all workers together.
         seed: of the training.
         epoch: counted from 0.
-        rank: this worker's number.
-        world: number of workers.
+        world: number of workers; a step takes a multiple of it.
     """
     order = torch.randperm(images, generator=torch.Generator().manual_seed(mixed(seed, epoch)))
     step = per_worker(batch_size, world) * world
     count = steps_per_epoch(images, batch_size, world)
     if images < step:
         order = order.repeat(math.ceil(step / images))
-    return [order[start + rank : start + step : world] for start in range(0, count * step, step)]
+    return [order[start : start + step] for start in range(0, count * step, step)]
 
 
 def mixed(*parts: int) -> int:

@@ -1,13 +1,16 @@
-"""A training's state on disk: one safetensors file with weights, optimiser and history, written whole.
+"""A training's state on disk: safetensors files with weights, optimiser and history, each written whole.
 
-Ray Train's own checkpoint may be ignored if a worker dies soon after it was reported. So the last state is kept here,
-where a restarted worker group finds it independently of Ray.
+Ray Train's own checkpoint may be ignored if a worker dies soon after it was reported. So the last states are kept here,
+where a restarted worker group finds them independently of Ray: `state.safetensors` is the newest, `state.1.safetensors`
+the one before, and so on.
 """
 
 import hashlib
+import itertools
 import json
 import logging
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,83 +19,127 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ground.files import replaced
-from trainers.errors import DamagedStateError, StateError
+from trainers.errors import DamagedStateError
 from trainers.history import EpochReport, History
-from trainers.loop import Training
+from trainers.identity import Identity, check_identity
+from trainers.loop import Training, Within
 from trainers.tensors import write_tensors
 
 _log = logging.getLogger(__name__)
 
-_MODEL, _OPTIMIZER = "model.", "optimizer."
+KEPT = 3
+"""How many states are kept: where the newest is damaged, an older one is used."""
+
+_MODEL, _OPTIMIZER, _CHANCE, _LOSS = "model.", "optimizer.", "chance", "loss"
 
 
-def save_state(path: Path, training: Training, history: History, identity: str) -> None:
-    """Replace the state at `path` in one step: a reader sees the old one or the new one.
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """A state as it was read from a file.
+
+    Attributes:
+        metadata: what is no tensor, as text.
+        tensors: by name; on the CPU.
+    """
+
+    metadata: Mapping[str, str]
+    tensors: Mapping[str, Tensor]
+
+    @property
+    def history(self) -> History:
+        """The epochs that were done."""
+        return tuple(EpochReport(**fields) for fields in json.loads(self.metadata["history"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a state says of the training that is no part of the model and its optimiser.
+
+    Attributes:
+        history: all epochs so far.
+        identity: of the job.
+        chances: of each worker, the state of the generators that the model draws from; none between two epochs.
+        losses: of each worker, the sum of the losses within the epoch; likewise.
+        wall_s: seconds that the epoch has taken so far.
+    """
+
+    history: History
+    identity: Identity
+    chances: Sequence[Tensor] = ()
+    losses: Sequence[Tensor] = ()
+    wall_s: float = 0.0
+
+
+def save_state(path: Path, training: Training, around: Around) -> None:
+    """Replace the state at `path` in one step, and keep the former ones beside it.
 
     Args:
         path: the state file.
         training: whose weights and optimiser are saved.
-        history: all epochs so far.
-        identity: of the job, see `trainers.job.identity_of`.
+        around: the rest.
 
     Raises:
-        OSError: the disk is full, or refuses it otherwise; the old state stays.
+        OSError: the disk is full, or refuses it otherwise; the old states stay.
     """
     tensors = {_MODEL + name: value for name, value in training.model.state_dict().items()}
     for index, values in training.optimizer.state_dict()["state"].items():
         tensors |= {f"{_OPTIMIZER}{index}.{name}": value for name, value in values.items() if isinstance(value, Tensor)}
+    if around.chances:
+        tensors |= {_CHANCE: torch.stack(tuple(around.chances)), _LOSS: torch.stack(tuple(around.losses))}
     metadata = {
-        "identity": identity,
+        "identity": json.dumps(around.identity, sort_keys=True),
         "world": str(training.world),
-        "history": json.dumps([asdict(report) for report in history]),
+        "history": json.dumps([asdict(report) for report in around.history]),
+        "step": str(training.within.steps),
+        "steps": str(training.steps_per_epoch),
+        "wall_s": repr(around.wall_s),
     }
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata["sha256"] = _content_hash(metadata, tensors)
     with replaced(path, durable=True) as draft:
         write_tensors(tensors, draft, metadata)
+        _age(path)
 
 
-def load_state(path: Path, training: Training, identity: str) -> History:
-    """Restore the state at `path` into `training`.
+def state_paths(path: Path) -> Iterator[Path]:
+    """Where states may be, the newest first."""
+    return (path.with_suffix(f".{age}{path.suffix}") if age else path for age in range(KEPT))
+
+
+def _age(path: Path) -> None:
+    """Give each state the name of the next older one; the oldest is replaced."""
+    paths = list(state_paths(path))
+    for newer, older in reversed(list(itertools.pairwise(paths))):
+        if newer.exists():
+            newer.replace(older)
+
+
+def read_state(path: Path, identity: Identity) -> SavedState | None:
+    """Read the newest state that is whole; damaged ones are deleted, with a word.
 
     Returns:
-        The epochs done; empty if there is no file.
+        The state; None if there is none.
 
     Raises:
-        StateError: the file is of another training (`identity` differs).
-        DamagedStateError: the file cannot be read, or is not as it was written.
+        StateError: it is of another training, and which part of `identity` differs.
     """
-    found = _read(path, identity)
-    if found is None:
-        return ()
-    metadata, tensors = found
-    if metadata["world"] != str(training.world):
-        _log.warning(
-            "%s was saved by %s workers and continues on %s: the result will differ in the last digits from "
-            "an undisturbed run's",
-            path,
-            metadata["world"],
-            training.world,
-        )
-    history = _history(metadata)
-    _restore(training, tensors)
-    training.epochs_done = len(history)
-    return history
+    for place in state_paths(path):
+        if not place.exists():
+            continue
+        try:
+            found = _read(place)
+        except DamagedStateError as error:
+            _log.warning("%s; it is deleted, and the state before it is used if there is one", error)
+            place.unlink()
+            continue
+        check_identity(place, found.metadata["identity"], identity)
+        if place != path:
+            _log.warning("the training goes on from %s, an older state: what came after it is trained again", place)
+        return found
+    return None
 
 
-def saved_history(path: Path, identity: str) -> History | None:
-    """Read the epochs of the state at `path`; None if there is no file. Errors as in `load_state`."""
-    found = _read(path, identity)
-    return None if found is None else _history(found[0])
-
-
-def _history(metadata: dict[str, str]) -> History:
-    return tuple(EpochReport(**fields) for fields in json.loads(metadata["history"]))
-
-
-def _read(path: Path, identity: str) -> tuple[dict[str, str], dict[str, Tensor]] | None:
-    if not path.exists():
-        return None
+def _read(path: Path) -> SavedState:
     try:
         with safe_open(path, framework="pt") as stream:
             metadata: dict[str, str] = stream.metadata() or {}
@@ -100,18 +147,54 @@ def _read(path: Path, identity: str) -> tuple[dict[str, str], dict[str, Tensor]]
         # States from before they had a hash are taken as they are.
         if metadata.get("sha256") not in (None, _content_hash(metadata, tensors)):
             raise ValueError("its hash differs")
-        _history(metadata)
+        if missing := {"identity", "world", "history"} - metadata.keys():
+            raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+        found = SavedState(metadata, tensors)
+        _ = found.history
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise DamagedStateError(f"{path} cannot be read ({error}): delete it to train from the start") from error
-    if metadata.get("identity") != identity:
-        raise StateError(
-            f"{path} is the state of another training (other weights, data set, recipe or seed): "
-            "delete it, or choose another output folder"
+        raise DamagedStateError(f"{path} cannot be read ({error})") from error
+    return found
+
+
+def restore_state(found: SavedState, training: Training, rank: int) -> History:
+    """Continue from a state: set weights, optimiser and how far the training has got.
+
+    With another number of workers than it was saved by, it goes on at the nearest step.
+
+    Returns:
+        The epochs done.
+    """
+    _restore_weights(training, found.tensors)
+    history, saved = found.history, found.metadata
+    training.epochs_done = len(history)
+    world = int(saved["world"])
+    if world != training.world:
+        _log.warning(
+            "the state was saved by %d workers and continues on %d: the result will differ in the last digits from "
+            "an undisturbed run's",
+            world,
+            training.world,
         )
-    return metadata, tensors
+    if int(saved.get("step", 0)):
+        training.within = _restored_within(found, training, rank, world)
+    return history
 
 
-def _content_hash(metadata: dict[str, str], tensors: dict[str, Tensor]) -> str:
+def _restored_within(found: SavedState, training: Training, rank: int, world: int) -> Within:
+    saved = found.metadata
+    done, of = int(saved["step"]), int(saved["steps"])
+    losses, chances = found.tensors[_LOSS], found.tensors[_CHANCE]
+    step = done if of == training.steps_per_epoch else done * training.steps_per_epoch // of
+    loss = losses[rank] if world == training.world else losses.mean()
+    return Within(
+        step,
+        (loss * (step / done)).to(training.device),
+        chances[rank] if world == training.world else None,
+        float(saved["wall_s"]),
+    )
+
+
+def _content_hash(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
     """A hash of all that the file holds: safetensors itself notices a file that was cut, but no changed bytes."""
     stated = {name: value for name, value in metadata.items() if name != "sha256"}
     digest = hashlib.sha256(json.dumps(stated, sort_keys=True).encode())
@@ -121,7 +204,7 @@ def _content_hash(metadata: dict[str, str], tensors: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _restore(training: Training, tensors: dict[str, Tensor]) -> None:
+def _restore_weights(training: Training, tensors: Mapping[str, Tensor]) -> None:
     model = {name.removeprefix(_MODEL): t for name, t in tensors.items() if name.startswith(_MODEL)}
     training.model.load_state_dict(model)
     state: dict[int, dict[str, Any]] = {}

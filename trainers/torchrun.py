@@ -15,14 +15,19 @@ import torch
 import torch.distributed as dist
 
 from pruning.checkpoint import load_pruned
+from trainers.datasets.registry import dataset
 from trainers.defaults import finetune_recipe
 from trainers.history import EpochReport
 from trainers.job import FinetuneJob, run_job
 from trainers.place import Place, check_threads
+from trainers.progress import Paced, Progress, unheard
 from trainers.recalibrate import has_batch_norm
 from trainers.recipe import Recipe
 
 _log = logging.getLogger(__name__)
+
+_LOG_EVERY_S = 30.0
+"""Between two lines of one epoch."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         checkpoint_dir=given.checkpoint,
         dataset=given.dataset,
         data_path=given.data_path,
-        recipe=_recipe(given.recipe, given.dataset, given.checkpoint, trusted),
+        recipe=_recipe(given, trusted),
         seed=given.seed,
         out_dir=given.out,
         trusted=trusted,
@@ -44,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     device = _join_group()
     try:
         place = Place.here(device)
-        run_job(job, place, on_epoch=_log_epoch if place.is_main else None)
+        on_progress = Paced(_log_progress, _LOG_EVERY_S) if place.is_main else unheard
+        run_job(job, place, _log_epoch if place.is_main else None, on_progress)
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
@@ -69,10 +75,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _recipe(path: Path | None, dataset_name: str, checkpoint: Path, trusted: Collection[str]) -> Recipe:
-    if path is None:
-        return finetune_recipe(dataset_name, batch_norm=has_batch_norm(load_pruned(checkpoint, trusted=trusted).module))
-    return Recipe.parse(json.loads(path.read_text(encoding="utf-8")))
+def _recipe(given: argparse.Namespace, trusted: Collection[str]) -> Recipe:
+    if given.recipe is not None:
+        return Recipe.parse(json.loads(given.recipe.read_text(encoding="utf-8")))
+    batch_norm = has_batch_norm(load_pruned(given.checkpoint, trusted=trusted).module)
+    images = dataset(given.dataset).check(given.data_path)
+    return finetune_recipe(given.dataset, batch_norm=batch_norm, images=images)
 
 
 def _join_group() -> torch.device:
@@ -95,6 +103,10 @@ def _log_epoch(report: EpochReport) -> None:
         report.holdout_accuracy,
         report.wall_s,
     )
+
+
+def _log_progress(progress: Progress) -> None:
+    _log.info("%s", progress)
 
 
 if __name__ == "__main__":

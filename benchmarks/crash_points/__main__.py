@@ -5,6 +5,7 @@ as it is found.
 """
 
 import argparse
+import gc
 import json
 import os
 import random
@@ -40,6 +41,8 @@ def main() -> int:
     with TemporaryDirectory(dir=memory()) as folder, set_up(Path(folder) / "cache"):
         with Books() as server:
             warm(Stage(server.url, ROOMY), Path(folder))
+        # Every session is forked: a collection that visits what it shares with this process would copy it page by page.
+        gc.freeze()
         points, verdicts = play_all(Path(folder), asked.sample, asked.seed, asked.workers)
     found = Counter(name for verdict in verdicts for name in verdict.faults)
     schedules = run_schedules(asked.schedules) if asked.schedules else 0

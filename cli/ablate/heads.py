@@ -12,6 +12,7 @@ from ablations.heads.options import HeadsOptions
 from cli.option_types import ConfigOption, JsonTablesOption
 from cli.options import options_of
 from cli.studying import OnlyReportOption, RetryOption, run_study
+from ground.importing import without_collection
 from tracking.reader import read_whole_lines
 
 ROOT = Path("validation_results") / "pruning_agency"
@@ -41,7 +42,8 @@ def command(
 
     The same command goes on where it was interrupted.
     """
-    from ablations.heads.study import HeadsStudy
+    with without_collection():
+        from ablations.heads.study import HeadsStudy
 
     again = only_report or visualize_only
     folder = output_dir or _folder(again=again or retry_failed)

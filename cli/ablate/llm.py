@@ -12,6 +12,7 @@ from cli.console import say
 from cli.option_types import ConfigOption
 from cli.options import options_of
 from cli.placing import say_place
+from ground.importing import without_collection
 from search.errors import ConfigError
 from search.setup.config import RunConfig, load_config, placed, with_destination
 from tracking.kinds import RunStatus
@@ -37,11 +38,12 @@ def command(
 ) -> None:
     """Search with every model and arm at the same budget of trials and MACs, several times, and compare."""
     # The same command goes on where it was interrupted: finished runs are found and left as they are.
-    from ablations.llm_selection import LlmSelection
-    from ablations.study_files import write_study
-    from cli.running import INTERRUPTED
-    from cli.tables import show_study
-    from search.execution.registry import executor_of
+    with without_collection():
+        from ablations.llm_selection import LlmSelection
+        from ablations.study_files import write_study
+        from cli.running import INTERRUPTED
+        from cli.tables import show_study
+        from search.execution.registry import executor_of
 
     named = load_config(config, given)
     shared = with_destination(placed(named))

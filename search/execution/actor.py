@@ -2,13 +2,16 @@
 
 from typing import Any
 
-import ray
-import torch
-from ray import tune
+from ground.importing import without_collection
 
-from search.execution.devices import own_device
-from search.execution.served import ID_DIGITS, REPORT
-from search.execution.trial import TrialContext, TrialWorker
+with without_collection():  # each actor is a process of its own, which imports all of this
+    import ray
+    import torch
+    from ray import tune
+
+    from search.execution.devices import own_device
+    from search.execution.served import ID_DIGITS, REPORT
+    from search.execution.trial import TrialContext, TrialWorker
 
 
 class TrialActor(tune.Trainable):

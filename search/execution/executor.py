@@ -6,13 +6,12 @@ from typing import Any, Protocol, TypeVar
 
 from search.control.session import SearchSession
 from search.execution.trial import TrialContext
-from trainers.history import EpochReport
-from trainers.job import FinetuneJob, FinetuneResult
+from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
+from trainers.progress import OnProgress
 from trainers.workers import Workers
 
 Lost = Callable[[str], None]
 """Hears what is gone, in words."""
-OnEpoch = Callable[[EpochReport], None]
 _T = TypeVar("_T")
 
 
@@ -38,12 +37,13 @@ class Executor(Protocol):
     def finetune_workers(self) -> Workers:
         """Return how many workers a fine-tune would have now: on a cluster, nodes come and go."""
 
-    def finetune(self, job: FinetuneJob, on_epoch: OnEpoch) -> FinetuneResult:
+    def finetune(self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress) -> FinetuneResult:
         """Train the winner.
 
         Args:
             job: what is trained, and how.
             on_epoch: hears of each epoch; of those of an interrupted part first.
+            on_progress: hears what is being done, from the first second on.
 
         Raises:
             TrainerError: the training cannot begin, diverged, or lost its workers.

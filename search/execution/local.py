@@ -10,13 +10,14 @@ import torch
 
 from search.control.report import Report
 from search.control.session import SearchSession
-from search.execution.executor import Lost, OnEpoch
+from search.execution.executor import Lost
 from search.execution.trial import TrialContext, TrialWorker, trial_config
 from search.space.history import TrialSpec
 from trainers.alone import finetune_alone
 from trainers.devices import CPU, computed
-from trainers.job import FinetuneJob, FinetuneResult
+from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
 from trainers.place import default_device
+from trainers.progress import OnProgress
 from trainers.workers import Workers
 
 _T = TypeVar("_T")
@@ -66,9 +67,9 @@ class LocalExecutor:
         """One, which is this process."""
         return Workers(1, 1)
 
-    def finetune(self, job: FinetuneJob, on_epoch: OnEpoch) -> FinetuneResult:
+    def finetune(self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress) -> FinetuneResult:
         """Train on one worker, which is this process."""
-        return finetune_alone(job, on_epoch, _device(gpu=self._finetune_gpu))
+        return finetune_alone(job, on_epoch, on_progress, _device(gpu=self._finetune_gpu))
 
 
 def _device(*, gpu: bool) -> torch.device:

@@ -10,14 +10,15 @@ from typing import Any, TypeVar
 
 from search.control.session import SearchSession
 from search.execution.cluster import connected, ray_session
-from search.execution.executor import Lost, OnEpoch
+from search.execution.executor import Lost
 from search.execution.trial import TrialContext
 from search.setup.config import RunConfig
 from search.setup.needs import finetune_place
 from search.setup.resources import Needs
 from trainers.devices import CPU, computed
-from trainers.job import FinetuneJob, FinetuneResult
+from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
 from trainers.place import default_device
+from trainers.progress import OnProgress
 from trainers.workers import Workers
 
 _T = TypeVar("_T")
@@ -85,7 +86,7 @@ class RayExecutor:
 
         return finetune_place(self._config, cluster_now())
 
-    def finetune(self, job: FinetuneJob, on_epoch: OnEpoch) -> FinetuneResult:
+    def finetune(self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress) -> FinetuneResult:
         """Train by DDP on as many workers as the run needs."""
         from trainers.finetune import finetune
 
@@ -102,4 +103,5 @@ class RayExecutor:
             storage_dir=self._storage,
             trusted=job.trusted,
             on_epoch=on_epoch,
+            on_progress=on_progress,
         )

@@ -9,6 +9,7 @@ from pydantic import Field
 from ground.files import replaced
 from search.outcome.explanation import Explanation, explain
 from search.outcome.part import Part
+from search.outcome.warnings import warnings_of
 from tracking.events import Event, payloads_of
 from tracking.kinds import DecisionKind, RunStatus, Subject, TrialState
 from tracking.payloads import (
@@ -118,6 +119,7 @@ class Summary(Part):
     llm_use: LlmSummary | None = None
     explanation: Explanation | None = None
     ended_early: str | None = None
+    warnings: tuple[str, ...] = ()
 
     def write(self, path: Path) -> None:
         """Write it as JSON, replacing an earlier one whole."""
@@ -160,6 +162,7 @@ def summarise(events: Sequence[Event], mlflow: MlflowIds | None = None) -> Summa
         llm_use=_llm_use(payloads_of(events, LlmCall)),
         explanation=explain(events),
         ended_early=_ended_early(events),
+        warnings=tuple(warnings_of(events)),
     )
 
 

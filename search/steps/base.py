@@ -1,7 +1,12 @@
 """The step that obtains the base model."""
 
+import logging
+from pathlib import Path
+
 from search.steps.step import Step
 from tracking.payloads import BaseReady
+
+_log = logging.getLogger(__name__)
 
 
 class BaseStep(Step):
@@ -15,7 +20,15 @@ class BaseStep(Step):
         """Obtain the base, and record it unless an earlier part of the run did."""
         context = self.context
         base, plan = context.base, context.prepared.plan
-        if context.find(BaseReady) is None:
+        recorded = context.find(BaseReady)
+        if recorded is not None and Path(recorded.checkpoint).name != base.path.name:
+            _log.warning(
+                "the base model is now %s, and this run began with %s: another training or file. New trials are cut "
+                "from the former",
+                base.path,
+                recorded.checkpoint,
+            )
+        if recorded is None:
             context.ledger.record(
                 BaseReady(
                     macs=plan.baseline_macs,

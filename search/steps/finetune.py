@@ -10,6 +10,7 @@ from tracking.payloads import Exported, FinetuneEnded, FinetuneEpoch, FinetuneSt
 from tracking.phases import since_winner
 from trainers.history import EpochReport
 from trainers.job import FinetuneJob
+from trainers.recipe import Recipe
 
 _log = logging.getLogger(__name__)
 
@@ -33,20 +34,15 @@ class FinetuneStep(Step):
     def run(self) -> None:
         """Train, and record each epoch that is not in the ledger yet."""
         context = self.context
-        prepared, ledger = context.prepared, context.ledger
+        ledger = context.ledger
         has_ended = self._has_ended()
         restore_winner(context)
         if has_ended:
             _log.warning("the fine-tuned model %s is missing or damaged: making it again", context.tuned)
         else:
-            workers = context.executor.finetune_workers()
-            ledger.record(
-                FinetuneStarted(
-                    workers=workers.least,
-                    most_workers=None if workers.is_fixed else workers.most,
-                    recipe=prepared.recipe.model_dump(mode="json"),
-                )
-            )
+            workers, recipe = context.executor.finetune_workers(), self._recipe().model_dump(mode="json")
+            most = None if workers.is_fixed else workers.most
+            ledger.record(FinetuneStarted(workers=workers.least, most_workers=most, recipe=recipe))
         recorded = {record.epoch for record in payloads_of(since_winner(ledger.events), FinetuneEpoch)}
 
         def on_epoch(report: EpochReport) -> None:
@@ -54,7 +50,7 @@ class FinetuneStep(Step):
                 context.interrupts.check()
                 ledger.record(_record_of(report))
 
-        result = context.executor.finetune(self._job(), on_epoch)
+        result = context.executor.finetune(self._job(), on_epoch, context.finetune_progress)
         if has_ended:
             return
         ledger.record(
@@ -69,13 +65,18 @@ class FinetuneStep(Step):
     def _has_ended(self) -> bool:
         return self.context.find(FinetuneEnded, since_winner) is not None
 
+    def _recipe(self) -> Recipe:
+        """The recipe by which the present winner's fine-tune began, if it has, whatever the defaults are by now."""
+        begun = self.context.find(FinetuneStarted, since_winner)
+        return self.context.prepared.recipe if begun is None else Recipe.parse(dict(begun.recipe))
+
     def _job(self) -> FinetuneJob:
         config = self.context.prepared.config
         return FinetuneJob(
             checkpoint_dir=self.context.pruned.absolute(),
             dataset=config.dataset,
             data_path=config.data_path.absolute() if config.data_path else None,
-            recipe=self.context.prepared.recipe,
+            recipe=self._recipe(),
             seed=config.seed,
             out_dir=self.context.finetune.absolute(),
             trusted=(config.model,),

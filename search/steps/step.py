@@ -18,6 +18,7 @@ from tracking.runs import RunDir
 from trainers.base import BaseModel
 from trainers.datasets.base import Splits
 from trainers.job import MODEL
+from trainers.progress import OnProgress, unheard
 
 _P = TypeVar("_P", bound=Payload)
 Part = Callable[[Sequence[Event]], Sequence[Event]]
@@ -33,6 +34,7 @@ class RunContext:
         ledger: the only state: a step does not do again what it holds.
         executor: runs trials and the fine-tune.
         base_progress: hears of each epoch that the base is trained for.
+        finetune_progress: hears what the fine-tune is doing.
     """
 
     prepared: Prepared
@@ -41,6 +43,7 @@ class RunContext:
     executor: Executor
     interrupts: Interrupts
     base_progress: BaseProgress
+    finetune_progress: OnProgress = unheard
 
     @cached_property
     def splits(self) -> Splits:

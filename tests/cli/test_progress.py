@@ -11,8 +11,9 @@ from cli.progress import ProgressView
 from tests.tracking.samples import llm_call, numbered, preparation, proposed, trial_ended, trial_started
 from tracking.events import Event
 from tracking.kinds import DecisionKind, TrialState
-from tracking.payloads import Decision, Extended, LlmCall, Payload, Proposed, Resumed, Rung, Winner
+from tracking.payloads import Decision, Extended, FinetuneStarted, LlmCall, Payload, Proposed, Resumed, Rung, Winner
 from tracking.totals import COMMON_START
+from trainers.progress import Progress, Standing
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 START = proposed(0).model_copy(update={"proposer": COMMON_START})
@@ -202,3 +203,21 @@ def test_a_log_has_plain_lines_and_no_board() -> None:
     ]
     assert len(lines) == 5
     assert "\x1b" not in log.written
+
+
+FINETUNING = (Progress("starting the workers"), Progress("training", Standing(2, 4, 5, 20, 1.25, 10.0, 32.0)))
+
+
+def test_a_fine_tune_is_seen_before_its_first_epoch_has_ended() -> None:
+    """In a log as lines, on a terminal beside the bar."""
+    begun = FinetuneStarted(workers=2, recipe={"epochs": 4})
+    log, terminal = Seen(terminal=False), Seen(terminal=True, width=160)
+    for seen in (log, terminal):
+        seen.feed((begun,))
+        with seen.view:
+            for progress in (*FINETUNING, FINETUNING[1]):
+                seen.view.finetune_progress(progress)
+    stated = "training: epoch 2/4, step 5/20, loss 1.2500, 32 images/s, 0:01:50 left"
+    assert "fine-tune: starting the workers" in log.written
+    assert log.written.count(f"fine-tune: {stated}") == 1, "the next line follows a minute later"
+    assert stated in terminal.written

@@ -94,7 +94,7 @@ class Faulty:
         self.heard += 1
         raise UnicodeEncodeError("ascii", "·", 0, 1, "ordinal not in range(128)")
 
-    remember = event = base_epoch = _fail
+    remember = event = base_epoch = finetune_progress = _fail
 
 
 def test_a_listener_that_fails_is_logged_once_and_hears_no_more(caplog: pytest.LogCaptureFixture) -> None:

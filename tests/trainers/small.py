@@ -1,4 +1,4 @@
-"""A network and a split small enough to train in a fraction of a second."""
+"""Networks and a split small enough to train in a fraction of a second."""
 
 import torch
 from torch import nn
@@ -28,3 +28,31 @@ def small_split(count: int = 60, classes: int = 3, seed: int = 0) -> TensorSplit
     for row in range(3):
         images[torch.arange(count), 0, labels * (9 // classes) + row] += 1.5
     return TensorSplit(images, labels, shift=1)
+
+
+def plain_net(num_classes: int, in_chans: int) -> nn.Module:
+    """Nothing in it depends on which images share a batch."""
+    return nn.Sequential(
+        nn.Conv2d(in_chans, 6, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(6, 6, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(24, num_classes),
+    )
+
+
+def normed_net(num_classes: int, in_chans: int) -> nn.Module:
+    """The statistics of its BatchNorm are those of each worker's own images."""
+    return nn.Sequential(
+        nn.Conv2d(in_chans, 6, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.Conv2d(6, 6, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(2),
+        nn.Flatten(),
+        nn.Dropout(0.2),
+        nn.Linear(24, num_classes),
+    )

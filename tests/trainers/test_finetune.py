@@ -16,15 +16,25 @@ from typing import Any
 import psutil
 import pytest
 import torch
+from ray.train import WorkerGroupError
 
 from tests.trainers.pruned import pruned_checkpoint, same_bits, weights
 from trainers.cluster.group import Group
-from trainers.errors import DataPathError, DivergedError, FinetuneError, ResourcesError, StateError
-from trainers.finetune import _trainer, finetune
+from trainers.errors import (
+    DataPathError,
+    DivergedError,
+    FinetuneError,
+    ResourcesError,
+    StateError,
+    WorkersDifferError,
+)
+from trainers.failure import read_failure, write_failure
+from trainers.finetune import _trainer, _work, finetune
 from trainers.history import EpochReport, append_epoch, read_epochs
 from trainers.job import EPOCHS, MODEL, STARTED, STOP, FinetuneJob, FinetuneResult, run_job
 from trainers.place import Place
 from trainers.recipe import Recipe
+from trainers.seen import mark
 from trainers.workers import Workers
 
 # Ray Train starts its workers in 10 s on free cores, and in minutes on crowded ones.
@@ -154,8 +164,6 @@ def run_with(fake: FakeTrainer, monkeypatch: pytest.MonkeyPatch, checkpoint: Pat
 def test_an_error_of_ours_comes_back_as_itself(
     ray_session: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ray.train import WorkerGroupError
-
     failure = WorkerGroupError("two failed", {0: RuntimeError("gone"), 1: DivergedError("the loss is nan")})
     with pytest.raises(DivergedError, match="the loss is nan"):
         run_with(FakeTrainer(failure), monkeypatch, checkpoint, tmp_path)
@@ -231,6 +239,146 @@ def test_a_range_of_workers_is_ray_s_elastic_range(
         assert (made["scaling_config"].elastic_resize_monitor_interval_s == 7.0) is not given.is_fixed
         assert made["scaling_config"].use_gpu
         assert FinetuneJob.model_validate_json(made["train_loop_config"]["job"]).recipe.batch_size == 128
+
+
+class Retrying:
+    """Tries a worker's part again, as Ray Train does with whatever fails."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config, self.attempts = config, 0
+
+    def fit(self) -> None:
+        for last in (False, False, True):
+            self.attempts += 1
+            try:
+                _work(self.config)
+            except Exception as error:
+                if last:
+                    raise WorkerGroupError("failed three times", {0: error}) from error
+            else:
+                return
+
+
+@pytest.fixture
+def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is asked of a cluster but what it has."""
+    monkeypatch.setattr("trainers.finetune.ray.is_initialized", lambda: True)
+    for name in ("cluster_resources", "available_resources"):
+        monkeypatch.setattr(f"trainers.finetune.ray.{name}", lambda: {"CPU": 2.0})
+    monkeypatch.setattr("trainers.finetune.ray.get_gpu_ids", list)
+    monkeypatch.setattr("trainers.finetune.check_shared", lambda *_, **__: None)
+    monkeypatch.setattr("trainers.cluster.room.await_room", lambda *_: None)
+
+
+@pytest.fixture
+def attempts(no_ray: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Retrying]]:
+    """The trainers that were made, each of which runs its one worker in this process."""
+    made: list[Retrying] = []
+    threads = torch.get_num_threads()
+
+    def trainer(job: FinetuneJob, *arguments: Any) -> Retrying:
+        config = {"job": job.model_dump_json(), "threads": 1, "loopback": None, "driver": mark(job.out_dir)}
+        made.append(Retrying(config))
+        return made[-1]
+
+    monkeypatch.setattr("trainers.finetune._trainer", trainer)
+    monkeypatch.setattr("trainers.finetune.ray.train.report", lambda figures: None)
+    yield made
+    torch.set_num_threads(threads)
+
+
+def tuned(checkpoint: Path, out: Path, recipe: Recipe = RECIPE, **options: Any) -> FinetuneResult:
+    return finetune(
+        checkpoint, "digits", None, recipe, seed=2, workers=1, out_dir=out, storage_dir=out, **options
+    )  # fmt: skip
+
+
+def test_what_no_attempt_heals_is_tried_once(checkpoint: Path, tmp_path: Path, attempts: list[Retrying]) -> None:
+    with pytest.raises(DivergedError, match=r"the training loss is nan in epoch 1 .*lower lr \(now 1e\+30\)"):
+        tuned(checkpoint, tmp_path, RECIPE.override(lr=1e30))
+    assert attempts[0].attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "calls", "told"),
+    [
+        (OSError(28, "No space left on device", "state"), 1, r"OSError: .*No space left on device"),
+        (RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer"), 3, "Connection closed by peer"),
+    ],
+)
+def test_only_a_lost_worker_is_worth_another_attempt(
+    checkpoint: Path,
+    tmp_path: Path,
+    attempts: list[Retrying],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    calls: int,
+    told: str,
+) -> None:
+    begun: list[int] = []
+
+    def fail(*arguments: Any, **options: Any) -> None:
+        begun.append(1)
+        raise error
+
+    monkeypatch.setattr("trainers.finetune.run_job", fail)
+    with pytest.raises(FinetuneError, match=f"the fine-tune failed: .*{told}"):
+        tuned(checkpoint, tmp_path)
+    assert len(begun) == calls
+
+
+def test_what_one_of_several_workers_cannot_do_is_not_tried_again(
+    checkpoint: Path, tmp_path: Path, attempts: list[Retrying], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others wait for it, so it must end with its error; the next attempt begins nothing."""
+    begun: list[int] = []
+
+    def fail(*arguments: Any, **options: Any) -> None:
+        begun.append(1)
+        raise DataPathError("the image 'a.jpg' cannot be read")
+
+    monkeypatch.setattr("trainers.finetune.run_job", fail)
+    monkeypatch.setattr("trainers.finetune.Place.here", lambda device: Place(device, rank=1, world=2))
+    with pytest.raises(DataPathError, match=r"the image 'a\.jpg' cannot be read"):
+        tuned(checkpoint, tmp_path)
+    assert (len(begun), attempts[0].attempts) == (1, 2)
+
+
+def test_a_failure_that_is_written_down_ends_the_next_attempt_and_not_the_next_fine_tune(
+    checkpoint: Path, tmp_path: Path, attempts: list[Retrying]
+) -> None:
+    write_failure(tmp_path, DataPathError("the image 'a.jpg' cannot be read"))
+    write_failure(tmp_path, FinetuneError("what followed from it"))
+    found = read_failure(tmp_path)
+    assert isinstance(found, DataPathError)
+    assert str(found) == "the image 'a.jpg' cannot be read"
+    told: list[str] = []
+    result = tuned(checkpoint, tmp_path, RECIPE.override(epochs=1), on_progress=lambda what: told.append(str(what)))
+    assert result.completed
+    assert told[0] == "starting the workers"
+
+
+def test_a_folder_that_a_node_does_not_see_is_refused(
+    checkpoint: Path, tmp_path: Path, attempts: list[Retrying], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark(tmp_path)
+    monkeypatch.setattr("trainers.seen._AGAIN_S", 0)
+    job = FinetuneJob(checkpoint_dir=checkpoint, dataset="digits", recipe=RECIPE, seed=2, out_dir=tmp_path)
+    with pytest.raises(WorkersDifferError, match=r"does not see the folder .* choose one on storage that all nodes"):
+        _work({"job": job.model_dump_json(), "threads": 1, "loopback": None, "driver": "a token"})
+
+
+def test_waiting_is_said(no_ray: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainers.finetune._WAITING_S", 0)
+    told: list[str] = []
+    fake = FakeTrainer()
+    with pytest.raises(FinetuneError, match="no fine-tune worker started"):
+        run_with(
+            fake, monkeypatch, checkpoint, tmp_path, start_timeout_s=0.5, on_progress=lambda one: told.append(str(one))
+        )
+    fake.ended.set()
+    assert told[0] == "starting the workers"
+    assert told[1].startswith("waiting for the workers to start, for 0 s; the cluster's free resources are ")
 
 
 def test_ctrl_c_in_the_callback_asks_the_workers_to_stop(

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from tests.trainers.small import small_net, small_split
 from trainers.errors import DivergedError, RecipeError
 from trainers.evaluate import evaluate
-from trainers.loop import EpochTrained, Training, make_optimizer
+from trainers.loop import CHECK_STEPS, EpochTrained, Training
+from trainers.optimizer import exempt_names, make_optimizer
 from trainers.place import Place
+from trainers.progress import Standing
 from trainers.recipe import OptimizerName, Precision, Recipe
 
 CPU = Place(torch.device("cpu"))
@@ -82,6 +84,34 @@ def test_only_weight_matrices_decay() -> None:
     assert [len(group["params"]) for group in groups] == [2, 3]
 
 
+class Positioned(nn.Module):
+    """Has a token, positions and a table, and names one more weight that must not decay."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cls_token, self.pos_embed = nn.Parameter(torch.zeros(1, 1, 4)), nn.Parameter(torch.zeros(1, 3, 4))
+        self.block = nn.Module()
+        self.block.relative_position_bias_table = nn.Parameter(torch.zeros(9, 2))
+        self.attention_biases, self.weight = nn.Parameter(torch.zeros(2, 9)), nn.Parameter(torch.zeros(4, 4))
+
+    def no_weight_decay(self) -> set[str]:
+        return {"attention_biases"}
+
+
+def test_tokens_positions_and_what_a_model_names_do_not_decay() -> None:
+    model = Positioned()
+    decayed, others = make_optimizer(model, Recipe(weight_decay=0.1)).param_groups
+    assert [id(one) for one in decayed["params"]] == [id(model.weight)]
+    assert (len(others["params"]), others["weight_decay"]) == (4, 0.0)
+
+
+def test_timms_names_are_heard() -> None:
+    from timm import create_model
+
+    model = create_model("vit_tiny_patch16_224", depth=1, num_classes=2, embed_dim=12, num_heads=1)
+    assert exempt_names(model) == {"cls_token", "pos_embed"}
+
+
 def test_label_smoothing_and_clipping_are_used() -> None:
     plain, smoothed, clipped = (
         trained(recipe)[1] for recipe in (RECIPE, RECIPE.override(label_smoothing=0.3), RECIPE.override(grad_clip=1e-4))
@@ -93,6 +123,32 @@ def test_label_smoothing_and_clipping_are_used() -> None:
 def test_divergence_is_an_error_that_names_the_knob() -> None:
     with pytest.raises(DivergedError, match=r"loss is nan in epoch \d.*lower lr \(now 1e\+30\)"):
         trained(Recipe(lr=1e30, epochs=3, warmup_epochs=0, batch_size=20))
+
+
+def test_divergence_is_seen_long_before_the_epoch_ends() -> None:
+    """An image that is not a number is met in the third of 200 steps, and no more than the limit are taken."""
+    split = small_split(200)
+    split.pixels[:] = float("nan")
+    steps: list[int] = []
+    model = small_net()
+    model.register_forward_hook(lambda *_: steps.append(1))
+    training = Training(model, split, RECIPE.override(batch_size=1), seed=0, place=CPU)
+    with pytest.raises(DivergedError, match=f"nan in epoch 1 after step {CHECK_STEPS} of 200"):
+        next(training.epochs())
+    assert len(steps) == CHECK_STEPS
+
+
+def test_who_is_told_decides_when_it_is_told_again() -> None:
+    told: list[int] = []
+
+    def on_check(standing: Standing) -> int:
+        told.append(standing.step)
+        assert standing.images_per_s > 0
+        assert standing.seconds_left > 0
+        return 4
+
+    next(Training(small_net(), small_split(), RECIPE.override(batch_size=6), seed=0, place=CPU).epochs(on_check))
+    assert told == [1, 5, 9], "never after the last step: the epoch's own report follows"
 
 
 def test_bf16_trains_nearly_the_same() -> None:
@@ -188,3 +244,31 @@ def test_several_workers_wait_for_no_weight_that_is_not_trained(group_of_one: No
     model, losses = losses_of(output, Place(torch.device("cpu"), rank=0, world=2))
     assert len(losses) == RECIPE.epochs
     assert (model.second.weight.grad is None) == (output == "out")
+
+
+class Moody(nn.Module):
+    """One of its layers takes part in training only, another in evaluation only, a third never."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.never = small_net(), nn.Linear(3, 3)
+        self.taught, self.scored = nn.Linear(3, 3), nn.Linear(3, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features: Tensor = self.body(images)
+        return self.taught(features) if self.training else self.scored(features)
+
+
+def test_weights_that_take_no_part_do_not_stop_several_workers(group_of_one: None) -> None:
+    model = Moody()
+    training = Training(model, small_split(), RECIPE, seed=0, place=Place(torch.device("cpu"), rank=0, world=2))
+    assert len(list(training.epochs())) == RECIPE.epochs
+    assert model.taught.weight.grad is not None
+    assert model.scored.weight.grad is None
+
+
+def test_looking_for_idle_weights_changes_no_buffer(group_of_one: None) -> None:
+    model = small_net()
+    before = {name: value.clone() for name, value in model.named_buffers()}
+    Training(model, small_split(), RECIPE, seed=0, place=Place(torch.device("cpu"), rank=0, world=2))
+    assert all(torch.equal(value, before[name]) for name, value in model.named_buffers())

@@ -12,6 +12,7 @@ from tests.trainers.small import small_net, small_split
 from trainers.datasets.base import DataInfo, Splits
 from trainers.datasets.imagefolder import ImageFolder
 from trainers.errors import DivergedError
+from trainers.place import Place
 from trainers.proxy import ProxyData, RungScore, proxy_data, proxy_rungs
 from trainers.recipe import ProxyRecipe
 
@@ -98,6 +99,6 @@ def test_files_are_decoded_once_into_half_precision(tmp_path: Path) -> None:
     data = proxy_data(splits, RECIPE.override(train_limit=12), seed=0)
     assert data.train_images.shape == (12, 3, 24, 24)
     assert data.train_images.dtype == torch.float16
-    images, _ = next(iter(data.train().batches([torch.arange(2)], device=CPU, augment=False, seed=0)))
+    images, _ = next(iter(data.train().batches([torch.arange(2)], place=Place(CPU), augment=False, seed=0)))
     assert images.dtype == torch.float32
     assert data.flip

@@ -6,6 +6,7 @@ from torch import nn
 
 from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
 from trainers.errors import RecipeError
+from trainers.fitting import fitted_to
 from trainers.recalibrate import has_batch_norm
 from trainers.recipe import OptimizerName, ProxyRecipe, Recipe
 
@@ -71,3 +72,30 @@ def test_unknown_folders_get_imagenets_recipes() -> None:
     assert finetune_recipe("imagefolder") == finetune_recipe("imagenet")
     assert proxy_recipe("imagefolder") == proxy_recipe("imagenet")
     assert finetune_recipe("imagenet").epochs == 100
+
+
+def test_a_small_folder_gets_a_batch_of_at_least_twenty_steps_and_the_rate_follows(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    recipe = finetune_recipe("imagefolder", images=714)
+    assert (recipe.batch_size, 714 // recipe.batch_size) == (32, 22)
+    assert recipe.lr == pytest.approx(finetune_recipe("imagenet").lr * 32 / 1024)
+    assert "fine-tune: 714 training images are 0 steps of the recipe's batch of 1024" in caplog.text
+    assert "batches of 32 (22 steps an epoch) and a learning rate of 0.0025 instead of 0.08" in caplog.text
+    assert base_recipe("imagefolder", images=714).batch_size == 32
+
+
+@pytest.mark.parametrize(("images", "batch"), [(20 * 1024, 1024), (20 * 1024 - 1, 512), (641, 32), (100, 4), (5, 4)])
+def test_the_batch_is_the_largest_power_of_two_that_leaves_enough_steps(images: int, batch: int) -> None:
+    assert fitted_to(finetune_recipe("imagenet"), images, "fine-tune").batch_size == batch
+
+
+def test_a_large_folder_keeps_the_recipe_and_built_in_data_have_their_own(caplog: pytest.LogCaptureFixture) -> None:
+    assert finetune_recipe("imagenet", images=1_281_167) == finetune_recipe("imagenet")
+    assert caplog.text == ""
+
+
+def test_the_rate_of_adamw_follows_the_square_root_of_the_batch() -> None:
+    recipe = Recipe(optimizer=OptimizerName.ADAMW, lr=0.004, batch_size=64)
+    assert recipe.with_batch(16).lr == pytest.approx(0.002)
+    assert Recipe(lr=0.1, batch_size=64).with_batch(16).lr == pytest.approx(0.025)

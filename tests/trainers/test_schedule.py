@@ -7,27 +7,29 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainers.place import Place
 from trainers.schedule import epoch_batches, lr_at, mixed, per_worker, steps_per_epoch
 
 sizes = st.integers(1, 300)
 
 
+def shares(images: int, batch: int, world: int, epoch: int = 0) -> list[list[torch.Tensor]]:
+    """The batches of each worker."""
+    whole = epoch_batches(images, batch, seed=1, epoch=epoch, world=world)
+    places = [Place(torch.device("cpu"), rank, world) for rank in range(world)]
+    return [[place.share(step) for step in whole] for place in places]
+
+
 @given(sizes, st.integers(1, 64), st.integers(1, 5), st.integers(0, 3))
 def test_workers_take_equal_steps_and_equal_shares(images: int, batch: int, world: int, epoch: int) -> None:
-    each = [epoch_batches(images, batch, seed=1, epoch=epoch, rank=r, world=world) for r in range(world)]
+    each = shares(images, batch, world, epoch)
     assert {len(batches) for batches in each} == {steps_per_epoch(images, batch, world)}
     assert {len(step) for batches in each for step in batches} == {per_worker(batch, world)}
 
 
 @given(sizes, st.integers(1, 64), st.integers(1, 5))
 def test_no_image_is_taken_twice_in_an_epoch(images: int, batch: int, world: int) -> None:
-    taken = torch.cat(
-        [
-            step
-            for rank in range(world)
-            for step in epoch_batches(images, batch, seed=0, epoch=2, rank=rank, world=world)
-        ]
-    )
+    taken = torch.cat([step for batches in shares(images, batch, world, 2) for step in batches])
     assert set(taken.tolist()) <= set(range(images))
     if images >= per_worker(batch, world) * world:
         assert len(set(taken.tolist())) == len(taken)
@@ -35,10 +37,9 @@ def test_no_image_is_taken_twice_in_an_epoch(images: int, batch: int, world: int
 
 
 def test_workers_together_take_what_one_would() -> None:
-    alone = epoch_batches(100, 20, seed=7, epoch=1)
-    pair = [epoch_batches(100, 20, seed=7, epoch=1, rank=r, world=2) for r in range(2)]
+    (alone,), (first, second) = shares(100, 20, 1), shares(100, 20, 2)
     for step, whole in enumerate(alone):
-        assert sorted(torch.cat([pair[0][step], pair[1][step]]).tolist()) == sorted(whole.tolist())
+        assert sorted(torch.cat([first[step], second[step]]).tolist()) == sorted(whole.tolist())
 
 
 def test_order_changes_with_epoch_and_seed_only() -> None:

@@ -1,7 +1,7 @@
 """The interface of a dataset, and its three parts."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from trainers.errors import DataPathError
+from trainers.place import Place
 
 Batch = tuple[Tensor, Tensor]
 """Images [n, C, H, W] float32 and labels [n] int64, both on the requested device."""
@@ -28,19 +29,38 @@ class Split(ABC):
 
     @abstractmethod
     def batches(
-        self, index_batches: Sequence[Tensor], *, device: torch.device, augment: bool, seed: int
+        self,
+        index_batches: Sequence[Tensor],
+        *,
+        place: Place,
+        augment: bool,
+        seed: int,
+        first: int = 0,
+        lenient: bool = False,
     ) -> Iterator[Batch]:
-        """Read batches of images.
+        """Read one worker's share of batches of images.
 
         Args:
-            index_batches: the indices of each batch.
-            device: where the batches are needed.
+            index_batches: the indices of each batch, of all workers together.
+            place: this worker: where its batches are needed, and which share of each it reads.
             augment: whether to apply the dataset's random transformation for training.
-            seed: decides that transformation alone: the same seed and indices give the same pixels.
+            seed: decides that transformation alone: the same seed and indices give the same pixels, however many
+                workers share a batch, and wherever the reading begins.
+            first: the batch to begin with, counted from 0.
+            lenient: whether an image that cannot be read is left out, as `unreadable` then tells: the next one of the
+                split that can takes its place, so that all workers still take equal shares.
 
         Yields:
-            One batch per tensor of indices, in that order.
+            One batch per tensor of indices from `first` on, in that order.
+
+        Raises:
+            DataPathError: an image cannot be read; if lenient, too many cannot.
         """
+
+    @property
+    def unreadable(self) -> Mapping[str, str]:
+        """Images that were left out so far in this process, and why."""
+        return {}
 
     @abstractmethod
     def images(self, indices: Tensor) -> Tensor:
@@ -65,10 +85,14 @@ class DataInfo:
     Attributes:
         num_classes: number of classes.
         input_size: channels, height and width of an image.
+        classes: their names, in the order of their labels; none where they have none.
+        preprocessing: what is done to each image before a model sees it, in words.
     """
 
     num_classes: int
     input_size: InputSize
+    classes: tuple[str, ...] = ()
+    preprocessing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +135,20 @@ class Dataset(ABC):
             DataPathError: the path is missing, of the wrong layout, or given where none is read.
         """
 
-    def check(self, data_path: Path | None = None) -> None:
+    def check(self, data_path: Path | None = None) -> int | None:
         """Find what is wrong with the images, as far as that costs seconds, before anything else costs more.
 
         Args:
             data_path: the folder of a dataset that is read from one.
 
+        Returns:
+            How many images would be trained on; None where the data set is always the same.
+
         Raises:
             DataPathError: images that cannot be read, with the first one's name and their number.
         """
         self.info(data_path)
+        return None
 
     def test_info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
         """Classes and image size, for which the test images alone have to be there; otherwise as `info`."""

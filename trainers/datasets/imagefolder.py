@@ -4,12 +4,13 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, default_collate
 from torch.utils.data import Dataset as TorchDataset
@@ -17,19 +18,25 @@ from torchvision import transforms
 
 from trainers.datasets.base import Batch, DataInfo, Dataset, InputSize, Split, Splits
 from trainers.datasets.decoding import check_headers, decode, refuse
-from trainers.datasets.holdout import stratified_holdout
+from trainers.datasets.holdout import Partition, stratified_holdout
 from trainers.datasets.listing import Listing, Problem, Samples, class_names, list_images
 from trainers.errors import DataPathError
+from trainers.place import Place
 from trainers.schedule import mixed
 
 DEFAULT_SIZE: InputSize = (3, 224, 224)
 HOLDOUT_FRACTION = 0.1
 HOLDOUT_PER_CLASS = 50
 MAX_READERS = 8
+TOLERATED_SHARE = 0.01
+"""How many of the training images may be left out because they cannot be read."""
+_IN_A_ROW = 16
+"""So many images one after another that cannot be read are no accident."""
 # Per-channel statistics of ImageNet, which published weights expect
 # (https://docs.pytorch.org/vision/stable/models.html).
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _CROP_RATIO = 0.875
+_PREPROCESSING = f"{{height}}×{{width}}, centre {_CROP_RATIO}, bilinear, mean {_MEAN}, deviation {_STD}"
 
 _log = logging.getLogger(__name__)
 
@@ -42,8 +49,7 @@ class ImageFolder(Dataset):
 
     def info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
         """One class per folder in `train/`; 224×224 RGB unless asked otherwise."""
-        classes = _classes(self._part(data_path, "train"))
-        return DataInfo(num_classes=len(classes), input_size=_checked_size(input_size or DEFAULT_SIZE))
+        return _info(_classes(self._part(data_path, "train")), input_size)
 
     def splits(self, data_path: Path | None = None, *, seed: int, input_size: InputSize | None = None) -> Splits:
         """The files' names in three parts; at most 50 images of a class are in the holdout."""
@@ -51,12 +57,9 @@ class ImageFolder(Dataset):
         train_folder, test_folder = self._part(data_path, "train"), self._part(data_path, "val")
         classes = _classes(train_folder)
         _same_classes(train_folder, test_folder)
-        pool, test = _samples(train_folder, classes), _samples(test_folder, classes)
-        labels = np.array([label for _, label in pool], dtype=np.int64)
-        try:
-            parts = stratified_holdout(labels, fraction=HOLDOUT_FRACTION, seed=seed, per_class_limit=HOLDOUT_PER_CLASS)
-        except ValueError as error:
-            raise DataPathError(f"{train_folder} cannot be split: {error}") from error
+        pool = _samples(train_folder, classes, tolerated=TOLERATED_SHARE)
+        test = _samples(test_folder, classes, tolerated=0.0)
+        parts = _parted(pool, train_folder, seed=seed)
         return Splits(
             info=info,
             train=FolderSplit(tuple(pool[i] for i in parts.train), info.input_size),
@@ -64,14 +67,20 @@ class ImageFolder(Dataset):
             test=FolderSplit(test, info.input_size),
         )
 
-    def check(self, data_path: Path | None = None) -> None:
+    def check(self, data_path: Path | None = None) -> int:
         """Look at every file's name and size and at the headers, and say what links make of the folder."""
         parts = {part: self._part(data_path, part) for part in ("train", "val")}
         _same_classes(*parts.values())
         listings = {part: list_images(place, _classes(place)) for part, place in parts.items()}
         paths = [path for listing in listings.values() for path, _ in listing.samples]
         problems = [problem for listing in listings.values() for problem in listing.problems]
-        refuse([*problems, *check_headers(paths)], len(paths) + len(problems))
+        of = len(paths) + len(problems)
+        problems += check_headers(paths)
+        trained = [problem for problem in problems if Path(problem.path).is_relative_to(parts["train"])]
+        if len(trained) < len(problems) or len(trained) > TOLERATED_SHARE * len(listings["train"].samples):
+            refuse(problems, of)
+        for problem in trained:
+            _log.warning("the image %r cannot be read (%s): it is not trained on", problem.path, problem.reason)
         for place, listing in zip(parts.values(), listings.values(), strict=True):
             known = _classes(place)
             listing.loops += [str(entry) for entry in place.iterdir() if entry.is_dir() and entry.name not in known]
@@ -79,13 +88,13 @@ class ImageFolder(Dataset):
         shared = set(listings["train"].identities) & set(listings["val"].identities)
         if shared:
             _log.warning("%d images of %s are also in %s: the test set is not unseen", len(shared), *parts.values())
+        return len(_parted(listings["train"].samples, parts["train"], seed=0).train)
 
     def test_info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
         """One class per folder in `val/`, or in `train/` if that is there too."""
         if data_path is not None and (data_path / "train").is_dir():
             return self.info(data_path, input_size=input_size)
-        classes = _classes(self._part(data_path, "val"))
-        return DataInfo(num_classes=len(classes), input_size=_checked_size(input_size or DEFAULT_SIZE))
+        return _info(_classes(self._part(data_path, "val")), input_size)
 
     def check_test(self, data_path: Path | None = None) -> None:
         """Look at the files of `val/` alone."""
@@ -102,7 +111,7 @@ class ImageFolder(Dataset):
         info, place = self.test_info(data_path, input_size=input_size), self._part(data_path, "val")
         if data_path is not None and (data_path / "train").is_dir():
             _same_classes(data_path / "train", place)
-        return info, FolderSplit(_samples(place, _classes(place)), info.input_size)
+        return info, FolderSplit(_samples(place, _classes(place), tolerated=0.0), info.input_size)
 
     def _part(self, data_path: Path | None, part: str) -> Path:
         if data_path is None:
@@ -141,11 +150,13 @@ class FolderSplit(Split):
         samples: file and label of each image.
         size: channels, height and width that images are resized to.
         readers: worker processes; None takes one per core, at most 8; 0 reads in this process.
+        unreadable: files that were left out of training so far, and why.
     """
 
     samples: Samples
     size: InputSize
     readers: int | None = None
+    unreadable: dict[str, str] = field(default_factory=dict)
 
     @property
     def labels(self) -> Tensor:
@@ -157,26 +168,49 @@ class FolderSplit(Split):
 
     def images(self, indices: Tensor) -> Tensor:
         """Decode the files at these indices, all at once."""
-        batches = self.batches([indices], device=torch.device("cpu"), augment=False, seed=0)
+        batches = self.batches([indices], place=Place(torch.device("cpu")), augment=False, seed=0)
         return next(iter(batches))[0]
 
     def batches(
-        self, index_batches: Sequence[Tensor], *, device: torch.device, augment: bool, seed: int
+        self,
+        index_batches: Sequence[Tensor],
+        *,
+        place: Place,
+        augment: bool,
+        seed: int,
+        first: int = 0,
+        lenient: bool = False,
     ) -> Iterator[Batch]:
         """Yield batches as the reader processes decode them, a few ahead of the model."""
         readers = self.readers if self.readers is not None else min(MAX_READERS, len(os.sched_getaffinity(0)))
-        loader: DataLoader[tuple[Tensor, int] | Problem] = DataLoader(
-            _Files(self.samples, _transform(self.size, augment=augment), seed),
-            batch_sampler=[batch.tolist() for batch in index_batches],
+        loader: DataLoader[_Read | Problem] = DataLoader(
+            _Files(self.samples, _transform(self.size, augment=augment), seed, lenient=lenient),
+            batch_sampler=[place.share(batch).tolist() for batch in index_batches[first:]],
             num_workers=readers,
             collate_fn=_collate,
-            pin_memory=device.type == "cuda",
+            # Without its own, each epoch's loader would draw from the generator that dropout draws from.
+            generator=torch.Generator(),
+            pin_memory=place.device.type == "cuda",
         )
         for found in loader:
             if isinstance(found, _Unreadable):
                 refuse(found.problems, found.of)
-            images, labels = found
-            yield images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+            images, labels, left_out = found
+            self._leave_out(left_out)
+            yield images.to(place.device, non_blocking=True), labels.to(place.device, non_blocking=True)
+
+    def _leave_out(self, problems: Sequence[Problem]) -> None:
+        """Note files that cannot be read, once each, and refuse them once they are too many.
+
+        Raises:
+            DataPathError: they are.
+        """
+        for problem in problems:
+            if problem.path not in self.unreadable:
+                self.unreadable[problem.path] = problem.reason
+                _log.warning("the image %r cannot be read (%s): it is left out", problem.path, problem.reason)
+        if len(self.unreadable) > TOLERATED_SHARE * len(self):
+            refuse([Problem(*item) for item in self.unreadable.items()], len(self))
 
     def fingerprint(self) -> str:
         """Hash names, labels and file sizes: reading every image would take hours on ImageNet."""
@@ -199,27 +233,48 @@ class _Unreadable:
     of: int
 
 
-def _collate(items: list[tuple[Tensor, int] | Problem]) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An image with its label, and the files before it that were left out."""
+
+    image: Tensor
+    label: int
+    left_out: tuple[Problem, ...]
+
+
+def _collate(items: list[_Read | Problem]) -> Any:
     problems = tuple(item for item in items if isinstance(item, Problem))
-    return _Unreadable(problems, len(items)) if problems else default_collate(items)
+    if problems:
+        return _Unreadable(problems, len(items))
+    read = [item for item in items if isinstance(item, _Read)]
+    images, labels = default_collate([(item.image, item.label) for item in read])
+    return images, labels, [problem for item in read for problem in item.left_out]
 
 
-class _Files(TorchDataset[tuple[Tensor, int] | Problem]):
-    def __init__(self, samples: Samples, transform: Any, seed: int) -> None:
-        self._samples, self._transform, self._seed = samples, transform, seed
+class _Files(TorchDataset[_Read | Problem]):
+    def __init__(self, samples: Samples, transform: Any, seed: int, *, lenient: bool) -> None:
+        self._samples, self._transform, self._seed, self._lenient = samples, transform, seed, lenient
 
     def __len__(self) -> int:
         return len(self._samples)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int] | Problem:
-        path, label = self._samples[index]
-        image = decode(path)
-        if isinstance(image, Problem):
-            return image
-        # Seeded by the image, so that the number of reader processes changes no pixel.
+    def __getitem__(self, index: int) -> _Read | Problem:
+        """The image at this index; if lenient, the first from there on that can be read."""
+        left_out: list[Problem] = []
+        for number in range(index, index + (_IN_A_ROW if self._lenient else 1)):
+            place = number % len(self._samples)
+            path, label = self._samples[place]
+            image = decode(path)
+            if not isinstance(image, Problem):
+                return _Read(self._transformed(image, place), label, tuple(left_out))
+            left_out.append(image)
+        return left_out[0]
+
+    def _transformed(self, image: Image.Image, index: int) -> Tensor:
+        """Seeded by the image, so that the number of reader processes changes no pixel."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(mixed(self._seed, index))
-            return self._transform(image), label
+            return self._transform(image)
 
 
 def _transform(size: InputSize, *, augment: bool) -> Any:
@@ -234,6 +289,20 @@ def _transform(size: InputSize, *, augment: bool) -> Any:
             transforms.CenterCrop((height, width)),
         ]
     return transforms.Compose([*geometry, transforms.ToTensor(), transforms.Normalize(_MEAN, _STD)])
+
+
+def _parted(pool: Sequence[tuple[str, int]], folder: Path, *, seed: int) -> Partition:
+    """What is trained on, and what is held out; the sizes are the same for every seed."""
+    labels = np.array([label for _, label in pool], dtype=np.int64)
+    try:
+        return stratified_holdout(labels, fraction=HOLDOUT_FRACTION, seed=seed, per_class_limit=HOLDOUT_PER_CLASS)
+    except ValueError as error:
+        raise DataPathError(f"{folder} cannot be split: {error}") from error
+
+
+def _info(classes: tuple[str, ...], input_size: InputSize | None) -> DataInfo:
+    size = _checked_size(input_size or DEFAULT_SIZE)
+    return DataInfo(len(classes), size, classes, _PREPROCESSING.format(height=size[1], width=size[2]))
 
 
 def _classes(part: Path) -> tuple[str, ...]:
@@ -253,9 +322,11 @@ def _same_classes(train: Path, test: Path) -> None:
         )
 
 
-def _samples(part: Path, classes: tuple[str, ...]) -> Samples:
+def _samples(part: Path, classes: tuple[str, ...], *, tolerated: float) -> Samples:
+    """The files of a part, without those that the file system shows to be none if they are but a small share."""
     listing = list_images(part, classes)
-    refuse(listing.problems, len(listing.samples) + len(listing.problems))
+    if len(listing.problems) > tolerated * len(listing.samples):
+        refuse(listing.problems, len(listing.samples) + len(listing.problems))
     return tuple(listing.samples)
 
 

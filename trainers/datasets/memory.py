@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from trainers.datasets.base import Batch, InputSize, Split
+from trainers.place import Place
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,22 +38,39 @@ class TensorSplit(Split):
         return self.pixels[indices.to(self.pixels.device)].cpu().float()
 
     def batches(
-        self, index_batches: Sequence[Tensor], *, device: torch.device, augment: bool, seed: int
+        self,
+        index_batches: Sequence[Tensor],
+        *,
+        place: Place,
+        augment: bool,
+        seed: int,
+        first: int = 0,
+        lenient: bool = False,
     ) -> Iterator[Batch]:
-        """Yield batches; with `augment`, shifted and mirrored ones, drawn batch after batch from one generator."""
-        generator = torch.Generator().manual_seed(seed)
-        for indices in index_batches:
-            images = self.pixels[indices.to(self.pixels.device)].to(device, torch.float32)
-            if augment:
-                images = self._augmented(images, generator)
-            yield images, self.targets[indices].to(device)
+        """Yield batches; with `augment`, shifted and mirrored ones, drawn batch after batch from one generator.
 
-    def _augmented(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        if self.shift:
-            images = shifted(images, self.shift, generator)
-        if self.flip:
-            mirror = torch.rand(len(images), generator=generator) < 0.5
-            images = torch.where(mirror.to(images.device)[:, None, None, None], images.flip(3), images)
+        The moves of whole batches are drawn by every worker, also of those before `first`: they cost next to nothing.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        for number, whole in enumerate(index_batches):
+            moves = self._drawn(len(whole), generator) if augment else None
+            if number < first:
+                continue
+            indices = place.share(whole)
+            images = self.pixels[indices.to(self.pixels.device)].to(place.device, torch.float32)
+            if moves is not None:
+                images = self._augmented(images, moves.share(place))
+            yield images, self.targets[indices].to(place.device)
+
+    def _drawn(self, count: int, generator: torch.Generator) -> "_Moves":
+        offsets = drawn_offsets(count, self.shift, generator) if self.shift else None
+        return _Moves(offsets, torch.rand(count, generator=generator) < 0.5 if self.flip else None)
+
+    def _augmented(self, images: Tensor, moves: "_Moves") -> Tensor:
+        if moves.offsets is not None:
+            images = shifted(images, self.shift, moves.offsets)
+        if moves.mirrored is not None:
+            images = torch.where(moves.mirrored.to(images.device)[:, None, None, None], images.flip(3), images)
         return images
 
     def fingerprint(self) -> str:
@@ -71,10 +89,33 @@ class TensorSplit(Split):
         return replace(self, pixels=self.pixels[indices], targets=self.targets[indices])
 
 
-def shifted(images: Tensor, limit: int, generator: torch.Generator) -> Tensor:
-    """Move each image [n, C, H, W] by its own offset in −limit…limit rows and columns; edge pixels are repeated."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Moves:
+    """What is done to each image of a batch.
+
+    Attributes:
+        offsets: [2, n] rows and columns, from 0 to twice the limit; None moves nothing.
+        mirrored: [n] whether it is mirrored; None mirrors nothing.
+    """
+
+    offsets: Tensor | None
+    mirrored: Tensor | None
+
+    def share(self, place: Place) -> "_Moves":
+        """Those of the images that this worker takes."""
+        offsets = None if self.offsets is None else torch.stack([place.share(one) for one in self.offsets])
+        return _Moves(offsets, None if self.mirrored is None else place.share(self.mirrored))
+
+
+def drawn_offsets(count: int, limit: int, generator: torch.Generator) -> Tensor:
+    """Draw how far each of `count` images is moved: [2, count] rows and columns, from 0 to twice the limit."""
+    return torch.randint(0, 2 * limit + 1, (2, count), generator=generator)
+
+
+def shifted(images: Tensor, limit: int, offsets: Tensor) -> Tensor:
+    """Move each image [n, C, H, W] by its own offset (less the limit) in rows and columns; edge pixels are repeated."""
     count, _, height, width = images.shape
-    rows, columns = torch.randint(0, 2 * limit + 1, (2, count), generator=generator).to(images.device)
+    rows, columns = offsets.to(images.device)
     padded = F.pad(images, (limit, limit, limit, limit), mode="replicate")
     windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # a view: [n, C, row, column, H, W]
     return row_major(windows[torch.arange(count, device=images.device), :, rows, columns])

@@ -130,7 +130,7 @@ def train(executor: RayExecutor, config: RunConfig, folder: Path) -> None:
         seed=config.seed,
         out_dir=folder / "tuned",
     )
-    result = executor.finetune(job, lambda report: None)
+    result = executor.finetune(job, lambda report: None, lambda progress: None)
     sys.stdout.write(f"trained by {result.workers}: {result.completed}\n")
 
 

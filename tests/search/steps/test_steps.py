@@ -13,6 +13,7 @@ from search.execution.local import LocalExecutor
 from search.run import STEPS, carry_out
 from search.setup.config import RunConfig
 from search.setup.preparation import Prepared, prepare
+from search.steps.base import BaseStep
 from search.steps.evaluation import EvaluationStep
 from search.steps.export import ExportStep
 from search.steps.finetune import FinetuneStep
@@ -22,6 +23,7 @@ from search.steps.step import RunContext, Step
 from search.steps.winner import restore_winner
 from tests.synced import needs_names, note_syncs
 from tests.tracking import samples
+from tracking.events import payloads_of
 from tracking.ledger import Ledger
 from tracking.payloads import (
     BaseReady,
@@ -29,12 +31,15 @@ from tracking.payloads import (
     Exported,
     Extended,
     FinetuneEnded,
+    FinetuneStarted,
     Payload,
     PlanReady,
     Resumed,
     Winner,
 )
 from tracking.runs import RunDirs
+from trainers.job import FinetuneJob
+from trainers.recipe import Recipe
 
 WHOLE = samples.whole_run()
 EXTENSION = (Resumed(from_seq=1), Extended(added=4))
@@ -222,3 +227,37 @@ def test_a_base_is_scored_only_where_the_ledger_does_not_hold_its_score(
     _ = context.base
     held = [payload.holdout_accuracy for payload in recorded if isinstance(payload, BaseReady)]
     assert asked == (held[-1:] if known else [None])
+
+
+def test_a_fine_tune_goes_on_by_the_recipe_that_it_began_with(
+    context: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever has become of the defaults: another recipe would be another training, and its state refused."""
+    begun = Recipe(lr=0.03, batch_size=24, epochs=5)
+    for payload in (*up_to(Winner), FinetuneStarted(workers=1, recipe=begun.model_dump(mode="json"))):
+        context.ledger.record(payload)
+    jobs: list[FinetuneJob] = []
+
+    def stop(job: FinetuneJob, *_: object) -> None:
+        jobs.append(job)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("search.steps.finetune.restore_winner", lambda context: None)
+    monkeypatch.setattr(context.executor, "finetune", stop)
+    with pytest.raises(KeyboardInterrupt):
+        FinetuneStep(context).run()
+    assert [job.recipe for job in jobs] == [begun]
+    assert payloads_of(context.ledger.events, FinetuneStarted)[-1].recipe == begun.model_dump(mode="json")
+
+
+@pytest.mark.parametrize(("name", "is_said"), [("other", True), (None, False)])
+def test_a_base_that_is_not_the_one_a_run_began_with_is_said(
+    context: RunContext, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str | None,
+    is_said: bool,
+) -> None:  # fmt: skip
+    for payload in up_to(BaseReady):
+        context.ledger.record(payload)
+    recorded = payloads_of(context.ledger.events, BaseReady)[-1].checkpoint
+    monkeypatch.setattr(RunContext, "base", SimpleNamespace(path=Path("elsewhere") / (name or Path(recorded).name)))
+    BaseStep(context).run()
+    assert ("is now elsewhere/other, and this run began with" in caplog.text) == is_said

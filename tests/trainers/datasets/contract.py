@@ -8,8 +8,9 @@ import torch
 
 from trainers.datasets.base import Dataset, Split, Splits
 from trainers.datasets.registry import dataset
+from trainers.place import Place
 
-CPU = torch.device("cpu")
+ALONE = Place(torch.device("cpu"))
 
 
 def image_hashes(split: Split) -> list[str]:
@@ -83,7 +84,7 @@ class DatasetContract:
 
     def test_batches_come_in_the_order_asked_for(self, splits: Splits) -> None:
         asked = [torch.tensor([5, 1]), torch.tensor([0, 2, 7])]
-        got = list(splits.train.batches(asked, device=CPU, augment=False, seed=0))
+        got = list(splits.train.batches(asked, place=ALONE, augment=False, seed=0))
         assert len(got) == 2
         for indices, (images, labels) in zip(asked, got, strict=True):
             assert torch.equal(labels, splits.train.labels[indices])
@@ -92,7 +93,7 @@ class DatasetContract:
     def test_augmentation_changes_pixels_and_follows_its_seed(self, splits: Splits) -> None:
         asked = [torch.arange(8)]
         plain, first, same, other = (
-            next(iter(splits.train.batches(asked, device=CPU, augment=augment, seed=seed)))[0]
+            next(iter(splits.train.batches(asked, place=ALONE, augment=augment, seed=seed)))[0]
             for augment, seed in ((False, 1), (True, 1), (True, 1), (True, 2))
         )
         assert first.shape == plain.shape

@@ -1,6 +1,7 @@
 """Folders of image files, and what is refused of them."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ import torch
 from PIL import Image
 
 from tests.trainers.datasets.contract import DatasetContract
+from trainers.datasets import imagefolder
 from trainers.datasets.base import Dataset, InputSize, Splits
 from trainers.datasets.imagefolder import FolderSplit, ImageFolder, ImageNet
 from trainers.errors import DataPathError
+from trainers.place import Place
 
 
 def make_folder(root: Path, *, classes: int = 3, train: int = 20, test: int = 5, side: int = 40) -> Path:
@@ -63,7 +66,7 @@ def test_reader_processes_change_no_pixel(folder: Path) -> None:
     batches = [
         list(
             FolderSplit(samples.samples, samples.size, readers).batches(
-                asked, device=torch.device("cpu"), augment=True, seed=5
+                asked, place=Place(torch.device("cpu")), augment=True, seed=5
             )
         )
         for readers in (0, 2)
@@ -139,6 +142,103 @@ def test_imagenet_has_a_thousand_classes(folder: Path) -> None:
 def test_grey_models_are_refused(folder: Path) -> None:
     with pytest.raises(DataPathError, match=r"3 channels.*takes 1"):
         ImageFolder().info(folder, input_size=(1, 32, 32))
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def four_inks(path: Path) -> None:
+    Image.new("CMYK", (40, 40), (10, 200, 90, 0)).save(path, "JPEG")
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path) -> Path:
+    return make_folder(tmp_path / "own", classes=2)
+
+
+@pytest.fixture
+def a_tenth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth may be left out: three of the 36 training images."""
+    monkeypatch.setattr(imagefolder, "TOLERATED_SHARE", 0.1)
+
+
+def training_split(folder: Path, readers: int = 0) -> FolderSplit:
+    split = ImageFolder().splits(folder, seed=0, input_size=(3, 24, 24)).train
+    assert isinstance(split, FolderSplit)
+    return FolderSplit(split.samples, split.size, readers)
+
+
+def read(split: FolderSplit, *, lenient: bool, rank: int = 0, world: int = 1) -> list[torch.Tensor]:
+    batches, place = torch.arange(len(split)).split(6), Place(torch.device("cpu"), rank, world)
+    return [images for images, _ in split.batches(batches, place=place, augment=False, seed=0, lenient=lenient)]
+
+
+@pytest.mark.parametrize("spoil", [truncated, emptied])
+@pytest.mark.parametrize("readers", [0, 2])
+def test_a_file_that_spoils_is_left_out_of_training_and_an_error_where_it_is_scored(
+    own_folder: Path, spoil: Callable[[Path], None], readers: int, a_tenth: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    split = training_split(own_folder, readers)
+    whole = torch.cat(read(split, lenient=False))
+    path = split.samples[3][0]
+    spoil(Path(path))
+    for _ in range(2):
+        left = torch.cat(read(split, lenient=True))
+    assert list(split.unreadable) == [path]
+    assert torch.equal(left[3], whole[4]), "the next image takes its place"
+    assert torch.equal(left[4:], whole[4:])
+    assert caplog.text.count("is left out") == 1
+    with pytest.raises(DataPathError, match=f"the image {path!r} cannot be read"):
+        read(split, lenient=False)
+
+
+def test_of_two_workers_each_takes_an_equal_share_all_the_same(own_folder: Path, a_tenth: None) -> None:
+    split = training_split(own_folder)
+    truncated(Path(split.samples[2][0]))
+    shares = [read(split, lenient=True, rank=rank, world=2) for rank in range(2)]
+    assert [len(batch) for batch in shares[0]] == [len(batch) for batch in shares[1]] == [3] * 6
+
+
+def test_too_many_that_cannot_be_read_are_refused(own_folder: Path, a_tenth: None) -> None:
+    split = training_split(own_folder)
+    for path, _ in split.samples[5:9]:
+        truncated(Path(path))
+    with pytest.raises(DataPathError, match=f"{split.samples[5][0]!r} cannot be read.*nor can 3 more of 36 files"):
+        read(split, lenient=True)
+
+
+def test_what_the_headers_show_is_told_at_once_and_left_out_if_it_is_little(
+    own_folder: Path, a_tenth: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An empty file is no image of the folder any more; one that holds no image is met, and left out, in training."""
+    place = own_folder / "train" / "class1"
+    emptied(place / "004.png")
+    (place / "007.png").write_text("no image")
+    assert ImageFolder().check(own_folder) == 35
+    assert f"the image {str(place / '004.png')!r} cannot be read (it is empty): it is not trained on" in caplog.text
+    assert f"the image {str(place / '007.png')!r} cannot be read (it holds no image" in caplog.text
+    assert len(training_split(own_folder)) == 35
+    emptied(own_folder / "val" / "class0" / "000.png")
+    with pytest.raises(DataPathError, match="nor can 2 more of 50 files"):
+        ImageFolder().check(own_folder)
+
+
+def test_a_jpeg_of_four_inks_is_read_as_any_other(own_folder: Path) -> None:
+    path = own_folder / "train" / "class0" / "000.jpg"
+    four_inks(path)
+    assert ImageFolder().check(own_folder) == 37
+    split = FolderSplit(((str(path), 0),), (3, 24, 24), 0)
+    assert read(split, lenient=False)[0].shape == (1, 3, 24, 24)
+    assert split.unreadable == {}
+
+
+def test_the_number_of_training_images_is_that_of_the_split(own_folder: Path) -> None:
+    assert ImageFolder().check(own_folder) == len(training_split(own_folder)) == 36
 
 
 @pytest.mark.parametrize("kind", [ImageFolder, ImageNet])
