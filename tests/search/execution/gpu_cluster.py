@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +49,7 @@ from trainers.recipe import ProxyRecipe, Recipe  # noqa: E402
 GPUS, SHARE, TRIALS = 8, 0.5, 3
 LANDED = "landed.jsonl"
 _FOLDER = "ESPALIER_TEST_LANDED"
+_POLL_S = 0.1
 
 
 def main(folder: Path, head_gpus: int) -> None:
@@ -135,13 +137,19 @@ def train(executor: RayExecutor, config: RunConfig, folder: Path) -> None:
 
 
 class LandedActor(TrialActor):
-    """A trial actor that tells where it is."""
+    """A trial actor that tells where it is, and begins once all have: otherwise the first might run every trial."""
 
     def setup(self, config: dict[str, Any], context: TrialContext) -> None:
         """Tell it, and take up the first trial."""
         pretend()
         super().setup(config, context)
         tell("trial")
+
+    def step(self) -> dict[str, Any]:
+        """Train to the next rung."""
+        while (Path(os.environ[_FOLDER]) / LANDED).read_text(encoding="utf-8").count("\n") < TRIALS:
+            time.sleep(_POLL_S)
+        return super().step()
 
 
 def work(config: dict[str, Any]) -> None:
