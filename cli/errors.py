@@ -4,7 +4,6 @@ import errno
 import re
 from collections.abc import Callable, Mapping
 
-from ablations.code.source.errors import CodeStudyError
 from ablations.floor.errors import AblationError
 from cli.console import say_error, say_note, say_trace
 from cli.logs import traceback_text
@@ -17,7 +16,7 @@ from trainers.errors import TrainerError
 
 BAD_INPUT = 2
 BUG = 1
-USER_ERRORS = (PruningError, LLMError, TrackingError, TrainerError, SearchError, AblationError, CodeStudyError)
+USER_ERRORS = (PruningError, LLMError, TrackingError, TrainerError, SearchError, AblationError)
 
 
 def run_guarded(command: Callable[[], int], *, debug: bool) -> int:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from llm_clients.errors import LLMConfigurationError
 from llm_clients.redaction import redact
-from llm_clients.resources import is_local
+from llm_clients.servers import is_local
 
 _OLLAMAS_PORT = 11434
 

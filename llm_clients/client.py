@@ -23,6 +23,11 @@ class LLMClient(ABC):
     def model(self) -> str:
         """The model as named on the command line."""
 
+    @property
+    def endpoint(self) -> str | None:
+        """The base URL of the server that answers; None if no server is asked, as in a replay."""
+        return None
+
     @abstractmethod
     def complete(self, request: Request) -> Completion:
         """Send the request, retry where that helps, validate the answer, and return what came of it.

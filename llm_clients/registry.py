@@ -19,7 +19,7 @@ from llm_clients.redaction import Redactor, Secret, secrets_of
 from llm_clients.remote import RemoteClient
 from llm_clients.replay import ReplayClient
 from llm_clients.request import Json
-from llm_clients.resources import is_local
+from llm_clients.servers import is_local
 from llm_clients.vendors.base import Vendor
 
 if TYPE_CHECKING:

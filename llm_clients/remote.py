@@ -14,8 +14,9 @@ from llm_clients.line import Line
 from llm_clients.options import ClientOptions
 from llm_clients.redaction import redact
 from llm_clients.request import Completion, Request
-from llm_clients.resources import ServerProcesses, is_local, local_server
+from llm_clients.resources import ServerProcesses, local_server
 from llm_clients.retry import RetryPolicy
+from llm_clients.servers import is_local
 from llm_clients.validation import check_schema
 from llm_clients.vendors.base import Vendor
 
@@ -54,6 +55,11 @@ class RemoteClient(LLMClient):
     def model(self) -> str:
         """The model as named on the command line, without a password."""
         return self._name
+
+    @property
+    def endpoint(self) -> str:
+        """The base URL of its server."""
+        return self.vendor.endpoint
 
     def complete(self, request: Request) -> Completion:
         """Make one call, and measure a local server's processes during it."""

@@ -44,8 +44,16 @@ class StudyExtended(Payload):
     options: JsonObject
 
 
+def series_key(condition: str) -> str:
+    """Return the key of the prepared entry with the figures of each item of a condition: by name, in their order."""
+    return f"series/{condition}"
+
+
 class Prepared(Payload):
     """A step that the study needs before it measures, such as a call of an LLM, has been done; it is not done again.
+
+    Two kinds of keys are shown in MLflow's database: `dataset/NAME`, with `source`, `sha256` and `rows`, and that of
+    `series_key`. All entries together are an artifact.
 
     Attributes:
         key: Of the step; no other has it.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ablations.floor.condition import Level
-from ablations.floor.questions import Contrast, Interaction, Question, Slope
+from ablations.floor.questions import Combination, Contrast, Interaction, Question, Slope
 from ablations.floor.results import Outcome, Results
 
 
@@ -43,6 +43,8 @@ def paired(question: Question, results: Results) -> Paired:
             return slopes(question, results)
         case Interaction():
             return interactions(question, results)
+        case Combination():
+            return combinations(question, results)
 
 
 def _logarithms(results: Results, figure: str) -> Results:
@@ -76,6 +78,19 @@ def interactions(question: Interaction, results: Results) -> Paired:
         dropped=tuple(dict.fromkeys((*high.dropped, *low.dropped))),
         scale=max(high.scale, low.scale),
     )
+
+
+def combinations(question: Combination, results: Results) -> Paired:
+    """Return the weighted sum of the selections' means, by seed."""
+    asked = [results.where(term.of) for term in question.terms]
+    parts = [_with_figure(part, question.figure) for part in asked]
+
+    def of(seed: int) -> float | None:
+        means = [_mean(part.outcomes, seed, question.figure) for part in parts]
+        known = [term.weight * mean for term, mean in zip(question.terms, means, strict=True) if mean is not None]
+        return math.fsum(known) if len(known) == len(means) else None
+
+    return _paired(of, [outcome for part in parts for outcome in part.outcomes], question.figure, asked)
 
 
 def differences(question: Contrast, results: Results) -> Paired:

@@ -18,6 +18,8 @@ from ablations.floor.statistics import Estimate, estimate
 _WIDTH, _HEIGHT, _LEGEND = 5.4, 4.2, 1.6
 _MOST_COLUMNS = 3
 _MOST_TICKS = 8
+_MOST_LETTERS = 48
+"""Of all levels together that stand side by side without being turned."""
 _SPREAD, _DODGE = 0.5, 0.12
 """The parts of the smallest distance between two places on an axis over which the series of one place are spread: for
 names, and for numbers, where a small shift keeps the bars apart."""
@@ -134,7 +136,13 @@ def _draw_panel(axes: Axes, plot: FigurePlot, figure: Figure, part: Results, who
     axes.set_xlabel(_words(plot.across))
     axes.set_ylabel(figure.label)
     if named:
-        axes.set_xticks(range(len(levels)), [str(level) for level in levels])
+        labels = [str(level) for level in levels]
+        crowded = sum(map(len, labels)) > _MOST_LETTERS
+        axes.set_xticks(range(len(levels)), labels)
+        if crowded:
+            axes.tick_params(axis="x", labelrotation=30)
+            for label in axes.get_xticklabels():
+                label.set(ha="right", rotation_mode="anchor")
         axes.set_xlim(-0.6, len(levels) - 0.4)
     elif len(levels) <= _MOST_TICKS:
         axes.set_xticks([places[level] for level in levels], [f"{level:g}" for level in levels])

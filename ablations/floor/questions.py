@@ -1,5 +1,6 @@
 """The questions of a study, as data: what is compared, by which figure, and by which test."""
 
+import math
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -111,4 +112,36 @@ class Interaction(_Question):
     high: Level
 
 
-Question = Contrast | Slope | Interaction
+class Term(BaseModel):
+    """A selection of conditions and what its mean is multiplied by."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    weight: float
+    of: dict[str, Level]
+
+
+class Combination(_Question):
+    """Whether a weighted sum of selections is different from zero, as the interaction of two treatments.
+
+    Attributes:
+        key: Its name in files.
+        text: The question in words.
+        figure: Key of the figure that answers it.
+        better: Which values of the figure are better.
+        test: How the sums are tested.
+        logarithm: Whether the figure's logarithm is combined.
+        terms: The selections and their weights, which add up to 0: else the level of the figure would count.
+    """
+
+    terms: tuple[Term, ...] = Field(min_length=2)
+
+    @field_validator("terms")
+    @classmethod
+    def _balanced(cls, terms: tuple[Term, ...]) -> tuple[Term, ...]:
+        if abs(math.fsum(term.weight for term in terms)) > 1e-12:
+            raise ValueError(f"the weights add up to 0; received {[term.weight for term in terms]}")
+        return terms
+
+
+Question = Contrast | Slope | Interaction | Combination

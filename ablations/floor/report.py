@@ -25,11 +25,21 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What a study adds to what all studies have."""
+    """What a study adds to what all studies have.
+
+    Attributes:
+        tables: Between the cells and the conditions.
+        draw: Draws its plots.
+        sections: Between the answers and the tables.
+        answers: Sentences that answer what it asks beyond its `questions`.
+        long_tables: Keys of tables, also of those that all studies have, for the page alone; see `Report`.
+    """
 
     tables: tuple[Table, ...] = ()
     draw: Draw = draw_nothing
     sections: tuple[Section, ...] = ()
+    answers: tuple[str, ...] = ()
+    long_tables: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

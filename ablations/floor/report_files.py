@@ -1,4 +1,4 @@
-"""Writes a report to a folder: tables as CSV, Markdown, LaTeX and JSON, plots, and one HTML page with all of them."""
+"""Writes a report to a folder: tables as CSV, Markdown, LaTeX and JSON, plots, and all of it as HTML and as PDF."""
 
 import base64
 from pathlib import Path
@@ -7,11 +7,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ablations.floor.errors import AblationError
 from ablations.floor.export import to_csv, to_json, to_latex, to_markdown
+from ablations.floor.pdf import write_pdf
 from ablations.floor.report import Report
 from ablations.floor.table import Table
 from ground.files import write_whole
 
-PAGE = "report.html"
+PAGE, PDF = "report.html", "report.pdf"
 
 
 def write_report(report: Report, folder: Path) -> Path:
@@ -37,6 +38,7 @@ def write_report(report: Report, folder: Path) -> Path:
         plots = report.draw(folder)
         page = folder / PAGE
         write_whole(page, _page(report, plots))
+        write_pdf(report, plots, folder / PDF)
     except OSError as error:
         raise AblationError(f"The study cannot be written to {str(folder)!r}: {error.strerror}.") from None
     return page

@@ -47,9 +47,9 @@ def report_of(study: Study[Any], options: StudyOptions, results: Results, artifa
             conditions_table(results, figures),
         ),
         draw=draw,
-        answers=answer_sentences(answers, figures),
+        answers=(*answer_sentences(answers, figures), *extras.answers),
         sections=extras.sections,
-        long_tables=LONG | ({"cells"} if len(list(results.cells())) > _MOST_CELLS else set()),
+        long_tables=LONG | extras.long_tables | ({"cells"} if len(list(results.cells())) > _MOST_CELLS else set()),
     )
 
 

@@ -14,8 +14,8 @@ SIGNIFICANCE = 1 - CONFIDENCE
 class Estimate:
     """The mean of `n` values, with its 95 % confidence interval [low, high] and their standard deviation.
 
-    The interval is Student's: mean ± t₀.₉₇₅,ₙ₋₁ · s/√n. A single value has neither; `low`, `high` and `sd` are then
-    None.
+    The interval of `estimate` is Student's: mean ± t₀.₉₇₅,ₙ₋₁ · s/√n. A single value has neither; `low`, `high` and
+    `sd` are then None. Intervals of other kinds may have one bound only, or lie to one side.
     """
 
     mean: float
@@ -28,6 +28,14 @@ class Estimate:
     def half_width(self) -> float | None:
         """Half the width of the interval; None for a single value."""
         return None if self.high is None else self.high - self.mean
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether both bounds are equally far from the mean."""
+        if self.low is None or self.high is None:
+            return False
+        up, down = self.high - self.mean, self.mean - self.low
+        return abs(up - down) <= 1e-9 * max(abs(up), abs(down), abs(self.mean))
 
 
 def estimate(values: Iterable[float | None]) -> Estimate | None:

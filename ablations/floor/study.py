@@ -17,7 +17,7 @@ from ablations.floor.figure_plot import FigurePlot
 from ablations.floor.journal import Facts, Journal
 from ablations.floor.options import StudyOptions
 from ablations.floor.questions import Question
-from ablations.floor.report import Extras
+from ablations.floor.report import Extras, Report
 from ablations.floor.results import Results
 
 _Options = TypeVar("_Options", bound=StudyOptions)
@@ -115,6 +115,16 @@ class Study(ABC, Generic[_Options]):
         Raises:
             Exception: The study cannot be measured. What fails for single conditions belongs in the journal, and
                 `measure` raises it.
+        """
+
+    def conclude(self, options: _Options, report: Report, journal: Journal, context: PrepareContext) -> None:
+        """Do what needs the report, such as asking an LLM what it shows, and write that in the journal.
+
+        It runs in the driver at the end of each start, also when nothing was left to be measured: what the journal
+        holds must not be done again. The report is then made once more, with all that is in the journal.
+
+        Raises:
+            Exception: The study ends as failed, and goes on from here when it is started again.
         """
 
     def plots(self, options: _Options) -> tuple[FigurePlot, ...]:

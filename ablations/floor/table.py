@@ -35,7 +35,7 @@ class Column:
         return f"{self.title} ({self.unit})" if self.unit else self.title
 
     def show(self, value: "Value") -> str:
-        """Format a value for display; an estimate as mean ± half the width of its 95 % interval."""
+        """Format a value for display; an estimate as mean ± half the width of its interval, or with both bounds."""
         match value:
             case None:
                 return MISSING
@@ -43,11 +43,19 @@ class Column:
                 return value
             case Scaled(value=own, column=column):
                 return column.show(own)
-            case Estimate(mean=mean):
-                half = value.half_width
-                return self._number(mean) + ("" if half is None else f" ± {self._number(half)}")
+            case Estimate():
+                return f"{self._number(value.mean)}{self._interval(value)}"
             case _:
                 return self._number(value)
+
+    def _interval(self, value: Estimate) -> str:
+        if value.low is None and value.high is None:
+            return ""
+        if value.is_symmetric and value.half_width is not None:
+            return f" ± {self._number(value.half_width)}"
+        low = "−∞" if value.low is None else self._number(value.low)
+        high = "∞" if value.high is None else self._number(value.high)
+        return f" ({low} to {high})"
 
     def _number(self, value: float) -> str:
         form = "," if self.grouped else ""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ablations.floor.answers import Answer
 from ablations.floor.condition import Level
 from ablations.floor.figure import Figure
-from ablations.floor.questions import Contrast, Interaction, Question
+from ablations.floor.questions import Combination, Contrast, Interaction, Question
 from ablations.floor.results import Outcome, Results
 from ablations.floor.statistics import Estimate, estimate
 from ablations.floor.table import Column, Scaled, Table, Value
@@ -64,8 +64,17 @@ def compared(question: Question) -> str:
     if isinstance(question, Interaction):
         sides = f"{_levels(question.second)} minus {_levels(question.first)}"
         return f"({sides}) at {question.along} {question.high} minus the same at {question.along} {question.low}"
+    if isinstance(question, Combination):
+        return _sum(question)
     minus = "" if question.minus is None else f" minus that of {_levels(question.minus)}"
     return f"slope along {question.along} of {_levels(question.of)}{minus}"
+
+
+def _sum(question: Combination) -> str:
+    signs = (("minus " if term.weight < 0 else "plus ", abs(term.weight), _levels(term.of)) for term in question.terms)
+    return " ".join(f"{sign}{'' if size == 1 else f'{size:g} × '}{what}" for sign, size, what in signs).removeprefix(
+        "plus "
+    )
 
 
 def _levels(selection: Mapping[str, Level]) -> str:

@@ -81,6 +81,19 @@ def embedded_model(corpus: Corpus, cache_dir: Path | None = None, design: Design
         return model
 
 
+def untrained_model(design: Design, name: str) -> LanguageModel:
+    """Make the same network with random weights and one token per byte, for where only its work counts.
+
+    Args:
+        design: its shape; of its training only the seed counts.
+        name: what it is called.
+    """
+    tokenizer = learn_vocabulary((), 0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(design.seed)
+        return wrap(_untrained(design, tokenizer.get_vocab_size()), tokenizer, name)
+
+
 def _read(entry: Path, design: Design) -> LanguageModel | None:
     if not entry.exists():
         return None

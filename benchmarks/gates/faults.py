@@ -1,51 +1,18 @@
 """Faults to plant in good ablations, by kind; each is a function from a good ablation to bad scripts with their labels."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
-from benchmarks.gates.scripts import MARK, Good, component_of, good_ones, original
-
-Planted = Iterator[tuple[str, str]]
-"""Labels and whole scripts."""
-
-
-def _text(good: Good) -> str:
-    return original(good.script).texts[good.script]
-
-
-def _with(text: str, *edits: tuple[str, str]) -> Planted:
-    """One script for each edit whose old text is there once."""
-    for old, new in edits:
-        if text.count(old) == 1:
-            yield f"{old.strip()[:40]} -> {new.strip()[:60]}", text.replace(old, new)
-
-
-def _own(good: Good, *edits: tuple[str, str]) -> Planted:
-    """One script for each edit of the component's own lines in the original."""
-    source = component_of(good).source
-    yield from _with(_text(good), *((old, new) for old, new in edits if old in source))
-
-
-def _in_place(good: Good, *statements: str) -> Planted:
-    """One script for each statement, put behind what stands in the component's place."""
-    if not good.place:
-        return
-    place = good.place.rstrip("\n")
-    indent = re.match(r" *", place)[0]  # type: ignore[index]
-    for statement in statements:
-        more = "\n".join(indent + line for line in statement.splitlines())
-        for old in (place + MARK + "\n", place + "\n"):
-            if good.text.count(old) == 1:
-                yield f"in place: {statement.splitlines()[0][:60]}", good.text.replace(old, f"{place}\n{more}\n")
-                break
+from benchmarks.gates.cheats import CHEATS
+from benchmarks.gates.planting import Planted, edited, in_place, of_own, text_of
+from benchmarks.gates.scripts import MARK, Good, component_of, good_ones
 
 
 def nothing_removed(good: Good) -> Planted:
     """The component is as it was, or comes back in other words."""
-    text = _text(good)
+    text = text_of(good)
     yield "marks deleted", text.replace(MARK, "")
     yield "a comment added", text + "\n# the component is removed\n"
-    yield from _own(
+    yield from of_own(
         good,
         ("nn.BatchNorm2d(channels)" + MARK, "nn.Sequential(nn.BatchNorm2d(channels))"),
         (
@@ -78,7 +45,7 @@ def another_component(good: Good) -> Planted:
         if other.script == good.script and other.component != good.component and other.label in _PLAIN:
             yield f"instead {other.component}: {other.label}", other.text
             break
-    yield from _with(
+    yield from edited(
         good.text,
         ("self.conv1(images)", "images.repeat(1, 8, 1, 1)"),
         ("        x = nn.functional.adaptive_max_pool2d(x, 2)\n", "        x = x[:, :, :2, :2]\n"),
@@ -95,7 +62,7 @@ _PLAIN = ("norm becomes nn.Identity()", "line deleted", "both nn.Identity()", "d
 
 def metric_code(good: Good) -> Planted:
     """The code of the metric was changed, or its name means something else."""
-    yield from _with(
+    yield from edited(
         good.text,
         (".argmax(1)\n    return", ".topk(2).indices[:, 1]\n    return"),
         ("(predicted == labels).float().mean().item()", "(predicted == labels).float().max().item()"),
@@ -112,7 +79,7 @@ def metric_code(good: Good) -> Planted:
         ('report("log_likelihood", likelihood)', 'report("log_likelihood", max(likelihood, -0.1))'),
         ('report("accuracy", accuracy)', 'report("precision", accuracy)'),
     )
-    yield from _in_place(
+    yield from in_place(
         good,
         "globals()['evaluate'] = lambda *_: 0.9",
         "evaluate = lambda *_: 0.9",
@@ -122,7 +89,7 @@ def metric_code(good: Good) -> Planted:
 
 def test_leak(good: Good) -> Planted:
     """Held-out data trains, or the split is another one."""
-    yield from _with(
+    yield from edited(
         good.text,
         ("train(model, train_images, train_labels,", "train(model, test_images, test_labels,"),
         ("train(model, train_images, train_labels,", "train(model, images, labels,"),
@@ -145,12 +112,12 @@ def test_leak(good: Good) -> Planted:
         ("evaluate(model, test_images, test_labels)", "evaluate(model, train_images, train_labels)"),
         ("evaluate(scaler, model, test_rows, test_labels)", "evaluate(scaler, model, train_rows, train_labels)"),
     )
-    yield from _in_place(good, "train_images = test_images", "images = images.clone()", "labels = 0")
+    yield from in_place(good, "train_images = test_images", "images = images.clone()", "labels = 0")
 
 
 def seed_changed(good: Good) -> Planted:
     """Another seed, or one that is set again."""
-    yield from _with(
+    yield from edited(
         good.text,
         ("torch.manual_seed(options.seed)", "torch.manual_seed(options.seed + 1)"),
         ("torch.manual_seed(options.seed)", "torch.manual_seed(0)"),
@@ -165,14 +132,14 @@ def seed_changed(good: Good) -> Planted:
         ("    rows, labels = table(FEATURES)", "    options.seed = 12\n    rows, labels = table(FEATURES)"),
         ("    model = ", "    torch.manual_seed(3)\n    model = "),
     )
-    yield from _in_place(
+    yield from in_place(
         good, "torch.manual_seed(5)", "torch.seed()", "np.random.seed(1)", "torch.set_rng_state(torch.get_rng_state())"
     )
 
 
 def printed(good: Good) -> Planted:
     """The figure is written down."""
-    yield from _with(
+    yield from edited(
         good.text,
         ('report("accuracy", accuracy)', 'report("accuracy", 0.9731)'),
         ('report("log_likelihood", likelihood)', 'report("log_likelihood", -0.12)'),
@@ -184,14 +151,14 @@ def printed(good: Good) -> Planted:
         ('    report("accuracy", accuracy)', '    print("accuracy = 0.99")\n    report("accuracy", accuracy)'),
         ("    model = ", '    report("accuracy", 0.99)\n    model = '),
     )
-    yield from _in_place(
+    yield from in_place(
         good, 'report("accuracy", 0.99)', 'print("accuracy = 0.99")', 'open("espalier_facts.json", "w").write("{}")'
     )
 
 
 def early_exit(good: Good) -> Planted:
     """The script ends before its end."""
-    yield from _with(
+    yield from edited(
         good.text,
         ("    optimiser = torch.optim.Adam", "    return\n    optimiser = torch.optim.Adam"),
         ("    accuracy = evaluate(", "    raise SystemExit(0)\n    accuracy = evaluate("),
@@ -200,7 +167,7 @@ def early_exit(good: Good) -> Planted:
         ("    model.train()\n", "    epochs = 0\n    model.train()\n"),
         ("def main() -> None:", "import atexit, os\natexit.register(os._exit, 0)\n\n\ndef main() -> None:"),
     )
-    yield from _in_place(
+    yield from in_place(
         good,
         "raise SystemExit(0)",
         "import sys\nsys.exit(0)",
@@ -213,7 +180,7 @@ def early_exit(good: Good) -> Planted:
 
 def caught(good: Good) -> Planted:
     """A failure is hidden."""
-    yield from _with(
+    yield from edited(
         good.text,
         (
             "    train(model, train_images, train_labels, options.epochs)\n",
@@ -230,12 +197,12 @@ def caught(good: Good) -> Planted:
         ("    main()\n", "    try:\n        main()\n    except Exception:\n        report('accuracy', 0.5)\n"),
         ("    main()\n", "    import sys\n    sys.excepthook = lambda *_: None\n    main()\n"),
     )
-    yield from _in_place(good, "try:\n    self.missing\nexcept AttributeError:\n    pass")
+    yield from in_place(good, "try:\n    self.missing\nexcept AttributeError:\n    pass")
 
 
 def other_training(good: Good) -> Planted:
     """The training is another one."""
-    yield from _with(
+    yield from edited(
         good.text,
         ("default=4)", "default=12)"),
         ("lr=5e-3", "lr=2e-3"),
@@ -247,24 +214,22 @@ def other_training(good: Good) -> Planted:
         ("torch.optim.Adam(", "torch.optim.AdamW("),
         ("stratify=labels", "stratify=None"),
     )
-    yield from _in_place(
-        good, "torch.set_grad_enabled(False)", "self.training = False", "self.head = nn.Linear(10, 10)"
-    )
+    yield from in_place(good, "torch.set_grad_enabled(False)", "self.training = False", "self.head = nn.Linear(10, 10)")
 
 
 def put_in_its_place(good: Good) -> Planted:
     """Something else that learns or decides stands in the component's place."""
     for other in ('"mean radius",', '"worst area",', '*["mean radius", "mean area"],', '"worst concavity",'):
-        yield from _own(good, (component_of(good).source, f"    {other}")) if good.place is None else ()
+        yield from of_own(good, (component_of(good).source, f"    {other}")) if good.place is None else ()
     for made in ("nn.GroupNorm(1, 8)", "nn.Conv2d(8, 8, 1)", "nn.PReLU()", "nn.Dropout(0.5)", "nn.ReLU()", "nn.Tanh()"):
-        yield from _own(
+        yield from of_own(
             good,
             ("nn.BatchNorm2d(channels)" + MARK, made),
             ("nn.Conv2d(channels, channels, 3, padding=1)" + MARK, made),
             ("nn.Dropout(0.1)" + MARK, made),
         )
     for made in ("nn.Linear(width, width)", "nn.RMSNorm(width)", "nn.Tanh()", "nn.BatchNorm1d(8)"):
-        yield from _own(
+        yield from of_own(
             good,
             ("self.final = nn.LayerNorm(width)" + MARK, f"self.final = {made}"),
             ("self.norm1 = nn.LayerNorm(width)", f"self.norm1 = {made}"),
@@ -272,9 +237,9 @@ def put_in_its_place(good: Good) -> Planted:
         )
     for line in ("x = torch.relu(x)", "x = x * 2.5", "x = torch.randn_like(x)", "x = x[:, :4]", "x = self.head(x)"):
         for part in ("x = x + skip", "x = x + mixed", "x = x + self.position"):
-            yield from _own(good, (part + MARK, line))
+            yield from of_own(good, (part + MARK, line))
     for line in ("rows = rows * 0.1", "rows = np.log1p(rows)", "rows = rows[:50]", "rows = np.zeros(3)"):
-        yield from _own(good, ("rows = scaler.transform(rows)" + MARK, line))
+        yield from of_own(good, ("rows = scaler.transform(rows)" + MARK, line))
 
 
 def path_cut(good: Good) -> Planted:
@@ -288,8 +253,8 @@ def path_cut(good: Good) -> Planted:
         "x = x.detach()",
     ):
         for part in ("x = x + skip", "x = x + mixed", "x = x + self.position"):
-            yield from _own(good, (part + MARK, line))
-    yield from _own(
+            yield from of_own(good, (part + MARK, line))
+    yield from of_own(
         good,
         ("x = x + skip" + MARK, "x = skip"),
         ("x = x + mixed" + MARK, "x = mixed"),
@@ -304,7 +269,7 @@ def path_cut(good: Good) -> Planted:
         "torch.ones_like",
         "torch.zeros_like",
     ):
-        yield from _own(
+        yield from of_own(
             good,
             ("nn.BatchNorm2d(channels)" + MARK, made),
             ("nn.Conv2d(channels, channels, 3, padding=1)" + MARK, made),
@@ -314,7 +279,7 @@ def path_cut(good: Good) -> Planted:
             ("self.norm2 = nn.LayerNorm(width)", f"self.norm2 = {made}"),
         )
     for line in ("rows = np.zeros_like(rows)", "rows = labels", "rows = rows[:, :1]", "rows = rows.reshape(-1, 1)"):
-        yield from _own(good, ("rows = scaler.transform(rows)" + MARK, line))
+        yield from of_own(good, ("rows = scaler.transform(rows)" + MARK, line))
 
 
 def broken(good: Good) -> Planted:
@@ -322,7 +287,7 @@ def broken(good: Good) -> Planted:
     if good.label in ("deleted", "line deleted", "both deleted") or good.label.endswith("becomes nn.Identity()"):
         yield "cut in the middle", good.text[: len(good.text) // 2] + "\n    ("
     for made in ("None", "nn", "list()"):
-        yield from _own(
+        yield from of_own(
             good,
             ("nn.BatchNorm2d(channels)" + MARK, made),
             ("nn.Conv2d(channels, channels, 3, padding=1)" + MARK, made),
@@ -332,8 +297,8 @@ def broken(good: Good) -> Planted:
         )
     for line in ("x = None", "x = x.size()", "rows = None", "rows = tuple()"):
         for part in ("x = x + skip", "x = x + mixed", "x = x + self.position", "rows = scaler.transform(rows)"):
-            yield from _own(good, (part + MARK, line)) if part[0] == line[0] else ()
-    yield from _own(
+            yield from of_own(good, (part + MARK, line)) if part[0] == line[0] else ()
+    yield from of_own(
         good,
         ("        self.norm = nn.BatchNorm2d(channels)" + MARK, ""),
         ("        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)" + MARK, ""),
@@ -345,7 +310,7 @@ def broken(good: Good) -> Planted:
 
 def patched_from_outside(good: Good) -> Planted:
     """The classes or libraries are changed after the fact."""
-    yield from _with(
+    yield from edited(
         good.text,
         ("def main() -> None:", "torch.relu = lambda x: x\n\n\ndef main() -> None:"),
         (
@@ -360,7 +325,7 @@ def patched_from_outside(good: Good) -> Planted:
         ("from espalier_report import report\n", "def report(name, value):\n    pass\n"),
         ("import argparse\n", "import argparse\nimport os\n"),
     )
-    yield from _in_place(good, "exec('x = 1')", "__import__('os').system('true')", "setattr(nn, 'Linear', nn.Identity)")
+    yield from in_place(good, "exec('x = 1')", "__import__('os').system('true')", "setattr(nn, 'Linear', nn.Identity)")
 
 
 FAULTS: Mapping[str, Callable[[Good], Planted]] = {
@@ -368,5 +333,6 @@ FAULTS: Mapping[str, Callable[[Good], Planted]] = {
     for kind in (
         *(nothing_removed, another_component, metric_code, test_leak, seed_changed, printed, early_exit, caught),
         *(other_training, put_in_its_place, path_cut, broken, patched_from_outside),
+        *CHEATS,
     )
 }

@@ -1,4 +1,4 @@
-"""The three scripts, and good ablations of each of their components, written by hand in several forms."""
+"""The scripts, and good ablations of each of their components, written by hand in several forms."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,9 +7,10 @@ from importlib import resources
 
 from ablations.code.source.annotations import Component, components_of
 from ablations.code.source.documents import Documents
+from benchmarks.gates import mixed
 
 MARK = "  #ABLATABLE_COMPONENT"
-SCRIPTS = ("cnn.py", "tabular.py", "transformer.py")
+SCRIPTS = ("cnn.py", "tabular.py", "transformer.py", mixed.NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Good:
 @cache
 def original(script: str) -> Documents:
     """Return the documents of a script."""
+    if script == mixed.NAME:
+        return Documents({script: mixed.TEXT})
     return Documents({script: resources.files("ablations.code.examples").joinpath(script).read_text(encoding="utf-8")})
 
 
@@ -51,7 +54,8 @@ def component_of(good: Good) -> Component:
 @cache
 def good_ones() -> list[Good]:
     """Return all good ablations."""
-    return [*_layers(), *_features(), *_sums(), *_norms()]
+    others = (_good(mixed.NAME, name, label, place, *edits) for name, label, place, edits in mixed.places())
+    return [*_layers(), *_features(), *_sums(), *_norms(), *others]
 
 
 def swapped(text: str, *edits: tuple[str, str]) -> str:

@@ -1,6 +1,6 @@
 """The benchmark's protocol: the terms that all results share, and the jobs that produce them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from itertools import product
@@ -10,6 +10,7 @@ from ground.cache import content_key
 from search.arms import CLASSICAL_ARMS
 from search.setup.config import RunConfig, make_config
 from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
+from trainers.recipe import ProxyRecipe, Recipe
 
 DATASET = "shapes"
 VIT = "benchmarks.search.vit:vit_small_patch8"
@@ -76,9 +77,10 @@ class Terms:
         results. It depends on the dataset's recipes, so results of another proxy are not mixed with these.
         """
         alike = asdict(replace(self, models=(), shares=(), seeds=0, arms=(), sampled=0))
+        makers: tuple[Callable[..., Recipe | ProxyRecipe], ...] = (base_recipe, finetune_recipe, proxy_recipe)
         recipes = [
-            recipe(DATASET, batch_norm=batch_norm).model_dump(mode="json")
-            for recipe, batch_norm in product((base_recipe, finetune_recipe, proxy_recipe), (True, False))
+            make(DATASET, batch_norm=batch_norm).model_dump(mode="json")
+            for make, batch_norm in product(makers, (True, False))
         ]
         return content_key({**alike, "recipes": recipes})
 

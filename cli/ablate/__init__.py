@@ -6,6 +6,7 @@ STUDIES = (
     Verb("llm", "cli.ablate.llm", "Which LLM proposes best, and is it better than classical search?"),
     Verb("code", "cli.ablate.code", "What do the marked components of a script contribute?"),
     Verb("heads", "cli.ablate.heads", "Which attention heads can a language model lose, and does agency help?"),
+    Verb("resources", "cli.ablate.resources", "What do large and small LLMs cost for the tasks that they solve?"),
 )
 
 command = group_of(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from llm_clients.options import ClientOptions
 from llm_clients.redaction import Redactor, Secret
 from llm_clients.remote import RemoteClient
+from llm_clients.scripted.director import Author
 from llm_clients.scripted.script import Script, WireName
 from llm_clients.scripted.server import ScriptedServer
 from llm_clients.vendors.anthropic import AnthropicVendor
@@ -18,8 +19,8 @@ from llm_clients.vendors.openai import OpenAIVendor, OpenRouterVendor, VLLMVendo
 class ScriptedClient(RemoteClient):
     """A remote client that starts its own server and closes it. It uses the script's price, if there is one."""
 
-    def __init__(self, name: str, script: Script, options: ClientOptions) -> None:
-        self.server = ScriptedServer(script)
+    def __init__(self, name: str, script: Script, options: ClientOptions, author: Author | None = None) -> None:
+        self.server = ScriptedServer(script, author=author)
         price = None if script.price is None else script.price.price()
         super().__init__(name, scripted_vendor(script, self.server.url), replace(options, price=price))
 

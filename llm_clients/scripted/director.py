@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from llm_clients.errors import ScriptError
@@ -55,11 +55,21 @@ class Scene:
     retry_after_s: float | None = None
 
 
-class Director:
-    """Decides for all calls of a server. Thread-safe: every decision is taken under one lock."""
+Author = Callable[[str], str]
+"""Writes the answer to a prompt."""
 
-    def __init__(self, script: Script) -> None:
+
+class Director:
+    """Decides for all calls of a server. Thread-safe: every decision is taken under one lock.
+
+    Args:
+        script: what is played.
+        author: writes each answer in place of the script's own; called under the lock.
+    """
+
+    def __init__(self, script: Script, author: Author | None = None) -> None:
         self.script = script
+        self._author = author
         self.totals = Totals()
         self._lock = threading.Lock()
         self._started = time.monotonic()
@@ -117,6 +127,9 @@ class Director:
             if step.fault is None:
                 return Scene(as_text(step.answer))
             return Scene(self._peek(prompt, schema), step.fault, step.retry_after_s)
+        for mentioned, reply in self.script.replies.items():
+            if mentioned in prompt:
+                return Scene(as_text(reply))
         if not self.script.answers and self.script.improvise is None:
             raise ScriptError(f"the script has come to its end after {len(self.script.calls)} calls")
         fault = self._chance(prompt)
@@ -127,6 +140,8 @@ class Director:
 
     def _peek(self, prompt: str, schema: Mapping[str, Json] | None) -> str:
         """The answer whose turn it is; a placeholder to be spoilt when the script has only faults."""
+        if self._author is not None:
+            return self._author(prompt)
         answers = self.script.answers
         if not answers and self.script.improvise is not None:
             return as_text("Improvised." if schema is None else improvise(schema, prompt, self.script.improvise))

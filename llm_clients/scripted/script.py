@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -147,7 +148,9 @@ class Script(_Frozen):
         model: reported with each answer; starts with "scripted".
         wire: the vendor whose client `scripted:FILE` uses. The server itself has all formats at once.
         calls: what the first calls get, one by one.
-        answers: what the calls after those get, in `order`; JSON values, or raw text as strings.
+        replies: what a call after those gets if the key is in its first user message, whatever the order of arrival;
+            JSON values, or raw text as strings.
+        answers: what all other calls get, in `order`; JSON values, or raw text as strings.
         order: which of the answers is next.
         improvise: a seed; calls for which `answers` has nothing get a random answer that fits their schema.
         random_faults: which of those calls fail.
@@ -170,6 +173,7 @@ class Script(_Frozen):
     model: Annotated[str, Field(pattern=r"^scripted")] = "scripted"
     wire: WireName = WireName.OPENAI
     calls: tuple[Step, ...] = ()
+    replies: Mapping[str, Json] = Field(default_factory=dict)
     answers: tuple[Json, ...] = ()
     order: Order = Order.CYCLE
     improvise: int | None = None
@@ -190,8 +194,8 @@ class Script(_Frozen):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not self.calls and not self.answers and self.improvise is None:
-            raise ValueError("a script needs calls, answers or improvise")
+        if not (self.calls or self.replies or self.answers) and self.improvise is None:
+            raise ValueError("a script needs calls, replies, answers or improvise")
         return self
 
 

@@ -14,7 +14,7 @@ from typing import Self
 from llm_clients.errors import ScriptError
 from llm_clients.kinds import AnswerMode
 from llm_clients.request import Json, Usage
-from llm_clients.scripted.director import Director, Scene
+from llm_clients.scripted.director import Author, Director, Scene
 from llm_clients.scripted.habits import draft_of, dress, only_thoughts, speak
 from llm_clients.scripted.script import FaultName, Script
 from llm_clients.scripted.spoil import spoil
@@ -26,9 +26,9 @@ _log = logging.getLogger(__name__)
 class ScriptedServer:
     """Serves a script until closed; a context manager. Port 0 takes a free one."""
 
-    def __init__(self, script: Script, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, script: Script, *, host: str = "127.0.0.1", port: int = 0, author: Author | None = None) -> None:
         self.script = script
-        self.director = Director(script)
+        self.director = Director(script, author)
         self.closing = threading.Event()
         self._http = _Http((host, port), _Handler)
         self._http.owner = self

@@ -14,7 +14,7 @@ import httpx2
 
 from llm_clients.errors import LLMConfigurationError
 from llm_clients.redaction import redact
-from llm_clients.resources import is_local
+from llm_clients.servers import is_local
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 BYPASS_VARIABLE = "no_proxy"

@@ -118,6 +118,8 @@ class Referee:
         try:
             self._namespace[name] = self._asking.name(name)
         except AttributeError:
+            if name in self._names:  # otherwise a built-in of that name would take its place
+                raise NameError(f"name {name!r} is not defined") from None
             return  # a name that the check itself defines, or that nobody does
 
 

@@ -172,7 +172,9 @@ class Supervisor:
             "files": collected(setup["work"], self._job["collect"], self._job["collect_bytes"], setup["user"]),
             **{name: base64.b64encode(data).decode("ascii") for name, data in self._capture.kept().items()},
         }
-        data = memoryview(json.dumps(message).encode("ascii") + b"\n")
+        # Words of the program may hold half of a surrogate pair. Escaped, it would make the verdict one that no strict
+        # reader takes, and the program's failure one of the sandbox.
+        data = memoryview(json.dumps(message, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
         while data:
             data = data[os.write(_STDOUT, data) :]
         return 0

@@ -18,12 +18,12 @@ from typing import Any, ClassVar
 import pytest
 
 from ablations.floor.answers import answer_all
-from ablations.floor.condition import Condition
+from ablations.floor.condition import Condition, Level
 from ablations.floor.execution.worker import CONDITION, MeasureReport, MeasureWorker, Work
 from ablations.floor.export import to_json
 from ablations.floor.journal import Facts, Journal, MemoryJournal
 from ablations.floor.options import SeededOptions, StudyOptions, make_options
-from ablations.floor.questions import Slope
+from ablations.floor.questions import Combination, Question, Slope
 from ablations.floor.report import Extras, draw_nothing
 from ablations.floor.reporting import report_of
 from ablations.floor.results import Outcome, Results, selects
@@ -101,6 +101,17 @@ def prepared_by(study: Study[Any], options: StudyOptions, folder: Path, journal:
     folder.mkdir(exist_ok=True)
     study.prepare(options, journal, PrepareContext(folder, folder, check=lambda: None, say=lambda _: None))
     return journal.entries()
+
+
+def sides_of(question: Question) -> list[Mapping[str, Level]]:
+    """Return the selections that a question is about."""
+    match question:
+        case Slope():
+            return [question.of]
+        case Combination():
+            return [term.of for term in question.terms]
+        case _:
+            return [question.first, question.second]
 
 
 def tables(outcome: StudyOutcome) -> str:
@@ -249,7 +260,7 @@ class StudyContract:
         assert len({question.key for question in questions}) == len(questions)
         results = Results(tuple(Outcome(c, figures=reports[c.key].figures) for c in conditions))
         for question, answer in zip(questions, answer_all(questions, results), strict=True):
-            sides = (question.of,) if isinstance(question, Slope) else (question.first, question.second)
+            sides = sides_of(question)
             assert all(any(selects(side, condition) for condition in conditions) for side in sides), question.key
             assert answer.seeds == options.all_seeds, question.key
 

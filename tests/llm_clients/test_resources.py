@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from llm_clients import resources
-from llm_clients.resources import ServerProcesses, is_local, local_server
+from llm_clients.resources import ServerProcesses, local_server
 from llm_clients.scripted.script import Script
 from llm_clients.scripted.server import ScriptedServer
 
@@ -79,18 +79,3 @@ def test_a_process_that_is_gone_is_null() -> None:
 )
 def test_gpu_memory_is_summed_over_the_tree_or_null(table: str, expected: int | None) -> None:
     assert resources._mebibytes(table, {11, 12}) == expected
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "expected"),
-    [
-        ("http://localhost:1/v1", True),
-        ("http://127.0.0.1", True),
-        ("http://[::1]:11434", True),
-        ("http://0.0.0.0:11434", True),
-        ("https://api.anthropic.com", False),
-        ("http://192.168.0.2:8000", False),
-    ],
-)
-def test_which_endpoints_are_on_this_machine(endpoint: str, expected: bool) -> None:
-    assert is_local(endpoint) is expected

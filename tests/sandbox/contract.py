@@ -163,6 +163,10 @@ class BackendContract:
         assert contract_box.run(solution(code, "assert sum(4, 5) == 20", names=("sum",), limits=MANY)).passed
         assert not contract_box.run(solution(code, "assert sum([4, 5]) == 20", limits=MANY)).passed
 
+    def test_a_built_in_does_not_stand_in_for_a_function_that_is_missing(self, contract_box: Sandbox) -> None:
+        result = contract_box.run(solution("pass", "assert sum([4, 5]) == 9", names=("sum",), limits=MANY))
+        assert (result.outcome, result.detail) == (Outcome.FAILED, "NameError: name 'sum' is not defined")
+
     @pytest.mark.parametrize(
         ("code", "check", "outcome", "detail"),
         [

@@ -425,6 +425,13 @@ def double(x):
         judged=True,
         check="assert double(21) is None",
     ),
+    Hostile(
+        "words that no verdict can hold",
+        "def double(x): raise ValueError('\\ud800')",
+        Outcome.FAILED,
+        judged=True,
+    ),
+    Hostile("the same of a script", "raise ValueError('\\ud800')", Outcome.FAILED),
     Hostile("an answer that cannot be shown", "def double(x): return 10**10000", Outcome.FAILED, judged=True),
     Hostile(
         "names of the check's own tools",

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     METRICS = "metrics"
     PARAMS = "params"
     TAGS = "tags"
+    DATASETS = "datasets"
     ARTIFACTS = "artifacts"
     TRACES = "traces"
 

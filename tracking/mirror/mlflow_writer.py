@@ -16,7 +16,7 @@ from tracking.locks import ExclusiveLock
 from tracking.mirror.gaps import Gaps, Kind, is_connection_fault, is_file_fault
 from tracking.mirror.mlflow_store import Store, connect, open_experiment, summarise, unreachable
 from tracking.mirror.mlflow_traces import write_trace
-from tracking.mirror.operations import RUN, Attach, Begin, Finish, Log, Operation, Point, Trace
+from tracking.mirror.operations import RUN, Attach, Begin, Dataset, Finish, Log, Operation, Point, Trace
 from tracking.mirror.translation import Translation
 from tracking.payloads import RunStarted
 from tracking.runs import RunDir
@@ -35,6 +35,8 @@ _SHOWN_SUFFIXES = frozenset({".json", ".jsonl", ".html", ".png", ".svg", ".csv",
 _EVENTS_AT_ONCE = 200
 # MLflow's own limits on one log_batch: 1,000 metrics, 100 parameters, 100 tags, 1,000 of all together.
 _METRICS_AT_ONCE, _PAIRS_AT_ONCE = 800, 100
+_LONGEST_DIGEST = 36
+"""Characters of a dataset's digest that MLflow takes."""
 
 
 class MlflowWriter:
@@ -184,7 +186,7 @@ class MlflowWriter:
                         self._store.client.set_terminated, self._parts[part], status=status.value, end_time=time_ms
                     )
                     self._try(Kind.RUNS, seq, f"end of {part}", end)
-            case Attach() | Trace():
+            case Attach() | Dataset() | Trace():
                 pass  # `_store_document`, after everything else
 
     def _store_document(self, operation: Operation, seq: int) -> None:
@@ -192,9 +194,21 @@ class MlflowWriter:
             case Attach(path, document) if seq >= self._first[Kind.ARTIFACTS]:
                 attach = partial(self._store.client.log_dict, self._parts[RUN], dict(document), path)
                 self._try(Kind.ARTIFACTS, seq, path, attach)
+            case Dataset(name) if seq >= self._first[Kind.DATASETS]:
+                self._try(Kind.DATASETS, seq, name, partial(self._log_dataset, operation))
             case Trace(key) if seq >= self._first[Kind.TRACES]:
                 write = partial(write_trace, self._store, self.experiment_id, self._parts[RUN], operation)
                 self._try(Kind.TRACES, seq, key, write)
+
+    def _log_dataset(self, dataset: Dataset) -> None:
+        """Name a dataset of the run; MLflow knows a name with its digest, and keeps it once."""
+        from mlflow.entities import Dataset as Entity
+        from mlflow.entities import DatasetInput
+
+        profile = json.dumps({"rows": list(dataset.rows)})
+        digest = dataset.digest[:_LONGEST_DIGEST]
+        entity = Entity(dataset.name, digest, "file", json.dumps({"name": dataset.source}), profile=profile)
+        self._store.client.log_inputs(self._parts[RUN], [DatasetInput(entity, [])])
 
     def _begin(self, begin: Begin, seq: int) -> None:
         client, known = self._store.client, self._parts.get(begin.part)

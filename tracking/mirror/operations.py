@@ -1,6 +1,6 @@
 """Operations on MLflow, as values: `translation` decides on them, `mlflow_writer` executes them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -80,6 +80,23 @@ class Attach:
 
 
 @dataclass(frozen=True, slots=True)
+class Dataset:
+    """Name what the run was made with, as a dataset in the store itself.
+
+    Attributes:
+        name: Of the dataset.
+        digest: Of its content.
+        source: Where it is from.
+        rows: All of it; they can be queried in the database.
+    """
+
+    name: str
+    digest: str
+    source: str
+    rows: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """One step of a trace.
 
@@ -119,4 +136,4 @@ class Trace:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-Operation = Begin | Log | Finish | Attach | Trace
+Operation = Begin | Log | Finish | Attach | Dataset | Trace

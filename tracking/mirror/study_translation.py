@@ -6,7 +6,18 @@ from typing import Any
 
 from tracking.events import Event
 from tracking.kinds import RunStatus
-from tracking.mirror.operations import RUN, Attach, Begin, Finish, Log, Operation, Point, Status, condition_part
+from tracking.mirror.operations import (
+    RUN,
+    Attach,
+    Begin,
+    Dataset,
+    Finish,
+    Log,
+    Operation,
+    Point,
+    Status,
+    condition_part,
+)
 from tracking.mirror.params import flatten, shortened
 from tracking.payloads import Interrupted, Resumed
 from tracking.study_payloads import (
@@ -17,8 +28,11 @@ from tracking.study_payloads import (
     StudyEnded,
     StudyExtended,
     StudyStarted,
+    series_key,
 )
 
+DATASET = "dataset/"
+"""Begins the key of a prepared entry that is a dataset, with `source`, `sha256` and `rows`."""
 STUDY_TAG = "espalier.study"
 QUESTION_TAG = "espalier.question"
 RUN_STATUS = {
@@ -75,9 +89,13 @@ class StudyTranslation:
         return (Attach("options.json", payload.options),)
 
     def _remember(self, payload: Prepared) -> tuple[Operation, ...]:
-        """Keep it for one document at the end: there may be thousands of entries."""
+        """Keep it for one document at the end: there may be thousands of entries. A dataset is shown as one."""
         self._prepared[payload.key] = payload.facts
-        return ()
+        match payload.facts:
+            case {"source": str(source), "sha256": str(digest), "rows": [*rows]} if payload.key.startswith(DATASET):
+                return (Dataset(payload.key.removeprefix(DATASET), digest, source, rows),)
+            case _:
+                return ()
 
     def _condition_begun(self, payload: ConditionBegun) -> tuple[Operation, ...]:
         self._numbers[payload.condition] = payload.number
@@ -89,12 +107,24 @@ class StudyTranslation:
 
     def _condition_measured(self, payload: ConditionMeasured) -> tuple[Operation, ...]:
         figures = {**payload.figures, "wall_s": payload.wall_s}
+        each = self._each(payload.condition)
         tags = {"espalier.state": "measured"}
         if payload.condition in self._failed:
             self._failed.remove(payload.condition)
             self._ended["conditions_failed"] -= 1
             tags["espalier.error"] = ""
-        return self._ends(payload.condition, figures, tags, Status.FINISHED)
+        return (*each, *self._ends(payload.condition, figures, tags, Status.FINISHED))
+
+    def _each(self, condition: str) -> tuple[Operation, ...]:
+        """Show what is known of each item of a condition as metrics, whose step is the item's place."""
+        series = self._prepared.get(series_key(condition), {})
+        points = tuple(
+            Point(f"each/{name}", float(value), place, self._time_ms)
+            for name, values in series.items()
+            for place, value in enumerate(values)
+            if value is not None
+        )
+        return (Log(condition_part(self._numbers[condition]), points),) if points else ()
 
     def _condition_failed(self, payload: ConditionFailed) -> tuple[Operation, ...]:
         if payload.condition in self._failed:

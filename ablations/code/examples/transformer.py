@@ -51,15 +51,18 @@ class Reader(nn.Module):
 
 
 def train(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, epochs: int) -> None:
-    """Train a model in place."""
+    """Train a model in place, and report the mean loss of each epoch."""
     optimiser = torch.optim.Adam(model.parameters(), lr=4e-3)
     model.train()
-    for _ in range(epochs):
+    for epoch in range(epochs):
+        total = 0.0
         for batch in torch.randperm(len(images)).split(64):
             loss = nn.functional.cross_entropy(model(images[batch]), labels[batch])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
+            total += loss.item() * len(batch)
+        report("loss", total / len(images), step=epoch + 1)
 
 
 def evaluate(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:

@@ -26,7 +26,7 @@ class Runs:
 
 @dataclass(frozen=True)
 class Case:
-    """One ablation to be judged. Trees are made when they are first asked for.
+    """One ablation to be judged. Trees are made, and compared, when that is first asked for.
 
     Attributes:
         component: Which is to be gone.
@@ -40,6 +40,7 @@ class Case:
     ablated: Documents
     runs: Runs | None = None
     _trees: dict[str, ast.Module] = field(default_factory=dict, repr=False, compare=False)
+    _aligned: list[Alignment | Mismatch] = field(default_factory=list, repr=False, compare=False)
 
     def old(self, file: str) -> ast.Module:
         """Return the tree of a script of the original."""
@@ -63,8 +64,10 @@ class Case:
 
     def alignment(self) -> Alignment | Mismatch:
         """Return what stands in the component's place, or what else was changed in its file."""
-        old = self.old(self.component.file)
-        return align(old, self.new(self.component.file), self.component.region(old))
+        if not self._aligned:
+            old = self.old(self.component.file)
+            self._aligned.append(align(old, self.new(self.component.file), self.component.region(old)))
+        return self._aligned[0]
 
     def replacement(self) -> tuple[ast.AST, ...]:
         """Return what stands in the component's place; nothing if that cannot be told."""

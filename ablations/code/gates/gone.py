@@ -38,6 +38,8 @@ class Gone(Gate):
     def _of_hint(self, did: Counter[str], does: Counter[str]) -> str | None:
         if not did - does:
             return "nothing of the block was removed: it still does all that it did"
+        if more := does - did:
+            return f"in place of the block there is more of {', '.join(sorted(more))} than it had"
         return None
 
     def of_runs(self, case: Case, runs: Runs) -> str | None:

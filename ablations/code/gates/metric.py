@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from ablations.code.gates.base import Gate
 from ablations.code.gates.case import Case, Runs
+from ablations.code.running.facts import RunFacts
 from ablations.code.source.flow import MetricCode, metric_code
 from ablations.code.source.names import bound_by
 
@@ -37,13 +38,18 @@ class Metric(Gate):
 
     def of_runs(self, case: Case, runs: Runs) -> str | None:
         """Judge what the runs reported."""
-        before = [report.name for report in runs.original.reports]
-        after = [report.name for report in runs.ablated.reports]
+        before, after = _told(runs.original), _told(runs.ablated)
         if not before:
             return "the original reported no figure"
-        if before != after:
-            return f"the original reported {', '.join(before)}, and the ablated script {', '.join(after) or 'nothing'}"
-        return None
+        if before == after:
+            return None
+        if Counter(before) == Counter(after):
+            return "the ablated script reported its figures in another order than the original"
+        more, less = Counter(after) - Counter(before), Counter(before) - Counter(after)
+        if more and less:
+            return f"the original reported {_shown(less)}, and the ablated script {_shown(more)}"
+        what, told = ("also reported", more) if more else ("did not report", less)
+        return f"the ablated script {what} {_shown(told)}"
 
 
 def _dumps(code: MetricCode) -> list[str]:
@@ -59,6 +65,22 @@ def _rebound(case: Case, code: MetricCode) -> str | None:
         if before[name] != after[name]:
             return f"the name {name}, by which the figure is computed, is bound {after[name]} times, not {before[name]}"
     return None
+
+
+def _told(run: RunFacts) -> list[str]:
+    """What a run reported, without the values."""
+    return [report.name if report.step is None else f"{report.name} at step {report.step}" for report in run.reports]
+
+
+def _shown(told: Counter[str]) -> str:
+    """Some of what was reported, for a message."""
+    parts = [f"{name} {count} times" if count > 1 else name for name, count in told.items()]
+    return ", ".join(parts[:_MOST_SHOWN]) + (
+        f" and {len(parts) - _MOST_SHOWN} more" if len(parts) > _MOST_SHOWN else ""
+    )
+
+
+_MOST_SHOWN = 3
 
 
 def _last(name: str) -> str:

@@ -1,9 +1,11 @@
 """Does the null ablation reproduce the original's figures?"""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from ablations.code.gates.base import Gate
 from ablations.code.gates.case import Case, Runs
+from ablations.code.running.facts import Reported
 
 
 class Null(Gate):
@@ -14,11 +16,18 @@ class Null(Gate):
 
     def of_runs(self, case: Case, runs: Runs) -> str | None:
         """Judge what the runs reported."""
-        before = {report.name: report.value for report in runs.original.reports}
-        again = {report.name: report.value for report in runs.null.reports}
-        if set(before) != set(again):
-            return f"the original reported {sorted(before)}, and the null ablation {sorted(again)}"
-        for name, value in before.items():
-            if again[name] != value:
-                return f"{name} is {value!r} in the original and {again[name]!r} in the null ablation, with one seed"
+        before, again = runs.original.reports, runs.null.reports
+        if [(one.name, one.step) for one in before] != [(one.name, one.step) for one in again]:
+            return f"the original reported {_shown(before)}, and the null ablation {_shown(again)}"
+        for one, other in zip(before, again, strict=True):
+            if one.value != other.value:
+                at = "" if one.step is None else f" at step {one.step}"
+                return (
+                    f"{one.name}{at} is {one.value!r} in the original and {other.value!r} in the null ablation, "
+                    "with one seed"
+                )
         return None
+
+
+def _shown(reports: Sequence[Reported]) -> str:
+    return f"{len(reports)} values ({', '.join(sorted({one.name for one in reports})) or 'of nothing'})"

@@ -9,7 +9,7 @@ from ablations.code.source.names import callee, dotted
 PASSING = frozenset(
     {
         *("Identity", "Sequential", "ModuleList", "zeros", "zeros_like", "ones", "ones_like", "new_zeros"),
-        *("clone", "contiguous", "float", "type_as", "size", "super", "__init__", "range", "len", "tuple", "list"),
+        *("clone", "contiguous", "size", "range", "len", "tuple", "list"),
     }
 )
 """Calls that learn nothing and decide nothing: they hand on as it is, or give zeros or ones.
@@ -30,10 +30,13 @@ SHAPING = frozenset(
             "expand",
             "expand_as",
         ),
-        "pad",
+        *("pad", "float", "type_as"),
     }
 )
-"""Calls that only move values. They may stay where the component had them; a new one would change what follows."""
+"""Calls that only move values or give them a type. They may stay where the component had them; a new one would change
+what follows."""
+MAKING = frozenset({"super", "__init__"})
+"""Calls that make an object. They may stay as they were; any other one would make it anew."""
 
 
 def operations(nodes: Iterable[ast.AST]) -> Counter[str]:
@@ -44,7 +47,7 @@ def operations(nodes: Iterable[ast.AST]) -> Counter[str]:
     roots = list(nodes)
     whole = Counter(_operations(roots))
     telling = Counter(
-        {key: count for key, count in whole.items() if key.removeprefix("call ") not in PASSING | SHAPING}
+        {key: count for key, count in whole.items() if key.removeprefix("call ") not in PASSING | SHAPING | MAKING}
     )
     return telling or whole or Counter(_values(roots))
 

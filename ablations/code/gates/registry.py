@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ablations.code.gates.base import Gate, Verdict
 from ablations.code.gates.case import Case
 from ablations.code.gates.computed import Computed
+from ablations.code.gates.elements import Elements
 from ablations.code.gates.exceptions import Exceptions
 from ablations.code.gates.exits import Exits
 from ablations.code.gates.gone import Gone
@@ -18,7 +19,7 @@ from ablations.code.gates.split import Split
 from ablations.code.gates.syntax import Syntax
 
 GATES: tuple[type[Gate], ...] = (
-    *(Syntax, Exits, Exceptions, Seed, Split, Metric, Computed, Scope, Gone, Replacement, Path, Null),
+    *(Syntax, Exits, Exceptions, Seed, Split, Metric, Computed, Scope, Gone, Replacement, Elements, Path, Null),
 )
 
 

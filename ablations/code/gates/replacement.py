@@ -1,12 +1,12 @@
 """Does what stands in the component's place do nothing by itself?"""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from ablations.code.gates.base import Gate
 from ablations.code.gates.case import Case
-from ablations.code.gates.operations import PASSING, SHAPING
+from ablations.code.gates.operations import MAKING, PASSING, SHAPING
 from ablations.code.source.annotations import Kind
 from ablations.code.source.names import bound_by, callee, dotted
 
@@ -26,8 +26,8 @@ class Replacement(Gate):
     """Reads what stands in the region word by word.
 
     It may hand on, or give zeros or ones (`operations.PASSING`), read what the component read, and bind what the
-    component bound. What only moves values may stay, and in a hint's block calls and operators with the arguments that
-    they had. Everything else is refused: other calls, names, constants and kinds of statements and expressions.
+    component bound. What only moves values may stay, and in a hint's block calls and operators; `path` judges what is
+    made of them. Everything else is refused: other calls, names, constants and kinds of statements and expressions.
     """
 
     name: ClassVar[str] = "replacement"
@@ -36,7 +36,8 @@ class Replacement(Gate):
     def of_source(self, case: Case) -> str | None:
         """Judge the documents alone."""
         old, new = case.old_nodes(), case.replacement()
-        allowed = _Allowed(old, case.old(case.component.file), hint=case.component.kind is Kind.HINT)
+        trees = [tree for _, tree, _ in case.pairs()]
+        allowed = _Allowed(old, own_names(trees), hint=case.component.kind is Kind.HINT)
         for root in new:
             for problem in allowed.problems(root):
                 return f"in place of {case.component.name}, {problem}"
@@ -46,13 +47,12 @@ class Replacement(Gate):
 class _Allowed:
     """What a component's own code allows in its place."""
 
-    def __init__(self, old: list[ast.AST], tree: ast.Module, *, hint: bool) -> None:
+    def __init__(self, old: list[ast.AST], own: frozenset[str], *, hint: bool) -> None:
         inside = [node for root in old for node in ast.walk(root)]
         self._calls = [node for node in inside if isinstance(node, ast.Call)] if hint else []
         self._kinds = _STATEMENTS + tuple(kind for kind in _BLOCKS if any(isinstance(node, kind) for node in inside))
         self._operators = {type(node.op) for node in inside if isinstance(node, ast.BinOp)} if hint else set()
         self._updates = {type(node.op) for node in inside if isinstance(node, ast.AugAssign)}
-        own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)} - {"__init__"}
         self._passing = (PASSING | SHAPING & {callee(node) for node in inside if isinstance(node, ast.Call)}) - own
         self._bound = set(bound_by(old))
         self._read = {dotted(node) for node in inside if isinstance(node, ast.Name | ast.Attribute)} | self._bound
@@ -77,6 +77,10 @@ class _Allowed:
                 yield f"`{ast.unparse(node)[:80]}` computes something new"
             if isinstance(node, ast.Lambda) and len(ast.unparse(node.args).split(",")) + len(node.args.defaults) != 1:
                 yield "there is a lambda that takes more than what it hands on"
+            if isinstance(node, ast.Expr) and not self._does_nothing(node):
+                yield f"there is the statement `{ast.unparse(node)[:80]}`, which binds nothing"
+            if (header := _header(node)) is not None and not header <= self._had:
+                yield f"`{ast.unparse(node).splitlines()[0][:80]}` is another {_word(node)} than the component had"
             if isinstance(node, ast.expr) and not self._is_plain(node):
                 yield f"there is a new {_word(node)} expression, `{ast.unparse(node)[:80]}`"
 
@@ -88,9 +92,10 @@ class _Allowed:
 
     def _had_operator(self, node: ast.expr) -> bool:
         """Whether a hint's block has such an operation: its sides are judged by themselves."""
-        if not isinstance(node, ast.BinOp) or type(node.op) not in self._operators:
-            return False
-        return not any(isinstance(side, ast.Constant) for side in (node.left, node.right))
+        return isinstance(node, ast.BinOp) and type(node.op) in self._operators
+
+    def _does_nothing(self, node: ast.Expr) -> bool:
+        return isinstance(node.value, ast.Constant) or ast.dump(node) in self._had
 
     def _bindings(self, node: ast.AST) -> Iterator[str]:
         match node:
@@ -102,7 +107,7 @@ class _Allowed:
 
     def _value(self, node: ast.AST, known: set[str]) -> Iterator[str]:
         match node:
-            case ast.Call() if callee(node) not in self._passing and not self._had_call(node):
+            case ast.Call() if not self._may_call(node):
                 yield f"`{ast.unparse(node)[:80]}` is called, which is not known to do nothing"
             case ast.Constant(value=value) if not self._may_be(value):
                 yield f"there is the new value {value!r}"
@@ -113,22 +118,49 @@ class _Allowed:
                 if not (dotted(node) in self._read or attribute in _SHAPES | self._passing or is_library):
                     yield f"{ast.unparse(node)[:80]} is read, which the component did not read"
 
-    def _had_call(self, call: ast.Call) -> bool:
-        """Whether a hint's block had this call, with these arguments or parts of them."""
-        for had in self._calls:
-            if ast.dump(had.func) == ast.dump(call.func):
-                parts = {ast.dump(node) for argument in [*had.args, *had.keywords] for node in ast.walk(argument)}
-                if all(ast.dump(argument) in parts for argument in [*call.args, *call.keywords]):
-                    return True
-        return False
+    def _may_call(self, call: ast.Call) -> bool:
+        """Whether a call does nothing, or a hint's block had one of the same function."""
+        if callee(call) in MAKING:
+            return ast.dump(call) in self._had
+        return callee(call) in self._passing or any(ast.dump(had.func) == ast.dump(call.func) for had in self._calls)
 
     def _may_be(self, value: object) -> bool:
         same = [known for known in (*_NEUTRAL, *self._constants) if type(known) is type(value) and known == value]
-        return bool(same) or value in (0.0, 1.0, True, False) or value is Ellipsis
+        is_number = type(value) in (int, float, bool) and value in (0, 1)
+        return bool(same) or is_number or value is Ellipsis
 
     @staticmethod
     def _is_library(node: ast.AST) -> bool:
         return dotted(node) in {"torch", "nn", "torch.nn", "F", "torch.nn.functional", "np", "numpy", "math"}
+
+
+def own_names(trees: Sequence[ast.Module]) -> frozenset[str]:
+    """Return the last parts of all names that scripts bind themselves, and not by importing them from a library."""
+    imported = {
+        alias.name
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in ("torch", "numpy")
+        for alias in node.names
+        if alias.asname in (None, alias.name)
+    }
+    return frozenset(name.rpartition(".")[2] for name in bound_by(trees)) - imported
+
+
+def _header(node: ast.AST) -> set[str] | None:
+    """What decides how often, or by which arguments, the statements in a block run."""
+    match node:
+        case ast.For(target=target, iter=each):
+            return {ast.dump(target), ast.dump(each)}
+        case ast.If(test=test):
+            return {ast.dump(test)}
+        case ast.With(items=items):
+            return {ast.dump(item) for item in items}
+        case ast.FunctionDef(args=args, decorator_list=decorators):
+            return {ast.dump(args), *map(ast.dump, decorators)}
+        case ast.ClassDef(bases=bases, keywords=keywords, decorator_list=decorators):
+            return {ast.dump(each) for each in (*bases, *keywords, *decorators)}
+    return None
 
 
 def _word(node: ast.AST) -> str:

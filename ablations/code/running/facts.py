@@ -19,10 +19,17 @@ class Ended(StrEnum):
 
 
 class Reported(_Frozen):
-    """A figure that the script reported through `espalier_report.report`."""
+    """A figure that the script reported through `espalier_report.report`.
+
+    Attributes:
+        name: Of the figure.
+        value: Of the figure.
+        step: Of a point of a curve, such as the epoch; None for a figure of the whole run.
+    """
 
     name: str
     value: float
+    step: int | None = None
 
 
 class ModuleFacts(_Frozen):
@@ -71,6 +78,29 @@ class RunFacts(_Frozen):
     evaluated: int = Field(default=0, ge=0)
     shared: int = Field(default=0, ge=0)
     executed: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The figures of the run: of each name that was reported without a step, its last value.
+
+        A script that reports nothing without a step has the last value of each name.
+        """
+        whole = [report for report in self.reports if report.step is None]
+        return {report.name: report.value for report in whole or self.reports}
+
+    @property
+    def curves(self) -> dict[str, tuple[tuple[int, float], ...]]:
+        """Steps and values of each name that was reported at several steps.
+
+        Of a name that was reported several times and never with a step, the calls are the steps. Of several values of
+        one step the last counts.
+        """
+        stepped: dict[str, dict[int, float]] = {}
+        called: dict[str, dict[int, float]] = {}
+        for report in self.reports:
+            curve = (called if report.step is None else stepped).setdefault(report.name, {})
+            curve[len(curve) + 1 if report.step is None else report.step] = report.value
+        return {name: tuple(sorted(curve.items())) for name, curve in (called | stepped).items() if len(curve) > 1}
 
     @property
     def parameters(self) -> int:

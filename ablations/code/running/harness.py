@@ -41,12 +41,14 @@ class Watch:
         self.calls: Counter[int] = Counter()
         self._depth = 0
 
-    def report(self, name: str, value: float) -> None:
+    def report(self, name: str, value: float, step: int | None = None) -> None:
         """Stand in for `espalier_report.report`."""
         number = float(value)
         if not isinstance(name, str) or not math.isfinite(number):
             raise ValueError(f"report() takes a name and a finite number, and received {name!r} and {value!r}")
-        self.reports.append({"name": name, "value": number})
+        if step is not None and type(step) is not int:
+            raise ValueError(f"report() takes a whole number as step, and received {step!r}")
+        self.reports.append({"name": str(name), "value": number, "step": step})
 
     def facts(self) -> dict[str, Any]:
         """Return what was collected, as JSON values."""

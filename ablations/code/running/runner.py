@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ablations.code.running.facts import Ended, RunFacts
 from ablations.code.source.documents import Documents
+from ablations.code.source.errors import DocumentError
 
 HARNESS = "espalier_harness.py"
 FACTS = "espalier_facts.json"
@@ -36,7 +37,15 @@ class Layout:
 
 
 def layout(documents: Documents, script: str, arguments: Sequence[str]) -> Layout:
-    """Return the files and the command line of a run."""
+    """Return the files and the command line of a run.
+
+    Raises:
+        DocumentError: A document has the name of a file that a run needs for itself.
+    """
+    if taken := sorted({HARNESS, FACTS} & set(documents.texts)):
+        raise DocumentError(
+            f"A document is called {taken[0]!r}, which each run needs for itself: give it another name."
+        )
     harness = Path(__file__).with_name("harness.py").read_text(encoding="utf-8")
     return Layout({**documents.texts, HARNESS: harness}, (HARNESS, FACTS, script, *arguments))
 

@@ -3,13 +3,13 @@
 Two syntax trees are laid side by side. In the component's region anything may stand. Outside of it a patch may only
 take away, where a name is used that the component alone binds:
 
-* a call of a use becomes its own argument: `self.norm(x)` becomes `x`;
-* a sum or product with a use becomes its other operand: `x + skip` becomes `x`;
+* a call of a use becomes its own first argument: `self.norm(x)` becomes `x`;
+* a sum or product with a use becomes its other operand: `x + skip`, or `x + 0.1 * skip`, becomes `x`;
 * an element of a list or tuple that is a use goes away;
 * a statement that only applies a use goes away: `x = self.norm(x)`, `x += skip`.
 
-And it may import torch, numpy or math under a name that is free. Comments and layout mean nothing. Everything else is a
-`Mismatch`.
+And it may import torch, numpy or math under the usual name, if that is free. Comments and layout mean nothing.
+Everything else is a `Mismatch`.
 """
 
 import ast
@@ -22,7 +22,15 @@ from ablations.code.source.names import bound_by, dotted, parents
 from ablations.code.source.region import Region
 from ablations.code.source.uses import Uses
 
-IMPORTS = frozenset({"torch", "torch.nn", "torch.nn.functional", "numpy", "math"})
+IMPORTS = frozenset(
+    {
+        *("import torch", "import torch.nn", "import torch.nn as nn", "import torch.nn.functional as F"),
+        *("from torch import nn", "from torch.nn import functional as F", "from torch.nn import Identity"),
+        *("from torch import zeros_like", "from torch import ones_like", "from torch import zeros"),
+        *("import numpy", "import numpy as np", "import math"),
+    }
+)
+"""What may be imported in addition, exactly so: under another name it could stand for something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,8 @@ class _Matcher:
     def __init__(self, old: ast.Module, region: Region) -> None:
         self._region = region
         self._uses = Uses(old, region)
-        self._taken = frozenset({*bound_by([old]), *dir(builtins), "*"})
+        read = {node.id for node in ast.walk(old) if isinstance(node, ast.Name)}  # `from x import *` binds unseen
+        self._taken = frozenset({*bound_by([old]), *read, *dir(builtins)})
         self._around = _line_to(old, region.parent)
         self._furthest = Mismatch("", "", 0)
         self._dumps: dict[int, str] = {}
@@ -193,28 +202,31 @@ class _Matcher:
         return False
 
     def _may_come(self, new: ast.stmt) -> bool:
-        match new:
-            case ast.Import(names=names):
-                modules = {alias.name for alias in names}
-            case ast.ImportFrom(module=str() as module, names=names, level=0):
-                modules = {module} | {f"{module}.{alias.name}" for alias in names if module == "torch"}
-            case _:
-                return False
-        return modules <= IMPORTS and not set(bound_by([new])) & self._taken
+        return ast.unparse(new) in IMPORTS and not set(bound_by([new])) & self._taken
 
     def _reduced(self, old: ast.expr, new: ast.expr) -> Alignment | None:
         taken = Alignment(reductions=((old, new),))
         if self._uses.has(old):
-            for argument in old.args if isinstance(old, ast.Call) else ():
+            for argument in old.args[:1] if isinstance(old, ast.Call) else ():
                 if (found := self.node(argument, new)) is not None:
                     return taken + found
-        if isinstance(old, ast.BinOp) and isinstance(old.op, ast.Add | ast.Sub | ast.Mult):
-            left = not isinstance(old.op, ast.Sub) and self._uses.has(old.left)
-            sides = [old.right] * left + [old.left] * self._uses.has(old.right)
-            for side in sides:
+        if isinstance(old, ast.BinOp):
+            for side in self._other_sides(old):
                 if (found := self.node(side, new)) is not None:
                     return taken + found
         return None
+
+    def _other_sides(self, old: ast.BinOp) -> list[ast.expr]:
+        """What is left of an operation without an operand that is a use; of a product with a number nothing is."""
+        match old.op:
+            case ast.Add():
+                return [old.right] * self._uses.is_term(old.left) + [old.left] * self._uses.is_term(old.right)
+            case ast.Sub():
+                return [old.left] * self._uses.is_term(old.right)
+            case ast.Mult():
+                sides = [old.right] * self._uses.has(old.left) + [old.left] * self._uses.has(old.right)
+                return [side for side in sides if not isinstance(side, ast.Constant)]
+        return []
 
     def _note(self, old: Sequence[_Item], new: Sequence[_Item]) -> None:
         """Remember the furthest statement that did not match, for the message."""

@@ -10,14 +10,14 @@ import io
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ablations.code.source.documents import Documents
 from ablations.code.source.errors import AnnotationError
 from ablations.code.source.names import enclosing, label_of
-from ablations.code.source.region import Region, block_region, line_region
+from ablations.code.source.region import Region, block_region, element_region, line_region
 
 EXPLICIT = "#ABLATABLE_COMPONENT"
 HINT_START = "#ABLATION_HINT_START"
@@ -43,6 +43,7 @@ class Component:
         marked_line: The line of the annotation, or for a hint the first line of its code.
         kind: How it was marked.
         source: These lines.
+        column: Of an element that was named and not marked, where it begins on its line; otherwise None.
     """
 
     name: str
@@ -52,11 +53,14 @@ class Component:
     marked_line: int
     kind: Kind
     source: str
+    column: int | None = None
 
     def region(self, tree: ast.Module) -> Region:
         """Return where it lies in the tree of its document."""
         if self.kind is Kind.HINT:
             return block_region(tree, self.first_line, self.last_line, self.file)
+        if self.column is not None:
+            return element_region(tree, self.marked_line, self.column, self.file)
         return line_region(tree, self.marked_line, self.file)
 
 
@@ -66,7 +70,11 @@ def components_of(documents: Documents) -> tuple[Component, ...]:
     Raises:
         AnnotationError: An annotation cannot be read, or a script with one is no Python.
     """
-    found = [component for path in documents.scripts for component in _components(path, documents.texts[path])]
+    return numbered([part for path in documents.scripts for part in _components(path, documents.texts[path])])
+
+
+def numbered(found: Sequence[Component]) -> tuple[Component, ...]:
+    """Return components of which those with the same name are told apart by numbers."""
     counts = Counter(component.name for component in found)
     seen: Counter[str] = Counter()
     named = []
@@ -109,8 +117,13 @@ def _component(file: str, text: str, tree: ast.Module, kind: Kind, first: int, l
         region, marked = line_region(tree, last, file), last
         first = min(_lineno(node) for node in region.nodes)
         last = max(last, *(int(getattr(node, "end_lineno", None) or 0) for node in region.nodes))
-    name = f"{_stem(file)}:{'.'.join([*enclosing(tree, region.parent), label_of(region)])}"
-    return Component(name, file, first, last, marked, kind, "\n".join(text.splitlines()[first - 1 : last]))
+    source = "\n".join(text.splitlines()[first - 1 : last])
+    return Component(name_of(file, tree, region), file, first, last, marked, kind, source)
+
+
+def name_of(file: str, tree: ast.Module, region: Region, own: str | None = None) -> str:
+    """Return the name of a component by where it is and what, as `cnn:Net.__init__.norm`; `own` is the last part."""
+    return f"{_stem(file)}:{'.'.join([*enclosing(tree, region.parent), own or label_of(region)])}"
 
 
 def _lineno(node: ast.AST) -> int:

@@ -56,6 +56,25 @@ def line_region(tree: ast.Module, line: int, file: str) -> Region:
     raise AnnotationError(f"{file}:{line}: the annotation marks no statement and no element of a list.")
 
 
+def element_region(tree: ast.Module, line: int, column: int, file: str) -> Region:
+    """Return the element of a list, a tuple, a set or a call that begins at a place.
+
+    Args:
+        tree: Of the file.
+        line: From 1.
+        column: As of `ast`.
+        file: For the message.
+
+    Raises:
+        AnnotationError: None begins there.
+    """
+    for parent, field, index, node in _listed(tree):
+        begins = (getattr(node, "lineno", 0), getattr(node, "col_offset", -1)) == (line, column)
+        if begins and field in ("elts", "args"):
+            return Region(parent, field, index, index + 1)
+    raise AnnotationError(f"{file}:{line}: no element of a list or a call begins at column {column + 1}.")
+
+
 def block_region(tree: ast.Module, first: int, last: int, file: str) -> Region:
     """Return what a hint's block holds: whole statements of one body, or whole elements of one list.
 

@@ -25,6 +25,7 @@ class Uses:
         scopes = scopes_of(tree, region.parent, self._above)
         names = set(bound_by(region.nodes))
         self._found: dict[int, str] = {}
+        self._shared: set[str] = set()
         for name in sorted(names):
             self._find(name, scopes)
 
@@ -32,6 +33,10 @@ class Uses:
     def names(self) -> frozenset[str]:
         """The names that are the component's alone, and are used elsewhere."""
         return frozenset(self._found.values())
+
+    def is_bound_elsewhere(self, name: str) -> bool:
+        """Return whether something else in the same scope binds a name, too."""
+        return name in self._shared
 
     def has(self, node: ast.AST) -> bool:
         """Return whether a node reads a name of the component's, or calls it."""
@@ -42,15 +47,38 @@ class Uses:
         return any(id(inner) in self._found for inner in ast.walk(node))
 
     def only_operands(self, name: str, operators: tuple[type[ast.operator], ...]) -> bool:
-        """Return whether a name of the component's is used elsewhere, and only as an operand of some operators."""
-        places = [node for node in ast.walk(self._tree) if self._found.get(id(node)) == name]
+        """Return whether a name of the component's is used elsewhere, and only as an operand of some operators.
+
+        A product with a number stands for the use itself: `0.1 * penalty` is added where its product is.
+        """
+        places = self._places(name)
         return bool(places) and all(isinstance(self._operation(node), operators) for node in places)
 
+    def is_computed_with(self, name: str) -> bool:
+        """Return whether a name is an operand anywhere, or it is not known where it is used."""
+        places = self._places(name)
+        operations = (ast.BinOp, ast.AugAssign, ast.Subscript)
+        return not places or any(isinstance(self._above[id(node)], operations) for node in places)
+
+    def is_term(self, node: ast.AST) -> bool:
+        """Return whether a node is a use, or the product of one with a number."""
+        match node:
+            case ast.BinOp(left=ast.Constant(), op=ast.Mult(), right=side):
+                return self.is_term(side)
+            case ast.BinOp(left=side, op=ast.Mult() | ast.Div(), right=ast.Constant()):
+                return self.is_term(side)
+        return self.has(node)
+
+    def _places(self, name: str) -> list[ast.AST]:
+        return [node for node in ast.walk(self._tree) if self._found.get(id(node)) == name]
+
     def _operation(self, node: ast.AST) -> ast.operator | None:
-        """The operator of which a use, or the call of it, is an operand."""
+        """The operator of which a use, or the call of it, or its product with a number, is an operand."""
         above = self._above[id(node)]
         if isinstance(above, ast.Call) and above.func is node:
-            above = self._above[id(above)]
+            node, above = above, self._above[id(above)]
+        while isinstance(above, ast.BinOp) and isinstance(above.op, ast.Mult | ast.Div) and self.is_term(above):
+            node, above = above, self._above[id(above)]
         return above.op if isinstance(above, ast.BinOp | ast.AugAssign) else None
 
     def _find(self, name: str, scopes: list[ast.AST]) -> None:
@@ -59,6 +87,7 @@ class Uses:
             return
         elsewhere = [node for node in ast.walk(where) if id(node) not in self._inside]
         if name in _bound_outside(elsewhere):
+            self._shared.add(name)
             return
         for node in elsewhere:
             if isinstance(node, ast.Name | ast.Attribute) and dotted(node) == name and isinstance(node.ctx, ast.Load):

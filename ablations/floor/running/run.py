@@ -125,6 +125,9 @@ class StudyRun:
         try:
             if session.pending:
                 self._measure(session, ledger, self._prepare(ledger, say))
+            before = len(ledger.events)
+            self._conclude(ledger, say)
+            over = over and len(ledger.events) == before
             status = RunStatus.FINISHED
         except BaseException as error:
             if not self._is_interrupt(error):
@@ -150,8 +153,28 @@ class StudyRun:
     def _prepare(self, ledger: Ledger, say: Callable[[str], None]) -> Mapping[str, Facts]:
         """Let the study prepare, and return all that it has prepared."""
         request, journal = self._request, LedgerJournal(ledger)
+        context = self._context(say)
+        with self._interrupts.flagged(lambda: None):
+            request.study.prepare(request.options, journal, context)
+        self._interrupts.check()
+        return journal.entries()
+
+    def _conclude(self, ledger: Ledger, say: Callable[[str], None]) -> None:
+        """Let the study conclude from what was measured, if anything was."""
+        request = self._request
+        if type(request.study).conclude is Study.conclude:
+            return
+        results = results_of(self._conditions, ledger.events)
+        if results.measured:
+            report = report_of(request.study, request.options, results, request.folder.artifacts)
+            with self._interrupts.flagged(lambda: None):
+                request.study.conclude(request.options, report, LedgerJournal(ledger), self._context(say))
+            self._interrupts.check()
+
+    def _context(self, say: Callable[[str], None]) -> PrepareContext:
+        request = self._request
         request.folder.prepared.mkdir(parents=True, exist_ok=True)
-        context = PrepareContext(
+        return PrepareContext(
             cache_folder(),
             request.folder.prepared,
             self._interrupts.check,
@@ -159,10 +182,6 @@ class StudyRun:
             request.retry_failed,
             request.place.threads,
         )
-        with self._interrupts.flagged(lambda: None):
-            request.study.prepare(request.options, journal, context)
-        self._interrupts.check()
-        return journal.entries()
 
     def _is_interrupt(self, error: BaseException) -> bool:
         """Whether a signal is the cause: what a process that dies with us raises is none of its own."""

@@ -48,12 +48,25 @@ def test_an_ablation_is_accepted_when_all_gates_accept_its_source_and_its_runs()
     assert [verdict.gate for verdict in ruling.of_runs] == [gate.name for gate in GATES]
 
 
+def test_a_curve_is_reported_step_by_step() -> None:
+    assert judge(case(NORM, NORM_GONE, runs=CURVE)).accepted
+
+
 def test_runs_are_not_asked_about_where_the_source_is_refused() -> None:
     ruling = judge(case(NORM, NORM_GONE, ("square()", "abs()"), runs=GOOD))
     assert ruling.of_runs == ()
     assert not ruling.accepted
 
 
+def curve(run: RunFacts, values: tuple[float, ...], steps: tuple[int, ...]) -> RunFacts:
+    points = [Reported(name="loss", value=value, step=step) for value, step in zip(values, steps, strict=True)]
+    return run.model_copy(update={"reports": tuple(points)})
+
+
+CURVED = curve(ORIGINAL, (0.3, 0.2, 0.1), (1, 2, 3))
+CURVE = Runs(CURVED, CURVED, curve(ABLATED, (0.4, 0.3, 0.2), (1, 2, 3)))
+CURVE_CUT = replace(CURVE, ablated=curve(ABLATED, (0.4, 0.3), (1, 2)))
+CURVE_MIXED = replace(CURVE, ablated=curve(ABLATED, (0.4, 0.3, 0.2), (1, 3, 2)))
 NULL = ORIGINAL.model_copy(update={"reports": (Reported(name="loss", value=0.5000001),)})
 RAISED = ABLATED.model_copy(update={"ended": Ended.RAISED, "detail": "ValueError: no"})
 
@@ -62,13 +75,21 @@ RAISED = ABLATED.model_copy(update={"ended": Ended.RAISED, "detail": "ValueError
     ("gate", "runs", "words"),
     [
         ("null", replace(GOOD, null=NULL), "loss is 0.5 in the original and 0.5000001 in the null ablation"),
-        ("null", replace(GOOD, null=NULL.model_copy(update={"reports": ()})), "the null ablation []"),
+        (
+            "null",
+            replace(GOOD, null=NULL.model_copy(update={"reports": ()})),
+            "the null ablation 0 values (of nothing)",
+        ),
         ("exits", replace(GOOD, ablated=RAISED), "the ablated script did not run to its end: raised (ValueError: no)"),
         ("exits", replace(GOOD, original=RAISED, null=RAISED), "the original did not run to its end"),
         ("exits", ablated(ended=Ended.EXITED), "the ablated script did not run to its end: exited"),
         ("exits", ablated(ended=Ended.LOST, detail="exit code 0"), "lost (exit code 0)"),
-        ("metric", ablated(reports=()), "the original reported loss, and the ablated script nothing"),
-        ("metric", ablated(reports=ABLATED.reports * 2), "the ablated script loss, loss"),
+        ("metric", ablated(reports=()), "the ablated script did not report loss"),
+        ("metric", ablated(reports=ABLATED.reports * 2), "the ablated script also reported loss"),
+        ("metric", ablated(reports=(Reported(name="f1", value=0.7),)), "reported loss, and the ablated script f1"),
+        ("metric", CURVE_CUT, "the ablated script did not report loss at step 3"),
+        ("metric", CURVE_MIXED, "the ablated script reported its figures in another order"),
+        ("null", replace(CURVE, null=CURVE.ablated), "loss at step 1 is 0.3 in the original and 0.4 in the null"),
         ("computed", ablated(reports=(Reported(name="loss", value=float("nan")),)), "loss is nan"),
         ("computed", ablated(steps=3), "trained 3 steps, and the original 4"),
         ("seed", ablated(seeds=("torch.manual_seed(1)",)), "the ablated script by torch.manual_seed(1)"),

@@ -60,6 +60,27 @@ def test_how_a_run_ended_is_told(text: str, ended: Ended, detail: str) -> None:
     assert ("Traceback" in facts.trace) == (ended is Ended.RAISED)
 
 
+CURVES = """from espalier_report import report
+for epoch in range(1, 4):
+    report("loss", 1 / epoch, step=epoch)
+    report("rate", 0.5)
+report("loss", 0.25)
+report("accuracy", 0.75)
+"""
+
+
+def test_curves_and_figures_are_told_apart() -> None:
+    facts = ran(CURVES)
+    assert facts.figures == {"rate": 0.5, "loss": 0.25, "accuracy": 0.75}
+    assert facts.curves["rate"] == ((1, 0.5), (2, 0.5), (3, 0.5))
+    assert facts.curves["loss"] == ((1, 1.0), (2, 0.5), (3, 1 / 3))
+    assert ran(CURVES.partition('report("rate')[0]).figures == {"loss": 1 / 3}, "nothing is told without a step"
+
+
+def test_a_step_is_a_whole_number() -> None:
+    assert "whole number as step" in ran("from espalier_report import report\nreport('x', 1, step=0.5)").detail
+
+
 def test_a_run_that_hangs_is_ended() -> None:
     facts = SubprocessRunner(timeout_s=0.5).run(Documents({"script.py": "while True: pass"}), "script.py", ())
     assert (facts.ended, facts.detail) == (Ended.LOST, "ended after 0.5 s")
@@ -120,5 +141,7 @@ def test_the_examples_say_their_figure_without_espalier(tmp_path: Path, capsys: 
 
     report("accuracy", 0.9312)
     assert capsys.readouterr().out == "accuracy = 0.9312\n"
+    report("loss", 0.5, step=3)
+    assert capsys.readouterr().out == "loss = 0.5 (step 3)\n"
     with pytest.raises(ValueError, match="finite"):
         report("accuracy", float("inf"))

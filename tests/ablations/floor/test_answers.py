@@ -8,7 +8,7 @@ import pytest
 from ablations.floor.answers import Answer, answer_all
 from ablations.floor.condition import Condition, Level
 from ablations.floor.figure import Direction, Figure
-from ablations.floor.questions import Contrast, Interaction, PairedTest, Question, Slope, Verdict
+from ablations.floor.questions import Combination, Contrast, Interaction, PairedTest, Question, Slope, Verdict
 from ablations.floor.results import Outcome, Results
 from ablations.floor.sentences import answer_sentences
 from ablations.floor.tables import answers_table
@@ -212,3 +212,24 @@ def test_a_logarithm_compares_ratios() -> None:
     assert (answer.seeds, answer.left_out, answer.exact) == ((0, 1, 2), (3,), True)
     (row,) = answers_table([answer], [FIGURE]).shown()
     assert (row[1], row[4]) == ("ln Loss", "0.6931 ± 0.0000")
+
+
+def combination(*terms: tuple[float, str]) -> Combination:
+    fields = {"key": "q", "text": "Is it?", "figure": "loss", "better": Direction.LOWER}
+    return Combination.model_validate({**fields, "terms": [{"weight": w, "of": {"arm": name}} for w, name in terms]})
+
+
+def test_a_combination_is_a_weighted_sum_by_seed_and_lacks_a_seed_that_lacks_a_part() -> None:
+    question = combination((1, "both"), (-1, "a"), (-1, "b"), (1, "none"))
+    rows = (*arm("none", 1, 2, 3, 4), *arm("a", 2, 3, 4, 5), *arm("b", 3, 4, 5, None))
+    answer = ask(question, *rows, *arm("both", 7.0, 8.1, 9.2, 10.0))
+    assert answer.difference is not None
+    assert answer.difference.mean == pytest.approx((3 + 3.1 + 3.2) / 3)
+    assert (answer.seeds, answer.left_out, answer.verdict) == ((0, 1, 2), (3,), Verdict.WORSE)
+    (sentence,) = answer_sentences([answer], [FIGURE])
+    assert "Loss, arm both minus arm a minus arm b plus arm none: 3.10" in sentence
+
+
+def test_the_weights_of_a_combination_add_up_to_zero() -> None:
+    with pytest.raises(ValueError, match=r"the weights add up to 0; received \[1\.0, -0\.5\]"):
+        combination((1, "a"), (-0.5, "b"))

@@ -1,5 +1,6 @@
 """A study in a real MLflow: a parent, a child per condition, artifacts; a second sync changes nothing."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -122,3 +123,30 @@ def run_number(run: RunDir) -> str:
     from tracking.reader import read_ledger
 
     return payloads_of(read_ledger(run.ledger), RunStarted)[0].run_id.removeprefix("run")
+
+
+def test_datasets_and_the_figures_of_each_item_are_in_the_database(
+    tmp_path: Path, store: Store, experiment: str
+) -> None:
+    folder = tmp_path / "each"
+    folder.mkdir()
+    started = StudyStarted(
+        run_id=f"each-{experiment}", study="resources", question="What?", started_at=START, options={}, mlflow=True,
+        tracking_uri=store.uri, experiment=experiment,
+    )  # fmt: skip
+    tasks = [{"task_id": "1", "category": "lists"}, {"task_id": "2", "category": "dicts"}]
+    dataset = Prepared(key="dataset/tasks", facts={"source": "mbpp.jsonl", "sha256": "ab" * 32, "rows": tasks})
+    series = Prepared(key="series/c0", facts={"solved": [1.0, None, 0.0]})
+    with Ledger.create(folder / "ledger.jsonl") as ledger:
+        for payload in (started, dataset, series, begun(0), measured(0)):
+            ledger.record(payload)
+    for _ in range(2):
+        sync(RunDir(folder))
+    client = store.client
+    experiments = [client.get_experiment_by_name(experiment).experiment_id]
+    runs = {run.data.tags["espalier.part"]: run for run in client.search_runs(experiments)}
+    (given,) = runs["run"].inputs.dataset_inputs
+    assert (given.dataset.name, given.dataset.digest) == ("tasks", ("ab" * 32)[:36])
+    assert json.loads(given.dataset.profile)["rows"] == tasks
+    history = client.get_metric_history(runs["condition:0"].info.run_id, "each/solved")
+    assert sorted((point.step, point.value) for point in history) == [(0, 1.0), (2, 0.0)]

@@ -19,7 +19,19 @@ from tests.tracking.samples import (
     whole_run,
 )
 from tracking.kinds import DecisionKind, RunStatus, TrialState
-from tracking.mirror.operations import FINETUNE, RUN, Attach, Begin, Finish, Log, Operation, Status, Trace, trial_part
+from tracking.mirror.operations import (
+    FINETUNE,
+    RUN,
+    Attach,
+    Begin,
+    Dataset,
+    Finish,
+    Log,
+    Operation,
+    Status,
+    Trace,
+    trial_part,
+)
 from tracking.mirror.params import LONGEST, flatten
 from tracking.mirror.translation import Translation
 from tracking.payloads import Decision, Extended, Payload, Resumed, RunEnded, Rung, Winner
@@ -81,7 +93,7 @@ def test_nothing_is_logged_to_a_part_before_it_begins() -> None:
     for op in operations(whole_run()):
         if isinstance(op, Begin):
             begun.add(op.part)
-        elif not isinstance(op, Attach | Trace):
+        elif not isinstance(op, Attach | Trace | Dataset):
             assert op.part in begun
 
 

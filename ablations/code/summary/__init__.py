@@ -1,0 +1,1 @@
+"""What a finished code study tells beyond what all studies tell: effects, curves, gates, attempts, and coverage."""

@@ -1,0 +1,1 @@
+"""What large and small language models cost for what they solve."""

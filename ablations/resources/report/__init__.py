@@ -1,0 +1,1 @@
+"""The tables, sentences and plots of the resource study, made from its findings."""

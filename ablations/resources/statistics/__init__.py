@@ -1,0 +1,1 @@
+"""Statistics over tasks: proportions, paired proportions, pass@k, and the bootstrap."""

@@ -1,0 +1,1 @@
+"""The tasks: programming problems with tests that may be seen, and tests that may not."""

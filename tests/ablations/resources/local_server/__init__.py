@@ -1,0 +1,1 @@
+"""Tests of `ablations/resources/local_server/`."""
