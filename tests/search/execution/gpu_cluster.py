@@ -46,7 +46,7 @@ from trainers.job import FinetuneJob  # noqa: E402
 from trainers.proxy import ProxyData  # noqa: E402
 from trainers.recipe import ProxyRecipe, Recipe  # noqa: E402
 
-GPUS, SHARE, TRIALS = 8, 0.5, 3
+GPUS, SHARE, TRIALS = 8, 0.5, 2
 LANDED = "landed.jsonl"
 _FOLDER = "ESPALIER_TEST_LANDED"
 _POLL_S = 0.1

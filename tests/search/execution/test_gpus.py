@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,14 +51,14 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Landed:
 
 
 def test_the_node_was_waited_for_in_words(landed: Landed) -> None:
-    assert "waiting for 3 workers and 2 workers: 4 CPUs, 0 GPUs so far" in landed.said
+    assert "waiting for 2 workers and 2 workers: 4 CPUs, 0 GPUs so far" in landed.said
 
 
 def test_trials_share_gpus_of_the_node_that_has_them(landed: Landed) -> None:
-    assert len(landed.trials) == 3
-    assert len({each["pid"] for each in landed.trials}) == 3
+    assert len(landed.trials) == 2
+    assert len({each["pid"] for each in landed.trials}) == 2
     assert {each["node_gpus"] for each in landed.trials} == {8.0}
-    assert sorted(Counter(each["given"][0] for each in landed.trials).values()) == [1, 2], "two halves are one GPU"
+    assert len({each["given"][0] for each in landed.trials}) == 1, "two halves are one GPU"
     assert all(each["sees"] == each["given"][0] for each in landed.trials)
     assert "best True" in landed.said
 
