@@ -18,7 +18,8 @@ def warnings_of(events: Sequence[Event]) -> Iterator[str]:
     tuned, proxy = ended[-1].holdout_accuracy, winners[-1].proxy_accuracy
     if tuned is not None and tuned < proxy:
         recipe = begun[-1].recipe if begun else {}
-        trained = f"{ended[-1].epochs} epochs, batches of {recipe.get('batch_size')}, lr {recipe.get('lr')}"
+        epochs = f"{ended[-1].epochs} epoch{'' if ended[-1].epochs == 1 else 's'}"
+        trained = f"{epochs}, batches of {recipe.get('batch_size')}, lr {recipe.get('lr')}"
         yield (
             f"The fine-tune made the winner worse: {share_text(tuned)} of the holdout after it ({trained}), and "
             f"{share_text(proxy)} in its trial {winners[-1].trial}. Train longer, or with another lr or batch size."
