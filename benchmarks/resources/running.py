@@ -95,5 +95,5 @@ def tables(output: Path) -> list[Mapping[str, Any]]:
     return [
         {**table, "rows": [{key: value for key, value in row.items() if key not in timed} for row in table["rows"]]}
         for table in found
-        if table["key"] not in ("efficiency", "estimates")
+        if table["key"] not in ("efficiency", "estimates", "usage")
     ]

@@ -30,12 +30,12 @@ class Efficiency:
 
 
 def efficiencies(outcomes: Outcomes, large: str) -> tuple[Efficiency, ...]:
-    """Return the ratios of every resource that was measured of both, for each arm of each smaller model."""
+    """Return the ratios of every resource that was measured of both and used, for each arm of each smaller model."""
     once = outcomes.arm(large, Way.ONCE)
     assert once is not None, "every model is asked once"
     others = [arm for arm in outcomes.arms if arm.model != large]
     found = (_efficiency(outcomes, once, arm, resource) for resource in Resource for arm in others)
-    return tuple(one for one in found if one is not None)
+    return tuple(one for one in found if one is not None and one.per_task is not None)
 
 
 def _efficiency(outcomes: Outcomes, once: Arm, arm: Arm, resource: Resource) -> Efficiency | None:

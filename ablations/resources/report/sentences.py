@@ -7,6 +7,7 @@ from ablations.floor.table import Column
 from ablations.resources.arms.resource import Resource
 from ablations.resources.questions.accuracy import Comparison
 from ablations.resources.questions.balance import BreakEven
+from ablations.resources.questions.efficiency import Efficiency
 from ablations.resources.questions.findings import Findings
 from ablations.resources.questions.routing import Judged, Rule
 from ablations.resources.report.columns import shown
@@ -50,11 +51,17 @@ def sections(about: tuple[str, ...]) -> tuple[Section, ...]:
 def _efficiency(found: Findings) -> str:
     said = [
         f"for a task, {found.large}@1 uses {_show(one.per_task)} times the {one.resource.column.title.lower()} of "
-        f"{one.arm.name}; for a solved task, {_show(one.per_solved)} times"
+        f"{one.arm.name}{_for_solved(one)}"
         for one in found.efficiencies
         if one.resource in (found.cost, Resource.SECONDS) and one.arm in (*found.asked, *_once(found))
     ]
     return f"{'; '.join(said)}." if said else "no resource was measured of both models."
+
+
+def _for_solved(one: Efficiency) -> str:
+    if one.per_solved is None:
+        return ", and one of both solves nothing" if one.resource.adds_up else ""
+    return f"; for a solved task, {_show(one.per_solved)} times"
 
 
 def _once(found: Findings) -> Iterator[object]:
