@@ -81,7 +81,7 @@ def check_disk(runs: Path) -> tuple[Check, ...]:
 def check_ray(address: str | None) -> Check:
     """Start a private session, or connect to the cluster at `address`, and run one task."""
     try:
-        with ray_session(address, Needs(1, 1.0, 0.0, 1, finetune_gpu=False)):
+        with ray_session(address, Needs(1, 1.0, 0.0, None, finetune_gpu=False)):
             import ray
 
             total = ray.cluster_resources()

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.console import say_json, show_table
+from cli.devices import DeviceOption, device_of
 from cli.option_types import (
     ArchitectureOption,
     DataPathOption,
@@ -27,9 +28,13 @@ def command(
     output: OutputOption = None,
     trust_pickle: TrustOption = False,
     trust_factory: TrustFactoryOption = None,
+    device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Read the test set with a checkpoint, and count its MACs with the independent counter."""
+    """Read the test set with a checkpoint, and count its MACs with the independent counter.
+
+    Of a folder of images, `val/` is read and nothing else.
+    """
     from cli.opening import ModelSource, open_model
     from pruning.counter import count_macs
     from pruning.models import ModelSpec
@@ -39,24 +44,25 @@ def command(
     from trainers.evaluate import evaluate
     from trainers.latency import measure_latency
 
+    place = device_of(device)
     data = find_dataset(dataset)
     # A published file must fit the dataset; a checkpoint folder says itself what it is.
     spec = None
     if model is not None and checkpoint.is_file():
-        info = data.info(data_path)
+        info = data.test_info(data_path)
         spec = ModelSpec(model, info.num_classes, info.input_size, output)
     source = ModelSource(
         checkpoint, model, trust_pickle=trust_pickle, output=output, trusted=tuple(trust_factory or ())
     )
     pruned = open_model(source, spec)
-    data.check(data_path)
-    # The seed decides the holdout only: the test set is the same for every seed.
-    splits = data.splits(data_path, seed=0, input_size=pruned.spec.input_size)
-    check_fit(pruned.spec, splits.info, dataset)
+    data.check_test(data_path)
+    info, test = data.test_part(data_path, input_size=pruned.spec.input_size)
+    check_fit(pruned.spec, info, dataset)
     check_logits(pruned.module.eval(), pruned.spec)
-    score = evaluate(pruned.module, splits.test, batch_size=batch_size, output=pruned.spec.output)
-    latency = measure_latency(pruned.module, pruned.spec.input_size, threads=1)
     counted = count_macs(pruned.module, pruned.spec.input_size)
+    model_there = pruned.module.to(place)
+    score = evaluate(model_there, test.to(place), batch_size=batch_size, output=pruned.spec.output)
+    latency = measure_latency(model_there, pruned.spec.input_size, threads=1)
     found = {
         "model": pruned.spec.name,
         "dataset": dataset,
@@ -67,6 +73,7 @@ def command(
         "correct": score.correct,
         "total": score.total,
         "latency_ms": latency.median_ms,
+        "device": place.type,
     }
     if as_json:
         say_json(found)

@@ -1,5 +1,6 @@
 """The verb `finetune`."""
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,28 +19,32 @@ from cli.options import options_of
 from cli.paths import make_folder
 from cli.placing import ray_address_of
 from search.errors import ConfigError
-from search.execution.cluster import ray_session
 from search.execution.scratch import private_folder
+from search.execution.survey import finetune_session
 from search.outcome.formats import share_text
 from search.setup.config import RunConfig, make_config
-from search.setup.resources import Needs, machine_resources
 from search.setup.scope import Scope, names_where
+from trainers.workers import Workers
 
 if TYPE_CHECKING:
     from trainers.history import EpochReport
 
+_RAY = ".ray"
+"""In the output folder: what Ray Train writes of its own, on a cluster."""
 LINE_S = 30.0
 """Seconds between two lines about how an epoch stands."""
 
 
-@options_of(RunConfig, *names_where(RunConfig, lambda scope: scope is Scope.RECIPE))
+@options_of(RunConfig, *names_where(RunConfig, lambda scope: scope is Scope.RECIPE), "finetune_gpu", "wait_for_nodes")
 def command(
     checkpoint: CheckpointOption,
     out: Annotated[Path, typer.Option(help="Folder for the fine-tuned model.")] = Path("finetuned"),
     dataset: DatasetOption = "digits",
     data_path: DataPathOption = None,
     seed: SeedOption = 42,
-    workers: Annotated[int | None, typer.Option(min=1, help="DDP workers.")] = None,
+    workers: Annotated[
+        str | None, typer.Option(metavar="N or N-M", help="As --finetune-workers of a search: DDP workers, or a range.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="If given, must be the checkpoint's model.")] = None,
     trust_factory: TrustFactoryOption = None,
     ray_address: RayAddressOption = None,
@@ -53,7 +58,9 @@ def command(
     from trainers.progress import Paced
     from trainers.recalibrate import has_batch_norm
 
-    changes = make_config({name: value for name, value in given.items() if value is not None}).finetune_changes()
+    config = make_config({name: value for name, value in given.items() if value is not None})
+    address = ray_address_of(ray_address)
+    config = config.model_copy(update={"finetune_workers": _workers(workers), "ray_address": address})
     if checkpoint.is_file():
         raise ConfigError(
             f"--checkpoint {checkpoint} is a file: make a checkpoint folder of it first, with `python launch.py export "
@@ -63,35 +70,42 @@ def command(
     make_folder(out)
     data = find_dataset(dataset)
     check_fit(pruned.spec, data.info(data_path, input_size=pruned.spec.input_size), dataset)
+    changes = config.finetune_changes()
     images = None if "batch_size" in changes else data.check(data_path)
     recipe = finetune_recipe(dataset, batch_norm=has_batch_norm(pruned.module), images=images).override(**changes)
-    cpus, gpus = machine_resources()
-    use_gpu = gpus > 0
-    needs = Needs(0, 1.0, 0.0, workers or (gpus if use_gpu else min(2, cpus)), use_gpu)
-    address = ray_address_of(ray_address)
-    with private_folder() as scratch, ray_session(address, needs):
-        # After `ray_session` has set what Ray reads on import.
+    with private_folder() as scratch, finetune_session(config) as (count, gpu):
+        # After the session has set what Ray reads on import.
         from trainers.finetune import finetune
 
+        say(f"training on {count.words} workers, {'each with a GPU' if gpu else 'on CPUs'}")
         result = finetune(
             checkpoint,
             dataset,
             data_path,
             recipe,
             seed=seed,
-            workers=needs.finetune_workers,
-            use_gpu=use_gpu,
+            workers=count,
+            use_gpu=gpu,
             out_dir=out,
-            storage_dir=scratch,
+            # Ray Train wants to write where all nodes see it.
+            storage_dir=scratch if address is None else out / _RAY,
             trusted=(pruned.spec.name,),
             on_epoch=lambda report: _show_epoch(report, recipe.epochs),
             on_progress=Paced(lambda progress: say(f"{progress}"), LINE_S),
         )
+    shutil.rmtree(out / _RAY, ignore_errors=True)
     say(f"{len(result.history)} epochs on {result.workers} workers in {result.wall_s:.1f} s")
     for path, reason in result.unreadable.items():
         say(f"left out {path}: {reason}")
     say(f"model    {result.checkpoint_dir}")
     say(f"test it: python launch.py evaluate --checkpoint {result.checkpoint_dir} --dataset {dataset}")
+
+
+def _workers(given: str | None) -> Workers | None:
+    try:
+        return None if given is None else Workers.of(given)
+    except ValueError as error:
+        raise ConfigError(f"--workers {given!r} cannot be used: {error}.") from error
 
 
 def _show_epoch(report: "EpochReport", epochs: int) -> None:

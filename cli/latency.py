@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.console import say, say_json, show_table
+from cli.devices import DeviceOption, device_of
 from cli.option_types import (
     ArchitectureOption,
     ClassesOption,
@@ -36,7 +37,7 @@ def command(
     batch_size: Annotated[str, typer.Option(help="Images of a forward pass; several, separated by commas.")] = "1,8",
     threads: Annotated[str, typer.Option(help="torch's threads on a CPU; several, separated by commas.")] = "1",
     memory_format: Annotated[str, typer.Option(help="contiguous, channels_last, or both.")] = "contiguous",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: DeviceOption = "auto",
     repeats: Annotated[int, typer.Option(min=5, help="Measured passes of each model, in turns.")] = 50,
     model: ArchitectureOption = None,
     input_size: InputSizeOption = None,
@@ -122,7 +123,7 @@ def _settings(batch_sizes: str, threads: str, memory_formats: str, device: str) 
         _numbers("--batch-size", batch_sizes, MOST_IMAGES),
         _numbers("--threads", threads, most),
         formats,
-        _device(device),
+        device_of(device),
     )
 
 
@@ -147,17 +148,3 @@ def _numbers(option: str, text: str, most: int) -> tuple[int, ...]:
     if max(numbers) > most:
         raise ConfigError(f"{option} {text!r} cannot be used: at most {most:,} would work here.")
     return numbers
-
-
-def _device(name: str) -> "torch.device":
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cpu":
-        return torch.device("cpu")
-    if name == "cuda":
-        if not torch.cuda.is_available():
-            raise ConfigError("--device cuda: this machine has no GPU that torch can use; cpu would work.")
-        return torch.device("cuda")
-    raise ConfigError(f"--device {name!r} is not known: auto, cpu or cuda would work.")

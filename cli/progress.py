@@ -36,6 +36,7 @@ from tracking.payloads import (
 from tracking.phases import worked_seconds
 from trainers.history import EpochReport
 from trainers.progress import Paced, Progress
+from trainers.workers import Workers
 
 LOG_EVERY = 5
 """Epochs between two lines in a log; a terminal shows the bar instead."""
@@ -131,7 +132,8 @@ class ProgressView:
                 self._line(describe_decision(decision))
             case FinetuneStarted() as begun:
                 self._epochs = int(begun.recipe["epochs"])
-                self._line(f"fine-tune: {self._epochs} epochs on {begun.workers} DDP workers")
+                workers = Workers(begun.workers, begun.most_workers or begun.workers)
+                self._line(f"fine-tune: {self._epochs} epochs on {workers.words} DDP workers")
                 self._advance("fine-tune", 0, self._epochs, "starting Ray Train")
             case FinetuneEpoch() as epoch:
                 self._finetune_epoch(epoch)

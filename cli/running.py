@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from cli.console import say, show_table
+from cli.console import say, say_aside, show_table
 from cli.pasted import resume_line, sync_line, ui_line
 from cli.placing import say_place
 from cli.progress import ProgressView
@@ -83,6 +83,8 @@ def _execute(launch: Launch) -> RunOutcome:
 def _say_place(launch: Launch) -> None:
     if launch.placed_by_variable:
         say_place(None, launch.config.ray_address)
+    if launch.needs.any_gpu or launch.config.cluster:
+        say_aside(launch.needs.describe())
 
 
 def _show_result(outcome: RunOutcome) -> None:

@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from search.errors import ConfigError
 from search.execution.registry import executor_of
 from search.execution.scratch import scratch_root
+from search.execution.survey import surveyed_needs
 from search.outcome.outputs import has_model, lacking_outputs, write_outputs
 from search.outcome.summary import mlflow_ids
 from search.run import Run, RunOutcome
@@ -17,6 +19,7 @@ from search.setup.config import ExecutorName, RunConfig, make_config, placed, wi
 from search.setup.factories import check_run_factory, remember_factory
 from search.setup.preparation import Prepared, prepare
 from search.setup.recorded import check_owner, check_recorded
+from search.setup.resources import Needs
 from search.setup.scope import Scope, names_where
 from search.setup.servers import check_servers, remember_servers
 from tracking.events import Event, payloads_of
@@ -109,6 +112,11 @@ class Launch:
         self._prepared, self._ledger, self._added_trials = prepared, ledger, added_trials
 
     @property
+    def needs(self) -> Needs:
+        """The workers of each phase, and what each of them has."""
+        return self._prepared.needs
+
+    @property
     def resumed_after(self) -> int | None:
         """The number of the last event before it goes on; None for a new run."""
         return self._ledger.events[-1].seq if self._ledger.events else None
@@ -156,7 +164,7 @@ def begin(config: RunConfig) -> Launch:
     Raises:
         SearchError: the configuration cannot be used; also the errors of other rooms that `prepare` names.
     """
-    prepared = prepare(_reachable(with_destination(config)))
+    prepared = _surveyed(prepare(_reachable(with_destination(config))))
     folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
     remember_factory(folder.path, config.model)
     remember_servers(folder.path, prepared.config)
@@ -214,6 +222,7 @@ def reopen(
     prepared = prepare(_reachable(config), earlier=payloads_of(events, LlmCall), unsettled=unsettled_trips(events))
     by_variable = _moved(config, prepared)
     check_recorded(folder.ledger, events, prepared)
+    prepared = _surveyed(prepared)
     return Launch(prepared, folder, Ledger.open(folder.ledger), add_trials, placed_by_variable=by_variable)
 
 
@@ -305,6 +314,16 @@ def _reachable(config: RunConfig) -> RunConfig:
             scratch_root()
         check_answers(config.cluster)
     return config
+
+
+def _surveyed(prepared: Prepared) -> Prepared:
+    """The same, with the workers that there is room for where it runs; looked at last, because nodes are waited for."""
+    try:
+        return replace(prepared, needs=surveyed_needs(prepared))
+    except BaseException:
+        if prepared.client is not None:
+            prepared.client.close()
+        raise
 
 
 def _moved(config: RunConfig, prepared: Prepared) -> bool:

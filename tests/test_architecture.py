@@ -31,7 +31,10 @@ BANNED: Mapping[str, tuple[str, ...]] = {
         *("ray", "torch", "torchvision", "timm", "optuna", "fvcore", "torch_pruning", *_VENDORS),
         "mlflow: tracking/mirror/",
     ),
-    "trainers": ("ray: trainers/finetune.py", "mlflow", "optuna", "fvcore", "torch_pruning", *_VENDORS),
+    "trainers": (
+        *("mlflow", "optuna", "fvcore", "torch_pruning", *_VENDORS),
+        "ray: trainers/finetune.py, trainers/cluster/",
+    ),
     "search": (
         *("mlflow", "torchvision", "timm", "fvcore", "torch_pruning", *_VENDORS),
         "ray: search/execution/",

@@ -374,10 +374,15 @@ class Winner(Payload):
 
 
 class FinetuneStarted(Payload):
-    """The fine-tune of the winner was started, with this number of workers and this recipe."""
+    """The fine-tune of the winner was started, with this number of workers and this recipe.
+
+    Attributes:
+        most_workers: How many there may become as nodes join; None where their number is fixed, and in older ledgers.
+    """
 
     kind = EventKind.FINETUNE_STARTED
     workers: Annotated[int, Field(ge=1, strict=True)]
+    most_workers: Annotated[int, Field(ge=1, strict=True)] | None = None
     recipe: JsonObject
 
 

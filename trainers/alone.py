@@ -5,6 +5,8 @@ Job, state and files are those of the fine-tune on Ray, so either continues what
 
 import time
 
+import torch
+
 from trainers.history import EpochReport, EpochTail
 from trainers.job import (
     EPOCHS,
@@ -20,13 +22,19 @@ from trainers.place import Place
 from trainers.progress import OnProgress, unheard
 
 
-def finetune_alone(job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress = unheard) -> FinetuneResult:
+def finetune_alone(
+    job: FinetuneJob,
+    on_epoch: OnEpoch,
+    on_progress: OnProgress = unheard,
+    device: torch.device | None = None,
+) -> FinetuneResult:
     """Train in this process, on one worker.
 
     Args:
         job: what to train, and where to write.
         on_epoch: called after each epoch; first with the epochs of an earlier, interrupted part.
         on_progress: called with what is being done, from the first second on.
+        device: where it is trained; None takes the GPU if there is one.
 
     Raises:
         StateError: `out_dir` holds another training's state.
@@ -42,6 +50,6 @@ def finetune_alone(job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress 
         for report in tail.new():
             on_epoch(report)
 
-    run_job(job, Place.here(), report_new, on_progress)
+    run_job(job, Place.here(device), report_new, on_progress)
     report_new()
     return result_of(job, 1, time.perf_counter() - began)

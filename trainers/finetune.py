@@ -1,6 +1,6 @@
 """The winner's fine-tune on a Ray cluster: Ray Train starts the workers, our own loop does the rest.
 
-The only file of this room that imports Ray.
+Ray is imported here and in `trainers/cluster/` only.
 """
 
 import logging
@@ -22,8 +22,13 @@ with without_collection():  # each worker is a process of its own, which imports
     import ray.train.torch
     import torch
     from ray.train.torch.config import _TorchBackend
+    from ray.train.v2._internal.exceptions import WorkerGroupStartupTimeoutError
 
-from trainers.errors import FinetuneError, ResourcesError, TrainerError
+from trainers.cluster.folders import check_shared
+from trainers.cluster.group import Group, check_group
+from trainers.cluster.room import NoRoomError, in_turn
+from trainers.devices import claim_device
+from trainers.errors import FinetuneError, TrainerError
 from trainers.failure import FAILED, is_lost_worker, read_failure, write_failure
 from trainers.hearing import Heard
 from trainers.job import (
@@ -43,6 +48,7 @@ from trainers.place import Place
 from trainers.progress import OnProgress, Paced, Progress, unheard, write_progress
 from trainers.recipe import Recipe
 from trainers.seen import check_seen, mark
+from trainers.workers import Workers
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +58,9 @@ _WAITING_S = 20.0
 _WRITE_EVERY_S = 1.0
 """Between two notes of how an epoch stands."""
 _HEALTH_CHECK_S = 0.5
+_RESIZE_S = 60.0
+_WORLD = "world"
+"""In `out_dir`: how many workers train, or trained last."""
 
 
 def finetune(
@@ -61,7 +70,7 @@ def finetune(
     recipe: Recipe,
     *,
     seed: int,
-    workers: int,
+    workers: int | Workers,
     use_gpu: bool = False,
     out_dir: Path,
     storage_dir: Path,
@@ -71,10 +80,12 @@ def finetune(
     cpus_per_worker: int = 1,
     max_failures: int = 2,
     start_timeout_s: float = 600.0,
+    resize_every_s: float = _RESIZE_S,
 ) -> FinetuneResult:
     """Train a pruned checkpoint with DDP on Ray workers; Ray must have been started.
 
-    With workers on several nodes, `out_dir` and `storage_dir` must be folders that all nodes see.
+    Where others have what the workers need, they wait for it. With workers on several nodes, `out_dir` and
+    `storage_dir` must be folders that all nodes see, which is checked first.
 
     Args:
         checkpoint_dir: the pruned model, as `save_pruned` wrote it.
@@ -82,7 +93,8 @@ def finetune(
         data_path: folder of a dataset that is read from disk.
         recipe: how to train.
         seed: the search's, as it decides the holdout.
-        workers: how many DDP workers.
+        workers: how many DDP workers. With a range, they begin as many as there is room for, and become more or fewer
+            with the nodes of the cluster, always at the recipe's batch size.
         use_gpu: whether each has a GPU.
         out_dir: receives the model, the epochs and the state. If it holds the state of the same training already,
             that training is continued.
@@ -92,10 +104,11 @@ def finetune(
         on_progress: called in the caller's thread with what the fine-tune is doing, from its first second on.
         cpus_per_worker: CPUs and torch threads of each worker.
         max_failures: how often workers may be lost. An error of the training itself ends it at once.
-        start_timeout_s: seconds within which a worker must have started.
+        start_timeout_s: seconds within which a worker must have started, once there is room.
+        resize_every_s: seconds between two looks at whether a range has room for more workers.
 
     Raises:
-        ResourcesError: the cluster is too small, or has become so.
+        ResourcesError: the cluster is too small, or has become so, or a node does not see the folders.
         FinetuneError: workers were lost more than `max_failures` times, or none started in time.
         WorkersDifferError: workers see different weights or data, or not the driver's `out_dir`.
         StateError: `out_dir` holds another training's state.
@@ -103,7 +116,8 @@ def finetune(
         PruningError: the checkpoint cannot be read.
     """
     began = time.perf_counter()
-    _check_resources(workers, use_gpu, cpus_per_worker)
+    group = Group.of(workers, gpu=use_gpu, cpus=cpus_per_worker)
+    check_group(group)
     job = FinetuneJob(
         checkpoint_dir=checkpoint_dir.absolute(),
         dataset=dataset_name,
@@ -115,58 +129,43 @@ def finetune(
     )
     check_job(job)
     prepare_folder(job)
+    read = [job.checkpoint_dir, *([job.data_path] if job.data_path else [])]
+    check_shared(job.out_dir, read, gpu=group.gpu)
     # How often Ray Train's controller checks whether a worker has died or ended; it reads this when it starts.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_HEALTH_CHECK_S))
-    trainer = _trainer(job, workers, use_gpu, cpus_per_worker, max_failures, storage_dir)
-    try:
-        _run(trainer, job, Heard(job.out_dir, on_epoch, on_progress), start_timeout_s)
-    except FinetuneError:
-        # Ray reports that its workers did not start; if a node was lost meanwhile, that is the reason to report.
-        _check_resources(workers, use_gpu, cpus_per_worker)
-        raise
-    result = result_of(job, workers, time.perf_counter() - began)
+    heard = Heard(job.out_dir, on_epoch, on_progress)
+
+    def train(group: Group) -> None:
+        (job.out_dir / STARTED).unlink(missing_ok=True)
+        _run(_trainer(job, group, max_failures, storage_dir, resize_every_s), job, heard, start_timeout_s)
+
+    in_turn(group, train, lambda waits: heard.tell(Progress(waits)))
+    result = result_of(job, _trained(job, group.workers), time.perf_counter() - began)
     # What a worker logs is not shown here.
     for path, reason in result.unreadable.items():
         _log.warning("the image %r cannot be read (%s): it was left out of the fine-tune", path, reason)
     return result
 
 
-def _check_resources(workers: int, use_gpu: bool, cpus_per_worker: int) -> None:
-    """Check first: Ray Train waits for ever for what a cluster does not have."""
-    if workers < 1 or cpus_per_worker < 1:
-        raise ResourcesError(
-            f"a fine-tune needs at least one worker with one CPU, received {workers} workers with "
-            f"{cpus_per_worker} CPUs each"
-        )
-    if not ray.is_initialized():
-        raise ResourcesError("Ray is not running in this process: call ray.init() before the fine-tune")
-    available = ray.cluster_resources()
-    wanted = {"CPU": workers * cpus_per_worker, "GPU": workers if use_gpu else 0}
-    for kind, count in wanted.items():
-        have = available.get(kind, 0)
-        if count > have:
-            each = cpus_per_worker if kind == "CPU" else 1
-            raise ResourcesError(
-                f"{workers} fine-tune workers need {count} {kind}s and the Ray cluster has {have:g}: "
-                + (f"ask for at most {int(have) // each} workers" if have >= each else f"it has no {kind} to give")
-            )
+def _trained(job: FinetuneJob, workers: Workers) -> int:
+    """How many workers trained last."""
+    return workers.least if workers.is_fixed else int((job.out_dir / _WORLD).read_text(encoding="utf-8"))
 
 
 def _trainer(
-    job: FinetuneJob, workers: int, use_gpu: bool, cpus: int, max_failures: int, storage_dir: Path
+    job: FinetuneJob, group: Group, max_failures: int, storage_dir: Path, resize_every_s: float
 ) -> ray.train.torch.TorchTrainer:
-    backend, private = "nccl" if use_gpu else "gloo", _on_loopback()
-    resources = {"CPU": cpus} | ({"GPU": 1} if use_gpu else {})
+    backend, private = _backend(group.gpu), _on_loopback()
     return ray.train.torch.TorchTrainer(
         _work,
         train_loop_config={
             "job": job.model_dump_json(),
-            "threads": cpus,
+            "threads": group.cpus,
             "loopback": backend if private else None,
             "driver": mark(job.out_dir),
         },
         torch_config=(_OwnGroup if private else ray.train.torch.TorchConfig)(backend=backend),
-        scaling_config=ray.train.ScalingConfig(num_workers=workers, use_gpu=use_gpu, resources_per_worker=resources),
+        scaling_config=ray.train.ScalingConfig(**group.scaling(resize_every_s)),
         run_config=ray.train.RunConfig(
             # A new name each time: with an old one Ray Train would resume by its own checkpoints.
             name=f"finetune-{uuid.uuid4().hex[:12]}",
@@ -175,6 +174,10 @@ def _trainer(
             logging_config=ray.train.LoggingConfig(log_level="WARNING"),
         ),
     )
+
+
+def _backend(use_gpu: bool) -> str:
+    return "nccl" if use_gpu else "gloo"
 
 
 def _on_loopback() -> bool:
@@ -206,12 +209,14 @@ def _work(config: dict[str, Any]) -> None:
     check_seen(job.out_dir, config["driver"])
     if (job.out_dir / FAILED).exists():
         return
+    device = _claimed(job)
     if config["loopback"] is not None:
         context = ray.train.get_context()
         rank, world = context.get_world_rank(), context.get_world_size()
         join_on_loopback(config["loopback"], rank, world, ray.train.collective.broadcast_from_rank_zero)
-    place = Place.here(ray.train.torch.get_device())
+    place = Place.here(device)
     if place.is_main:
+        (job.out_dir / _WORLD).write_text(str(place.world), encoding="utf-8")
         (job.out_dir / STARTED).write_text(str(os.getpid()), encoding="utf-8")
     try:
         outcome = run_job(job, place, on_progress=_writer(job) if place.is_main else unheard)
@@ -224,6 +229,15 @@ def _work(config: dict[str, Any]) -> None:
         raise
     # Once at the end: a report waits for the next check of Ray's controller, and would delay each epoch by it.
     ray.train.report(asdict(outcome.history[-1]))
+
+
+def _claimed(job: FinetuneJob) -> torch.device:
+    """What this worker computes on; that torch cannot use a GPU heals in no attempt."""
+    try:
+        return claim_device([str(gpu) for gpu in ray.get_gpu_ids()])
+    except TrainerError as error:
+        write_failure(job.out_dir, error)
+        raise
 
 
 def _writer(job: FinetuneJob) -> OnProgress:
@@ -285,6 +299,8 @@ def _describe_not_started(timeout_s: float) -> str:
 
 def _as_ours(error: Exception) -> TrainerError:
     """Ray's error as one of this room: the first worker's own if it is one, else its last line."""
+    if isinstance(getattr(error, "controller_failure", None), WorkerGroupStartupTimeoutError):
+        return NoRoomError("the room of the fine-tune workers was taken before they started")
     causes = list(getattr(error, "worker_failures", {}).values()) or [error]
     for cause in causes:
         if isinstance(cause, TrainerError):

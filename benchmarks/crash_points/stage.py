@@ -87,7 +87,7 @@ def _few_digits(seed: int, input_size: InputSize | None) -> Splits:
 class RememberedWorker:
     """Stands for the worker that would train: a trial's scores follow from its allocation."""
 
-    def __init__(self, context: TrialContext, name: str) -> None:
+    def __init__(self, context: TrialContext, name: str, device: object) -> None:
         self._name, self._served = name, 0
 
     def begin(self, config: Mapping[str, Any]) -> None:

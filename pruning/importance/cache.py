@@ -5,6 +5,7 @@ import inspect
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -18,10 +19,26 @@ from pruning.importance.base import Batches, Criterion, Scores
 from pruning.importance.registry import importance
 from pruning.plan import Plan
 
+Make = Callable[[str, nn.Module, Plan, Batches | None], Scores]
+"""Computes the scores of the criterion of that name, wherever that is done."""
+
 _FORMAT = 2  # of the file: others have other keys
 
 
-def cached_scores(name: str, model: nn.Module, plan: Plan, batches: Batches | None = None, *, folder: Path) -> Scores:
+def computed_scores(name: str, model: nn.Module, plan: Plan, batches: Batches | None) -> Scores:
+    """The scores of criterion `name`, computed on the model's device."""
+    return importance(name).scores(model, plan, batches)
+
+
+def cached_scores(
+    name: str,
+    model: nn.Module,
+    plan: Plan,
+    batches: Batches | None = None,
+    *,
+    folder: Path,
+    make: Make = computed_scores,
+) -> Scores:
     """The scores of criterion `name`, read from `folder` if they were computed before for equal inputs.
 
     Safe for several processes at once: a file appears whole or not at all. A damaged file is made again with a warning,
@@ -33,6 +50,7 @@ def cached_scores(name: str, model: nn.Module, plan: Plan, batches: Batches | No
         plan: its plan.
         batches: images and labels; ignored by criteria that need no data.
         folder: the cache folder, which is created if needed.
+        make: computes them where they are not in the cache.
 
     Raises:
         UnknownCriterionError: there is no criterion of that name.
@@ -45,7 +63,7 @@ def cached_scores(name: str, model: nn.Module, plan: Plan, batches: Batches | No
     stored = _read(path, key, plan)
     if stored is not None:
         return stored
-    scores = criterion.scores(model, plan, batches)
+    scores = make(name, model, plan, batches)
     try:
         with replaced(path) as draft:
             draft.write_bytes(_packed(scores, key))

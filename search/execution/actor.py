@@ -9,6 +9,7 @@ with without_collection():  # each actor is a process of its own, which imports 
     import torch
     from ray import tune
 
+    from search.execution.devices import own_device
     from search.execution.served import ID_DIGITS, REPORT
     from search.execution.trial import TrialContext, TrialWorker
 
@@ -24,7 +25,7 @@ class TrialActor(tune.Trainable):
         """Load what all trials share, and take up the first trial."""
         torch.set_num_threads(context.threads)
         actor = ray.get_runtime_context().get_actor_id() or "driver"
-        self._worker = TrialWorker(context, actor[:ID_DIGITS])
+        self._worker = TrialWorker(context, actor[:ID_DIGITS], own_device)
         self._worker.begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

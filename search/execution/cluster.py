@@ -3,6 +3,8 @@
 import logging
 import os
 import secrets
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +13,7 @@ from search.errors import ResourceError
 from search.execution.handing import only_handed_on
 from search.execution.scratch import private_folder
 from search.setup.address import PRIVATE, located
-from search.setup.resources import Needs, check_resources, machine_resources
+from search.setup.resources import Needs, check_resources, this_machine
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -78,18 +80,29 @@ def ray_session(address: str | None, needs: Needs) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    with _private_session(needs) if private else _cluster(str(address)):
-        total = ray.cluster_resources()
-        check_resources(needs, total.get("CPU", 0), total.get("GPU", 0), "the Ray cluster")
+    with _private_session(needs) if private else connected(str(address)):
+        from search.execution.nodes import cluster_now
+
+        check_resources(needs, cluster_now())
         yield
 
 
 @contextmanager
-def _cluster(address: str) -> Iterator[None]:
+def connected(address: str) -> Iterator[None]:
+    """Connect to the cluster at `address`; inside another connection it is that one.
+
+    Raises:
+        ResourceError: it cannot be reached.
+    """
+    prepare_environment(local=False)
     import ray
 
+    if ray.is_initialized():
+        yield
+        return
     try:
-        ray.init(address=located(address), log_to_driver=False, logging_level=logging.ERROR)
+        with _handlers_kept():
+            ray.init(address=located(address), log_to_driver=False, logging_level=logging.ERROR)
     except ConnectionError as error:
         raise ResourceError(
             f"{error}: no cluster answers at --ray-address {address}, or it asks for another token. Start it, set "
@@ -105,17 +118,18 @@ def _cluster(address: str) -> Iterator[None]:
 def _private_session(needs: Needs) -> Iterator[None]:
     import ray
 
-    cpus, gpus = machine_resources()
-    check_resources(needs, cpus, gpus)
+    there = this_machine()
+    check_resources(needs, there)
     with private_folder() as scratch:
         try:
-            _start(scratch, cpus)
+            with _handlers_kept():
+                _start(scratch, int(there.cpus), int(there.gpus))
             yield
         finally:
             ray.shutdown()
 
 
-def _start(scratch: Path, cpus: int) -> None:
+def _start(scratch: Path, cpus: int, gpus: int) -> None:
     import ray
 
     try:
@@ -124,6 +138,7 @@ def _start(scratch: Path, cpus: int) -> None:
             ray.init(
                 address=PRIVATE,  # also where RAY_ADDRESS names a cluster
                 num_cpus=cpus,
+                num_gpus=gpus,
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
@@ -135,3 +150,17 @@ def _start(scratch: Path, cpus: int) -> None:
             f"Ray could not start a private session ({type(error).__name__}: {' '.join(str(error).split())}). Check "
             f"memory, and the free space at {scratch.parent}; --executor local needs no Ray."
         ) from error
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Keep this process's handler of SIGTERM: `ray.init` replaces it, in C, by one that aborts the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if callable(handler):
+            signal.signal(signal.SIGTERM, handler)

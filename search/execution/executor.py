@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from search.control.session import SearchSession
 from search.execution.trial import TrialContext
 from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
 from trainers.progress import OnProgress
+from trainers.workers import Workers
 
 Lost = Callable[[str], None]
 """Hears what is gone, in words."""
+_T = TypeVar("_T")
 
 
 class Executor(Protocol):
@@ -28,6 +30,12 @@ class Executor(Protocol):
 
     def run_trials(self, session: SearchSession, context: TrialContext) -> None:
         """Run the search to its end, or to an interrupt. The session holds the outcome."""
+
+    def compute(self, work: Callable[..., _T], *arguments: Any) -> _T:
+        """Return `work(*arguments, device)`, computed where a GPU is, if the run may use one; see `Compute`."""
+
+    def finetune_workers(self) -> Workers:
+        """Return how many workers a fine-tune would have now: on a cluster, nodes come and go."""
 
     def finetune(self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress) -> FinetuneResult:
         """Train the winner.

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
 
 import torch
 
@@ -13,15 +14,27 @@ from search.execution.executor import Lost
 from search.execution.trial import TrialContext, TrialWorker, trial_config
 from search.space.history import TrialSpec
 from trainers.alone import finetune_alone
+from trainers.devices import CPU, computed
 from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
+from trainers.place import default_device
 from trainers.progress import OnProgress
+from trainers.workers import Workers
 
+_T = TypeVar("_T")
 _POLL_S = 0.005
 """Seconds between two questions to the session while a language model thinks and no trial is left to run."""
 
 
 class LocalExecutor:
-    """Runs everything here. A trial that hangs also hangs the search: no other process watches its deadline."""
+    """Runs everything here. A trial that hangs also hangs the search: no other process watches its deadline.
+
+    Args:
+        trial_gpu: whether trials may use a GPU, if there is one.
+        finetune_gpu: whether the fine-tune may.
+    """
+
+    def __init__(self, *, trial_gpu: bool = True, finetune_gpu: bool = True) -> None:
+        self._trial_gpu, self._finetune_gpu = trial_gpu, finetune_gpu
 
     def ready(self) -> AbstractContextManager[None]:
         """Return at once: nothing is needed."""
@@ -33,7 +46,7 @@ class LocalExecutor:
 
     def run_trials(self, session: SearchSession, context: TrialContext) -> None:
         """Run the trials one after another, on as many threads as a trial actor would have."""
-        worker, threads = TrialWorker(context, "local"), torch.get_num_threads()
+        worker, threads = TrialWorker(context, "local", lambda: _device(gpu=self._trial_gpu)), torch.get_num_threads()
 
         def reports(spec: TrialSpec) -> Iterator[Report]:
             worker.begin(trial_config(spec))
@@ -46,9 +59,21 @@ class LocalExecutor:
         finally:
             torch.set_num_threads(threads)
 
+    def compute(self, work: Callable[..., _T], *arguments: Any) -> _T:
+        """Compute here."""
+        return computed(_device(gpu=self._trial_gpu or self._finetune_gpu), work, *arguments)
+
+    def finetune_workers(self) -> Workers:
+        """One, which is this process."""
+        return Workers(1, 1)
+
     def finetune(self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress) -> FinetuneResult:
         """Train on one worker, which is this process."""
-        return finetune_alone(job, on_epoch, on_progress)
+        return finetune_alone(job, on_epoch, on_progress, _device(gpu=self._finetune_gpu))
+
+
+def _device(*, gpu: bool) -> torch.device:
+    return default_device() if gpu else CPU
 
 
 def serve(

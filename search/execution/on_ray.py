@@ -3,17 +3,25 @@
 Ray is imported once its session is there: it reads its environment on import.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from search.control.session import SearchSession
-from search.execution.cluster import ray_session
+from search.execution.cluster import connected, ray_session
 from search.execution.executor import Lost
 from search.execution.trial import TrialContext
 from search.setup.config import RunConfig
+from search.setup.needs import finetune_place
 from search.setup.resources import Needs
+from trainers.devices import CPU, computed
 from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
+from trainers.place import default_device
 from trainers.progress import OnProgress
+from trainers.workers import Workers
+
+_T = TypeVar("_T")
 
 
 class RayExecutor:
@@ -39,7 +47,7 @@ class RayExecutor:
         return watched(lost)
 
     def run_trials(self, session: SearchSession, context: TrialContext) -> None:
-        """Run the trials by Tune, as many at once as the run needs."""
+        """Run the trials by Tune, as many at once as the run needs, or as nodes that joined have room for."""
         from search.execution.tuning import run_trials
 
         run_trials(
@@ -47,22 +55,50 @@ class RayExecutor:
             context,
             workers=self._needs.trial_workers,
             cpus=self._config.cpus_per_trial,
-            gpus=self._config.gpus_per_trial,
+            gpus=self._needs.gpus_per_trial,
             storage=self._storage,
+            follows=self._config.cluster is not None and self._config.workers is None,
         )
+
+    def compute(self, work: Callable[..., _T], *arguments: Any) -> _T:
+        """Compute here, on the GPU if there is one; for a cluster that had GPUs when the run began, on one of those."""
+        if self._config.cluster is None:
+            return computed(default_device() if self._config.may_use_gpu else CPU, work, *arguments)
+        if not self._needs.any_gpu:
+            return computed(CPU, work, *arguments)
+        with connected(self._config.cluster):
+            from search.execution.nodes import cluster_now
+            from search.execution.remote import on_a_gpu
+
+            return on_a_gpu(work, *arguments) if cluster_now().gpus >= 1 else computed(CPU, work, *arguments)
+
+    def finetune_workers(self) -> Workers:
+        """As many as the run needs, or as the cluster has room for by now."""
+        return self._finetune_place()[0]
+
+    def _finetune_place(self) -> tuple[Workers, bool]:
+        """The workers of the fine-tune, and whether each has a GPU."""
+        needs = self._needs
+        if self._config.cluster is None:
+            assert needs.finetune_workers is not None, "a run ends with a fine-tune"
+            return needs.finetune_workers, needs.finetune_gpu
+        from search.execution.nodes import cluster_now
+
+        return finetune_place(self._config, cluster_now())
 
     def finetune(self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress) -> FinetuneResult:
         """Train by DDP on as many workers as the run needs."""
         from trainers.finetune import finetune
 
+        workers, gpu = self._finetune_place()
         return finetune(
             job.checkpoint_dir,
             job.dataset,
             job.data_path,
             job.recipe,
             seed=job.seed,
-            workers=self._needs.finetune_workers,
-            use_gpu=self._needs.finetune_gpu,
+            workers=workers,
+            use_gpu=gpu,
             out_dir=job.out_dir,
             storage_dir=self._storage,
             trusted=job.trusted,

@@ -18,7 +18,7 @@ def executor_of(config: RunConfig, needs: Needs, storage: Path) -> Executor:
     if config.executor is ExecutorName.LOCAL:
         from search.execution.local import LocalExecutor
 
-        return LocalExecutor()
+        return LocalExecutor(trial_gpu=config.gpus_per_trial != 0, finetune_gpu=config.finetune_gpu is not False)
     from search.execution.on_ray import RayExecutor
 
     return RayExecutor(config, needs, storage)

@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,11 +69,12 @@ class TrialWorker:
     Args:
         context: what every trial shares.
         name: of the worker, as the ledger shall have it.
+        device: returns what it computes on: a GPU only if the worker was given one. An error of it is that of the
+            trial.
     """
 
-    def __init__(self, context: TrialContext, name: str) -> None:
-        self._context, self._name = context, name
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    def __init__(self, context: TrialContext, name: str, device: Callable[[], torch.device]) -> None:
+        self._context, self._name, self._device = context, name, device
         self._served = 0
 
     def begin(self, config: Mapping[str, Any]) -> None:
@@ -117,13 +118,13 @@ class TrialWorker:
             return None, None, "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
 
     def _train(self, batch_size: int) -> Iterator[RungScore]:
-        shared = self._context
+        shared, device = self._context, self._device()
         selection = select(shared.scores[self._importance], self._allocation)
         model = slice_model(shared.base, shared.plan, selection)
         recipe = shared.recipe.model_copy(update={"batch_size": batch_size})
         # One seed for all trials: they differ in what was cut, and in nothing else.
         output = shared.plan.spec.output
-        return proxy_rungs(model, shared.data, recipe, seed=shared.seed, device=self._device, output=output)
+        return proxy_rungs(model, shared.data, recipe, seed=shared.seed, device=device, output=output)
 
 
 def trial_config(spec: TrialSpec) -> dict[str, Any]:

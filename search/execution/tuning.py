@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -16,6 +17,7 @@ from search.control.report import Report
 from search.control.session import SearchSession
 from search.execution.actor import TrialActor
 from search.execution.handing import propagate_no_secrets
+from search.execution.nodes import MOST_WORKERS, Room
 from search.execution.served import REPORT, Served, TaskConfig, Turn
 from search.execution.trial import TrialContext, trial_config
 
@@ -147,27 +149,44 @@ def run_actors(
     tuner.fit()
 
 
-class _ServedSearch:
-    """A search as Tune's loop asks it."""
+class ServedSearch:
+    """A search as Tune's loop asks it.
 
-    def __init__(self, session: SearchSession) -> None:
-        self._session = session
+    Args:
+        session: decides what is run.
+        room: how many trials may run at once, by now.
+    """
+
+    def __init__(self, session: SearchSession, room: Callable[[], int]) -> None:
+        self._session, self._room = session, room
+        self._open = 0
 
     @property
     def interrupted(self) -> bool:
+        """Whether the user interrupted the search."""
         return self._session.interrupted
 
     def take(self) -> Turn:
+        """Decide what to run now; nothing while as many run as there is room for."""
+        if self._open >= self._room():
+            return Turn(None, over=False)
         turn = self._session.next()
-        return Turn(None if turn.spec is None else trial_config(turn.spec), turn.over)
+        if turn.spec is None:
+            return Turn(None, turn.over)
+        self._open += 1
+        return Turn(trial_config(turn.spec), turn.over)
 
     def report(self, report: Report) -> bool:
+        """Take a report; return whether its trial must stop."""
         return self._session.on_report(report)
 
     def lost(self, config: TaskConfig) -> None:
+        """Hear that a trial ended, in order or not."""
+        self._open -= 1
         self._session.on_lost(int(config["trial"]), "the process of its trial actor died")
 
     def overdue(self, config: TaskConfig, taken_s: float) -> bool:
+        """Return whether a trial hangs."""
         return self._session.overdue(int(config["trial"]), taken_s)
 
 
@@ -179,6 +198,7 @@ def run_trials(
     cpus: float,
     gpus: float,
     storage: Path,
+    follows: bool = False,
 ) -> None:
     """Run the search to its end. The session holds the outcome.
 
@@ -189,5 +209,8 @@ def run_trials(
         cpus: of each worker.
         gpus: of each worker.
         storage: a folder for what Tune writes of its own.
+        follows: whether nodes that join get trials, too, and the number of workers is only that of the beginning.
     """
-    run_actors(_ServedSearch(session), TrialActor, context, workers=workers, cpus=cpus, gpus=gpus, storage=storage)
+    room = Room(cpus, gpus) if follows else lambda: workers
+    most = MOST_WORKERS if follows else workers
+    run_actors(ServedSearch(session, room), TrialActor, context, workers=most, cpus=cpus, gpus=gpus, storage=storage)

@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from pruning.errors import ModelCreationError
 from pruning.models import ModelSpec, create_model
 from search.errors import ConfigError
+from search.setup.computing import Compute, compute_here
 from search.setup.config import RunConfig
 from trainers.base import BaseModel, train_base
-from trainers.datasets.base import Dataset, Splits
+from trainers.datasets.base import Dataset, Split, Splits
+from trainers.devices import CPU
 from trainers.evaluate import evaluate
 from trainers.history import EpochReport
 from trainers.recipe import Recipe
@@ -77,6 +79,9 @@ def obtain_base(
     seed: int,
     data_path: Path | None,
     progress: Callable[[EpochReport], None],
+    device: torch.device | None = None,
+    accuracy: float | None = None,
+    compute: Compute = compute_here,
 ) -> BaseModel:
     """Train or load the base model.
 
@@ -89,6 +94,9 @@ def obtain_base(
         seed: of the training.
         data_path: folder of a dataset that is read from disk.
         progress: hears of each epoch that is trained.
+        device: where it is trained, if it is trained here; None takes the GPU if there is one.
+        accuracy: on the holdout, where it is known; otherwise weights that were read are scored.
+        compute: scores them.
 
     Returns:
         The model in eval mode, with its holdout accuracy.
@@ -97,15 +105,26 @@ def obtain_base(
         ConfigError: weights that cannot be fetched or read, or do not fit the model.
     """
     if source.kind is SourceKind.TRAIN:
-        return train_base(spec, dataset, recipe, seed=seed, data_path=data_path, splits=splits, progress=progress)
+        return train_base(
+            spec, dataset, recipe, seed=seed, data_path=data_path, splits=splits, device=device, progress=progress
+        )
     if source.kind is SourceKind.PRETRAINED:
         module, path = _pretrained(spec), Path(spec.name)
     else:
         assert source.path is not None
         module, path = create_model(spec), source.path
         _load(module, source.path, spec)
-    accuracy = evaluate(module.eval(), splits.holdout, output=spec.output).accuracy
-    return BaseModel(module, accuracy, path, cached=True)
+    if accuracy is None:
+        accuracy = compute(accuracy_of, module.eval(), splits.holdout, spec.output)
+    return BaseModel(module.eval(), accuracy, path, cached=True)
+
+
+def accuracy_of(module: nn.Module, split: Split, output: str | None, device: torch.device) -> float:
+    """The accuracy of a model on a split, computed on a device; the model then is on the CPU."""
+    try:
+        return evaluate(module.to(device), split.to(device), output=output).accuracy
+    finally:
+        module.to(CPU)
 
 
 def _pretrained(spec: ModelSpec) -> nn.Module:

@@ -22,6 +22,7 @@ from search.setup.scope import option as _option
 from search.space.budget import parse_band
 from tracking.stores import destination_of_new
 from tracking.uris import absolute_uri, without_password
+from trainers.workers import Workers
 
 
 class ExecutorName(StrEnum):
@@ -122,8 +123,12 @@ class RunConfig(BaseModel):
         "Search", "seconds until a trial counts as hung; default: ten times the slowest so far, at least 120", gt=0
     )
     cpus_per_trial: float = _option("Search", "CPUs per trial", 1.0, gt=0, scope=Scope.RESOURCES)
-    gpus_per_trial: float = _option(
-        "Search", "GPUs per trial; with a fraction several trials share one", 0.0, ge=0, scope=Scope.RESOURCES
+    gpus_per_trial: float | None = _option(
+        "Search",
+        "GPUs per trial; with a fraction several trials share one, 0 keeps to CPUs; default: if there are GPUs, a "
+        "share by one measured step",
+        ge=0,
+        scope=Scope.RESOURCES,
     )
     seed: int = _option("Search", "seed of data splits, training and proposals", 42, ge=0, lt=2**31, scope=Scope.SEED)
 
@@ -137,8 +142,11 @@ class RunConfig(BaseModel):
     weight_decay: float | None = _option("Fine-tune", "weight decay", ge=0, scope=Scope.RECIPE)
     batch_size: int | None = _option("Fine-tune", "images per step, over all workers", ge=1, scope=Scope.RECIPE)
     epochs: int | None = _option("Fine-tune", "passes over the training set", ge=1, scope=Scope.RECIPE)
-    finetune_workers: int | None = _option(
-        "Fine-tune", "DDP workers; default: one per GPU, or at most two on CPUs", ge=1, scope=Scope.PLACE
+    finetune_workers: Workers | None = _option(
+        "Fine-tune",
+        "DDP workers, or a range such as 2-8 that follows the cluster at the same batch size; default: one per GPU, or "
+        "at most two on CPUs",
+        scope=Scope.PLACE,
     )
     finetune_gpu: bool | None = _option(
         "Fine-tune", "one GPU per worker; default: if there are any", scope=Scope.RESOURCES
@@ -163,6 +171,14 @@ class RunConfig(BaseModel):
     ray_address: str | None = _option(
         "Record",
         "a running Ray cluster (auto finds it), or local for a private session; default: RAY_ADDRESS, else local",
+        scope=Scope.PLACE,
+    )
+    wait_for_nodes: float = _option(
+        "Record",
+        "seconds to wait for nodes of the cluster that are still to come: until the workers that are asked for fit, or "
+        "in full where no number is",
+        0.0,
+        ge=0,
         scope=Scope.PLACE,
     )
 
@@ -247,7 +263,7 @@ class RunConfig(BaseModel):
             for option, value, allowed in (
                 ("--ray-address", self.ray_address, PRIVATE),
                 ("--workers", self.workers, 1),
-                ("--finetune-workers", self.finetune_workers, 1),
+                ("--finetune-workers", self.finetune_workers, Workers(1, 1)),
             ):
                 if value not in (None, allowed):
                     raise ConfigError(
@@ -260,6 +276,11 @@ class RunConfig(BaseModel):
     def cluster(self) -> str | None:
         """The address of the Ray cluster that it runs on; None for a private session, or for no Ray at all."""
         return None if self.ray_address == PRIVATE else self.ray_address
+
+    @property
+    def may_use_gpu(self) -> bool:
+        """Whether any part of the run may use a GPU: not if trials and fine-tune are both kept to CPUs."""
+        return not (self.gpus_per_trial == 0 and self.finetune_gpu is False)
 
     @property
     def arm(self) -> str:

@@ -23,9 +23,10 @@ from pruning.projection import project
 from search.errors import ConfigError
 from search.proposers.registry import check_proposer
 from search.setup.base_model import BaseSource, SourceKind, check_source
-from search.setup.config import ExecutorName, RunConfig
+from search.setup.config import RunConfig
+from search.setup.needs import resolve_needs
 from search.setup.replaying import recorded_calls
-from search.setup.resources import Needs, check_resources, machine_resources
+from search.setup.resources import Needs
 from search.space.budget import Budget, parse_target
 from search.space.profile import Profile, profile_plan
 from search.space.search_space import SearchSpace
@@ -51,7 +52,7 @@ class Prepared:
         base_recipe: how the base is trained, if it is trained here.
         proxy_recipe: how a trial is scored.
         recipe: of the fine-tune.
-        needs: resources of each phase, defaults filled in.
+        needs: resources of each phase, defaults filled in; of a cluster once it was looked at, see `search.launching`.
     """
 
     config: RunConfig
@@ -200,35 +201,6 @@ def resolve_budget(config: RunConfig, plan: Plan) -> Budget:
             f"{nearest.macs:,}. Widen --band, or lower --round-to."
         )
     return budget
-
-
-def resolve_needs(config: RunConfig) -> Needs:
-    """Return the workers of each phase.
-
-    Raises:
-        ResourceError: this machine has less. A cluster is checked when it is connected to.
-    """
-    cpus, gpus = machine_resources()
-    if config.executor is ExecutorName.LOCAL:
-        use_gpu = gpus > 0 and config.finetune_gpu is not False
-        alone = Needs(1, config.cpus_per_trial, config.gpus_per_trial, 1, use_gpu)
-        check_resources(alone, cpus, gpus)
-        return alone
-    local = config.cluster is None
-    finetune_gpu = config.finetune_gpu if config.finetune_gpu is not None else local and gpus > 0
-    fits = max(1, int(cpus // config.cpus_per_trial))
-    if config.gpus_per_trial:
-        fits = max(1, min(fits, int(gpus // config.gpus_per_trial)))
-    needs = Needs(
-        trial_workers=config.workers or fits,
-        cpus_per_trial=config.cpus_per_trial,
-        gpus_per_trial=config.gpus_per_trial,
-        finetune_workers=config.finetune_workers or (max(1, gpus) if finetune_gpu else min(2, cpus)),
-        finetune_gpu=finetune_gpu,
-    )
-    if local:
-        check_resources(needs, cpus, gpus)
-    return needs
 
 
 def _client(

@@ -7,10 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from ground.cache import cache_folder
-from pruning.importance.cache import cached_scores
+from pruning.importance.base import Batches, Scores
+from pruning.importance.cache import cached_scores, computed_scores
+from pruning.plan import Plan
 from pruning.selection import select
 from pruning.slicing import Selection, slice_model
 from search.setup.base_model import obtain_base
+from search.setup.computing import Compute, compute_here
 from search.setup.preparation import Prepared
 from search.setup.sensitivity import SensitivityInputs, measure_sensitivity
 from search.space.search_space import SearchSpace
@@ -18,6 +21,7 @@ from tracking.payloads import Profiled
 from trainers.base import BaseModel
 from trainers.datasets.base import Splits
 from trainers.datasets.memory import row_major
+from trainers.devices import CPU
 from trainers.history import EpochReport
 from trainers.proxy import ProxyData, proxy_data
 
@@ -58,7 +62,7 @@ class SearchGround:
         selection = select(self.space.scores[criterion], allocation)
         return slice_model(self.base.module, plan, selection), selection
 
-    def measure_sensitivity(self) -> Profiled:
+    def measure_sensitivity(self, compute: Compute = compute_here) -> Profiled:
         """Measure the accuracy lost when each isomorphic set alone is cut, by the first criterion; cached on disk."""
         prepared = self.prepared
         first = prepared.config.criteria[0]
@@ -71,7 +75,7 @@ class SearchGround:
             prepared.proxy_recipe,
             prepared.config.seed,
         )
-        return measure_sensitivity(inputs, cache_folder() / "sensitivity")
+        return measure_sensitivity(inputs, cache_folder() / "sensitivity", compute)
 
     def with_sensitivity(self, profiled: Profiled) -> "SearchGround":
         """Return the same ground, with a space that shows the proposers what was measured."""
@@ -79,7 +83,13 @@ class SearchGround:
 
 
 def load_base(
-    prepared: Prepared, splits: Splits, *, epochs: int | None = None, progress: BaseProgress | None = None
+    prepared: Prepared,
+    splits: Splits,
+    *,
+    epochs: int | None = None,
+    progress: BaseProgress | None = None,
+    accuracy: float | None = None,
+    compute: Compute = compute_here,
 ) -> BaseModel:
     """Obtain the base model that a configuration names.
 
@@ -88,6 +98,8 @@ def load_base(
         splits: of its dataset.
         epochs: to train it for, where it is trained here; None for as many as the recipe says.
         progress: hears of each epoch that is trained.
+        accuracy: of the base on the holdout, where the ledger holds it; otherwise weights that were read are scored.
+        compute: scores them.
 
     Raises:
         ConfigError: the weights cannot be fetched or read, or do not fit the model.
@@ -107,22 +119,40 @@ def load_base(
         seed=prepared.config.seed,
         data_path=prepared.config.data_path,
         progress=on_epoch,
+        device=None if prepared.config.may_use_gpu else CPU,
+        accuracy=accuracy,
+        compute=compute,
     )
 
 
-def make_ground(prepared: Prepared, splits: Splits, base: BaseModel) -> SearchGround:
+def make_ground(prepared: Prepared, splits: Splits, base: BaseModel, compute: Compute = compute_here) -> SearchGround:
     """Make the ground of a search. The importance of the units is cached on disk, and computed where it is not there.
 
     Args:
         prepared: the checked configuration.
         splits: of its dataset, by `Prepared.splits`.
         base: trained on them, by `load_base`.
+        compute: computes the importance.
     """
     config, plan = prepared.config, prepared.plan
     data = proxy_data(splits, prepared.proxy_recipe, config.seed)
     batches, folder = _scoring_batches(data, config.seed), cache_folder() / "importance"
-    scores = {name: cached_scores(name, base.module, plan, batches, folder=folder) for name in config.criteria}
+
+    def make(name: str, model: nn.Module, plan: Plan, batches: Batches | None) -> Scores:
+        return compute(scores_on, name, model, plan, batches)
+
+    scores = {
+        name: cached_scores(name, base.module, plan, batches, folder=folder, make=make) for name in config.criteria
+    }
     return SearchGround(prepared, splits, base, data, prepared.space(scores))
+
+
+def scores_on(name: str, model: nn.Module, plan: Plan, batches: Batches | None, device: torch.device) -> Scores:
+    """The importance of the units by one criterion, computed on a device; the model then is on the CPU."""
+    try:
+        return computed_scores(name, model.to(device), plan, batches)
+    finally:
+        model.to(CPU)
 
 
 def _scoring_batches(data: ProxyData, seed: int) -> list[tuple[Tensor, Tensor]]:

@@ -17,6 +17,7 @@ from pruning.importance.cache import content_key
 from pruning.plan import Allocation, Plan
 from pruning.selection import select
 from pruning.slicing import slice_model
+from search.setup.computing import Compute, compute_here
 from tracking.payloads import Profiled
 from trainers.proxy import ProxyData, proxy_rungs
 from trainers.recipe import ProxyRecipe
@@ -50,7 +51,7 @@ class SensitivityInputs:
     seed: int
 
 
-def measure_sensitivity(inputs: SensitivityInputs, folder: Path) -> Profiled:
+def measure_sensitivity(inputs: SensitivityInputs, folder: Path, compute: Compute = compute_here) -> Profiled:
     """Measure, or read from `folder` what the same measurement gave before.
 
     A damaged file is measured again with a warning, and a folder that cannot be used is done without.
@@ -65,7 +66,7 @@ def measure_sensitivity(inputs: SensitivityInputs, folder: Path) -> Profiled:
         stored = _read(entry, key, len(small.plan.sets))
         if stored is not None:
             return stored
-        found = _measure(small)
+        found = compute(measure, small)
         if may_write:
             try:
                 with folder_replaced(entry) as draft:
@@ -92,9 +93,10 @@ def _read(entry: Path, key: str, sets: int) -> Profiled | None:
     return profiled
 
 
-def _measure(inputs: SensitivityInputs) -> Profiled:
+def measure(inputs: SensitivityInputs, device: torch.device) -> Profiled:
+    """Measure on a device, whatever is in the cache."""
     begun = time.monotonic()
-    score = _scorer(inputs)
+    score = _scorer(inputs, device)
     whole = score(inputs.plan.full())
     return Profiled(
         criterion=inputs.criterion,
@@ -109,13 +111,14 @@ def _measure(inputs: SensitivityInputs) -> Profiled:
     )
 
 
-def _scorer(inputs: SensitivityInputs) -> Callable[[Allocation], float]:
+def _scorer(inputs: SensitivityInputs, device: torch.device) -> Callable[[Allocation], float]:
     untrained = inputs.recipe.model_copy(update={"rungs": (0,)})
 
     def score(allocation: Allocation) -> float:
         model = slice_model(inputs.base, inputs.plan, select(inputs.scores, allocation))
         output = inputs.plan.spec.output
-        return next(proxy_rungs(model, inputs.data, untrained, seed=inputs.seed, output=output)).accuracy
+        rungs = proxy_rungs(model, inputs.data, untrained, seed=inputs.seed, device=device, output=output)
+        return next(rungs).accuracy
 
     return score
 

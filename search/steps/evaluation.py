@@ -3,6 +3,7 @@
 import dataclasses
 
 import torch
+from torch import nn
 
 from pruning.checkpoint import load_pruned
 from search.steps.step import Step
@@ -10,9 +11,10 @@ from tracking.events import payloads_of
 from tracking.kinds import SplitName, Subject
 from tracking.payloads import Evaluated, Latency
 from tracking.phases import since_winner
+from trainers.datasets.base import InputSize, Split
 from trainers.evaluate import Evaluation, evaluate
 from trainers.latency import Latency as MeasuredLatency
-from trainers.latency import compare_latency
+from trainers.latency import LatencyComparison, compare_latency
 
 
 class EvaluationStep(Step):
@@ -26,16 +28,16 @@ class EvaluationStep(Step):
         """Score what has no score yet, and measure both models' latency side by side."""
         context = self.context
         scored, spec = self._scored(), context.prepared.spec
-        device = torch.device("cuda" if context.prepared.needs.finetune_gpu else "cpu")
-        winner = load_pruned(context.folder.model, trusted=(spec.name,)).module.to(device).eval()
-        base = context.base.module.to(device)
-        latency = compare_latency(base, winner, spec.input_size, threads=1)
+        compute = context.executor.compute
+        winner = load_pruned(context.folder.model, trusted=(spec.name,)).module.eval()
+        base = context.base.module
+        latency = compute(latencies_on, base, winner, spec.input_size)
         for subject, model, speed in (
             (Subject.BASE, base, latency.first),
             (Subject.WINNER, winner, latency.second),
         ):
             if subject not in scored:
-                score = evaluate(model, context.splits.test, output=spec.output)
+                score = compute(score_on, model, context.splits.test, spec.output)
                 context.ledger.record(_record_of(subject, score, speed))
 
     def _scored(self) -> set[Subject]:
@@ -45,6 +47,16 @@ class EvaluationStep(Step):
             *(record.subject for record in payloads_of(events, Evaluated) if record.subject is Subject.BASE),
             *(record.subject for record in payloads_of(since_winner(events), Evaluated)),
         }
+
+
+def latencies_on(base: nn.Module, winner: nn.Module, input_size: InputSize, device: torch.device) -> LatencyComparison:
+    """Measure both models' latency side by side on a device."""
+    return compare_latency(base.to(device), winner.to(device), input_size, threads=1, device=device)
+
+
+def score_on(model: nn.Module, split: Split, output: str | None, device: torch.device) -> Evaluation:
+    """Score a model on a device."""
+    return evaluate(model.to(device), split.to(device), output=output)
 
 
 def _record_of(subject: Subject, score: Evaluation, speed: MeasuredLatency) -> Evaluated:

@@ -34,14 +34,15 @@ class FinetuneStep(Step):
     def run(self) -> None:
         """Train, and record each epoch that is not in the ledger yet."""
         context = self.context
-        prepared, ledger = context.prepared, context.ledger
+        ledger = context.ledger
         has_ended = self._has_ended()
         restore_winner(context)
         if has_ended:
             _log.warning("the fine-tuned model %s is missing or damaged: making it again", context.tuned)
         else:
-            recipe = self._recipe().model_dump(mode="json")
-            ledger.record(FinetuneStarted(workers=prepared.needs.finetune_workers, recipe=recipe))
+            workers, recipe = context.executor.finetune_workers(), self._recipe().model_dump(mode="json")
+            most = None if workers.is_fixed else workers.most
+            ledger.record(FinetuneStarted(workers=workers.least, most_workers=most, recipe=recipe))
         recorded = {record.epoch for record in payloads_of(since_winner(ledger.events), FinetuneEpoch)}
 
         def on_epoch(report: EpochReport) -> None:

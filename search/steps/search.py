@@ -40,7 +40,7 @@ class SearchStep(Step):
 
     def _ground(self) -> SearchGround:
         context = self.context
-        ground = make_ground(context.prepared, context.splits, context.base)
+        ground = make_ground(context.prepared, context.splits, context.base, context.executor.compute)
         profiled = self._profile(ground)
         return ground if profiled is None else ground.with_sensitivity(profiled)
 
@@ -53,7 +53,7 @@ class SearchStep(Step):
         # A run that was begun before there were profiles goes on as it began.
         if recorded is not None or context.find(Proposed) is not None:
             return recorded
-        measured = ground.measure_sensitivity()
+        measured = ground.measure_sensitivity(context.executor.compute)
         context.ledger.record(measured)
         return measured
 

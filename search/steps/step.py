@@ -13,7 +13,7 @@ from search.setup.preparation import Prepared
 from search.setup.search_ground import BaseProgress, load_base
 from tracking.events import Event, payloads_of
 from tracking.ledger import Ledger
-from tracking.payloads import Payload
+from tracking.payloads import BaseReady, Payload
 from tracking.runs import RunDir
 from trainers.base import BaseModel
 from trainers.datasets.base import Splits
@@ -52,8 +52,15 @@ class RunContext:
 
     @cached_property
     def base(self) -> BaseModel:
-        """The base model, trained or read once."""
-        return load_base(self.prepared, self.splits, progress=self.base_progress)
+        """The base model, trained or read once; scored only where the ledger does not hold its accuracy."""
+        recorded = self.find(BaseReady)
+        return load_base(
+            self.prepared,
+            self.splits,
+            progress=self.base_progress,
+            accuracy=None if recorded is None else recorded.holdout_accuracy,
+            compute=self.executor.compute,
+        )
 
     @property
     def pruned(self) -> Path:

@@ -35,5 +35,5 @@ def restore_winner(context: RunContext) -> None:
     if is_whole(context.pruned) and tuple(read_architecture(context.pruned).allocation) == winner.allocation:
         return
     _log.warning("the winner's checkpoint %s is missing or damaged: cutting it again", context.pruned)
-    ground = make_ground(context.prepared, context.splits, context.base)
+    ground = make_ground(context.prepared, context.splits, context.base, context.executor.compute)
     save_winner(context, ground, winner.strategy.importance, winner.allocation)

@@ -97,6 +97,7 @@ def test_it_can_go_on_with_another_cluster(
 
     monkeypatch.setattr(Launch, "execute", execute)
     monkeypatch.setattr("search.launching.check_answers", lambda _: None)
+    monkeypatch.setattr("search.launching.surveyed_needs", lambda prepared: prepared.needs)
     options = [word for name, value in changed.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     assert main(["resume", "latest", "--runs", str(story.ended.folder / "runs"), "--add-trials", "1", *options]) == 2
     before = payloads_of(story.ended.events, RunStarted)[0].config

@@ -95,7 +95,7 @@ def test_scripted_answers_through_a_real_sdk_and_says_so(tmp_path: Path, wire: s
         (None, "cannot read"),
         ("{", "is not a script"),
         ('{"answers": [1], "model": "gpt-4"}', "model"),
-        ('{"answers": []}', "calls, answers or improvise"),
+        ('{"answers": []}', "calls, replies, answers or improvise"),
         ('{"calls": [{"fault": "earthquake"}]}', "fault"),
     ],
 )

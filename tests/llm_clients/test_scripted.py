@@ -66,6 +66,14 @@ def test_answers_cycle_and_faults_use_none_up() -> None:
     assert [text for text in texts if text in ("a", "b")] == ["a", "b", "a", "b", "a"]
 
 
+def test_a_reply_is_chosen_by_what_the_prompt_mentions_whatever_the_order() -> None:
+    script = Script(replies={"first part": "one", "second part": {"two": 2}}, answers=("a", "b"))
+    with rehearsal(script, WireName.OPENAI) as (client, _):
+        asked = ("the second part:", "something else", "the first part:", "the second part:", "something else")
+        texts = [client.complete(Request.ask(prompt)).text for prompt in asked]
+    assert texts == ['{"two": 2}', "a", "one", '{"two": 2}', "b"], "a reply uses up no answer"
+
+
 @pytest.mark.parametrize("taken", [frozenset(AnswerMode), frozenset({AnswerMode.TOOL}), frozenset({AnswerMode.PROMPT})])
 @pytest.mark.parametrize("wire", WireName)
 def test_an_improvised_answer_fits_what_was_asked(wire: WireName, taken: frozenset[AnswerMode]) -> None:

@@ -17,6 +17,7 @@ from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
 from tracking.payloads import Exported, LlmAsked, LlmCall, PlanReady, RunEnded, RunStarted
 from tracking.runs import RunDir, RunDirs
+from trainers.workers import Workers
 
 HERE = {"executor": "local", "workers": None}
 
@@ -25,7 +26,12 @@ HERE = {"executor": "local", "workers": None}
 def begun(tmp_path: Path) -> RunDir:
     """A run that began on a cluster with two workers of each kind."""
     config = RunConfig(
-        runs=tmp_path, ray_address="10.0.0.1:6379", workers=2, finetune_workers=2, target_macs="20%", mlflow=False
+        runs=tmp_path,
+        ray_address="10.0.0.1:6379",
+        workers=2,
+        finetune_workers=Workers(2, 2),
+        target_macs="20%",
+        mlflow=False,
     )
     folder = RunDirs(tmp_path).create(config.model, config.arm, "s42")
     with Ledger.create(folder.ledger) as ledger:
@@ -58,7 +64,9 @@ def test_what_contradicts_it_is_still_refused(begun: RunDir) -> None:
         reopen(begun, elsewhere={"executor": "local", "workers": 2})
 
 
-def test_elsewhere_all_else_is_as_it_began(begun: RunDir) -> None:
+def test_elsewhere_all_else_is_as_it_began(begun: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.launching.check_answers", lambda address: None)
+    monkeypatch.setattr("search.launching.surveyed_needs", lambda prepared: prepared.needs)
     launch = reopen(begun, elsewhere={"workers": 1}, trusted=("10.0.0.1:6379",))
     launch.close()
     assert (launch.config.ray_address, launch.config.workers) == ("10.0.0.1:6379", 1)

@@ -108,7 +108,7 @@ def dictate(monkeypatch: pytest.MonkeyPatch, events: Sequence[Event]) -> None:
     class Played:
         """Stands for the worker that would train."""
 
-        def __init__(self, context: TrialContext, name: str) -> None:
+        def __init__(self, context: TrialContext, name: str, device: object) -> None:
             pass
 
         def begin(self, config: Mapping[str, Any]) -> None:
@@ -122,7 +122,7 @@ def dictate(monkeypatch: pytest.MonkeyPatch, events: Sequence[Event]) -> None:
         raise KeyboardInterrupt
 
     profiles = payloads_of(events, Profiled)
-    monkeypatch.setattr("search.setup.search_ground.SearchGround.measure_sensitivity", lambda _: profiles[0])
+    monkeypatch.setattr("search.setup.search_ground.SearchGround.measure_sensitivity", lambda *_: profiles[0])
     monkeypatch.setattr("search.execution.local.TrialWorker", Played)
     monkeypatch.setattr("search.execution.local.LocalExecutor.finetune", interrupt)
 

@@ -19,6 +19,7 @@ import torch
 from ray.train import WorkerGroupError
 
 from tests.trainers.pruned import pruned_checkpoint, same_bits, weights
+from trainers.cluster.group import Group
 from trainers.errors import (
     DataPathError,
     DivergedError,
@@ -28,12 +29,13 @@ from trainers.errors import (
     WorkersDifferError,
 )
 from trainers.failure import read_failure, write_failure
-from trainers.finetune import _work, finetune
+from trainers.finetune import _trainer, _work, finetune
 from trainers.history import EpochReport, append_epoch, read_epochs
 from trainers.job import EPOCHS, MODEL, STARTED, STOP, FinetuneJob, FinetuneResult, run_job
 from trainers.place import Place
 from trainers.recipe import Recipe
 from trainers.seen import mark
+from trainers.workers import Workers
 
 # Ray Train starts its workers in 10 s on free cores, and in minutes on crowded ones.
 pytestmark = pytest.mark.ray
@@ -193,6 +195,52 @@ def test_workers_that_never_start_are_an_error(
     fake.ended.set()
 
 
+def test_room_that_somebody_else_took_is_waited_for_again(
+    ray_session: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray Train gives its workers a minute to find room. No epoch is reported twice, and none is lost."""
+    from ray.train import ControllerError
+    from ray.train.v2._internal.exceptions import WorkerGroupStartupTimeoutError
+
+    waits: list[int] = []
+    heard: list[EpochReport] = []
+
+    def fit() -> None:
+        (tmp_path / STARTED).touch()
+        append_epoch(tmp_path / EPOCHS, EpochReport(len(waits), 1.0, 0.5, 1.0, 0.1, 0.1))
+        if len(waits) < RECIPE.epochs:
+            raise ControllerError(WorkerGroupStartupTimeoutError(1))
+
+    fake = FakeTrainer()
+    monkeypatch.setattr(fake, "fit", fit)
+    monkeypatch.setattr("trainers.finetune._trainer", lambda *arguments: fake)
+    monkeypatch.setattr("trainers.cluster.room.await_room", lambda workers, each, say: waits.append(workers))
+    result = finetune(
+        checkpoint, "digits", None, RECIPE, seed=2, workers=1, out_dir=tmp_path, storage_dir=tmp_path,
+        on_epoch=heard.append,
+    )  # fmt: skip
+    assert waits == [1] * RECIPE.epochs
+    assert [report.epoch for report in heard] == [1, 2, 3, 4]
+    assert result.completed
+    assert not (tmp_path / STOP).exists()
+
+
+def test_a_range_of_workers_is_ray_s_elastic_range(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the same batch size: the recipe's is that of all workers together."""
+    made: dict[str, Any] = {}
+    monkeypatch.setattr("trainers.finetune.ray.nodes", list)
+    monkeypatch.setattr("trainers.finetune.ray.train.torch.TorchTrainer", lambda _, **options: made.update(options))
+    job = FinetuneJob(checkpoint_dir=checkpoint, dataset="digits", recipe=RECIPE, seed=2, out_dir=tmp_path)
+    for given, number in ((Workers(2, 8), (2, 8)), (Workers(3, 3), 3)):
+        _trainer(job, Group(given, gpu=True, cpus=1), 2, tmp_path, 7.0)
+        assert made["scaling_config"].num_workers == number
+        assert (made["scaling_config"].elastic_resize_monitor_interval_s == 7.0) is not given.is_fixed
+        assert made["scaling_config"].use_gpu
+        assert FinetuneJob.model_validate_json(made["train_loop_config"]["job"]).recipe.batch_size == 128
+
+
 class Retrying:
     """Tries a worker's part again, as Ray Train does with whatever fails."""
 
@@ -217,6 +265,9 @@ def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trainers.finetune.ray.is_initialized", lambda: True)
     for name in ("cluster_resources", "available_resources"):
         monkeypatch.setattr(f"trainers.finetune.ray.{name}", lambda: {"CPU": 2.0})
+    monkeypatch.setattr("trainers.finetune.ray.get_gpu_ids", list)
+    monkeypatch.setattr("trainers.finetune.check_shared", lambda *_, **__: None)
+    monkeypatch.setattr("trainers.cluster.room.await_room", lambda *_: None)
 
 
 @pytest.fixture
@@ -231,7 +282,6 @@ def attempts(no_ray: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Ret
         return made[-1]
 
     monkeypatch.setattr("trainers.finetune._trainer", trainer)
-    monkeypatch.setattr("trainers.finetune.ray.train.torch.get_device", lambda: torch.device("cpu"))
     monkeypatch.setattr("trainers.finetune.ray.train.report", lambda figures: None)
     yield made
     torch.set_num_threads(threads)

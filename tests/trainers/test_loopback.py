@@ -8,9 +8,11 @@ import ray
 import ray.train.torch
 
 from trainers import finetune
+from trainers.cluster.group import Group
 from trainers.job import FinetuneJob
 from trainers.loopback import LOOPBACK, _listener, _loopback_interface, join_on_loopback
 from trainers.recipe import Recipe
+from trainers.workers import Workers
 
 
 def node(address: str, *, alive: bool = True) -> dict[str, Any]:
@@ -35,7 +37,8 @@ def test_workers_of_a_private_session_make_their_own_group(
     monkeypatch.setattr(ray.train.torch, "TorchTrainer", lambda _, **options: made.update(options))
     recipe = Recipe(epochs=1, batch_size=64, warmup_epochs=0.5)
     job = FinetuneJob(checkpoint_dir=tmp_path, dataset="digits", recipe=recipe, seed=0, out_dir=tmp_path)
-    finetune._trainer(job, 2, use_gpu=False, cpus=1, max_failures=1, storage_dir=tmp_path)
+    group = Group(Workers(2, 2), gpu=False, cpus=1)
+    finetune._trainer(job, group, max_failures=1, storage_dir=tmp_path, resize_every_s=60)
     assert made["train_loop_config"]["loopback"] == ("gloo" if own else None)
     assert isinstance(made["torch_config"], finetune._OwnGroup) == own
     if own:

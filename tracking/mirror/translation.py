@@ -218,7 +218,8 @@ class Translation:
 
     def _finetune_started(self, payload: FinetuneStarted) -> tuple[Operation, ...]:
         self._open.append(FINETUNE)
-        params = {"workers": str(payload.workers), **flatten(payload.recipe)}
+        most = "" if payload.most_workers is None else f"-{payload.most_workers}"
+        params = {"workers": f"{payload.workers}{most}", **flatten(payload.recipe)}
         return (Begin(FINETUNE, "finetune", self._time_ms), Log(FINETUNE, params=params))
 
     def _finetune_epoch(self, payload: FinetuneEpoch) -> tuple[Operation, ...]:

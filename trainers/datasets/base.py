@@ -150,6 +150,22 @@ class Dataset(ABC):
         self.info(data_path)
         return None
 
+    def test_info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
+        """Classes and image size, for which the test images alone have to be there; otherwise as `info`."""
+        return self.info(data_path, input_size=input_size)
+
+    def check_test(self, data_path: Path | None = None) -> None:
+        """Find what is wrong with the test images; otherwise as `check`."""
+        self.check(data_path)
+
+    def test_part(
+        self, data_path: Path | None = None, *, input_size: InputSize | None = None
+    ) -> tuple[DataInfo, Split]:
+        """What a model must fit, and the test images, which alone have to be there; otherwise as `splits`."""
+        # The seed decides the holdout only: the test set is the same for every seed.
+        splits = self.splits(data_path, seed=0, input_size=input_size)
+        return splits.info, splits.test
+
     @abstractmethod
     def splits(self, data_path: Path | None = None, *, seed: int, input_size: InputSize | None = None) -> Splits:
         """The three parts of the dataset.

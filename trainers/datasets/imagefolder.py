@@ -49,9 +49,7 @@ class ImageFolder(Dataset):
 
     def info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
         """One class per folder in `train/`; 224×224 RGB unless asked otherwise."""
-        classes = _classes(self._part(data_path, "train"))
-        size = _checked_size(input_size or DEFAULT_SIZE)
-        return DataInfo(len(classes), size, classes, _PREPROCESSING.format(height=size[1], width=size[2]))
+        return _info(_classes(self._part(data_path, "train")), input_size)
 
     def splits(self, data_path: Path | None = None, *, seed: int, input_size: InputSize | None = None) -> Splits:
         """The files' names in three parts; at most 50 images of a class are in the holdout."""
@@ -91,6 +89,29 @@ class ImageFolder(Dataset):
         if shared:
             _log.warning("%d images of %s are also in %s: the test set is not unseen", len(shared), *parts.values())
         return len(_parted(listings["train"].samples, parts["train"], seed=0).train)
+
+    def test_info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
+        """One class per folder in `val/`, or in `train/` if that is there too."""
+        if data_path is not None and (data_path / "train").is_dir():
+            return self.info(data_path, input_size=input_size)
+        return _info(_classes(self._part(data_path, "val")), input_size)
+
+    def check_test(self, data_path: Path | None = None) -> None:
+        """Look at the files of `val/` alone."""
+        place = self._part(data_path, "val")
+        listing = list_images(place, _classes(place))
+        paths = [path for path, _ in listing.samples]
+        refuse([*listing.problems, *check_headers(paths)], len(paths) + len(listing.problems))
+        _say_odd(place, listing)
+
+    def test_part(
+        self, data_path: Path | None = None, *, input_size: InputSize | None = None
+    ) -> tuple[DataInfo, Split]:
+        """The files' names in `val/`; `train/` is not read, and if it is there it must have the same classes."""
+        info, place = self.test_info(data_path, input_size=input_size), self._part(data_path, "val")
+        if data_path is not None and (data_path / "train").is_dir():
+            _same_classes(data_path / "train", place)
+        return info, FolderSplit(_samples(place, _classes(place), tolerated=0.0), info.input_size)
 
     def _part(self, data_path: Path | None, part: str) -> Path:
         if data_path is None:
@@ -277,6 +298,11 @@ def _parted(pool: Sequence[tuple[str, int]], folder: Path, *, seed: int) -> Part
         return stratified_holdout(labels, fraction=HOLDOUT_FRACTION, seed=seed, per_class_limit=HOLDOUT_PER_CLASS)
     except ValueError as error:
         raise DataPathError(f"{folder} cannot be split: {error}") from error
+
+
+def _info(classes: tuple[str, ...], input_size: InputSize | None) -> DataInfo:
+    size = _checked_size(input_size or DEFAULT_SIZE)
+    return DataInfo(len(classes), size, classes, _PREPROCESSING.format(height=size[1], width=size[2]))
 
 
 def _classes(part: Path) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ class Gone(Gate):
         original, ablated = runs.original, runs.ablated
         if _trace(original) == _trace(ablated):
             return "the run shows no difference: the same figures, modules, calls and columns as the original's"
-        new = _learning(ablated) - _learning(original)
+        new = _learning(ablated) - _learning(original) - _narrower(original, ablated)
         if new:
             kind, parameters = next(iter(new))
             return f"the model has a new {kind} with {parameters} parameters in place of the component"
@@ -82,6 +82,15 @@ def _trace(run: RunFacts) -> tuple[object, ...]:
 
 def _learning(run: RunFacts) -> Counter[tuple[str, int]]:
     return Counter((module.kind, module.parameters) for module in run.modules if module.parameters)
+
+
+def _narrower(original: RunFacts, ablated: RunFacts) -> Counter[tuple[str, int]]:
+    """The modules that are as before but smaller, where the data has fewer columns: the first layer of a network."""
+    if ablated.columns >= original.columns:
+        return Counter()
+    before = {(module.path, module.kind): module.parameters for module in original.modules}
+    smaller = (one for one in ablated.modules if one.parameters < before.get((one.path, one.kind), 0))
+    return Counter((module.kind, module.parameters) for module in smaller)
 
 
 def _named(run: RunFacts, name: str) -> list[ModuleFacts]:

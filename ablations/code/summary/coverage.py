@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ablations.code.source.annotations import Component
 from ablations.code.source.documents import Documents, parsed
 from ablations.code.summary.attempts import Attempt
 from ablations.code.summary.outline import Outline
@@ -45,7 +46,7 @@ class Lines:
     Attributes:
         file: The document.
         code: The first lines of all statements.
-        marked: Those in a component.
+        marked: Those of which at least a part is a component.
         ran: Those that ran in the original; None where no run of the original is known.
     """
 
@@ -80,15 +81,15 @@ def tested(
         attempts: At each component.
         executed: The lines that ran in the original, by document; None where that is not known.
     """
-    places = {part.name: (part.file, part.first_line, part.last_line) for part in outline.components}
+    parts = {part.name: part for part in outline.components}
     asked = {q.second.get(outline.factor) for q in outline.questions if isinstance(q, Contrast)}
-    names = dict.fromkeys([*places, *(name for name in outline.variants(results) if name in asked)])
-    return tuple(_tested(name, places.get(name), outline, results, attempts, executed) for name in names)
+    names = dict.fromkeys([*parts, *(name for name in outline.variants(results) if name in asked)])
+    return tuple(_tested(name, parts.get(name), outline, results, attempts, executed) for name in names)
 
 
 def _tested(
     name: str,
-    place: tuple[str, int, int] | None,
+    part: Component | None,
     outline: Outline,
     results: Results,
     attempts: Mapping[str, Sequence[Attempt]],
@@ -96,10 +97,16 @@ def _tested(
 ) -> Tested:
     outcomes = results.where({outline.factor: name})
     why = list(dict.fromkeys(_reasons(name, outline, outcomes, attempts)))
-    if place is not None and executed is not None and not _ran(place, executed):
+    if part is not None and executed is not None and not _ran(part, outline.documents, executed):
         why.append("none of its lines ran in the original")
-    shown = "" if place is None else f"{place[0]}:{place[1]}" + (f"-{place[2]}" if place[2] > place[1] else "")
-    return Tested(name, shown, len(outcomes.measured), len(outcomes.outcomes), "; ".join(why))
+    return Tested(
+        name, "" if part is None else _place(part), len(outcomes.measured), len(outcomes.outcomes), "; ".join(why)
+    )
+
+
+def _place(part: Component) -> str:
+    more = f"-{part.last_line}" if part.last_line > part.first_line else ""
+    return f"{part.file}:{part.first_line}{more}"
 
 
 def _reasons(
@@ -120,9 +127,19 @@ def _reasons(
         yield f"{len(outcomes.missing)} of {len(outcomes.outcomes)} conditions are not measured yet"
 
 
-def _ran(place: tuple[str, int, int], executed: Mapping[str, frozenset[int]]) -> bool:
-    file, first, last = place
-    return any(first <= line <= last for line in executed.get(file, frozenset()))
+def _ran(part: Component, documents: Documents, executed: Mapping[str, frozenset[int]]) -> bool:
+    """Whether anything of the component ran; an element of a list runs with its statement, which no trace divides."""
+    lines = executed.get(part.file, frozenset())
+    return any(first <= line <= last for first, last in _statements(part, documents) for line in lines)
+
+
+def _statements(part: Component, documents: Documents) -> list[tuple[int, int]]:
+    """First and last lines of a component's statements, or of the one that it is a part of."""
+    nodes = _nodes(documents, part.file)
+    spans = [(node.lineno, node.end_lineno or node.lineno) for node in nodes]
+    inside = [span for span in spans if part.first_line <= span[0] <= part.last_line]
+    around = [span for span in spans if span[0] <= part.first_line and part.last_line <= span[1]]
+    return inside or around[-1:]
 
 
 def executed_in(outline: Outline, records: Sequence[Record]) -> dict[str, frozenset[int]] | None:
@@ -146,19 +163,24 @@ def lines_of(outline: Outline, executed: Mapping[str, frozenset[int]] | None) ->
 
 def _lines(file: str, outline: Outline, executed: Mapping[str, frozenset[int]] | None) -> Lines:
     code = _code(outline.documents, file)
-    marked = {
-        line for part in outline.components if part.file == file for line in range(part.first_line, part.last_line + 1)
-    }
+    parts = [part for part in outline.components if part.file == file]
+    marked = {first for part in parts for first, _ in _statements(part, outline.documents)}
     ran = None if executed is None else executed.get(file, frozenset()) & code
     return Lines(file, code, frozenset(marked) & code, ran)
 
 
 def _code(documents: Documents, file: str) -> frozenset[int]:
+    return frozenset(node.lineno for node in _nodes(documents, file))
+
+
+def _nodes(documents: Documents, file: str) -> list[ast.stmt]:
+    """All statements that do something, in the order of their lines, the outer ones first."""
     try:
         tree = parsed(documents.texts[file], file)
     except SyntaxError:
-        return frozenset()
-    return frozenset(node.lineno for node in ast.walk(tree) if isinstance(node, ast.stmt) and not _is_frame(node))
+        return []
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and not _is_frame(node)]
+    return sorted(found, key=lambda node: node.lineno)
 
 
 def _is_frame(node: ast.stmt) -> bool:

@@ -20,9 +20,10 @@ def coverage_section(components: Sequence[Tested], lines: Sequence[Lines]) -> Se
     said += [f"Untested: {one.component}: {one.why}." for one in untested]
     code, marked = sum(len(one.code) for one in lines), sum(len(one.marked) for one in lines)
     free = sum(len(one.uncovered) for one in lines)
-    ran = "ran and belong" if any(one.ran is not None for one in lines) else "belong"
+    ran = "others ran" if any(one.ran is not None for one in lines) else "do not"
     said.append(
-        f"Of {code} lines of code {marked} belong to a component; {free} {ran} to none: what these do was not ablated."
+        f"Of {code} lines of code {marked} belong to a component, at least in part; {free} {ran}, and what these do "
+        "was not ablated."
     )
     return Section("What was tested, and what was not", tuple(said))
 

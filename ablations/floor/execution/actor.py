@@ -6,6 +6,7 @@ import ray
 from ray import tune
 
 from ablations.floor.execution.worker import MeasureWorker, Work
+from search.execution.devices import own_device
 from search.execution.served import ID_DIGITS, REPORT
 
 
@@ -15,7 +16,7 @@ class MeasureActor(tune.Trainable):
     def setup(self, config: dict[str, Any], context: Work) -> None:
         """Take up the first condition."""
         actor = ray.get_runtime_context().get_actor_id() or "driver"
-        self._worker, self._task = MeasureWorker(context, actor[:ID_DIGITS]), config
+        self._worker, self._task = MeasureWorker(context, actor[:ID_DIGITS], own_device), config
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take up the next condition.

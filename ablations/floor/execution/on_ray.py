@@ -31,7 +31,7 @@ class RayStudyExecutor:
 
     def ready(self) -> AbstractContextManager[None]:
         """Connect to Ray, or start a private session; inside another one it is that one."""
-        needs = Needs(self._workers, self._cpus, self._gpus, finetune_workers=0, finetune_gpu=False)
+        needs = Needs(self._workers, self._cpus, self._gpus, finetune_workers=None, finetune_gpu=False)
         return ray_session(self._address, needs)
 
     def watched(self, lost: Callable[[str], None]) -> AbstractContextManager[None]:

@@ -4,7 +4,7 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,10 +63,16 @@ class BadFiguresError(ValueError):
 
 
 class MeasureWorker:
-    """Measures conditions. An error becomes a report, which the session records, and the worker goes on."""
+    """Measures conditions. An error becomes a report, which the session records, and the worker goes on.
 
-    def __init__(self, work: Work, name: str) -> None:
-        self._work, self._name = work, name
+    Args:
+        work: What all conditions share.
+        name: Of the worker, as the ledger shall have it.
+        confine: Hides the GPUs that the worker was not given; called before each condition.
+    """
+
+    def __init__(self, work: Work, name: str, confine: Callable[[], object] = lambda: None) -> None:
+        self._work, self._name, self._confine = work, name, confine
         self._known = frozenset(figure.key for figure in work.study.figures(work.options))
 
     def measure(self, config: Mapping[str, Any]) -> MeasureReport:
@@ -79,6 +85,7 @@ class MeasureWorker:
         work = self._work
         try:
             folder = work.artifacts / condition.file_name
+            self._confine()
             shutil.rmtree(folder, ignore_errors=True)  # what a measurement left that was cut off
             folder.mkdir(parents=True)
             context = MeasureContext(work.cache, folder, work.threads, work.prepared)

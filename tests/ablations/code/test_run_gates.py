@@ -7,7 +7,7 @@ import pytest
 from ablations.code.gates.case import Runs
 from ablations.code.gates.registry import GATES, judge
 from ablations.code.running.facts import Ended, ModuleFacts, Reported, RunFacts
-from tests.ablations.code.scripts import HINT, NORM, NORM_GONE, RELU, case
+from tests.ablations.code.scripts import HINT, NORM, NORM_GONE, RELU, WIDTH, case
 
 
 def module(path: str, kind: str, parameters: int = 0, calls: int = 6) -> ModuleFacts:
@@ -107,6 +107,20 @@ def test_a_gate_refuses_a_run_and_says_why(gate: str, runs: Runs, words: str) ->
     reasons = {verdict.gate: verdict.reason for verdict in ruling.refusals}
     assert words in reasons[gate]
     assert not ruling.accepted
+
+
+def test_a_layer_may_be_smaller_only_where_the_data_has_fewer_columns() -> None:
+    modules = (NET, module("first", "Linear", 16), NORM_MODULE, LEFT, RIGHT)
+    gone = case(WIDTH, ('    "width",  #ABLATABLE_COMPONENT\n', ""), runs=ablated(modules=modules, columns=3))
+    assert judge(gone).accepted
+    for changes in (
+        {"columns": 4},
+        {"columns": 3, "modules": (*modules[:1], module("first", "Linear", 24), *modules[2:])},
+    ):
+        refused = case(
+            WIDTH, ('    "width",  #ABLATABLE_COMPONENT\n', ""), runs=ablated(**{"modules": modules, **changes})
+        )
+        assert "the model has a new Linear" in judge(refused).reason
 
 
 def test_a_script_may_leave_as_the_original_leaves() -> None:

@@ -11,6 +11,7 @@ from ray._private import services
 from search.errors import ResourceError
 from search.execution.cluster import prepare_environment, ray_session
 from search.setup.resources import Needs
+from trainers.workers import Workers
 
 
 def test_a_cluster_that_does_not_answer_is_told_with_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,7 +21,7 @@ def test_a_cluster_that_does_not_answer_is_told_with_its_address(monkeypatch: py
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", unreachable)
     with pytest.raises(ResourceError, match=r"no cluster answers at --ray-address 10\.0\.0\.1:6379"):
-        ray_session("10.0.0.1:6379", Needs(2, 1, 0, 2, False)).__enter__()
+        ray_session("10.0.0.1:6379", Needs(2, 1, 0, Workers(2, 2), False)).__enter__()
 
 
 def test_a_session_that_does_not_start_is_one_paragraph_and_leaves_nothing(
@@ -37,7 +38,7 @@ def test_a_session_that_does_not_start_is_one_paragraph_and_leaves_nothing(
     monkeypatch.setattr(ray, "init", fail)
     monkeypatch.setattr(ray, "shutdown", lambda: None)
     with pytest.raises(ResourceError, match=r"timed out during startup.*--executor local"):
-        ray_session(None, Needs(1, 1, 0, 1, False)).__enter__()
+        ray_session(None, Needs(1, 1, 0, Workers(1, 1), False)).__enter__()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -59,9 +60,9 @@ def test_processes_of_a_private_session_get_no_secret_of_this_one(
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", start)
     monkeypatch.setattr(ray, "shutdown", lambda: None)
-    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 1.0})
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 1.0}}])
     before = services.ConsolePopen
-    with ray_session(None, Needs(1, 1, 0, 1, False)):
+    with ray_session(None, Needs(1, 1, 0, Workers(1, 1), False)):
         assert told == ["None told"] * 2
     assert services.ConsolePopen is before
 

@@ -8,6 +8,7 @@ import pytest
 from search.execution import trial as module
 from search.execution.trial import TrialWorker
 from tests.search import support
+from trainers.devices import CPU
 
 
 def test_a_clock_that_is_set_back_makes_no_duration_negative(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,7 +21,7 @@ def test_a_clock_that_is_set_back_makes_no_duration_negative(monkeypatch: pytest
             return support.EPOCH - timedelta(hours=next(looks))
 
     monkeypatch.setattr(module, "datetime", SetBack)
-    worker = TrialWorker(None, "worker")  # type: ignore[arg-type]  # it fails at once, and says so
+    worker = TrialWorker(None, "worker", lambda: CPU)  # type: ignore[arg-type]  # it fails at once, and says so
     worker.begin({"trial": 0, "allocation": (1,), "importance": "l2"})
     for _ in range(2):
         report = worker.step()

@@ -8,7 +8,7 @@ import pytest
 from search.errors import ConfigError, ResourceError
 from search.setup.address import check_answers, located, ray_address
 from search.setup.config import make_config, placed
-from search.setup.preparation import resolve_needs
+from search.setup.needs import resolve_needs
 
 SET = {"RAY_ADDRESS": "10.0.0.1:6379"}
 

@@ -16,7 +16,7 @@ SEPARATE = {
     Scope.SEED: ("seed",),
     Scope.RECIPE: ("optimizer", "lr", "momentum", "weight_decay", "batch_size", "epochs"),
     Scope.MONEY: ("max_cost", "max_tokens_total", "prices"),
-    Scope.PLACE: ("workers", "finetune_workers", "executor", "ray_address"),
+    Scope.PLACE: ("workers", "finetune_workers", "executor", "ray_address", "wait_for_nodes"),
     Scope.RESOURCES: ("cpus_per_trial", "gpus_per_trial", "finetune_gpu"),
     Scope.RECORD: ("runs", "tracking_uri", "experiment", "mlflow"),
 }

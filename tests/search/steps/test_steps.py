@@ -214,6 +214,21 @@ def test_the_exported_model_is_on_the_disk_before_the_ledger_says_so(
     assert (context.folder.model / "model.safetensors").read_bytes() == b"weights"
 
 
+@pytest.mark.parametrize(("recorded", "known"), [(WHOLE[:1], None), (WHOLE, "its own")])
+def test_a_base_is_scored_only_where_the_ledger_does_not_hold_its_score(
+    context: RunContext, monkeypatch: pytest.MonkeyPatch, recorded: tuple[Payload, ...], known: str | None
+) -> None:
+    """On one thread 50,000 images take an hour and a half, at each resume."""
+    for payload in recorded:
+        context.ledger.record(payload)
+    asked: list[object] = []
+    monkeypatch.setattr(RunContext, "splits", None)
+    monkeypatch.setattr("search.steps.step.load_base", lambda *_, accuracy, compute, **__: asked.append(accuracy))
+    _ = context.base
+    held = [payload.holdout_accuracy for payload in recorded if isinstance(payload, BaseReady)]
+    assert asked == (held[-1:] if known else [None])
+
+
 def test_a_fine_tune_goes_on_by_the_recipe_that_it_began_with(
     context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -239,3 +239,35 @@ def test_a_jpeg_of_four_inks_is_read_as_any_other(own_folder: Path) -> None:
 
 def test_the_number_of_training_images_is_that_of_the_split(own_folder: Path) -> None:
     assert ImageFolder().check(own_folder) == len(training_split(own_folder)) == 36
+
+
+@pytest.mark.parametrize("kind", [ImageFolder, ImageNet])
+def test_to_score_a_model_val_alone_is_read(kind: type[ImageFolder], folder: Path, tmp_path: Path) -> None:
+    """Those who score a published model often have no training images, and never need them."""
+    shutil.copytree(folder / "val", tmp_path / "val")
+    size = (3, 24, 24)
+    kind().check_test(tmp_path)
+    info, test = kind().test_part(tmp_path, input_size=size)
+    assert info == kind().test_info(tmp_path, input_size=size)
+    assert (info.num_classes, info.input_size, len(test)) == (3, size, 15)
+    whole = ImageFolder().splits(folder, seed=0, input_size=size).test
+    assert torch.equal(test.labels, whole.labels)
+    assert torch.equal(test.images(torch.arange(15)), whole.images(torch.arange(15)))
+    with pytest.raises(DataPathError, match="no folder 'train'"):
+        kind().splits(tmp_path, seed=0)
+
+
+def test_beside_training_images_the_classes_are_theirs(folder: Path, tmp_path: Path) -> None:
+    """A class that has no folder in `val/` would move the labels of all after it."""
+    shutil.copytree(folder, tmp_path / "data")
+    assert ImageFolder().test_part(tmp_path / "data")[0].num_classes == 3
+    shutil.rmtree(tmp_path / "data" / "val" / "class0")
+    with pytest.raises(DataPathError, match="name different classes"):
+        ImageFolder().test_part(tmp_path / "data")
+
+
+def test_a_damaged_image_in_val_is_named_before_anything_is_scored(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "val", tmp_path / "val")
+    (tmp_path / "val" / "class1" / "002.png").write_bytes(b"")
+    with pytest.raises(DataPathError, match=r"002\.png"):
+        ImageFolder().check_test(tmp_path)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ablations.code.summary import coverage
 from ablations.code.summary.attempts import attempts_of
-from ablations.code.summary.coverage import ranges
 from ablations.code.summary.curves_plot import curves_of
 from ablations.code.summary.effects import effects_of
 from ablations.code.summary.extras import extras_of
@@ -103,7 +103,19 @@ def test_a_pair_is_no_component(artifacts: Path) -> None:
 def test_the_lines_that_ran_and_belong_to_no_component_are_named(extras: Extras) -> None:
     (shown,) = rows(extras, "lines")
     assert shown["idle"] == "26"
-    assert shown["uncovered"].split(", ")[:2] == ["7-16", "25"], "the norm and the hint lie between"
+    assert shown["uncovered"].split(", ")[:2] == ["15-16", "25"], "the names, the norm and the hint lie between"
+
+
+def test_an_element_of_a_list_ran_if_its_statement_did(extras: Extras, artifacts: Path) -> None:
+    assert rows(extras, "coverage")[0]["component"] == WIDTH, "an element on a line of its own, of which no trace tells"
+    records = [record for record in records_of(results(), artifacts) if record.facts is not None]
+    executed = coverage.executed_in(outline(), records)
+    assert executed is not None
+    stands = 7  # the statement of which it is an element
+    for lines, remark in ((executed[FILE], "it was not asked for"), (executed[FILE] - {stands, 8, 9, 10}, "none of")):
+        (width, *_) = coverage.tested(outline(), results(), {}, {FILE: lines})
+        assert remark in width.why
+        assert ("none of" in width.why) == (remark == "none of")
 
 
 def test_of_an_original_that_never_ran_no_line_is_said_to_have_run(tmp_path: Path) -> None:
@@ -115,8 +127,8 @@ def test_of_an_original_that_never_ran_no_line_is_said_to_have_run(tmp_path: Pat
 
 def test_ranges_run_on_over_lines_without_code() -> None:
     code = frozenset({1, 2, 5, 6, 9})
-    assert ranges(frozenset({1, 2, 5, 9}), code) == "1-5, 9"
-    assert ranges(frozenset(), code) == ""
+    assert coverage.ranges(frozenset({1, 2, 5, 9}), code) == "1-5, 9"
+    assert coverage.ranges(frozenset(), code) == ""
 
 
 def test_a_curve_is_a_mean_over_the_seeds_that_were_measured(artifacts: Path) -> None:

@@ -1,0 +1,190 @@
+"""Where actors and workers land on a Ray cluster with GPUs that are none: a search's trials, and a fine-tune.
+
+Run as a program (`FOLDER HEAD_GPUS`): a process that is connected to one Ray session cannot easily start another. The
+cluster is a head and, unless that has the GPUs, a node with eight of them, which joins while it is waited for. All that
+landed is written to `landed.jsonl` in the folder, and what was said to standard output.
+
+The GPUs exist for Ray alone: what computes on one computes on the CPU, and the workers' group is gloo's.
+"""
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from search.execution.cluster import connected, prepare_environment
+
+prepare_environment(local=True)
+
+import ray  # noqa: E402  reads the environment on import
+from ray.cluster_utils import Cluster  # noqa: E402
+
+from search.control.session import SearchSession  # noqa: E402
+from search.execution import tuning  # noqa: E402
+from search.execution.actor import TrialActor  # noqa: E402
+from search.execution.on_ray import RayExecutor  # noqa: E402
+from search.execution.survey import awaited_machines  # noqa: E402
+from search.execution.trial import TrialContext  # noqa: E402
+from search.proposers.random import RandomProposer  # noqa: E402
+from search.setup.config import RunConfig, make_config  # noqa: E402
+from search.setup.needs import resolve_needs  # noqa: E402
+from search.setup.resources import Machines  # noqa: E402
+from tests.search import support  # noqa: E402
+from tests.trainers.pruned import pruned_checkpoint  # noqa: E402
+from trainers import devices, finetune  # noqa: E402
+from trainers.cluster.folders import check_shared  # noqa: E402
+from trainers.errors import ResourcesError  # noqa: E402
+from trainers.job import FinetuneJob  # noqa: E402
+from trainers.proxy import ProxyData  # noqa: E402
+from trainers.recipe import ProxyRecipe, Recipe  # noqa: E402
+
+GPUS, SHARE, TRIALS = 8, 0.5, 2
+LANDED = "landed.jsonl"
+_FOLDER = "ESPALIER_TEST_LANDED"
+_POLL_S = 0.1
+
+
+def main(folder: Path, head_gpus: int) -> None:
+    os.environ[_FOLDER] = str(folder)
+    logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(message)s")
+    finetune._work = work
+    finetune._backend = lambda use_gpu: "gloo"
+    vars(tuning)["TrialActor"] = LandedActor
+    with running(head_gpus) as cluster:
+        asked = {"workers": TRIALS, "gpus_per_trial": SHARE, "finetune_workers": 2, "finetune_gpu": True}
+        config = make_config({"ray_address": cluster.address, "wait_for_nodes": 300, **asked})
+        with connected(cluster.address):
+            there = awaited_machines(config) if head_gpus else joined(config, cluster)
+            executor = RayExecutor(config, resolve_needs(config, there, SHARE), folder / "ray")
+            share(folder)
+            compute(executor)
+            search(executor, folder)
+            train(executor, config, folder)
+
+
+@contextmanager
+def running(head_gpus: int) -> Iterator[Cluster]:
+    """A cluster of which the head is there."""
+    head = {"num_cpus": 4, "num_gpus": head_gpus, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    try:
+        yield cluster
+    finally:
+        cluster.shutdown()
+
+
+def joined(config: RunConfig, cluster: Cluster) -> Machines:
+    """The nodes, after one with GPUs has joined while they are waited for. A cluster takes nodes in the main thread."""
+    found: list[Machines] = []
+    waits = threading.Thread(target=lambda: found.append(awaited_machines(config)))
+    waits.start()
+    cluster.add_node(num_cpus=4, num_gpus=GPUS)
+    waits.join()
+    return found[0]
+
+
+def share(folder: Path) -> None:
+    """Check a folder that no other node sees: its path leads to the working directory of whoever follows it."""
+    (folder / "own").mkdir()
+    os.chdir(folder)
+    try:
+        check_shared(Path("/proc/self/cwd/own"))
+    except ResourcesError as error:
+        sys.stdout.write(f"not shared: {error}\n")
+
+
+def compute(executor: RayExecutor) -> None:
+    """Compute something where a GPU is; torch sees none there, and that is not passed over."""
+    try:
+        executor.compute(lambda device: sys.stdout.write(f"computed on {device}\n"))
+    except ResourcesError as error:
+        sys.stdout.write(f"refused: {error}\n")
+
+
+def search(executor: RayExecutor, folder: Path) -> None:
+    """Run a few trials."""
+    pixels, labels = torch.randn(16, 1, 32, 32, generator=torch.Generator().manual_seed(0)), torch.arange(16) % 10
+    recipe = ProxyRecipe(rungs=(0, 1), batch_size=8, recalibration_batches=1)
+    data = ProxyData(pixels, labels, pixels, labels, shift=0, flip=False)
+    context = TrialContext(support.base(), support.plan(), support.scores(), data, recipe, seed=0, threads=1)
+    (folder / "run").mkdir()
+    with support.ledger_at(folder / "run") as ledger:
+        space = support.space()
+        session: SearchSession = support.session(ledger, RandomProposer(space), space, trials=TRIALS, eta=1)
+        executor.run_trials(session, context)
+        sys.stdout.write(f"best {session.history.best() is not None}\n")
+
+
+def train(executor: RayExecutor, config: RunConfig, folder: Path) -> None:
+    """Fine-tune for one epoch."""
+    job = FinetuneJob(
+        checkpoint_dir=pruned_checkpoint(folder / "pruned"),
+        dataset="digits",
+        recipe=Recipe(lr=0.05, epochs=1, batch_size=512, warmup_epochs=0.5),
+        seed=config.seed,
+        out_dir=folder / "tuned",
+    )
+    result = executor.finetune(job, lambda report: None, lambda progress: None)
+    sys.stdout.write(f"trained by {result.workers}: {result.completed}\n")
+
+
+class LandedActor(TrialActor):
+    """A trial actor that tells where it is, and begins once all have: otherwise the first might run every trial."""
+
+    def setup(self, config: dict[str, Any], context: TrialContext) -> None:
+        """Tell it, and take up the first trial."""
+        pretend()
+        super().setup(config, context)
+        tell("trial")
+
+    def step(self) -> dict[str, Any]:
+        """Train to the next rung."""
+        while (Path(os.environ[_FOLDER]) / LANDED).read_text(encoding="utf-8").count("\n") < TRIALS:
+            time.sleep(_POLL_S)
+        return super().step()
+
+
+def work(config: dict[str, Any]) -> None:
+    """A fine-tune worker that tells where it is."""
+    pretend()
+    tell("worker")
+    _work(config)
+
+
+_work = finetune._work
+
+
+def pretend() -> None:
+    """Compute on the CPU where a GPU was given."""
+    devices.usable_gpu = lambda index: devices.CPU
+
+
+def tell(kind: str) -> None:
+    """Append where this process is."""
+    own = devices.claim_device([str(gpu) for gpu in ray.get_gpu_ids()])
+    told = {
+        "kind": kind,
+        "pid": os.getpid(),
+        "node_gpus": _gpus_of(ray.get_runtime_context().get_node_id()),
+        "given": [str(gpu) for gpu in ray.get_gpu_ids()],
+        "sees": os.environ.get(devices.VISIBLE),
+        "device": str(own),
+    }
+    with (Path(os.environ[_FOLDER]) / LANDED).open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(told) + "\n")
+
+
+def _gpus_of(node: str) -> float:
+    return next(float(each["Resources"].get("GPU", 0)) for each in ray.nodes() if each["NodeID"] == node)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

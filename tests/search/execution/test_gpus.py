@@ -1,0 +1,80 @@
+"""Ray gives out GPUs that a machine does not have: where trials and fine-tune workers land, on nodes that join late."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.cluster import CONNECTION
+from tests.cli.launched import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What a program on a cluster said, and where its actors and workers were."""
+
+    said: str
+    trials: list[Mapping[str, Any]]
+    workers: list[Mapping[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Landed:
+    """A search and a fine-tune on a head without GPUs, which a node with eight joins; see `gpu_cluster.py`."""
+    folder = tmp_path_factory.mktemp("landed")
+    with tempfile.TemporaryDirectory(prefix="esp-", ignore_cleanup_errors=True) as scratch:
+        (Path(scratch) / "ray").mkdir()
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.search.execution.gpu_cluster", str(folder), "0"],
+            cwd=ROOT,
+            env={**os.environ, **{name: os.environ[name] for name in CONNECTION}, "RAY_TMPDIR": scratch},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line) for line in (folder / "landed.jsonl").read_text().splitlines()]
+    return Landed(
+        done.stdout,
+        [each for each in told if each["kind"] == "trial"],
+        [each for each in told if each["kind"] == "worker"],
+    )
+
+
+def test_the_node_was_waited_for_in_words(landed: Landed) -> None:
+    assert "waiting for 2 workers and 2 workers: 4 CPUs, 0 GPUs so far" in landed.said
+
+
+def test_trials_share_gpus_of_the_node_that_has_them(landed: Landed) -> None:
+    assert len(landed.trials) == 2
+    assert len({each["pid"] for each in landed.trials}) == 2
+    assert {each["node_gpus"] for each in landed.trials} == {8.0}
+    assert len({each["given"][0] for each in landed.trials}) == 1, "two halves are one GPU"
+    assert all(each["sees"] == each["given"][0] for each in landed.trials)
+    assert "best True" in landed.said
+
+
+def test_fine_tune_workers_have_a_gpu_each(landed: Landed) -> None:
+    assert len(landed.workers) == 2
+    assert {each["node_gpus"] for each in landed.workers} == {8.0}
+    assert len({each["given"][0] for each in landed.workers}) == 2
+    assert "trained by 2: True" in landed.said
+
+
+def test_a_gpu_that_torch_cannot_use_is_refused_in_words(landed: Landed) -> None:
+    """As it is here: they exist for Ray alone."""
+    assert "refused: this process was given GPU 0 of those that it sees, and torch" in landed.said
+    assert "computed on" not in landed.said
+
+
+def test_a_folder_that_the_node_does_not_see_is_refused_in_words(landed: Landed) -> None:
+    assert "not shared: /proc/self/cwd/own is not shared: the node 127.0.0.1 (" in landed.said

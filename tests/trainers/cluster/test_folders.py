@@ -1,0 +1,53 @@
+"""A folder that not all nodes see is found out, and named."""
+
+from pathlib import Path
+
+import pytest
+
+from trainers.cluster.folders import describe_unseen, unseen_here
+
+
+@pytest.fixture
+def probe(tmp_path: Path) -> Path:
+    """A file as another process wrote it into a shared folder."""
+    file = tmp_path / ".espalier-probe-1"
+    file.write_text(file.name)
+    return file
+
+
+def test_who_sees_and_writes_everything_says_nothing(probe: Path) -> None:
+    assert unseen_here(probe, [probe.parent], patience_s=0) == []
+    assert [file.name for file in probe.parent.iterdir()] == [probe.name], "it leaves nothing"
+
+
+def test_a_folder_of_the_same_name_is_not_the_same_folder(probe: Path, tmp_path: Path) -> None:
+    """As where each node has a disk of its own: the folder is there, or a file of another probe."""
+    assert unseen_here(probe.with_name("elsewhere"), [], patience_s=0) == [str(tmp_path)]
+    probe.write_text("another node's")
+    assert unseen_here(probe, [tmp_path / "data"], patience_s=0) == [str(tmp_path), str(tmp_path / "data")]
+
+
+def test_a_file_that_shows_late_is_waited_for(probe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network file system may take some seconds."""
+    content, now = probe.read_text(), [0.0]
+    probe.unlink()
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+        if now[0] > 2:
+            probe.write_text(content)
+
+    monkeypatch.setattr("trainers.cluster.folders.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("trainers.cluster.folders.time.sleep", sleep)
+    assert unseen_here(probe, [], patience_s=5) == []
+    assert 2 < now[0] < 3
+
+
+def test_the_node_and_the_folder_are_named() -> None:
+    assert describe_unseen({"10.0.0.2": [], "10.0.0.3": []}, "/runs") is None
+    text = describe_unseen({"10.0.0.2": [], "10.0.0.3": ["/runs", "/data"], "10.0.0.4": ["/runs"]}, "/runs")
+    assert text is not None
+    assert text.startswith("/runs is not shared: the node 10.0.0.3 and 1 more nodes of the Ray cluster cannot write")
+    text = describe_unseen({"10.0.0.3": ["/data"]}, "/runs")
+    assert text is not None
+    assert "/data is not shared: the node 10.0.0.3 of the Ray cluster cannot read what this process reads" in text
