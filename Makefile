@@ -9,7 +9,7 @@ NEED_GB := 9
 WORKERS ?= 2
 PYTEST  := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo test test-quick lint check format clean
+.PHONY: help setup demo test test-quick test-cluster lint check format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ test: setup lint  ## lint, types, and every test
 
 test-quick: setup  ## the tests that take less than five seconds each
 	$(PYTEST) -m 'not slow'
+
+test-cluster: setup  ## a cluster of hosts in network namespaces of this machine (root, openssh-server, rsync)
+	$(BIN)/python -m tests.clusters.inside $(BIN)/python -m pytest -q -p no:xdist tests/clusters/test_on_hosts.py
 
 lint: setup  ## lint and types
 	$(BIN)/ruff check .

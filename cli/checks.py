@@ -100,7 +100,7 @@ def check_ray(address: str | None) -> Check:
         advice = (
             "check that the address is right and its cluster up" if address else "check that nothing blocks loopback"
         )
-        return Check("Ray", State.FAILED, f"{type(error).__name__}: {_first_line(error)}", advice)
+        return Check("Ray", State.FAILED, f"{type(error).__name__}: {first_line(error)}", advice)
 
 
 def check_mlflow(uri: str | None, runs: Path = Path("runs")) -> Check:
@@ -166,5 +166,6 @@ def _check_new_file(file: Path) -> Check:
     return Check("MLflow", State.OK, f"{file} is not there yet; the first run makes it")
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The beginning of an error's message, for a cell of the table."""
     return (str(error).strip().splitlines() or [""])[0][:300]

@@ -80,7 +80,7 @@ def command(
     checks = (
         *check_machine(),
         *check_disk(runs),
-        check_ray(ray_address_of(ray_address)),
+        *_check_ray(ray_address_of(ray_address), runs),
         check_mlflow(tracking_uri, runs),
         check_sandbox(),
         *([check_llm(name, llm_base_url, runs, limits=limits) for name in llm or ()] or [_keys(environ)]),
@@ -91,6 +91,14 @@ def command(
         _show(checks)
     if worst(checks) is State.FAILED:
         raise typer.Exit(BAD_INPUT)
+
+
+def _check_ray(address: str | None, runs: Path) -> tuple[Check, ...]:
+    if address is None:
+        return (check_ray(None),)
+    from cli.cluster_checks import check_cluster
+
+    return check_cluster(address, runs)
 
 
 def check_llm(

@@ -12,6 +12,7 @@ import typer
 from cli import logs
 from cli.console import say_error
 from cli.errors import BAD_INPUT, run_guarded
+from cli.keys import take_keys
 from cli.lazy import group_of
 from cli.spelling import DEBUG, normalise
 from cli.verbs import VERBS
@@ -56,6 +57,7 @@ def _prepare_process() -> None:
 
 
 def _run(arguments: list[str]) -> int:
+    take_keys()
     try:
         code = group_of(VERBS, text=HELP)(arguments, prog_name="launch.py", standalone_mode=False)
     except (UntrustedFactoryError, UntrustedServerError) as error:

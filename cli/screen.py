@@ -59,6 +59,8 @@ class Screen:
     @property
     def _stream(self) -> Any:
         stream = getattr(sys, self._name)
+        # While something live is shown, rich puts a proxy there that prints through the console, which prints here.
+        stream = getattr(stream, "rich_proxied_file", stream)
         return None if stream is self._gone else stream
 
     @contextlib.contextmanager

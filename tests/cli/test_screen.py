@@ -5,11 +5,12 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import pytest
+from rich.live import Live
 
-from cli.console import console, say, show_table
+from cli.console import PlainConsole, console, say, show_table
 from cli.main import main
 from cli.screen import Screen
 from search.execution.local import LocalExecutor
@@ -67,6 +68,24 @@ def test_without_any_stream_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     screen = Screen("stdout")
     assert not screen.isatty()
     screen.flush()
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_line_is_printed_once_while_something_live_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rich's proxy of the stream prints through the console: without end, and for ever with its refreshing thread."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    shown = PlainConsole(file=cast(IO[str], Screen("stdout")), force_terminal=True)
+    with Live("live", console=shown, auto_refresh=False, transient=True):
+        assert sys.stdout is not terminal, "rich has put its proxy there"
+        shown.print("a line")
+    assert terminal.getvalue().count("a line") == 1
 
 
 @pytest.mark.parametrize("writes", [0, 1, 4])

@@ -1,0 +1,1 @@
+"""The files that describe clusters, and a cluster of hosts on one machine."""

@@ -1,0 +1,215 @@
+"""Hosts on one machine: each with its own address, files, processes, shared memory and SSH server.
+
+A host is a set of namespaces whose root is an overlay on this machine's, in memory. They hang on one bridge, whose
+other end is the user's machine. All of it must run in namespaces of its own (`tests.clusters.inside`), and ends with
+them.
+"""
+
+import contextlib
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ALLOWED = "ESPALIER_TEST_HOSTS"
+"""Set by `tests.clusters.inside`."""
+USER = "10.77.0.1"
+NETWORK = "10.77.0"
+BRIDGE = "hosts0"
+SHARED = "/shared"
+_ENDS_S = 30.0
+
+_BOOT = r"""
+set -eu
+echo unshared; read -r _
+hostname "$NAME"
+ip link set lo up
+ip address add "$ADDRESS/24" dev eth0
+ip link set eth0 up
+ip route add default via "$USER_MACHINE"
+disk="$FOLDER/disk"; mkdir -p "$disk"
+mount -t tmpfs -o size=2g tmpfs "$disk"
+mkdir "$disk/upper" "$disk/work" "$disk/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$disk/upper,workdir=$disk/work" "$disk/root"
+cd "$disk/root"
+mount --rbind /dev dev
+mount -t tmpfs -o size=600m tmpfs dev/shm
+mount -t proc proc proc
+mount -t sysfs -o ro sysfs sys
+for each in tmp run root; do mount -t tmpfs tmpfs "$each"; done
+chmod 1777 tmp; mkdir run/sshd
+mkdir -p ".$SHARED_FOLDER" opt/packages
+mount --bind "$SHARED_ON_MACHINE" ".$SHARED_FOLDER"
+mount --bind "$PACKAGES" opt/packages
+# Python itself, where it was built to be: its home may hide it, as /root does.
+case "$PYTHON" in /usr|/usr/local) ;; *) mkdir -p ".$PYTHON"; mount --bind "$PYTHON" ".$PYTHON" ;; esac
+cp "$HOSTS_FILE" etc/hosts
+mkdir -p root/espalier root/.ssh; cp "$KEY.pub" root/.ssh/authorized_keys; chmod -R go= root/.ssh
+cp -a "$VENV" root/espalier/.venv
+cp "$KEY" run/host_key; chmod 600 run/host_key
+printf '%s\n' "HostKey /run/host_key" "ListenAddress $ADDRESS" "PasswordAuthentication no" "UsePAM no" \
+  "StrictModes no" "AcceptEnv LANG" "PidFile none" "MaxStartups 100" > run/sshd_config
+exec chroot . /usr/sbin/sshd -D -e -f /run/sshd_config
+"""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host that runs.
+
+    Attributes:
+        name: its own.
+        address: on the bridge.
+        process: its first process, as seen from outside.
+    """
+
+    name: str
+    address: str
+    process: subprocess.Popen[str]
+
+    def has(self, process: int) -> bool:
+        """Whether a process of this number runs there, in the host's own count."""
+        own = Path(f"/proc/{self._first()}/ns/pid").readlink()
+        for status in Path("/proc").glob("[0-9]*/status"):
+            with contextlib.suppress(OSError):
+                numbers = next(line for line in status.read_text().splitlines() if line.startswith("NSpid:")).split()
+                if int(numbers[-1]) == process and (status.parent / "ns" / "pid").readlink() == own:
+                    return True
+        return False
+
+    def environments_with(self, text: str) -> list[int]:
+        """Processes there, by their number outside, that were started with this in their environment."""
+        own, found = Path(f"/proc/{self._first()}/ns/pid").readlink(), []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (process / "ns" / "pid").readlink() == own and text.encode() in (process / "environ").read_bytes():
+                    found.append(int(process.name))
+        return found
+
+    def kill(self) -> None:
+        """End it as a machine that loses its power: no process there can say a word, and its address is gone."""
+        self.process.kill()
+        self.process.wait(_ENDS_S)
+
+    def _first(self) -> int:
+        """The first process in its own count: the child of the one that made the namespaces."""
+        return int(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()[0])
+
+
+class Machines:
+    """Makes hosts, and the user's machine, which is where this process runs.
+
+    Args:
+        folder: for keys, logs and what the hosts share.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.shared, self.key = folder, folder / "shared", folder / "key"
+        self.shared.mkdir()
+        self._venv = _environment(folder / "venv")
+        _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key))
+        _run("ip", "link", "set", "lo", "up")
+        _run("ip", "link", "add", BRIDGE, "type", "bridge")
+        _run("ip", "address", "add", f"{USER}/24", "dev", BRIDGE)
+        _run("ip", "link", "set", BRIDGE, "up")
+
+    @contextlib.contextmanager
+    def running(self, *names: str) -> Iterator[dict[str, Host]]:
+        """Start hosts of these names, which know each other by name, and end them with the block."""
+        addresses = {name: f"{NETWORK}.{11 + number}" for number, name in enumerate(names)}
+        known = self.folder / "hosts"
+        known.write_text("127.0.0.1 localhost\n" + "".join(f"{address} {n}\n" for n, address in addresses.items()))
+        hosts: dict[str, Host] = {}
+        try:
+            for name, address in addresses.items():
+                hosts[name] = self._start(name, address)
+            for host in hosts.values():
+                eventually(lambda host=host: _accepts(host.address), f"{host.name} starts its SSH server", 60)  # type: ignore[misc]
+            yield hosts
+        finally:
+            for host in hosts.values():
+                host.kill()
+
+    def _start(self, name: str, address: str) -> Host:
+        folder = self.folder / name
+        folder.mkdir()
+        values = {
+            "NAME": name,
+            "ADDRESS": address,
+            "USER_MACHINE": USER,
+            "FOLDER": str(folder),
+            "SHARED_ON_MACHINE": str(self.shared),
+            "SHARED_FOLDER": SHARED,
+            "PACKAGES": sys.prefix,
+            "PYTHON": sys.base_prefix,
+            "VENV": str(self._venv),
+            "KEY": str(self.key),
+            "HOSTS_FILE": str(self.folder / "hosts"),
+        }
+        spaces = ("--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child")
+        with (folder / "log").open("w") as log:
+            process = subprocess.Popen(
+                ["unshare", *spaces, "bash", "-c", _BOOT],
+                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **values},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == "unshared\n", (folder / "log").read_text()
+        outer = f"to-{name}"
+        _run("ip", "link", "add", outer, "type", "veth", "peer", "name", "eth0", "netns", str(process.pid))
+        _run("ip", "link", "set", outer, "master", BRIDGE, "up")
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        return Host(name, address, process)
+
+
+def eventually(holds: Callable[[], bool], what: str, timeout_s: float) -> None:
+    """Ask again and again until it holds.
+
+    Raises:
+        TimeoutError: it did not within the time.
+    """
+    never = threading.Event()
+    for _ in range(int(timeout_s / 0.1)):
+        if holds():
+            return
+        never.wait(0.1)
+    raise TimeoutError(f"{timeout_s:g} s have passed, and not yet: {what}")
+
+
+def _accepts(address: str, port: int = 22) -> bool:
+    import socket
+
+    with contextlib.suppress(OSError):
+        socket.create_connection((address, port), timeout=1).close()
+        return True
+    return False
+
+
+def _environment(folder: Path) -> Path:
+    """The hosts' .venv: it is set up already, with this one's packages and the code that comes by file mounts."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    programs, packages = folder / "bin", folder / "lib" / version / "site-packages"
+    programs.mkdir(parents=True)
+    packages.mkdir(parents=True)
+    base = Path(sys.base_prefix) / "bin" / version
+    (folder / "pyvenv.cfg").write_text(f"home = {base.parent}\nversion = {sys.version.split()[0]}\n")
+    for name in ("python", "python3"):
+        (programs / name).symlink_to(base)
+    (packages / "espalier.pth").write_text(f"/root/espalier\n/opt/packages/lib/{version}/site-packages\n")
+    for name, module, entry in (("ray", "ray.scripts.scripts", "main"), ("mlflow", "mlflow.cli", "cli")):
+        script = programs / name
+        script.write_text(f"#!/root/espalier/.venv/bin/python\nfrom {module} import {entry}\n{entry}()\n")
+        script.chmod(0o755)
+    (folder / ".setup-stamp").touch()
+    return folder
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True)

@@ -1,0 +1,54 @@
+"""Runs a command in namespaces of its own, where it may make hosts: its own network, mounts and processes.
+
+`python -m tests.clusters.inside COMMAND …`. When the command ends, or is killed, the kernel ends every process in there
+and takes the network and the mounts away. Where that is not possible it says why, and the exit code is 0.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+from tests.clusters.hosts import ALLOWED
+
+PROGRAMS = {
+    "unshare": "util-linux",
+    "ip": "iproute2",
+    "sshd": "openssh-server",
+    "ssh": "openssh-client",
+    "rsync": "rsync",
+}
+UNSHARE = ("unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc")
+TRIAL = """
+set -e
+ip link add test0 type veth peer name test1
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/upper /mnt/work /mnt/root
+mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root
+"""
+
+
+def refusal() -> str | None:
+    """Why hosts cannot be made here; None if they can."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    missing = sorted({package for program, package in PROGRAMS.items() if shutil.which(program, path=path) is None})
+    if missing:
+        return f"{', '.join(missing)} not installed (apt-get install {' '.join(missing)})"
+    if os.geteuid() != 0:
+        return "only root may make hosts with addresses of their own"
+    done = subprocess.run([*UNSHARE, "sh", "-c", TRIAL], capture_output=True, text=True, check=False)
+    return None if done.returncode == 0 else f"namespaces are not allowed here ({done.stderr.strip()[:200]})"
+
+
+def main(command: list[str]) -> None:
+    why = refusal()
+    if why is not None:
+        sys.stdout.write(f"skipped: no cluster of hosts on this machine: {why}\n")
+        return
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    # In place of this process: whoever ends it ends all that is inside.
+    os.execvpe(UNSHARE[0], [*UNSHARE, *command], {**os.environ, ALLOWED: "1", "PATH": path})  # noqa: S606
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
