@@ -13,7 +13,7 @@ from search.setup.resources import Needs
 
 CLOCKS_S = 5.0
 """A difference that is worth a word: times in logs and of files on the shared folder no longer fit together."""
-ASKS_NOTHING = Needs(0, 0.0, 0.0, 0, finetune_gpu=False)
+ASKS_NOTHING = Needs(0, 0.0, 0.0, None, finetune_gpu=False)
 
 
 def check_cluster(address: str, runs: Path) -> tuple[Check, ...]:
