@@ -11,8 +11,8 @@ LEADING = 1.35
 
 
 def width(text: str, size: float, *, bold: bool = False) -> float:
-    """Return the width of a text on one line."""
-    return sum(_advance(char, bold) for char in text) * size
+    """Return the width of a text: that of its widest line."""
+    return max(sum(_advance(char, bold) for char in line) for line in text.split("\n")) * size
 
 
 def wrapped(text: str, size: float, most: float, *, bold: bool = False) -> list[str]:
@@ -62,7 +62,8 @@ def _advance(char: str, bold: bool) -> float:
     """The width of a character at size 1."""
     font = get_font(findfont(FontProperties(family=FAMILY, weight="bold" if bold else "normal")))
     font.set_size(_EM, 72)
-    return float(font.load_char(ord(char), flags=LoadFlags.NO_HINTING).linearHoriAdvance) / 65536 / _EM
+    glyph = font.load_glyph(font.get_char_index(ord(char)), flags=LoadFlags.NO_HINTING)  # 0 stands for what it lacks
+    return float(glyph.linearHoriAdvance) / 65536 / _EM
 
 
 _EM = 100.0

@@ -171,3 +171,9 @@ def test_the_file_is_a_pdf_of_so_many_pages_and_the_same_each_time(tmp_path: Pat
     assert made[0].startswith(b"%PDF-")
     assert made[0].count(b"/Type /Page ") == 3
     assert made[0] == made[1]
+
+
+def test_a_text_is_as_wide_as_its_widest_line_and_what_the_font_lacks_has_a_width() -> None:
+    """Words of tasks and models have line ends and characters of any kind; none may end a report."""
+    assert width("ab\nabc", 10) == width("abc", 10)
+    assert width("\U0001f600\x07中", 10) > 0
