@@ -7,13 +7,11 @@ from pathlib import Path
 
 from cli.checks import Check, State, first_line
 from search.errors import ResourceError
-from search.execution.cluster import ray_session
+from search.execution.cluster import connected
 from search.execution.inspection import INTERFACE, PACKAGES, About, Cluster, Node, about_here, inspect_cluster
-from search.setup.resources import Needs
 
 CLOCKS_S = 5.0
 """A difference that is worth a word: times in logs and of files on the shared folder no longer fit together."""
-ASKS_NOTHING = Needs(0, 0.0, 0.0, None, finetune_gpu=False)
 
 
 def check_cluster(address: str, runs: Path) -> tuple[Check, ...]:
@@ -24,7 +22,7 @@ def check_cluster(address: str, runs: Path) -> tuple[Check, ...]:
         runs: the folder of run folders, which all nodes should see.
     """
     try:
-        with ray_session(address, ASKS_NOTHING):
+        with connected(address):
             found = inspect_cluster(_nearest(runs.absolute()))
     except ResourceError as error:
         return (Check("Ray", State.FAILED, str(error), "start the cluster, or correct --ray-address"),)

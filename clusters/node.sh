@@ -5,7 +5,7 @@
 #
 # It stops at the first command that fails. The autoscaler sets workers up where nobody looks, so the words of a failure
 # also lie in /shared/setup/HOST.log, and a node that is set up removes its own.
-set -Eeuo pipefail
+set -uo pipefail
 
 export_of_nfs=${1:-}
 shared=${ESPALIER_SHARED:-/shared}
@@ -13,15 +13,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 log=$HOME/espalier-setup.log
 words=$shared/setup/$(hostname).log
 
-exec > >(tee "$log") 2>&1
-
-failed() {
-  echo "Setting up $(hostname) failed (exit code $1) at line $2 of clusters/node.sh: $3"
-  if mkdir -p "$shared/setup" 2>/dev/null && tail -n 60 "$log" > "$words" 2>/dev/null; then
-    echo "These words also lie in $words."
-  fi
-}
-trap 'failed "$?" "$LINENO" "$BASH_COMMAND"' ERR
+failed() { echo "Setting up $(hostname) failed (exit code $1) at line $2 of clusters/node.sh: $3"; }
 
 refuse() { echo "$1"; false; }
 
@@ -92,8 +84,21 @@ PROFILE
   fi
 }
 
-mount_shared
-install
-tell_shells
-rm -f "$words"
-echo "$(hostname) is set up."
+set_up() {
+  set -Eeuo pipefail
+  trap 'failed "$?" "$LINENO" "$BASH_COMMAND"' ERR
+  mount_shared
+  install
+  tell_shells
+}
+
+# In no condition: there Bash would go on after a failure. And no words are lost: the log is whole when the pipe has ended.
+(set_up) 2>&1 | tee "$log"
+code=${PIPESTATUS[0]}
+if [ "$code" = 0 ]; then
+  rm -f "$words"
+  echo "$(hostname) is set up."
+elif mkdir -p "$shared/setup" 2> /dev/null && tail -n 60 "$log" > "$words" 2> /dev/null; then
+  echo "These words also lie in $words."
+fi
+exit "$code"

@@ -116,7 +116,7 @@ def test_the_verb_asks_the_nodes_where_an_address_is_given(
     broken = _node(2, about=_about(2, python="3.12.3"))
     cluster = Cluster((_node(1), broken), 4.0, 0.0)
     monkeypatch.setattr("cli.doctor.ray_address_of", lambda given: given)
-    monkeypatch.setattr(cli.cluster_checks, "ray_session", lambda address, needs: contextlib.nullcontext())
+    monkeypatch.setattr(cli.cluster_checks, "connected", lambda address: contextlib.nullcontext())
     monkeypatch.setattr(cli.cluster_checks, "inspect_cluster", lambda shared: cluster)
     monkeypatch.setattr(cli.cluster_checks, "about_here", lambda: HERE)
     assert main(["doctor", "--ray-address", "10.0.0.1:6379", "--json"]) == 2
