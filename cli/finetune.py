@@ -20,7 +20,6 @@ from cli.paths import make_folder
 from cli.placing import ray_address_of
 from search.errors import ConfigError
 from search.execution.scratch import private_folder
-from search.execution.survey import finetune_session
 from search.outcome.formats import share_text
 from search.setup.config import RunConfig, make_config
 from search.setup.scope import Scope, names_where
@@ -52,6 +51,7 @@ def command(
 ) -> None:
     """Fine-tune a pruned checkpoint on as many workers as there are."""
     from cli.opening import ModelSource, open_model
+    from search.execution.survey import finetune_session
     from trainers.base import check_fit
     from trainers.datasets.registry import dataset as find_dataset
     from trainers.defaults import finetune_recipe

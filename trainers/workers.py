@@ -65,6 +65,6 @@ class Workers:
         return core_schema.no_info_plain_validator_function(
             cls.of,
             serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda workers: workers.least if workers.is_fixed else str(workers), when_used="json"
+                lambda workers: workers.least if workers.is_fixed else str(workers)
             ),
         )

@@ -36,7 +36,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return FinetuneResult(options["out_dir"] / "model", (), 1.0, 3, completed=True)
 
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr("cli.finetune.finetune_session", session)
+    monkeypatch.setattr("search.execution.survey.finetune_session", session)
     monkeypatch.setattr("trainers.finetune.finetune", train)
     return asked
 
