@@ -18,9 +18,13 @@ from search.execution import scratch
 scratch.scratch_root = lambda: pathlib.Path(sys.argv[2])
 with scratch.private_folder() as folder:
     (folder / "logs").write_text("x")
-    if sys.argv[1] == "fork" and os.fork() == 0:
-        sys.stdin.read()
-        os._exit(0)
+    if sys.argv[1] == "fork":
+        ready, tell = os.pipe()
+        if os.fork() == 0:
+            os.write(tell, b"x")  # on a busy machine this process may first run when the other has died
+            sys.stdin.read()
+            os._exit(0)
+        os.read(ready, 1)
     print(folder, flush=True)
     os._exit(9) if sys.argv[1] in ("die", "fork") else sys.stdin.read()
 """
