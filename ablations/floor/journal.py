@@ -64,13 +64,6 @@ class LedgerJournal(Journal):
         self._ledger.record(Prepared(key=key, facts=dict(facts)))
 
 
-class MemoryJournal(Journal):
-    """A journal that nothing outlives, for a preparation outside of a study."""
-
-    def _write(self, key: str, facts: Facts) -> None:
-        """Write nothing."""
-
-
 def prepared_in(events: Iterable[Event]) -> Mapping[str, Facts]:
     """Return the entries that a ledger holds."""
     return {entry.key: entry.facts for entry in payloads_of(events, Prepared)}

@@ -21,7 +21,7 @@ from ablations.floor.answers import answer_all
 from ablations.floor.condition import Condition, Level
 from ablations.floor.execution.worker import CONDITION, MeasureReport, MeasureWorker, Work
 from ablations.floor.export import to_json
-from ablations.floor.journal import Facts, Journal, MemoryJournal
+from ablations.floor.journal import Facts, Journal
 from ablations.floor.options import SeededOptions, StudyOptions, make_options
 from ablations.floor.questions import Combination, Question, Slope
 from ablations.floor.report import Extras, draw_nothing
@@ -33,6 +33,7 @@ from ablations.floor.running.place import Place
 from ablations.floor.running.run import StudyOutcome, StudyRun, report_again
 from ablations.floor.study import MeasureContext, PrepareContext, Study
 from search.setup.scope import scope_of
+from tests.ablations.memory_journal import MemoryJournal
 from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger

@@ -1,1 +1,1 @@
-"""Ablation without a language model: modules of a torch model, columns of a table, and pairs of components."""
+"""Ablation without a language model: patches by rule, and pairs of components."""

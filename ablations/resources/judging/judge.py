@@ -1,8 +1,5 @@
 """The judge: runs code in the sandbox against the checks of its task, and says how it did."""
 
-from collections.abc import Iterable, Iterator
-from typing import Generic, NamedTuple, TypeVar
-
 from ablations.resources.judging.classification import finding_of, is_worth_a_retry
 from ablations.resources.judging.judgement import Judgement, Judgements
 from ablations.resources.judging.outcomes import Outcome, Which
@@ -10,11 +7,8 @@ from ablations.resources.judging.signs import signs_in
 from ablations.resources.tasks.task import Task
 from sandbox.job import Job, solution
 from sandbox.limits import Limits
-from sandbox.pool import run_all
 from sandbox.result import Result
 from sandbox.runner import Sandbox
-
-Key = TypeVar("Key")
 
 ATTEMPTS = 3
 """How often code is run at most. More than once only where the sandbox failed: nothing was learned about the code."""
@@ -22,20 +16,6 @@ LIMITS = Limits(wall_s=60.0, cpu_s=10.0)
 """The processor's time decides, which does not depend on what else the machine does; the clock only ends what waits."""
 
 _COUNTS_AS_FORGED = frozenset((Outcome.WRONG, Outcome.ERROR, Outcome.EXITED, Outcome.OUTPUT))
-
-
-class Submission(NamedTuple, Generic[Key]):
-    """Code to be judged.
-
-    Attributes:
-        key: comes back with the judgements.
-        task: what the code is to solve.
-        code: Python, as `extraction.code_in` finds it in an answer.
-    """
-
-    key: Key
-    task: Task
-    code: str
 
 
 class Judge:
@@ -70,33 +50,6 @@ class Judge:
         """
         result, attempts = self._run(task, code, _checks_of(task))
         return _both(task, code, result, attempts)
-
-    def judge_all(
-        self, submissions: Iterable[Submission[Key]], workers: int
-    ) -> Iterator[tuple[Submission[Key], Judgements]]:
-        """Judge many, several at once, and yield the judgements as soon as they are there, in any order.
-
-        Where the sandbox failed, code is run again when all others have been.
-
-        Args:
-            submissions: what to judge; taken only as places become free.
-            workers: how many run at once.
-        """
-        waiting: Iterable[Submission[Key]] = submissions
-        for attempt in range(1, ATTEMPTS + 1):
-            again = []
-            for submission, result in self._run_all(waiting, workers):
-                if attempt < ATTEMPTS and is_worth_a_retry(result):
-                    again.append(submission)
-                else:
-                    yield submission, _both(submission.task, submission.code, result, attempt)
-            waiting = again
-
-    def _run_all(
-        self, submissions: Iterable[Submission[Key]], workers: int
-    ) -> Iterator[tuple[Submission[Key], Result]]:
-        jobs = ((one, self._job(one.task, one.code, _checks_of(one.task))) for one in submissions)
-        yield from run_all(self._box, jobs, workers)
 
     def _run(self, task: Task, code: str, checks: tuple[str, ...]) -> tuple[Result, int]:
         """The result of the last attempt, and how many there were."""

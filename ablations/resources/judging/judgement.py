@@ -45,22 +45,6 @@ class Judgement(BaseModel):
         """Whether the code passed; None if that is not known, which is no failure of the code."""
         return None if self.outcome is Outcome.INFRASTRUCTURE else self.outcome is Outcome.PASSED
 
-    def as_row(self) -> dict[str, str | int | float | bool | None]:
-        """The judgement as a row of a table."""
-        return {
-            "task_id": self.task_id,
-            "which": self.which.value,
-            "outcome": self.outcome.value,
-            "passed": self.passed,
-            "failed_check": self.failed_check,
-            "message": self.message,
-            "signs": "; ".join(self.signs),
-            "wall_s": self.wall_s,
-            "cpu_s": self.cpu_s,
-            "peak_memory_bytes": self.peak_memory_bytes,
-            "attempts": self.attempts,
-        }
-
 
 class Judgements(NamedTuple):
     """Both judgements of the same code, from one run in which the visible checks came first.

@@ -3,6 +3,7 @@
 https://docs.ollama.com/api/chat, https://docs.ollama.com/api/generate
 """
 
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,7 +38,7 @@ class Message(BaseModel):
     content: str
 
 
-class Asked(BaseModel):
+class Asked(BaseModel, ABC):
     """What both requests have in common."""
 
     model: str
@@ -45,13 +46,13 @@ class Asked(BaseModel):
     options: Options = Options()
     format: Any = None
 
+    @abstractmethod
     def prompt(self) -> str:
         """All that the model reads."""
-        raise NotImplementedError
 
+    @abstractmethod
     def piece(self, text: str) -> dict[str, Any]:
         """The field of an answer that holds a text."""
-        raise NotImplementedError
 
 
 class ChatAsked(Asked):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ablations.resources.metering.instruments import Instruments
-from ablations.resources.metering.overlaps import Overlap, Overlaps, Place
+from ablations.resources.metering.overlaps import Overlap, Overlaps
 from ablations.resources.metering.readings import Readings
 from ablations.resources.metering.summary import summarise, unseen
 from ablations.resources.metering.watch import Account, Sample, Watch
@@ -75,9 +75,7 @@ class Meter:
         with (
             self._server.watched() as here,
             self._machine.watched() as there,
-            self._measured(
-                interval, lambda: Overlap(here.most, there.most, batch=True, elsewhere=there.calls - here.calls)
-            ),
+            self._measured(interval, lambda: Overlap.of_batch(here, there)),
         ):
             yield interval
 
@@ -130,11 +128,6 @@ class Meter:
             watch.forget_before(min(left))
         else:
             watch.close()
-
-
-def _of_batch(here: Place, there: Place) -> Overlap:
-    elsewhere = max(0, there.calls - here.calls)  # a call that is just beginning counts here first
-    return Overlap(here.most, there.most, batch=True, elsewhere=elsewhere)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Self
 
 
 class Place:
@@ -75,6 +76,16 @@ class Overlap:
     machine: int
     batch: bool = False
     elsewhere: int = 0
+
+    @classmethod
+    def of_batch(cls, here: Place, there: Place) -> Self:
+        """Return who was under way during a batch.
+
+        Args:
+            here: The batch, on its server.
+            there: The same stretch, on the machine. A call that is just beginning counts on its server first.
+        """
+        return cls(here.most, there.most, batch=True, elsewhere=max(0, there.calls - here.calls))
 
     @property
     def shared(self) -> bool:

@@ -1,7 +1,5 @@
 """What was measured of a server during one interval: of one call, or of a batch of calls."""
 
-from typing import Self
-
 from pydantic import BaseModel, ConfigDict
 
 from ablations.resources.metering.quantity import Quantity
@@ -102,7 +100,3 @@ class Readings(BaseModel):
     overlapping: int
     every_s: float
     series: Series
-
-    def without_series(self) -> Self:
-        """The same without its samples, for where there are too many calls to keep them."""
-        return self.model_copy(update={"series": Series(began_s=self.series.began_s, taken=self.series.taken)})

@@ -1,81 +1,13 @@
-"""Ablation without an LLM: modules, features, and pairs against effects worked out by hand."""
+"""Ablation without an LLM: pairs of components against effects worked out by hand."""
 
 import math
 
 import numpy as np
 import pytest
-import torch
 from scipy import stats
-from torch import nn
 
 from ablations.code.direct.factorial import design, interactions
-from ablations.code.direct.features import without_feature
-from ablations.code.direct.torch_modules import Removal, check_removal, chosen, gone, without
 from ablations.code.source.errors import CodeStudyError
-
-
-class Residual(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.branch = nn.Linear(3, 3)
-        self.wide = nn.Linear(3, 5)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.wide(x + self.branch(x))
-
-
-def test_a_module_becomes_the_identity_or_zero_and_the_rest_stays() -> None:
-    torch.manual_seed(0)
-    model, x = Residual(), torch.randn(2, 3)
-    identity, zero = (without(model, "branch", removal) for removal in Removal)
-    assert torch.equal(identity(x), model.wide(x + x))
-    assert torch.equal(zero(x), model.wide(x))
-    assert isinstance(model.branch, nn.Linear)
-    assert gone(model, identity, "branch")
-    assert gone(model, zero, "branch")
-
-
-def test_what_is_not_gone_is_told_apart() -> None:
-    torch.manual_seed(0)
-    model = Residual()
-    changed = without(model, "branch", Removal.ZERO)
-    with torch.no_grad():
-        changed.wide.bias += 1  # type: ignore[operator,union-attr]
-    assert not gone(model, changed, "branch")
-    assert not gone(model, Residual(), "branch")
-
-
-def test_modules_are_chosen_by_name_and_by_prefix() -> None:
-    model = nn.Sequential(nn.Sequential(nn.ReLU(), nn.Linear(2, 2)), nn.Tanh())
-    assert chosen(model, ["0.1", "0.*", "1"]) == ("0.1", "0.0", "1")
-    with pytest.raises(CodeStudyError, match=r"no module 'conv'; it has: 0, 0\.0, 0\.1, 1"):
-        chosen(model, ["conv"])
-
-
-def test_a_module_that_changes_the_shape_cannot_be_left_out() -> None:
-    model = nn.Sequential(Residual(), nn.Linear(5, 2))
-    check_removal(model, "0.branch", Removal.ZERO, torch.zeros(1, 3))
-    with pytest.raises(CodeStudyError, match=r"does not run without '0\.wide'"):
-        check_removal(model, "0.wide", Removal.IDENTITY, torch.zeros(1, 3))
-
-
-def test_a_column_is_left_out_by_its_name() -> None:
-    table, names = without_feature(np.array([[1, 2, 3], [4, 5, 6]]), ("a", "b", "c"), "b")
-    assert table.tolist() == [[1, 3], [4, 6]]
-    assert names == ("a", "c")
-
-
-@pytest.mark.parametrize(
-    ("names", "feature", "words"),
-    [
-        (("a", "b"), "c", "0 columns are called 'c'"),
-        (("a", "a"), "a", "2 columns"),
-        (("a",), "a", "1 names were given"),
-    ],
-)
-def test_a_column_that_is_not_clear_is_refused(names: tuple[str, ...], feature: str, words: str) -> None:
-    with pytest.raises(CodeStudyError, match=words):
-        without_feature(np.zeros((3, 2)), names, feature)
 
 
 def test_the_design_has_the_original_each_component_and_each_pair() -> None:

@@ -15,8 +15,8 @@ from ablations.code.study.options import CodeOptions
 from ablations.code.study.places import bench_of
 from ablations.code.study.study import CodeStudy
 from ablations.code.writing.attempts import attempts_at
-from ablations.floor.journal import MemoryJournal
 from llm_clients.scripted.script import load_script
+from tests.ablations.memory_journal import MemoryJournal
 from tests.ablations.study_contract import prepared_by
 
 EXAMPLES = Path(str(resources.files("ablations.code.examples")))

@@ -20,7 +20,7 @@ from ablations.code.trials.records import RunRecord
 from ablations.code.writing.attempts import Attempt, NoPatchError, attempt_key
 from ablations.floor.answers import answer_all
 from ablations.floor.errors import StudyOptionsError
-from ablations.floor.journal import Facts, MemoryJournal
+from ablations.floor.journal import Facts
 from ablations.floor.options import StudyOptions, make_options
 from ablations.floor.results import Outcome, Results
 from ablations.floor.statistics import Estimate
@@ -28,6 +28,7 @@ from ablations.floor.study import Study
 from ablations.floor.table import Scaled
 from sandbox.errors import SandboxUnavailableError
 from tests.ablations.code.small import BEND, FILE, SCRIPT, SLOPE, SLOPE_LINE, patch, right, study_options
+from tests.ablations.memory_journal import MemoryJournal
 from tests.ablations.study_contract import StudyContract, prepared_by
 
 pytestmark = pytest.mark.usefixtures("sandboxed")

@@ -16,7 +16,7 @@ from ablations.code.trials.bench import Bench
 from ablations.code.trials.records import RunRecord
 from ablations.code.writing.attempts import Attempt, NoPatchError, accepted_patch, attempts_at
 from ablations.code.writing.spending import restored_limit
-from ablations.floor.journal import Facts, Journal, LedgerJournal, MemoryJournal
+from ablations.floor.journal import Facts, Journal, LedgerJournal
 from ablations.floor.study import PrepareContext
 from llm_clients.client import LLMClient
 from llm_clients.options import ClientOptions
@@ -26,6 +26,7 @@ from llm_clients.scripted.client import scripted_vendor
 from llm_clients.scripted.script import FaultName, Script, Step
 from llm_clients.scripted.server import ScriptedServer
 from tests.ablations.code.small import BEND, SCRIPT, SLOPE, broken, right, study_options, too_much
+from tests.ablations.memory_journal import MemoryJournal
 from tests.ablations.study_contract import Death, die_at
 from tracking.ledger import Ledger
 

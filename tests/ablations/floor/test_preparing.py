@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ablations.floor.condition import Condition
-from ablations.floor.journal import Journal, LedgerJournal, MemoryJournal
+from ablations.floor.journal import Journal, LedgerJournal
 from ablations.floor.options import StudyOptions, make_options
 from ablations.floor.report import Extras, Section
 from ablations.floor.results import Results
@@ -17,6 +17,7 @@ from ablations.floor.running.opening import Request
 from ablations.floor.running.run import StudyOutcome, StudyRun, report_again
 from ablations.floor.study import MeasureContext, PrepareContext, Study
 from tests.ablations.floor.toy import Toy, ToyOptions
+from tests.ablations.memory_journal import MemoryJournal
 from tests.ablations.study_contract import HERE, StudyContract
 from tracking.events import payloads_of
 from tracking.kinds import RunStatus

@@ -9,7 +9,7 @@ import pytest
 
 from ablations.floor.condition import Condition
 from ablations.floor.errors import StudyFolderError
-from ablations.floor.journal import Facts, Journal, MemoryJournal
+from ablations.floor.journal import Facts, Journal
 from ablations.floor.options import StudyOptions
 from ablations.floor.results import Results
 from ablations.floor.running.run import StudyOutcome
@@ -21,6 +21,7 @@ from ablations.resources.task_files import tasks_of
 from ablations.resources.tasks.task import TaskSet
 from ablations.resources.working.desk import Solver
 from ablations.resources.working.records import TASKS
+from tests.ablations.memory_journal import MemoryJournal
 from tests.ablations.resources.samples import HELD_OUT, FakeJudge, FakeSolver
 from tests.ablations.study_contract import Reports, StudyContract, prepared_by
 

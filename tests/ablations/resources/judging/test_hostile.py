@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import pytest
 
 from ablations.resources.judging.feedback import feedback
-from ablations.resources.judging.judge import Judge, Submission
+from ablations.resources.judging.judge import Judge
 from ablations.resources.judging.judgement import Judgements
 from ablations.resources.judging.outcomes import Outcome
 from ablations.resources.tasks.task import Task
 from sandbox.limits import MIB, Limits
 from sandbox.runner import Sandbox
+from tests.ablations.resources.judging.many import judge_many
 
 TASK = Task(
     id="1",
@@ -136,8 +137,8 @@ def judged(box: Sandbox) -> dict[str, Judgements]:
     """All programs, several at once."""
     found: dict[str, Judgements] = {}
     for limits in (SMALL, HASTY, ROOMY):
-        submissions = (Submission(one.name, TASK, one.code) for one in PROGRAMS if one.limits is limits)
-        found |= {one.key: both for one, both in Judge(box, limits).judge_all(submissions, workers=4)}
+        programs = {one.name: (TASK, one.code) for one in PROGRAMS if one.limits is limits}
+        found |= judge_many(Judge(box, limits), programs)
     return found
 
 

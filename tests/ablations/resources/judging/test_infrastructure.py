@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ablations.resources.judging.feedback import feedback
-from ablations.resources.judging.judge import ATTEMPTS, Judge, Submission
+from ablations.resources.judging.judge import ATTEMPTS, Judge
 from ablations.resources.judging.judgement import Judgement
 from ablations.resources.judging.outcomes import Outcome, Which
 from ablations.resources.tasks.task import Task
@@ -57,7 +57,7 @@ def test_a_sandbox_that_never_starts_says_nothing_of_the_code(code: str, command
     for which in Which:
         _is_missing(judge.judge(TASK, code, which))
     assert backend.starts == 2 * ATTEMPTS
-    [(_, both)] = judge.judge_all([Submission(0, TASK, code)], workers=1)
+    both = judge.judge_both(TASK, code)
     assert both.solved is None
     for judgement in both:
         _is_missing(judgement)
@@ -67,29 +67,17 @@ def test_a_sandbox_that_never_starts_says_nothing_of_the_code(code: str, command
 def _is_missing(judgement: Judgement) -> None:
     assert judgement.outcome is Outcome.INFRASTRUCTURE
     assert judgement.passed is None
-    assert judgement.as_row()["passed"] is None
     assert judgement.message
     assert judgement.attempts == ATTEMPTS
     assert feedback(judgement.model_copy(update={"which": Which.VISIBLE})) == ""
 
 
-@pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
 @pytest.mark.parametrize(("code", "passed"), [(TASK.reference, True), (WRONG, False)], ids=["right", "wrong"])
-def test_a_sandbox_that_starts_at_last_decides(code: str, passed: bool, many: bool) -> None:
+def test_a_sandbox_that_starts_at_last_decides(code: str, passed: bool) -> None:
     judge = Judge(Sandbox(Failing(("/bin/true",), times=ATTEMPTS - 1)))
-    if many:
-        [(_, both)] = judge.judge_all([Submission(0, TASK, code)], workers=1)
-    else:
-        both = judge.judge_both(TASK, code)
+    both = judge.judge_both(TASK, code)
     assert both.solved is passed
     assert [judgement.attempts for judgement in both] == [ATTEMPTS, ATTEMPTS]
-
-
-def test_what_fails_is_judged_behind_all_others() -> None:
-    judge = Judge(Sandbox(Failing(("/bin/true",), times=1)))
-    found = list(judge.judge_all([Submission(name, TASK, TASK.reference) for name in "abc"], workers=1))
-    assert [(one.key, both.visible.attempts) for one, both in found] == [("b", 1), ("c", 1), ("a", 2)]
-    assert all(both.solved for _, both in found)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,6 @@ def test_judgements_can_be_written_down_and_read_again() -> None:
         for outcome in Outcome:
             before = judgement(which, outcome)
             assert Judgement.model_validate_json(before.model_dump_json()) == before
-            assert before.as_row()["outcome"] == outcome.value
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,14 @@ from collections import Counter
 
 import pytest
 
-from ablations.resources.judging.judge import Judge, Submission
+from ablations.resources.judging.judge import Judge
 from ablations.resources.judging.outcomes import Outcome
 from ablations.resources.tasks.shipped import known_bad, shipped_tasks
 from ablations.resources.tasks.task import Task
 from sandbox.runner import Sandbox
+from tests.ablations.resources.judging.many import judge_many
 
 TASKS = {task.id: task for task in shipped_tasks()}
-WORKERS = 4
 
 
 @pytest.fixture(scope="module")
@@ -30,16 +30,14 @@ def test_there_are_thirty_tasks_in_five_categories_with_three_bad_solutions_each
 
 
 def test_every_reference_passes_visible_and_held_out_checks(judge: Judge) -> None:
-    submissions = (Submission(task.id, task, task.reference) for task in TASKS.values())
-    judged = {one.key: found for one, found in judge.judge_all(submissions, WORKERS)}
+    judged = judge_many(judge, {task.id: (task, task.reference) for task in TASKS.values()})
     assert judged.keys() == TASKS.keys()
     assert {key: found for key, found in judged.items() if found.solved is not True} == {}
 
 
 @pytest.mark.slow
 def test_every_known_bad_solution_fails_a_held_out_check(judge: Judge) -> None:
-    submissions = [Submission(one, TASKS[one.task_id], one.code) for one in known_bad()]
-    judged = {(one.key.task_id, one.key.fault): found for one, found in judge.judge_all(submissions, WORKERS)}
+    judged = judge_many(judge, {(one.task_id, one.fault): (TASKS[one.task_id], one.code) for one in known_bad()})
     assert len(judged) == len(known_bad())
     assert {key: found for key, found in judged.items() if found.held_out.passed is not False} == {}
     assert {found.held_out.outcome for found in judged.values()} <= {Outcome.WRONG, Outcome.ERROR}

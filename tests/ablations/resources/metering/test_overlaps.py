@@ -1,6 +1,6 @@
 """Which calls were under way at once."""
 
-from ablations.resources.metering.overlaps import Overlaps
+from ablations.resources.metering.overlaps import Overlap, Overlaps
 
 
 def test_calls_one_after_another_do_not_overlap() -> None:
@@ -33,3 +33,11 @@ def test_a_call_that_was_under_way_before_counts() -> None:
     with overlaps.entered() as call, overlaps.watched() as later:
         assert (later.most, later.calls) == (1, 1)
     assert call.most == 1, "who only watches is no call"
+
+
+def test_a_call_of_a_batch_that_is_just_beginning_is_on_no_other_server() -> None:
+    server, machine = Overlaps(), Overlaps()
+    with server.watched() as here, machine.watched() as there, server.entered():
+        assert Overlap.of_batch(here, there).of_machine() is None
+        with machine.entered(), machine.entered():
+            assert Overlap.of_batch(here, there).elsewhere == 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ablations.floor.journal import Facts, Journal, MemoryJournal
+from ablations.floor.journal import Facts, Journal
 from ablations.resources.arms.arm import arms_of
 from ablations.resources.arms.outcomes import Problem, outcomes_of
 from ablations.resources.tasks.task import Task
@@ -14,6 +14,7 @@ from ablations.resources.working.crew import Job, work
 from ablations.resources.working.desk import Desk, StudyStoppedError
 from ablations.resources.working.records import attempts_in
 from llm_clients.kinds import CallOutcome
+from tests.ablations.memory_journal import MemoryJournal
 from tests.ablations.resources.samples import HELD_OUT, FakeJudge, FakeSolver, Killed, task
 
 TASKS = [task(number) for number in range(8)]
