@@ -148,7 +148,7 @@ class LandedActor(TrialActor):
     def step(self) -> dict[str, Any]:
         """Train to the next rung."""
         while (Path(os.environ[_FOLDER]) / LANDED).read_text(encoding="utf-8").count("\n") < TRIALS:
-            time.sleep(_POLL_S)
+            time.sleep(_POLL_S)  # leaves the cores to the actor that is still to come; nothing depends on the duration
         return super().step()
 
 
