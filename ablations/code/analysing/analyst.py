@@ -1,11 +1,13 @@
 """Asks a model for the analysis of a study, once, whatever kills the study in between."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 from ablations.code.asking.analysis import analysis_request
+from ablations.code.asking.spending import LOST, answer_key, asked_key, fault_key, faults_of, trips_asked
 from ablations.code.summary.analysis import SUBJECT, analysis_of, analysis_text
-from ablations.floor.journal import Facts, Journal
+from ablations.floor.journal import Journal
 from ablations.floor.report import Report
 from ground.files import write_whole
 from llm_clients.client import LLMClient
@@ -17,9 +19,7 @@ FILE = "analysis.md"
 def analyse(client: LLMClient, report: Report, journal: Journal, folder: Path, say: Callable[[str], None]) -> None:
     """Ask, unless the journal holds an analysis; a call that no model answered costs the study nothing else.
 
-    The keys are those of the patches' calls: `asked/analysis/N/TRIP` before a request goes out, with the most that it
-    can use; `answer/analysis/N` once its answer is there, or is known to be lost; `fault/analysis/N/1` for a call that
-    failed. So a limit of money counts all of them.
+    The keys are those of the patches' calls, so that a limit of money counts all of them.
 
     Args:
         client: Of the model. It spends against a limit that knows what was spent before.
@@ -38,32 +38,27 @@ def _ask(client: LLMClient, report: Report, journal: Journal, say: Callable[[str
     number = _number(journal)
 
     def announced(most: Usage, cost_usd: float | None) -> None:
-        trip = _count(journal.entries(), f"asked/{SUBJECT}/{number}/") + 1
-        journal.record(f"asked/{SUBJECT}/{number}/{trip}", {"tokens": most.total, "cost_usd": cost_usd})
+        trip = trips_asked(journal.entries(), SUBJECT, number) + 1
+        journal.record(asked_key(SUBJECT, number, trip), {"tokens": most.total, "cost_usd": cost_usd})
 
     client.announce(announced)
     call = client.complete(analysis_request(report))
-    trips = _count(journal.entries(), f"asked/{SUBJECT}/{number}/")
+    trips = trips_asked(journal.entries(), SUBJECT, number)
     facts = {"trips": trips, "call": call.to_json(), "about": report.about}
     if call.answered:
-        journal.record(f"answer/{SUBJECT}/{number}", facts)
+        journal.record(answer_key(SUBJECT, number), facts)
         return
-    journal.record(f"fault/{SUBJECT}/{number}/1", facts)
+    journal.record(fault_key(SUBJECT, number, 1), facts)
     say(f"{client.model} gave no analysis ({call.outcome.value}): {call.detail or 'no reason was given'}")
 
 
 def _number(journal: Journal) -> int:
     """The number of the next call; one whose outcome was never known is closed first, and counts at its most."""
-    number = 1
-    while True:
+    for number in count(1):
         entries = journal.entries()
-        asked = _count(entries, f"asked/{SUBJECT}/{number}/")
-        if not asked and f"fault/{SUBJECT}/{number}/1" not in entries:  # one that the limit refused was never sent
+        asked, failed = trips_asked(entries, SUBJECT, number), faults_of(entries, SUBJECT, number)
+        if not asked and not failed:  # one that the limit refused was never sent
             return number
-        if f"answer/{SUBJECT}/{number}" not in entries and f"fault/{SUBJECT}/{number}/1" not in entries:
-            journal.record(f"answer/{SUBJECT}/{number}", {"trips": asked, "outcome": "lost"})
-        number += 1
-
-
-def _count(entries: Mapping[str, Facts], front: str) -> int:
-    return sum(key.startswith(front) for key in entries)
+        if not failed and answer_key(SUBJECT, number) not in entries:
+            journal.record(answer_key(SUBJECT, number), {"trips": asked, "outcome": LOST})
+    raise AssertionError("counting never ends")

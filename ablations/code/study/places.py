@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ablations.code.asking.models import model_name
+from ablations.code.asking.spending import restored_limit
 from ablations.code.running.sandbox_runner import LIMITS, SandboxRunner
 from ablations.code.source.choosing import zero_names
 from ablations.code.source.errors import CodeStudyError, DocumentError
 from ablations.code.study.options import CodeOptions
 from ablations.code.trials.bench import Bench
 from ablations.code.writing.llm_writer import LlmWriter
-from ablations.code.writing.spending import restored_limit
 from ablations.code.writing.writers import PatchWriter, RuleWriter
 from ablations.floor.journal import Facts, Journal
 from llm_clients.client import LLMClient

@@ -9,7 +9,7 @@ from ablations.floor.report import Section
 from llm_clients.request import Completion
 
 SUBJECT = "analysis"
-"""What the calls are about, in the keys of the journal: `answer/analysis/1`."""
+"""What the calls are about, in the keys of the journal: `answer/analysis/1`. Components have a colon in their names."""
 _KEY = re.compile(rf"answer/{SUBJECT}/(\d+)")
 
 

@@ -4,11 +4,8 @@ import threading
 from collections.abc import Sequence
 
 from ablations.code.asking.prompts import Failure, patch_call
-from ablations.code.source.annotations import Component
-from ablations.code.source.documents import Documents
-from ablations.code.source.errors import CallError
-from ablations.code.writing.attempts import unasked_key
-from ablations.code.writing.spending import (
+from ablations.code.asking.spending import (
+    LOST,
     answer_key,
     asked_key,
     fault_key,
@@ -16,13 +13,16 @@ from ablations.code.writing.spending import (
     trips_asked,
     trips_heard,
 )
+from ablations.code.source.annotations import Component
+from ablations.code.source.documents import Documents
+from ablations.code.source.errors import CallError
+from ablations.code.writing.attempts import unasked_key
 from ablations.code.writing.writers import Proposal
 from ablations.floor.journal import Journal
 from llm_clients.client import LLMClient
 from llm_clients.kinds import CallOutcome
 from llm_clients.request import Completion, Usage
 
-LOST = "lost"
 _COUNTS = frozenset({CallOutcome.ANSWERED, CallOutcome.INVALID, CallOutcome.TRUNCATED, CallOutcome.REFUSED})
 """Outcomes that are the model's own: they use up an attempt. Any other ends the study, which can go on later."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ablations.code.asking.spending import restored_limit
 from ablations.code.source.documents import Documents
 from ablations.code.source.errors import CallError, CodeStudyError
 from ablations.code.study.options import CodeOptions
@@ -15,7 +16,6 @@ from ablations.code.study.study import CodeStudy
 from ablations.code.trials.bench import Bench
 from ablations.code.trials.records import RunRecord
 from ablations.code.writing.attempts import Attempt, NoPatchError, accepted_patch, attempts_at
-from ablations.code.writing.spending import restored_limit
 from ablations.floor.journal import Facts, Journal, LedgerJournal
 from ablations.floor.study import PrepareContext
 from llm_clients.client import LLMClient

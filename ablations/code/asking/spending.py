@@ -7,6 +7,8 @@ from llm_clients.request import Completion
 from llm_clients.spend_limit import Hold, SpendLimit, recorded_spending
 
 ASKED, ANSWER, FAULT = "asked", "answer", "fault"
+LOST = "lost"
+"""The outcome of a request whose answer never arrived, because the study was ended meanwhile."""
 
 
 def asked_key(component: str, number: int, trip: int) -> str:
