@@ -22,7 +22,7 @@ from trainers.evaluate import evaluate
 from trainers.history import EpochReport
 from trainers.loop import Training
 from trainers.optimizer import exempt_names
-from trainers.place import Place, default_device
+from trainers.place import Place, computes_in_bf16, default_device
 from trainers.recipe import Recipe
 from trainers.schedule import mixed
 from trainers.tensors import write_tensors
@@ -83,6 +83,8 @@ def train_base(
     """
     splits = splits or dataset.splits(data_path, seed=seed, input_size=spec.input_size)
     check_fit(spec, splits.info, dataset.name)
+    device = device or default_device()
+    recipe = recipe.resolved(gpu=device.type == "cuda", bf16=computes_in_bf16(device))
     key = {
         "format": _FORMAT,
         "spec": spec.to_json(),
@@ -101,7 +103,7 @@ def train_base(
         found = _read(entry, spec, key)
         if found is not None:
             return found
-        base = _train(spec, splits, recipe, seed, Place(device or default_device()), entry, progress)
+        base = _train(spec, splits, recipe, seed, Place(device), entry, progress)
         if may_write:
             try:
                 _store(base, key)
@@ -144,13 +146,16 @@ def _train(
     holdout = splits.holdout.to(place.device)
     report = None
     for trained in training.epochs():
-        report = EpochReport.of(trained, evaluate(module, holdout, place=place, output=spec.output))
+        with training.exported():
+            report = EpochReport.of(trained, evaluate(module, holdout, place=place, output=spec.output))
         if progress is not None:
             progress(report)
     assert report is not None, "a recipe has at least one epoch"
+    assert report.holdout_accuracy is not None, "it was scored"
     # A fresh module, as one that is read from the cache: what layers caught while they were trained stays behind.
     fresh = create_model(spec)
-    fresh.load_state_dict({name: value.cpu() for name, value in module.state_dict().items()})
+    with training.exported():
+        fresh.load_state_dict({name: value.cpu() for name, value in module.state_dict().items()})
     return BaseModel(fresh.eval(), report.holdout_accuracy, entry, cached=False)
 
 
