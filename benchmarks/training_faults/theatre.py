@@ -51,7 +51,9 @@ class Stage:
     def can_mount(self) -> bool:
         """Return whether this process may mount a disk."""
         test = ["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", str(self.plan.out)]
-        return shutil.which("unshare") is not None and subprocess.run(test, capture_output=True).returncode == 0
+        if shutil.which(test[0]) is None:
+            return False
+        return subprocess.run(test, capture_output=True, check=False).returncode == 0
 
     def play_on_small_disk(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Run a driver on a small disk of its own, then one more after what filled it was deleted."""
