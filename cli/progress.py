@@ -148,7 +148,7 @@ class ProgressView:
                     f"target {macs_text(payload.target_macs)} ({share_text(share)})"
                 )
             case BaseReady():
-                origin = "from the cache" if payload.cached else "trained"
+                origin = _origin_of(payload)
                 self._line(
                     f"base model {origin}: holdout {share_text(payload.holdout_accuracy)}, "
                     f"{macs_text(payload.macs)}, {count_text(payload.params)} parameters"
@@ -211,6 +211,16 @@ class ProgressView:
             self._console.print(stamped, no_wrap=True, overflow="ellipsis")
         else:
             self._console.print(stamped, soft_wrap=True)
+
+
+def _origin_of(base: BaseReady) -> str:
+    match base.source:
+        case "file":
+            return f"read from {base.checkpoint}"
+        case "pretrained":
+            return "with pretrained weights"
+        case _:
+            return "from the cache" if base.cached else "trained"
 
 
 def _row(name: str, text: str) -> Text:

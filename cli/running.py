@@ -104,7 +104,7 @@ def _show_result(outcome: RunOutcome) -> None:
     if summary.winner and summary.winner.accuracy is not None:
         say(f"model    {folder.model}")
     if summary.mlflow:
-        say(f"MLflow   {ui_line(summary.mlflow.tracking_uri)}")
+        say(f"MLflow   {ui_line(summary.mlflow.tracking_uri)}", pasted=True)
     _say_doubts(outcome)
 
 
@@ -131,6 +131,8 @@ def _say_use(use: LlmSummary) -> None:
 
 def _show_trials(events: Sequence[Event]) -> None:
     rows = trial_rows(events)
+    if not rows:
+        return
     shown = rows[:SHOWN_TRIALS]
     show_table(
         f"The best {len(shown)} of {len(rows)} trials",

@@ -69,7 +69,8 @@ class BaseReady(Payload):
     """The trained model that will be pruned.
 
     Attributes:
-        cached: Whether it was taken from the cache instead of trained in this run.
+        cached: Whether it was not trained in this run.
+        source: Where it comes from: `train`, `pretrained` or `file`; None in older ledgers.
     """
 
     kind = EventKind.BASE_READY
@@ -78,6 +79,7 @@ class BaseReady(Payload):
     holdout_accuracy: Fraction
     checkpoint: Text
     cached: bool
+    source: Text | None = None
 
 
 class GroupShape(_Value):

@@ -25,6 +25,7 @@ from search.proposers.registry import check_proposer
 from search.setup.base_model import BaseSource, SourceKind, check_source
 from search.setup.config import RunConfig
 from search.setup.needs import resolve_needs
+from search.setup.rehearsing import check_rehearsal
 from search.setup.replaying import recorded_calls
 from search.setup.resources import Needs
 from search.space.budget import Budget, parse_target
@@ -134,6 +135,7 @@ def _prepare_model(config: RunConfig, source: BaseSource, needs: Needs, client: 
     plan, batch_norm = build_plan(model, spec), has_batch_norm(model)
     check_output(model, spec)
     budget = resolve_budget(config, plan)
+    check_rehearsal(config.llm, config.model, sets=len(plan.sets))
     return Prepared(
         config=config,
         dataset=data,
