@@ -236,7 +236,7 @@ class TestRead:
             assert {field: as_far_as(former[field], new[field]) for field in fields} == {
                 field: former[field] for field in fields
             }
-        write_report(events, made, {}, tmp_path / "report.html")
+        write_report(events, made, tmp_path / "report.html")
         page = (tmp_path / "report.html").read_text()
         figures = [share_text(end.accuracy) for end in payloads_of(events, TrialEnded)]
         if made.winner is not None:
