@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ground.names import did_you_mean, near_misses
 from llm_clients.redaction import redact
+from pruning.importance.names import CRITERION_NAMES
 from search.arms import ASKING_ARMS, CLASSICAL_ARMS, ArmName
 from search.errors import ConfigError
 from search.setup.address import PRIVATE, ray_address
@@ -63,7 +64,9 @@ class RunConfig(BaseModel):
         "output tensor that contains the logits, such as features.0; default: logits, out, or the first",
     )
     base: str | None = _option(
-        "Model and data", "base weights: train (here, cached), pretrained (by timm), or a .safetensors or .pth file"
+        "Model and data",
+        "base weights: train (here, cached), pretrained (by timm), or a .safetensors or .pth file; default: train for "
+        "digits and shapes, else pretrained",
     )
 
     target_macs: str = _option(
@@ -85,7 +88,7 @@ class RunConfig(BaseModel):
     )
     llm: str | None = _option(
         "Proposer",
-        "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, vllm:…, scripted:FILE, replay:RUN",
+        "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, vllm:…, scripted:FILE (or rehearsal, any), replay:RUN",
         scope=Scope.MODEL_ASKED,
     )
     llm_temperature: float | None = _option(
@@ -130,7 +133,9 @@ class RunConfig(BaseModel):
     window: int | None = _option("Search", "a proposal reads results at least this many trials back", ge=1)
     eta: float = _option("Search", "successive halving keeps 1/eta at each rung; 1 stops nothing early", 3.0, ge=1)
     criteria: tuple[str, ...] = _option(
-        "Search", "importance criteria to choose from, comma-separated", ("l2", "taylor")
+        "Search",
+        f"importance criteria to choose from, comma-separated: {', '.join(CRITERION_NAMES)}",
+        ("l2", "taylor"),
     )
     trial_timeout: float | None = _option(
         "Search", "seconds until a trial counts as hung; default: ten times the slowest so far, at least 120", gt=0
