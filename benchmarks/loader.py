@@ -21,7 +21,8 @@ from pathlib import Path
 
 import psutil
 import torch
-from timm.data import ImageDataset, create_loader
+from timm.data.dataset import ImageDataset
+from timm.data.loader import create_loader
 from torch import Tensor
 from torch.utils.data import DataLoader
 from torchvision import transforms

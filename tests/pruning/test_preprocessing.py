@@ -1,7 +1,7 @@
 """What published weights expect of images, and what is refused of preprocessing."""
 
 import pytest
-from timm.data import resolve_data_config
+from timm.data.config import resolve_data_config
 from timm.models import get_pretrained_cfg
 from torchvision.models import ResNet50_Weights
 
@@ -15,7 +15,7 @@ def test_the_words_of_the_default_are_those_that_states_of_earlier_versions_hold
 
 
 def test_whatever_differs_is_in_the_words() -> None:
-    ways = [
+    ways: list[dict[str, object]] = [
         {}, {"mean": (0.5,) * 3}, {"std": (0.5,) * 3}, {"interpolation": "bicubic"}, {"crop": 0.95},
         {"crop_mode": "squash"}, {"crop_mode": "border"},
     ]  # fmt: skip

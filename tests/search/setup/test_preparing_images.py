@@ -20,13 +20,13 @@ def prepared(
     source: BaseSource, fields: Mapping[str, Any], begun: PlanReady | None = None, name: str = "imagefolder"
 ) -> Preprocessing | None:
     config = make_config({"model": "resnet50", "dataset": name, **fields})
-    return prepared_dataset(config, source, dataset(name), begun).preprocessing
+    return prepared_dataset(config, source, dataset(name), config.model, begun).preprocessing
 
 
 def plan_of(preprocessing: Preprocessing | None) -> PlanReady:
     return PlanReady(
         counter="", groups=(), sets=0, floor_macs=1, baseline_macs=2, target_macs=1, band=(1, 1),
-        preprocessing=preprocessing and preprocessing.model_dump(mode="json"),
+        preprocessing=None if preprocessing is None else preprocessing.model_dump(mode="json"),
     )  # fmt: skip
 
 

@@ -92,14 +92,14 @@ def test_another_copy_of_an_image_is_another_picture_of_it(two: FolderSplit) -> 
 
 
 def test_readers_live_across_epochs_and_end_with_their_split(two: FolderSplit) -> None:
-    assert two.reader_ids == ()
+    assert not two.reader_ids
     epoch(two)
     first = two.reader_ids
     assert len(first) == 2
     epoch(two, augment=False)
     assert two.reader_ids == first
     two.close()
-    assert two.reader_ids == ()
+    assert not two.reader_ids
     assert not any(psutil.pid_exists(pid) for pid in first)
     assert torch.equal(epoch(two)[0], epoch(FolderSplit(two.samples, SIZE, 0))[0]), (
         "and start again where they are needed"
@@ -124,7 +124,7 @@ def test_an_epoch_that_was_left_leaves_nothing_to_the_next(two: FolderSplit) -> 
 
 def test_for_a_handful_no_reader_is_started(two: FolderSplit) -> None:
     assert two.images(torch.arange(AT_ONCE)).shape == (AT_ONCE, *SIZE)
-    assert two.reader_ids == ()
+    assert not two.reader_ids
 
 
 def test_a_split_travels_without_its_readers(two: FolderSplit) -> None:
