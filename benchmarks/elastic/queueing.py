@@ -21,20 +21,25 @@ def queued(folder: Path) -> dict[str, Any]:
     first, second = sorted(done, key=lambda each: each["ended"])
     return {
         "codes": [first["code"], second["code"]],
-        "waited": ["the fine-tune waits for" in each["output"] for each in (first, second)],
+        "waited": [any("wait" in line for line in each["lines"]) for each in (first, second)],
         "first_began_after_s": round(first["began"] - first["given"], 1),
         "second_began_after_room_s": round(second["began"] - first["ended"], 1),
-        "said": [line for line in second["output"].splitlines() if "waits for" in line][:1],
+        "said": [first["lines"], second["lines"]],
     }
 
 
 def _tuned(cluster: SmallCluster, checkpoint: Path, folder: Path) -> dict[str, Any]:
     folder.mkdir()
-    given = time.monotonic()
+    given, lines = time.monotonic(), list[str]()
+
+    def hear(line: str) -> bool:
+        lines.append(f"{time.monotonic() - given:.1f} s: {line.rstrip()}")
+        return False
+
     with ThreadPoolExecutor(1) as pool:
         command = pool.submit(
             launch, folder, "finetune", "--checkpoint", str(checkpoint), "--out", "out", *ARGUMENTS,
-            "--ray-address", cluster.address, variables=cluster.variables,
+            "--ray-address", cluster.address, variables=cluster.variables, interrupt_at=hear,
         )  # fmt: skip
         began = None
         while not command.done():
@@ -44,7 +49,7 @@ def _tuned(cluster: SmallCluster, checkpoint: Path, folder: Path) -> dict[str, A
         done = command.result()
     return {
         "code": done.code,
-        "output": done.output,
+        "lines": lines,
         "given": given,
         "began": began or given,
         "ended": time.monotonic(),
