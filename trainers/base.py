@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ground.cache import cache_folder, content_key, locked_if_usable, warn_damaged, warn_unusable
 from ground.files import file_hash, folder_replaced
 from pruning.models import ModelSpec, create_model
+from pruning.preprocessing import DEFAULT
 from trainers.datasets.base import DataInfo, Dataset, Splits
 from trainers.devices import streamed
 from trainers.errors import DataPathError
@@ -22,7 +23,7 @@ from trainers.evaluate import evaluate
 from trainers.history import EpochReport
 from trainers.loop import Training
 from trainers.optimizer import exempt_names
-from trainers.place import Place, default_device
+from trainers.place import Place, computes_in_bf16, default_device
 from trainers.recipe import Recipe
 from trainers.schedule import mixed
 from trainers.tensors import write_tensors
@@ -31,6 +32,8 @@ from trainers.tensors import write_tensors
 _FORMAT = 1
 _WEIGHTS, _RECORD = "model.safetensors", "base.json"
 
+_T = TypeVar("_T")
+
 Trained = EpochReport | dict[str, Tensor]
 """What a training yields: each epoch, and at the end the weights, on the CPU."""
 
@@ -38,11 +41,11 @@ Trained = EpochReport | dict[str, Tensor]
 class Trains(Protocol):
     """Calls a training on some device, perhaps in another process."""
 
-    def __call__(self, work: Callable[..., Iterator[Trained]], *arguments: Any) -> Iterator[Trained]:
+    def __call__(self, work: Callable[..., Iterator[_T]], *arguments: Any) -> Iterator[_T]:
         """Yield what `work(*arguments, device)` yields."""
 
 
-def _here(work: Callable[..., Iterator[Trained]], *arguments: Any) -> Iterator[Trained]:
+def _here(work: Callable[..., Iterator[_T]], *arguments: Any) -> Iterator[_T]:
     return streamed(default_device(), work, *arguments)
 
 
@@ -97,6 +100,7 @@ def train_base(
     """
     splits = splits or dataset.splits(data_path, seed=seed, input_size=spec.input_size)
     check_fit(spec, splits.info, dataset.name)
+    recipe = _resolved(recipe, stream)
     key = {
         "format": _FORMAT,
         "spec": spec.to_json(),
@@ -106,6 +110,8 @@ def train_base(
         "seed": seed,
     }
     # Named only where there are any: other models' entries are those of earlier versions.
+    if splits.info.preprocessing not in (None, DEFAULT):
+        key["preprocessing"] = splits.info.preprocessing_words
     if exempt := sorted(exempt_names(initial_model(spec, seed))):
         key["without_decay"] = exempt
     entry = cache_folder(cache_dir) / "base" / f"{spec.name.replace('/', '_')}-{content_key(key)}"
@@ -142,14 +148,28 @@ def initial_model(spec: ModelSpec, seed: int) -> nn.Module:
         return create_model(spec)
 
 
+def _resolved(recipe: Recipe, stream: Trains) -> Recipe:
+    """The recipe with what it leaves to the device, which only where it is trained is known."""
+    if recipe.precision is not None and recipe.channels_last is not None:
+        return recipe
+    [(gpu, bf16)] = stream(_abilities)
+    return recipe.resolved(gpu=gpu, bf16=bf16)
+
+
+def _abilities(device: torch.device) -> Iterator[tuple[bool, bool]]:
+    yield device.type == "cuda", computes_in_bf16(device)
+
+
 def _train(spec: ModelSpec, splits: Splits, recipe: Recipe, seed: int, device: torch.device) -> Iterator[Trained]:
     place = Place(device)
     module = initial_model(spec, seed)
     training = Training(module, splits.train, recipe, seed=seed, place=place, output=spec.output)
     holdout = splits.holdout.to(place.device)
     for trained in training.epochs():
-        yield EpochReport.of(trained, evaluate(module, holdout, place=place, output=spec.output))
-    yield {name: value.cpu() for name, value in module.state_dict().items()}
+        with training.exported():
+            yield EpochReport.of(trained, evaluate(module, holdout, place=place, output=spec.output))
+    with training.exported():
+        yield {name: value.cpu() for name, value in module.state_dict().items()}
 
 
 def _base_of(
@@ -165,6 +185,7 @@ def _base_of(
         else:
             fresh.load_state_dict(told)
     assert report is not None, "a recipe has at least one epoch"
+    assert report.holdout_accuracy is not None, "it was scored"
     return BaseModel(fresh.eval(), report.holdout_accuracy, entry, cached=False)
 
 
