@@ -55,6 +55,8 @@ class Stage:
         """Run a driver to its end; returns what it wrote down, which is nothing where it was killed."""
         (self.folder / RESULT).unlink(missing_ok=True)
         self._run([*self._driver()])
+        if "timed out during startup" in self.log:
+            raise RuntimeError("Ray did not start within its own 30 s: this machine is too busy for the benchmark")
         return self._result()
 
     def can_mount(self) -> bool:
