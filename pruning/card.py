@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pruning.checkpoint import Architecture
+from pruning.inputs import size_from_json, size_text
 
 CARD = "MODEL_CARD.md"
 """File name of the card in a checkpoint's folder."""
@@ -38,7 +39,7 @@ class Measured:
 def model_card(model: Architecture, known: Measured | None = None) -> str:
     """The card as Markdown."""
     known = known or Measured()
-    channels, height, width = model.spec.input_size
+    size = size_text(size_from_json(model.spec.input_size))
     latency = f"latency, ms ({known.latency_setting or 'no setting'})"
     rows = [
         _row("MACs", model.baseline_macs, model.macs, "{:,}"),
@@ -51,7 +52,7 @@ def model_card(model: Architecture, known: Measured | None = None) -> str:
     return "\n".join([
         f"# {model.spec.name}, pruned to {model.macs / model.baseline_macs:.1%} of its MACs",
         "",
-        f"Base: `{model.spec.name}`, {model.spec.num_classes} classes, input {channels}×{height}×{width}.",
+        f"Base: `{model.spec.name}`, {model.spec.num_classes} classes, input {size}.",
         f"MACs are counted by {model.counter}.",
         "",
         "| | base | pruned | pruned / base |",

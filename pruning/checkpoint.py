@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
@@ -21,6 +21,7 @@ from ground.files import file_hash, folder_replaced, replaced
 from ground.problems import describe_problems
 from pruning.errors import CheckpointError, PruningError
 from pruning.factories import check_factory
+from pruning.inputs import LARGEST_SIDE, MOST_CHANNELS, checked_size
 from pruning.models import ModelSpec, create_model
 from pruning.plan import Plan
 from pruning.planning import build_plan
@@ -30,20 +31,29 @@ WEIGHTS = "model.safetensors"
 ARCHITECTURE = "architecture.json"
 _SCHEMA = 1
 # Far beyond any image classifier. A file that states more would only run this machine out of memory.
-MOST_CLASSES, LARGEST_SIDE, _MOST_CHANNELS = 1_000_000, 16_384, 4096
+MOST_CLASSES = 1_000_000
 _LONGEST_NAME = 500
 _LARGEST_DOCUMENT = 64 * 2**20
+
+
+def _check_shape(shape: list[int]) -> list[int]:
+    """Images within the limits of images, other inputs within those of `checked_size`."""
+    limits = (MOST_CHANNELS, LARGEST_SIDE, LARGEST_SIDE)
+    if len(shape) == len(limits) and not all(1 <= n <= most for n, most in zip(shape, limits, strict=True)):
+        raise ValueError(f"{shape} is no size of an image: at most {list(limits)} would work")
+    checked_size(tuple(shape))
+    return shape
+
+
+_InputName = Annotated[str, Field(max_length=_LONGEST_NAME)]
+_Shape = Annotated[list[int], AfterValidator(_check_shape)]
 
 
 class _Spec(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: Annotated[str, Field(max_length=_LONGEST_NAME)]
     num_classes: Annotated[int, Field(ge=0, le=MOST_CLASSES)]
-    input_size: tuple[
-        Annotated[int, Field(ge=1, le=_MOST_CHANNELS)],
-        Annotated[int, Field(ge=1, le=LARGEST_SIDE)],
-        Annotated[int, Field(ge=1, le=LARGEST_SIDE)],
-    ]
+    input_size: _Shape | dict[_InputName, _Shape]
     output: Annotated[str, Field(max_length=_LONGEST_NAME)] | None = None
 
 
@@ -94,6 +104,7 @@ class PrunedModel:
         params: its number of parameters.
         selection: indices of the units that stayed, per group.
         metadata: the contents of `architecture.json`; empty for files from elsewhere.
+        notes: what was taken of a file from elsewhere, where there was a choice.
     """
 
     module: nn.Module
@@ -102,6 +113,7 @@ class PrunedModel:
     params: int
     selection: Selection
     metadata: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def save_pruned(
@@ -152,9 +164,23 @@ def save_pruned(
         "recipe": dict(recipe or {}),
         "weights_sha256": hashlib.sha256(stored).hexdigest(),
     }
+    document = _readable(document)
     document["sha256"] = _document_hash(document)
     _write(folder, {WEIGHTS: stored, ARCHITECTURE: f"{json.dumps(document, indent=1)}\n".encode()})
     return folder
+
+
+def _readable(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document as it will be read; what could not be read is not written."""
+    try:
+        read: dict[str, Any] = json.loads(json.dumps(document))
+        Architecture.model_validate(read | {"sha256": ""})
+        return read
+    except ValidationError as error:
+        wrong = describe_problems(error, "the document", most=1)
+        raise CheckpointError(f"this model cannot be saved as a checkpoint that can be read: {wrong}") from error
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"the recipe of this checkpoint does not consist of JSON values: {error}") from error
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:

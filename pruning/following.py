@@ -17,6 +17,7 @@ from torch.utils.hooks import RemovableHandle
 
 from pruning.cloning import clone_structure, is_activation
 from pruning.errors import UnsupportedModelError, describe_exception
+from pruning.inputs import InputSize, made_inputs
 from pruning.norm_shapes import norm_output
 from pruning.rules.pointwise import pointwise
 from pruning.rules.registry import Rule
@@ -74,10 +75,11 @@ def unfuse_attention(model: nn.Module) -> None:
             vars(module)["fused_attn"] = False
 
 
-def blank_images(model: nn.Module, input_size: tuple[int, int, int], *, training: bool) -> torch.Tensor:
-    """Images without values for one pass of a shadow: one in eval mode, two in training mode."""
+def blank_inputs(model: nn.Module, input_size: InputSize, *, training: bool) -> tuple[torch.Tensor, ...]:
+    """Inputs without values for one pass of a shadow: one image in eval mode, two in training mode."""
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
-    return torch.empty(_IMAGES[training], *input_size, device="meta", dtype=dtype)
+    images = _IMAGES[training]
+    return made_inputs(model, input_size, lambda shape: torch.empty(images, *shape, device="meta", dtype=dtype))
 
 
 class Follower(TorchDispatchMode):
@@ -113,20 +115,22 @@ class Follower(TorchDispatchMode):
 
     # ---- one pass
 
-    def run(self, input_size: tuple[int, int, int], *, training: bool, images: torch.Tensor | None = None) -> object:
+    def run(self, input_size: InputSize, *, training: bool, images: tuple[torch.Tensor, ...] | None = None) -> object:
         """Run one pass and return the model's output.
 
         Args:
-            input_size: channels, height and width of the images.
+            input_size: of each input.
             training: run in training mode; the shadow is put back into eval mode afterwards.
-            images: the input; None means blank images.
+            images: the inputs; None means blank ones.
 
         Raises:
             UnsupportedModelError: the forward pass failed, or an operation could not be followed.
         """
-        images = blank_images(self._shadow, input_size, training=training) if images is None else images
-        self._origins[id(images)] = ("image",)
-        self._alive.append(images)
+        if images is None:
+            images = blank_inputs(self._shadow, input_size, training=training)
+        for place, image in enumerate(images):
+            self._origins[id(image)] = ("image", place) if place else ("image",)
+            self._alive.append(image)
         self.layers, self.free, self._count = [""], False, 0
         hooks: list[RemovableHandle] = []
         try:
@@ -134,7 +138,7 @@ class Follower(TorchDispatchMode):
                 hooks.append(module.register_forward_pre_hook(partial(self._enter, name)))
                 hooks.append(module.register_forward_hook(self._leave))
             with torch.inference_mode(), self:
-                return self._shadow.train(training)(images)
+                return self._shadow.train(training)(*images)
         except UnsupportedModelError as error:
             raise _in_training(error) if training else error from error.__cause__
         except Exception as error:

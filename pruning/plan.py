@@ -173,6 +173,7 @@ class Plan:
         held: units that could not be followed through a cut and stay whole.
         proof: a description of how the plan was verified; starts with "unverified" if it was not.
         counter: the convention by which MACs are counted.
+        least: the fewest units that each group may keep, where the user set a limit; empty for no limits.
     """
 
     spec: ModelSpec
@@ -192,6 +193,7 @@ class Plan:
     held: tuple[Held, ...]
     proof: str
     counter: str = COUNTER
+    least: Allocation = ()
 
     def macs(self, kept: Sequence[int]) -> int:
         """Exact MACs with `kept[g]` units left in group g, by the counter named in `counter`."""
@@ -214,8 +216,15 @@ class Plan:
         return tuple(group.units for group in self.groups)
 
     def floor(self, round_to: int = 1) -> Allocation:
-        """The fewest units that each group may keep: one step, or all units of a group smaller than a step."""
-        return tuple(min(step, group.units) for group, step in zip(self.groups, self.steps(round_to), strict=True))
+        """The fewest units that each group may keep: one step, or all units of a group smaller than a step.
+
+        A group with a limit keeps the steps that reach it.
+        """
+        least = self.least or (1,) * len(self.groups)
+        return tuple(
+            min(-(-few // step) * step, group.units)
+            for group, step, few in zip(self.groups, self.steps(round_to), least, strict=True)
+        )
 
     def floor_macs(self, round_to: int = 1) -> int:
         """The fewest MACs that can be reached."""

@@ -1,6 +1,7 @@
 """Build a plan: trace the model, group its units, price them, and prove the plan."""
 
 import dataclasses
+from collections.abc import Callable, Collection
 
 from torch import nn
 
@@ -35,7 +36,9 @@ __all__ = [
 ]
 
 
-def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Plan:
+def build_plan(
+    model: nn.Module, spec: ModelSpec, *, verify: bool = True, whole: Callable[[Plan], Collection[int]] = lambda _: ()
+) -> Plan:
     """Build the plan of `model` at the input size of `spec`. The model is neither run nor changed.
 
     Args:
@@ -43,13 +46,14 @@ def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Pla
         spec: its architecture, input size and number of classes.
         verify: prove the plan on random weights (see `pruning.proof`), unless an equal plan was proved on this machine
             before.
+        whole: says which groups of a draft stay whole, because the user wants them to.
 
     Raises:
         UnsupportedModelError: an operation could not be followed, nothing can be cut, or the proof failed.
     """
     model = without_masks(model)
     shadow = shadow_of(model)
-    plan = settle_plan(trace(shadow, spec.input_size), shadow, spec)
+    plan = settle_plan(trace(shadow, spec.input_size), shadow, spec, whole)
     return _proven(plan, model) if verify else plan
 
 

@@ -14,7 +14,7 @@ The result depends only on the architecture, so a checkpoint's plan is the same 
 
 import dataclasses
 import random
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import reduce
 
 from torch import nn
@@ -54,13 +54,16 @@ class _Draft:
         return dataclasses.replace(self.plan, attributes=(*self.plan.attributes, *cuts))
 
 
-def settle_plan(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
+def settle_plan(
+    found: Trace, shadow: nn.Module, spec: ModelSpec, whole: Callable[[Plan], Collection[int]] = lambda _: ()
+) -> Plan:
     """Build the plan that models sliced by it agree with; it is not proved yet.
 
     Args:
         found: the trace; its axes are tied and fixed in place.
         shadow: the traced model on the meta device.
         spec: what the plan is for.
+        whole: says which groups of a draft the user wants to stay whole.
 
     Raises:
         UnsupportedModelError: nothing can be cut, or models cut in several groups disagree with the plan although
@@ -72,7 +75,7 @@ def settle_plan(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
     chosen: frozenset[object] | None = None  # kinds of guesses that the last draft needed
     for _ in range(_ROUNDS):
         draft = _make_draft(found, shadow, spec, held)
-        if free := _unpriced_groups(draft.plan):
+        if free := [*whole(draft.plan), *_unpriced_groups(draft.plan)]:
             for index in free:
                 found.axes.fix(draft.leaves[index])
             continue

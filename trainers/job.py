@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ground.files import file_hash, write_whole
 from pruning.checkpoint import PrunedModel, load_pruned, read_architecture, save_pruned
-from pruning.models import create_model
+from pruning.models import ModelSpec, create_model
 from pruning.planning import build_plan
 from trainers.base import check_fit
 from trainers.datasets.base import Splits
@@ -120,7 +120,7 @@ def run_job(
     """
     on_progress(Progress("reading the checkpoint and the data set"))
     pruned = load_pruned(job.checkpoint_dir, trusted=job.trusted)
-    splits = dataset(job.dataset).splits(job.data_path, seed=job.seed, input_size=pruned.spec.input_size)
+    splits = dataset(job.dataset).splits(job.data_path, seed=job.seed, input_size=pruned.spec.image_size)
     check_fit(pruned.spec, splits.info, job.dataset)
     identity = identity_of(job, splits)
     check_same(place, identity)
@@ -181,7 +181,7 @@ def check_job(job: FinetuneJob) -> None:
     """
     spec = load_pruned(job.checkpoint_dir, trusted=job.trusted).spec
     data = dataset(job.dataset)
-    check_fit(spec, data.info(job.data_path, input_size=spec.input_size), job.dataset)
+    check_fit(spec, data.info(job.data_path, input_size=spec.image_size), job.dataset)
     data.check(job.data_path)
 
 
@@ -246,7 +246,7 @@ def identity_of(job: FinetuneJob, splits: Splits) -> Identity:
 
 
 def _identity_here(job: FinetuneJob) -> Identity:
-    size = read_architecture(job.checkpoint_dir).spec.input_size
+    size = ModelSpec.from_json(read_architecture(job.checkpoint_dir).spec.model_dump()).image_size
     return identity_of(job, dataset(job.dataset).splits(job.data_path, seed=job.seed, input_size=size))
 
 

@@ -45,6 +45,9 @@ class RunConfig(BaseModel):
     input_size: int | None = _option(
         "Model and data", "width of the square input; default: the dataset's", ge=8, le=16_384
     )
+    input_shape: str | None = _option(
+        "Model and data", "shape of the image, as 1x28x28 or 3x160x224; default: the dataset's"
+    )
     output: str | None = _option(
         "Model and data",
         "output tensor that contains the logits, such as features.0; default: logits, out, or the first",
@@ -232,6 +235,14 @@ class RunConfig(BaseModel):
         if not self.mlflow and self.tracking_uri is not None:
             raise ConfigError(
                 f"--no-mlflow and --tracking-uri {self.tracking_uri} contradict each other: omit one of them."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_input_size(self) -> Self:
+        if self.input_size is not None and self.input_shape is not None:
+            raise ConfigError(
+                f"--input-size {self.input_size} and --input-shape {self.input_shape} both state the input: omit one."
             )
         return self
 
