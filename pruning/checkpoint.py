@@ -6,7 +6,7 @@ module without training code. Its hashes and counts are checked when it is read.
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -224,10 +224,46 @@ def load_pruned(directory: Path | str, *, trusted: Collection[str] = ()) -> Prun
     folder = Path(directory)
     document = read_architecture(folder)
     check_factory(document.spec.name, trusted, str(folder / ARCHITECTURE))
+    return _loaded(folder, document, _planned_again)
+
+
+Planned = Callable[[Architecture], tuple[nn.Module, Plan]]
+"""Makes the unpruned module that a checkpoint was cut from, and its plan."""
+
+
+def load_pruned_by(
+    directory: Path | str, planned: Planned, inside: Callable[[nn.Module], nn.Module] = lambda module: module
+) -> PrunedModel:
+    """Rebuild a pruned module of which no name says how to create its base.
+
+    Args:
+        directory: the checkpoint.
+        planned: makes the base and its plan.
+        inside: finds the module that was saved in what was planned.
+
+    Raises:
+        CheckpointError: as `load_pruned`; also where the base is another architecture.
+    """
+    folder = Path(directory)
+    return _loaded(folder, read_architecture(folder), planned, inside)
+
+
+def _loaded(
+    folder: Path,
+    document: Architecture,
+    planned: Planned,
+    inside: Callable[[nn.Module], nn.Module] = lambda module: module,
+) -> PrunedModel:
     weights = _read_weights(folder, document)
     spec = ModelSpec.from_json(document.spec.model_dump())
     selection = tuple(tuple(units) for units in document.selection)
-    module, plan = _rebuild(spec, selection, folder)
+    base, plan = planned(document)
+    try:
+        module = inside(slice_model(base, plan, selection))
+    except PruningError as error:
+        raise CheckpointError(
+            f"{folder / ARCHITECTURE} does not fit {spec.name} as it is created here: {error}"
+        ) from error
     _load(module, weights, folder)
     if plan.macs(document.allocation) != document.macs or plan.params(document.allocation) != document.params:
         raise CheckpointError(
@@ -291,15 +327,10 @@ def _read_weights(folder: Path, document: Architecture) -> dict[str, torch.Tenso
     return weights
 
 
-def _rebuild(spec: ModelSpec, selection: Selection, folder: Path) -> tuple[nn.Module, Plan]:
+def _planned_again(document: Architecture) -> tuple[nn.Module, Plan]:
+    spec = ModelSpec.from_json(document.spec.model_dump())
     base = create_model(spec)
-    plan = build_plan(base, spec, verify=False)
-    try:
-        return slice_model(base, plan, selection), plan
-    except PruningError as error:
-        raise CheckpointError(
-            f"{folder / ARCHITECTURE} does not fit {spec.name} as this installation creates it: {error}"
-        ) from error
+    return base, build_plan(base, spec, verify=False)
 
 
 def _load(module: nn.Module, weights: dict[str, torch.Tensor], folder: Path) -> None:

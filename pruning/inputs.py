@@ -90,7 +90,7 @@ def checked_size(size: InputSize) -> InputSize:
 def named_shapes(size: InputSize) -> dict[str, Shape]:
     """The shapes by name; that of an only input is called `""`."""
     if _is_named(size):
-        return {name: shape for name, shape in size}  # type: ignore[misc, has-type]
+        return dict(size)  # type: ignore[arg-type]
     return {"": size}  # type: ignore[dict-item]
 
 

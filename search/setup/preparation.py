@@ -119,7 +119,7 @@ def prepare(
     for name in config.criteria:
         importance(name)
     needs = resolve_needs(config)
-    client = _client(config, environment, earlier, unsettled)
+    client = connected_client(config, environment, earlier, unsettled)
     try:
         return _prepare_model(config, source, needs, client)
     except BaseException:
@@ -208,9 +208,10 @@ def resolve_budget(config: RunConfig, plan: Plan) -> Budget:
     return budget
 
 
-def _client(
+def connected_client(
     config: RunConfig, environment: Mapping[str, str], earlier: Sequence[LlmCall], unsettled: Sequence[LlmAsked]
 ) -> LLMClient | None:
+    """Return the client of the model that the configuration names, connected; None where it names none."""
     if config.llm is None:
         return None
     return connect(
