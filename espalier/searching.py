@@ -1,10 +1,10 @@
 """Search the best cut of a module by a score of your own."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -13,14 +13,17 @@ from espalier.importances import Data, Importance, criterion_of, scores_of
 from espalier.planning import Inputs, ModelPlan, followed, handed
 from espalier.planning import plan as plan_module
 from espalier.saving import Cut, library_recipe, remember
+from pruning.cloning import clone_structure
 from pruning.errors import InputShapeError
+from pruning.masks import without_masks
 from search.errors import ConfigError
-from search.run import RunOutcome
-from search.scored.run import ScoredRun
-from search.scored.subject import Score, ScoredTrials
-from tracking.events import payloads_of
-from tracking.kinds import RunStatus
-from tracking.payloads import BaseReady, Winner
+
+if TYPE_CHECKING:
+    from search.run import RunOutcome
+    from search.scored.subject import ScoredTrials
+
+Score = Callable[[nn.Module], float]
+"""A number from 0 to 1 for a module, and more is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,10 @@ def search(
         SearchError: an option cannot be used, the folder holds another run, or no trial was completed.
         KeyboardInterrupt: you interrupted the search, which can go on from its folder.
     """
+    # Whoever only prunes need not wait for what a search imports.
+    from search.scored.run import ScoredRun
+    from search.scored.subject import ScoredTrials
+
     made = plan if isinstance(plan, ModelPlan) else plan_module(model, _shape(model, score, plan))
     subject, exact = followed(model, made.forward), made.exact
     several = _several(importance)
@@ -126,7 +133,11 @@ def search(
     return _result(outcome, trials_of, made)
 
 
-def _result(outcome: RunOutcome, subject: ScoredTrials, plan: ModelPlan) -> SearchResult:
+def _result(outcome: "RunOutcome", subject: "ScoredTrials", plan: ModelPlan) -> SearchResult:
+    from tracking.events import payloads_of
+    from tracking.kinds import RunStatus
+    from tracking.payloads import BaseReady, Winner
+
     folder = outcome.folder.path
     if outcome.summary.status is not RunStatus.FINISHED:
         raise KeyboardInterrupt(
@@ -169,9 +180,10 @@ def _shape(model: nn.Module, score: Score, inputs: Inputs | None) -> Inputs:
     if inputs is not None:
         return inputs
     seen: list[tuple[object, ...]] = []
-    with _watched(model, seen):
-        with suppress(_Seen):
-            score(model)
+    subject = clone_structure(without_masks(model), {}).eval()
+    subject.register_forward_pre_hook(_see(seen), with_kwargs=True)
+    with suppress(_Seen):
+        score(subject)
     if len(seen) != 1 or len(seen[0]) != 1 or not isinstance(seen[0][0], torch.Tensor):
         raise InputShapeError(
             "score did not call the module with one tensor, so the shape of its input is not known: pass it, as in "
@@ -180,14 +192,11 @@ def _shape(model: nn.Module, score: Score, inputs: Inputs | None) -> Inputs:
     return tuple(seen[0][0].shape[1:])
 
 
-@contextmanager
-def _watched(model: nn.Module, seen: list[tuple[object, ...]]) -> Iterator[None]:
+def _see(seen: list[tuple[object, ...]]) -> Callable[..., None]:
+    """A hook that notes what a module is called with, and ends the call."""
+
     def see(_module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         seen.append((*args, *kwargs.values()))
         raise _Seen
 
-    hook = model.register_forward_pre_hook(see, with_kwargs=True)
-    try:
-        yield
-    finally:
-        hook.remove()
+    return see

@@ -23,7 +23,7 @@ class UnknownModelError(PruningError):
     def __str__(self) -> str:
         near = f" Did you mean {', '.join(self.near)}?" if self.near else ""
         if self.reason:
-            return f"The model {self.name!r} cannot be created: {self.reason}.{near}"
+            return f"No model is called {self.name!r}: {self.reason}.{near}"
         return (
             f"No model is called {self.name!r}.{near} A timm name, a torchvision name (or torchvision:NAME), "
             "or your own factory as package.module:factory would work."

@@ -5,18 +5,20 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from ground.names import did_you_mean, near_misses
+from ground.names import near_misses
 from pruning.errors import ModelCreationError, UnknownModelError, UntrustedFactoryError, describe_exception
 
 TRUST_OPTION = "--trust-factory"
 """The option by which a user names a factory that a file needs."""
+IN_MEMORY = "in memory: "
+"""Begins the name of a module that has no other: only its owner can create it."""
 _HUBS = ("hf-hub", "hf_hub", "local-dir")
 
 
 def is_factory(name: str) -> bool:
     """Whether a model's name has the form `module:factory`, so that creating the model imports and calls code."""
     prefix = name.rpartition(":")[0]
-    return bool(prefix) and prefix != "torchvision" and not is_hub(name)
+    return bool(prefix) and prefix != "torchvision" and not is_hub(name) and not name.startswith(IN_MEMORY)
 
 
 def is_hub(name: str) -> bool:
@@ -61,8 +63,8 @@ def find_factory(name: str) -> Callable[..., Any]:
         raise ModelCreationError(name, f"importing {path} failed: {describe_exception(error)}") from error
     factory = getattr(module, function, None)
     if not callable(factory):
-        near = did_you_mean(near_misses(function, [n for n in vars(module) if callable(getattr(module, n))]))
-        raise UnknownModelError(name, reason=f"the module {path} has no function {function!r} {near}".rstrip())
+        near = near_misses(function, [known for known in vars(module) if callable(getattr(module, known))])
+        raise UnknownModelError(name, near, f"the module {path} has no function {function!r}")
     made: Callable[..., Any] = factory
     return made
 

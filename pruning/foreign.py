@@ -76,7 +76,7 @@ def open_pickled_module(path: Path | str, spec: ModelSpec, *, trust_pickle: bool
     try:
         found = read_file(path, trust_pickle=True)
     except NoStateDictError as error:
-        raise CheckpointError(f"{error}; nor is it a torch module") from error
+        raise CheckpointError(f"{error}, and is not a torch module") from error
     if found.module is None:
         raise CheckpointError(f"{path} holds a dict of weights, not a torch module; try it as a state dict")
     return _as_it_is(found.module, spec, found.notes)

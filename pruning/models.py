@@ -12,15 +12,12 @@ from torch import nn
 
 import pruning.zoo  # noqa: F401  registers our own models with timm
 from pruning.errors import InputShapeError, ModelCreationError, PruningError, UnknownModelError, describe_exception
-from pruning.factories import find_factory, is_factory, is_hub, own_classes
+from pruning.factories import IN_MEMORY, find_factory, is_factory, is_hub, own_classes
 from pruning.inputs import InputSize, image_size, named_shapes, size_from_json, size_text, size_to_json
 from pruning.masks import without_masks
 from pruning.names import full_name, near_models
 
 __all__ = ["IN_MEMORY", "ModelSpec", "create_model", "full_name", "near_models", "published_spec"]
-
-IN_MEMORY = "in memory: "
-"""Begins the name of a module that has no other: only its owner can create it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,15 +34,20 @@ def unwrapped(model: nn.Module) -> nn.Module:
     _refuse_what_cannot_be(model)
     if not any(_is_around(module) or _undone(module) for module in model.modules()):
         return model
-    # With the very tensors of the model, so that only its structure is copied.
-    tensors = (*model.named_parameters(), *model.named_buffers())
-    plain = clone_structure(model, {id(tensor): tensor for _, tensor in tensors})
+    # With the very tensors of the model, so that only its structure is copied; undoing writes into those that it undoes.
+    written = {id(tensor) for module in model.modules() if _undone(module) for tensor in module.parameters()}
+    tensors = (*model.parameters(), *model.buffers())
+    plain = clone_structure(model, {id(tensor): tensor for tensor in tensors if id(tensor) not in written})
     for module in list(plain.modules()):
         vars(module).pop("_compiled_call_impl", None)
         for name, child in list(module.named_children()):
             if _inner(child) is not child:
                 setattr(module, name, _inner(child))
     for module in list(plain.modules()):
+        if parametrize.is_parametrized(module):
+            # Each such layer has a class of its own, which the original and its copy share, and which is undone, too.
+            own = {name: value for name, value in vars(type(module)).items() if name not in ("__dict__", "__weakref__")}
+            module.__class__ = type(type(module).__name__, type(module).__bases__, own)
         for undo in _undone(module):
             undo()
     return plain

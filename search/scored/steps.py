@@ -40,7 +40,7 @@ class ScoredBase(Step):
             BaseReady(
                 macs=plan.baseline_macs,
                 params=plan.baseline_params,
-                holdout_accuracy=self._subject.scored(self._subject.base),
+                holdout_accuracy=self._subject.base_score(),
                 checkpoint=self._subject.identity(),
                 cached=False,
             )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from pruning.cloning import clone_structure
 from pruning.importance.base import Scores
 from pruning.plan import Plan
 from pruning.selection import select
@@ -60,6 +61,14 @@ class ScoredTrials:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(self.seed)
             return checked_score(self.score(self.handed(model.eval())))
+
+    def base_score(self) -> float:
+        """The score of the unpruned module, of which the user's function gets a copy.
+
+        Raises:
+            ConfigError: it is no number from 0 to 1.
+        """
+        return self.scored(clone_structure(self.base, {}))
 
     def cut(self, criterion: str, allocation: tuple[int, ...]) -> tuple[nn.Module, Selection]:
         """Slice the base, and say which units stayed."""
