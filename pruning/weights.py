@@ -64,7 +64,7 @@ def read_file(path: Path | str, *, trust_pickle: bool = False) -> Found:
     try:
         if path.suffix == ".safetensors":
             return Found(load_file(path), None)
-        with torch.serialization.safe_globals(_harmless()):  # type: ignore[no-untyped-call]
+        with torch.serialization.safe_globals(_harmless()):
             return _chosen(torch.load(path, map_location="cpu", weights_only=True), path)
     except SafetensorError as error:
         raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
@@ -91,7 +91,7 @@ def _unpickled(path: Path) -> object:
 
 def _harmless() -> list[Any]:
     """What may stand beside weights: none of it does more than hold a value."""
-    scalar: Any = np._core.multiarray.scalar
+    scalar: Any = np.float64(0).__reduce__()[0]  # by which numpy pickles its numbers
     kinds = [kind for name in dir(np.dtypes) if isinstance(kind := getattr(np.dtypes, name), type)]
     return [
         *(argparse.Namespace, collections.defaultdict, pathlib.PosixPath, pathlib.PurePosixPath, np.dtype, *kinds),
