@@ -13,7 +13,7 @@ from pruning.errors import AllocationError
 from pruning.inputs import input_size_of
 from pruning.masks import without_masks
 from pruning.models import IN_MEMORY, ModelSpec
-from pruning.plan import Allocation, Group, Held, Plan
+from pruning.plan import Allocation, FixedUnits, Group, Plan
 from pruning.planning import build_plan
 
 Inputs = Sequence[int] | Mapping[str, Sequence[int]]
@@ -59,15 +59,15 @@ class ModelPlan:
         return self.exact.floor_macs()
 
     @property
-    def fixed(self) -> tuple[Held, ...]:
-        """What stays whole although it looks as if it could be cut: `name`, `units`, and the `reason`."""
-        return self.exact.held
+    def fixed(self) -> tuple[FixedUnits, ...]:
+        """What cannot be cut, in order of execution: `name`, `units`, the `reason`, and the MACs out of reach by it."""
+        return self.exact.fixed
 
     def __str__(self) -> str:
         """A line for the whole, and one for each group and for what is fixed."""
         whole = f"{self.macs:,} MACs, {self.params:,} parameters; reachable down to {self.least_macs:,} MACs"
         groups = (f"{group.name}: {group.units} {group.kind}, in {len(group.layers)} layers" for group in self.groups)
-        fixed = (f"{held.name}: {held.units} units stay whole ({held.reason})" for held in self.fixed)
+        fixed = (f"{one.name}: {one.units} units stay whole ({one.reason})" for one in self.fixed)
         return "\n".join([whole, *groups, *fixed])
 
 

@@ -11,7 +11,6 @@ from espalier.planning import Forward, ModelPlan, followed, handed, planned
 from pruning.checkpoint import Architecture, load_pruned_by, save_pruned
 from pruning.errors import CheckpointError, ModelCreationError, PruningError
 from pruning.masks import without_masks
-from pruning.models import ModelSpec
 from pruning.plan import Plan
 from pruning.slicing import Selection
 
@@ -130,7 +129,7 @@ def load(directory: Path | str, *, into: nn.Module, forward: Forward | None = No
         if bool(told.get("forward")) != (forward is not None):
             had = "with" if told.get("forward") else "without"
             raise CheckpointError(f"{directory} was planned {had} a forward of its own: call load the same way")
-        spec = ModelSpec.from_json(document.spec.model_dump())
+        spec = document.model_spec
         limits = tuple((str(name), float(least)) for name, least in told.get("limits", ()))
         try:
             plan = planned(into, spec, tuple(told.get("ignored", ())), limits, forward, verify=False)

@@ -25,6 +25,7 @@ from pruning.inputs import LARGEST_SIDE, MOST_CHANNELS, checked_size
 from pruning.models import ModelSpec, create_model
 from pruning.plan import Plan
 from pruning.planning import build_plan
+from pruning.preprocessing import Preprocessing
 from pruning.slicing import Selection, slice_model
 
 WEIGHTS = "model.safetensors"
@@ -72,6 +73,8 @@ class Architecture(BaseModel):
         baseline_macs: MACs of the unpruned model.
         baseline_params: number of parameters of the unpruned model.
         recipe: metadata of the author's choice, such as strategy, training and accuracy.
+        preprocessing: what is done to an image before the model sees it; None where its dataset alone decides that, or
+            where an earlier version wrote the file.
         weights_sha256: hash of the safetensors file.
         sha256: hash of this document without this field, as canonical JSON.
     """
@@ -89,8 +92,14 @@ class Architecture(BaseModel):
     baseline_macs: int
     baseline_params: int
     recipe: dict[str, Any]
+    preprocessing: Preprocessing | None = None
     weights_sha256: str
     sha256: str
+
+    @property
+    def model_spec(self) -> ModelSpec:
+        """The unpruned architecture, as it is created."""
+        return ModelSpec.from_json(self.spec.model_dump())
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +113,7 @@ class PrunedModel:
         params: its number of parameters.
         selection: indices of the units that stayed, per group.
         metadata: the contents of `architecture.json`; empty for files from elsewhere.
+        preprocessing: what is done to an image before the model sees it, where the file says so.
         notes: what was taken of a file from elsewhere, where there was a choice.
     """
 
@@ -113,6 +123,7 @@ class PrunedModel:
     params: int
     selection: Selection
     metadata: Mapping[str, Any]
+    preprocessing: Preprocessing | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -123,6 +134,7 @@ def save_pruned(
     directory: Path | str,
     *,
     recipe: Mapping[str, Any] | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> Path:
     """Write a pruned model to a folder.
 
@@ -132,6 +144,7 @@ def save_pruned(
         selection: the units that the model was sliced to.
         directory: the folder, which is created if needed.
         recipe: metadata to store, as JSON values.
+        preprocessing: what is done to an image before the model sees it, where its dataset does not decide that alone.
 
     Returns:
         The folder.
@@ -164,6 +177,8 @@ def save_pruned(
         "recipe": dict(recipe or {}),
         "weights_sha256": hashlib.sha256(stored).hexdigest(),
     }
+    if preprocessing is not None:
+        document["preprocessing"] = preprocessing.model_dump(mode="json")
     document = _readable(document)
     document["sha256"] = _document_hash(document)
     _write(folder, {WEIGHTS: stored, ARCHITECTURE: f"{json.dumps(document, indent=1)}\n".encode()})
@@ -255,7 +270,7 @@ def _loaded(
     inside: Callable[[nn.Module], nn.Module] = lambda module: module,
 ) -> PrunedModel:
     weights = _read_weights(folder, document)
-    spec = ModelSpec.from_json(document.spec.model_dump())
+    spec = document.model_spec
     selection = tuple(tuple(units) for units in document.selection)
     base, plan = planned(document)
     try:
@@ -271,7 +286,7 @@ def _loaded(
             f"has {plan.macs(document.allocation):,} and {plan.params(document.allocation):,}"
         )
     metadata = document.model_dump(by_alias=True, exclude_unset=True)
-    return PrunedModel(module, spec, document.macs, document.params, selection, metadata)
+    return PrunedModel(module, spec, document.macs, document.params, selection, metadata, document.preprocessing)
 
 
 def read_architecture(directory: Path | str) -> Architecture:
@@ -328,7 +343,7 @@ def _read_weights(folder: Path, document: Architecture) -> dict[str, torch.Tenso
 
 
 def _planned_again(document: Architecture) -> tuple[nn.Module, Plan]:
-    spec = ModelSpec.from_json(document.spec.model_dump())
+    spec = document.model_spec
     base = create_model(spec)
     return base, build_plan(base, spec, verify=False)
 

@@ -34,7 +34,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
     _refuse_what_cannot_be(model)
     if not any(_is_around(module) or _undone(module) for module in model.modules()):
         return model
-    # With the very tensors of the model, so that only its structure is copied; undoing writes into those that it undoes.
+    # With the very tensors of the model, so that only its structure is copied; but undoing writes into some.
     written = {id(tensor) for module in model.modules() if _undone(module) for tensor in module.parameters()}
     tensors = (*model.parameters(), *model.buffers())
     plain = clone_structure(model, {id(tensor): tensor for tensor in tensors if id(tensor) not in written})

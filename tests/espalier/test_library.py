@@ -31,7 +31,13 @@ def plan() -> espalier.ModelPlan:
     return espalier.plan(unet(), SIZE)
 
 
-def small_net() -> nn.Module:
+def conv(module: nn.Module, name: str) -> nn.Conv2d:
+    found = module.get_submodule(name)
+    assert isinstance(found, nn.Conv2d)
+    return found
+
+
+def small_net() -> nn.Sequential:
     torch.manual_seed(1)
     return nn.Sequential(
         nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 8, 3), nn.Flatten(), nn.Linear(128, 4)
@@ -105,7 +111,7 @@ def test_what_is_around_a_layer_is_taken_off_a_copy(around: Callable[[nn.Module]
     expected = model(image)
     plan = espalier.plan(model, INPUT)
     whole = espalier.prune(model, plan, macs=plan.macs - 1)
-    assert type(whole[3]) is nn.Conv2d
+    assert type(whole.get_submodule("3")) is nn.Conv2d
     assert list(model.state_dict()) == names
     assert torch.equal(model(image), expected)
     with torch.no_grad():
@@ -140,10 +146,10 @@ def test_ignored_layers_produce_what_they_did_and_limits_hold() -> None:
     assert [group.name for group in espalier.plan(model, INPUT, ignore=[model[3]]).groups] == ["0"]
     plan = espalier.plan(model, INPUT, limits={"0": 0.7, "3": 3})
     small = espalier.prune(model, plan, macs=plan.least_macs)
-    assert (small[0].out_channels, small[3].out_channels) == (12, 3)
+    assert (conv(small, "0").out_channels, conv(small, "3").out_channels) == (12, 3)
     plan = espalier.plan(model, INPUT, limits={"0": 0.3})
     rounded = espalier.prune(model, plan, macs=plan.exact.floor_macs(4), round_to=4)
-    assert (rounded[0].out_channels, rounded[3].out_channels) == (8, 4)
+    assert (conv(rounded, "0").out_channels, conv(rounded, "3").out_channels) == (8, 4)
     with pytest.raises(AllocationError, match="did you mean"):
         espalier.plan(unet(), SIZE, ignore=["midle"])
     with pytest.raises(AllocationError, match="no layer of this model"):
@@ -174,10 +180,10 @@ def test_criteria_by_name_by_class_and_by_function_and_their_data() -> None:
     loader = DataLoader(TensorDataset(torch.randn(24, *INPUT), torch.randint(4, (24,))), batch_size=4)
     espalier.prune(model, plan, macs="50%", importance="taylor", data=loader)
     small = espalier.prune(model, plan, macs="50%", importance=Scaled(), data=loader, batches=2)
-    kept = small[0].out_channels
-    assert torch.equal(small[0].weight, model[0].weight[16 - kept :])
+    kept = conv(small, "0").out_channels
+    assert torch.equal(conv(small, "0").weight, conv(model, "0").weight[16 - kept :])
     first = espalier.prune(model, plan, macs="50%", importance=lambda _, p: [-torch.arange(g.units) for g in p.groups])
-    assert torch.equal(first[0].weight, model[0].weight[:kept])
+    assert torch.equal(conv(first, "0").weight, conv(model, "0").weight[:kept])
     for importance, data, words in (
         ("taylor", None, "pass data="),
         (Scaled(), [{"image": 1}], "yielded a dict"),

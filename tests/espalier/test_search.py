@@ -108,7 +108,7 @@ def test_another_search_is_refused_in_its_folder(undisturbed: espalier.SearchRes
             searched(folder, **changed)
     other = unet()
     with torch.no_grad():
-        other.head.bias.add_(1)
+        other.head.weight.add_(1)
     with pytest.raises(ConfigError, match="another module"):
         espalier.search(other, SIZE, macs="50%", score=score, trials=TRIALS, folder=folder)
     with pytest.raises(ConfigError, match=r"espalier\.search"):

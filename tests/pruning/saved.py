@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 NET = "tests.pruning.saved:small_net"
 
 
-def small_net(num_classes: int = 10, in_chans: int = 1) -> nn.Module:
+def small_net(num_classes: int = 10, in_chans: int = 1) -> nn.Sequential:
     """Two convolutions and a classifier."""
     return nn.Sequential(
         nn.Conv2d(in_chans, 8, 3, 2, 1, bias=False),
@@ -28,7 +28,7 @@ def small_net(num_classes: int = 10, in_chans: int = 1) -> nn.Module:
     )
 
 
-def trained_net() -> nn.Module:
+def trained_net() -> nn.Sequential:
     """The network whose weights all these files hold."""
     torch.manual_seed(3)
     model = small_net()
