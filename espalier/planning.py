@@ -88,6 +88,7 @@ def plan(
     13,024 MACs, 1,166 parameters; reachable down to 1,276 MACs
     0: 8 channels, in 2 layers
     2: 4 channels, in 2 layers
+    4: 10 units stay whole (the model returns it)
     >>> [group.name for group in plan(model, (3, 8, 8), ignore=["0"]).groups]
     ['2']
     >>> plan(model, (3, 8, 8), limits={"2": 0.5}).exact.least

@@ -86,7 +86,7 @@ def _as_it_is(module: nn.Module, spec: ModelSpec, notes: tuple[str, ...]) -> Pru
     """A whole module, without the wrappers around it, and in single precision."""
     module = without_masks(module).float().eval()
     macs = trace(module, spec.input_size).macs()
-    return PrunedModel(module, spec, macs, sum(p.numel() for p in module.parameters()), (), {}, notes)
+    return PrunedModel(module, spec, macs, sum(p.numel() for p in module.parameters()), (), {}, notes=notes)
 
 
 def _as_pruned(found: Found, path: Path | str, spec: ModelSpec) -> PrunedModel:
@@ -110,8 +110,8 @@ def _as_pruned(found: Found, path: Path | str, spec: ModelSpec) -> PrunedModel:
     if wrong is not None:
         raise CheckpointError(f"{refused} with {_sizes(spec)}: of its keys {wrong}")
     module.load_state_dict(weights, strict=False)
-    notes = found.notes
-    return PrunedModel(module.eval(), spec, plan.macs(allocation), plan.params(allocation), selection, {}, notes)
+    macs, params = plan.macs(allocation), plan.params(allocation)
+    return PrunedModel(module.eval(), spec, macs, params, selection, {}, notes=found.notes)
 
 
 def _sizes(spec: ModelSpec) -> str:

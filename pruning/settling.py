@@ -76,15 +76,9 @@ def settle_plan(
     chosen: frozenset[object] | None = None  # kinds of guesses that the last draft needed
     for _ in range(_ROUNDS):
         draft = _make_draft(found, shadow, spec, held)
-        if kept := whole(draft.plan):
-            found.axes.at = ("", "settling")
-            for index in kept:
-                found.axes.fix(draft.leaves[index], "it was asked to stay whole")
+        if _fix_groups(found, draft, whole(draft.plan), "settling", "it was asked to stay whole"):
             continue
-        if free := _unpriced_groups(draft.plan):
-            found.axes.at = ("", "training pass")
-            for index in free:
-                found.axes.fix(draft.leaves[index], "only the training pass uses it")
+        if _fix_groups(found, draft, _unpriced_groups(draft.plan), "training pass", "only the training pass uses it"):
             continue
         low, probe, high = probes(draft.plan)
         # Most drafts differ from the previous one by a tie in the next layer: one comparison shows it.
@@ -111,6 +105,14 @@ def settle_plan(
             found.axes.fix(draft.leaves[index], f"a model cut there would do something else: {alone.error.reason}")
             held.append(Held(plan.groups[index].name, plan.groups[index].units, _describe_disagreement(alone)))
     raise AssertionError("no draft was settled")
+
+
+def _fix_groups(found: Trace, draft: _Draft, groups: Collection[int], where: str, reason: str) -> bool:
+    """Fix the axes of these groups, and return whether there were any."""
+    found.axes.at = ("", where) if groups else found.axes.at
+    for index in groups:
+        found.axes.fix(draft.leaves[index], reason)
+    return bool(groups)
 
 
 def _tie_lengths(found: Trace, wrong: Disagreement | None) -> bool:

@@ -11,7 +11,7 @@ from torch import nn
 
 from ground.files import file_hash, write_whole
 from pruning.checkpoint import PrunedModel, load_pruned, read_architecture, save_pruned
-from pruning.models import create_model
+from pruning.models import ModelSpec, create_model
 from pruning.planning import build_plan
 from trainers.base import check_fit
 from trainers.datasets.base import DataInfo, Splits
