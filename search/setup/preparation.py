@@ -90,7 +90,7 @@ class Prepared:
     @property
     def images_words(self) -> str:
         """How images are prepared; empty where the dataset's images are always prepared in one way."""
-        info = self.dataset.info(self.config.data_path, input_size=self.spec.input_size)
+        info = self.dataset.info(self.config.data_path, input_size=self.spec.image_size)
         return info.preprocessing_words
 
     def space(self, scores: Mapping[str, Scores], sensitivity: Profiled | None = None) -> SearchSpace:
