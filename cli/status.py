@@ -1,7 +1,6 @@
 """The state of a search, counted from its events."""
 
 from search.outcome.formats import share_text
-from search.outcome.strategy_queue import StrategyQueue
 from tracking.kinds import TrialState
 from tracking.payloads import (
     BaseReady,
@@ -15,6 +14,7 @@ from tracking.payloads import (
     TrialStarted,
     Winner,
 )
+from tracking.strategy_queue import StrategyQueue
 from tracking.totals import COMMON_START, Totals
 
 

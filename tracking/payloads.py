@@ -65,11 +65,35 @@ class RunStarted(Payload):
     config: JsonObject
 
 
+class SplitRecord(_Value):
+    """One part of a dataset: its number of images, and a hash that changes with them."""
+
+    images: Count
+    fingerprint: Text
+
+
+class DataRecord(_Value):
+    """What a run is trained and scored on.
+
+    Attributes:
+        input_size: Channels, height and width of an image.
+        preprocessing: What is done to each image before a model sees it, in words.
+    """
+
+    input_size: tuple[Count, Count, Count]
+    classes: Count
+    preprocessing: Text
+    train: SplitRecord
+    holdout: SplitRecord
+    test: SplitRecord
+
+
 class BaseReady(Payload):
-    """The trained model that will be pruned.
+    """The trained model that will be pruned, and the data.
 
     Attributes:
         cached: Whether it was taken from the cache instead of trained in this run.
+        data: None in older ledgers.
     """
 
     kind = EventKind.BASE_READY
@@ -78,6 +102,7 @@ class BaseReady(Payload):
     holdout_accuracy: Fraction
     checkpoint: Text
     cached: bool
+    data: DataRecord | None = None
 
 
 class GroupShape(_Value):
@@ -387,7 +412,11 @@ class FinetuneStarted(Payload):
 
 
 class FinetuneEpoch(Payload):
-    """One epoch of the fine-tune, counted from 1."""
+    """One epoch of the fine-tune, counted from 1.
+
+    Attributes:
+        holdout_loss: None in older ledgers.
+    """
 
     kind = EventKind.FINETUNE_EPOCH
     epoch: Count
@@ -395,6 +424,7 @@ class FinetuneEpoch(Payload):
     holdout_accuracy: Fraction | None
     lr: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     wall_s: Seconds
+    holdout_loss: Real | None = None
 
 
 class FinetuneEnded(Payload):

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pruning.owners import evaluate
 from pruning.stages import stage_of
 from search.outcome.part import Part
-from search.outcome.strategy_queue import StrategyQueue
 from tracking.events import Event, payloads_of
 from tracking.kinds import TrialState
 from tracking.payloads import PlanReady, Proposed, TrialEnded, Winner
 from tracking.phases import rungs_by_trial
+from tracking.strategy_queue import StrategyQueue
 from tracking.totals import COMMON_START
 
 

@@ -90,4 +90,5 @@ def _record_of(report: EpochReport) -> FinetuneEpoch:
         holdout_accuracy=report.holdout_accuracy,
         lr=report.lr,
         wall_s=report.wall_s,
+        holdout_loss=report.holdout_loss,
     )
