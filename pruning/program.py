@@ -68,7 +68,7 @@ def write_program(pruned: PrunedModel, path: Path) -> Program:
     error = float((written - expected).abs().max() / expected.abs().max().clamp_min(1e-12))
     if not error <= _TOLERANCE:
         raise ExportError(f"{path} differs from the module by {error:.1e} of the largest logit")
-    return Program(path, pruned.spec.input_size, expected.shape[1], batch, error, torch.__version__)
+    return Program(path, pruned.spec.input_size, expected.shape[1], batch, error, str(torch.__version__))
 
 
 def _traced(module: nn.Module, input_size: tuple[int, int, int]) -> torch.export.ExportedProgram:

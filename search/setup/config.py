@@ -152,6 +152,16 @@ class RunConfig(BaseModel):
         "Fine-tune", "one GPU per worker; default: if there are any", scope=Scope.RESOURCES
     )
 
+    finalists: int | None = _option(
+        "Fine-tune",
+        "how many of the best trials are fine-tuned for a while; the best of them then goes on to the end",
+        ge=1,
+        shown="1",
+    )
+    finalist_epochs: int | None = _option(
+        "Fine-tune", "epochs after which the finalists are compared; default: a tenth of the recipe's", ge=1
+    )
+
     runs: Path = _option("Record", "folder that contains the run folders", Path("runs"), scope=Scope.RECORD)
     tracking_uri: str | None = _option(
         "Record",
@@ -162,6 +172,9 @@ class RunConfig(BaseModel):
         "Record", "MLflow experiment; default: MLFLOW_EXPERIMENT_NAME, or espalier", scope=Scope.RECORD
     )
     mlflow: bool = _option("Record", "mirror the run in MLflow", True, scope=Scope.RECORD)
+    register: str | None = _option(
+        "Record", "registered model in MLflow of which the winner becomes a version", scope=Scope.RECORD
+    )
     executor: ExecutorName = _option(
         "Record",
         "ray: concurrent trials and DDP; local: in this process without Ray, one after another",
@@ -229,9 +242,18 @@ class RunConfig(BaseModel):
                 "written to the ledger. Omit it from the address; PostgreSQL reads PGPASSWORD or ~/.pgpass, an MLflow "
                 "server MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
             )
-        if not self.mlflow and self.tracking_uri is not None:
+        for option, value in (("--tracking-uri", self.tracking_uri), ("--register", self.register)):
+            if not self.mlflow and value is not None:
+                raise ConfigError(f"--no-mlflow and {option} {value} contradict each other: omit one of them.")
+        if self.register is not None and (not self.register or set("/:") & set(self.register)):
             raise ConfigError(
-                f"--no-mlflow and --tracking-uri {self.tracking_uri} contradict each other: omit one of them."
+                f"--register {self.register!r} is no name of a model in MLflow, which has at least one character and "
+                "no / or : in it; resnet50-2G would work."
+            )
+        if self.finalist_epochs is not None and (self.finalists or 1) < 2:
+            raise ConfigError(
+                f"--finalist-epochs {self.finalist_epochs} says when finalists are compared, and there is one: add "
+                "--finalists 3, or omit it."
             )
         return self
 

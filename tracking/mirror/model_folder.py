@@ -55,9 +55,9 @@ def write_model_folder(folder: Path, program: Program, ids: Mapping[str, str], m
         python_env="python_env.yaml",
         model_config={"device": None},
     )
-    example = json.dumps({"inputs": [_image(program.input_size)]})
-    for name in (_EXAMPLE, _SERVED):
-        (folder / name).write_text(example, encoding="utf-8")
+    example = [_image(program.input_size)]
+    (folder / _EXAMPLE).write_text(json.dumps(example), encoding="utf-8")
+    (folder / _SERVED).write_text(json.dumps({"inputs": example}), encoding="utf-8")
     needed = [f"mlflow=={mlflow.__version__}", f"torch=={_release(program.torch)}", f"numpy=={np.__version__}"]
     for name, text in _environment(needed).items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -144,7 +144,7 @@ class Translation:
             tags["espalier.llm"] = payload.llm
         return (
             Begin(RUN, run_name(payload), milliseconds(payload.started_at), tags),
-            Log(RUN, params=flatten({**payload.config, "proposer": payload.proposer})),
+            Log(RUN, params=_used(payload)),
             Attach("config.json", payload.config),
         )
 
@@ -379,6 +379,14 @@ class Translation:
     ) -> Log:
         points = tuple(Point(key, _drawable(value), step, self._time_ms) for key, value in figures.items())
         return Log(part, points, params or {}, tags or {})
+
+
+def _used(started: RunStarted) -> dict[str, str]:
+    """The configuration as parameters, without what an arm that asks no model does not read."""
+    read = {
+        name: value for name, value in started.config.items() if started.llm is not None or not name.startswith("llm_")
+    }
+    return flatten({**read, "proposer": started.proposer})
 
 
 def _texts(facts: Mapping[str, object]) -> dict[str, str]:
