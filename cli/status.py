@@ -5,6 +5,7 @@ from tracking.kinds import TrialState
 from tracking.payloads import (
     BaseReady,
     Extended,
+    Finalists,
     LlmCall,
     Payload,
     Proposed,
@@ -55,7 +56,7 @@ class SearchStatus:
         match payload:
             case BaseReady() | Extended():
                 self.searching = True
-            case Winner():
+            case Finalists() | Winner():
                 self.searching = False
             case LlmCall():
                 self._use = self._totals.call_llm(payload)

@@ -380,6 +380,48 @@ class TrialEnded(Payload):
         return self
 
 
+class Finalists(Payload):
+    """The best trials, which are fine-tuned for a while before one of them becomes the winner.
+
+    Attributes:
+        trials: Best first, by their score in the search.
+        epochs: After how many epochs of the recipe they are compared.
+    """
+
+    kind = EventKind.FINALISTS
+    trials: Annotated[tuple[Count, ...], Field(min_length=2)]
+    epochs: Annotated[int, Field(ge=1, strict=True)]
+    recipe: JsonObject
+
+
+class FinalistEpoch(Payload):
+    """One epoch of a finalist's fine-tune, counted from 1."""
+
+    kind = EventKind.FINALIST_EPOCH
+    trial: Count
+    epoch: Count
+    train_loss: Real
+    holdout_accuracy: Fraction
+    holdout_loss: Real
+    lr: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    wall_s: Seconds
+
+
+class FinalistEnded(Payload):
+    """A finalist was fine-tuned for as long as all of them are, and scored on the holdout.
+
+    Attributes:
+        wall_s: Seconds of its last part, if it was interrupted.
+    """
+
+    kind = EventKind.FINALIST_ENDED
+    trial: Count
+    epochs: Annotated[int, Field(ge=1, strict=True)]
+    holdout_accuracy: Fraction
+    holdout_loss: Real
+    wall_s: Seconds
+
+
 class Winner(Payload):
     """The trial that the search chose.
 

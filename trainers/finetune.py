@@ -75,6 +75,7 @@ def finetune(
     out_dir: Path,
     storage_dir: Path,
     trusted: Collection[str] = (),
+    stop_after: int | None = None,
     on_epoch: OnEpoch | None = None,
     on_progress: OnProgress = unheard,
     cpus_per_worker: int = 1,
@@ -100,6 +101,7 @@ def finetune(
             that training is continued.
         storage_dir: for Ray Train's own files.
         trusted: factories that the checkpoint may name as its model, because the user named them.
+        stop_after: the epoch after which it ends, to be continued later; None trains to the end of the recipe.
         on_epoch: called in the caller's thread while training runs; first with the epochs of a continued training.
         on_progress: called in the caller's thread with what the fine-tune is doing, from its first second on.
         cpus_per_worker: CPUs and torch threads of each worker.
@@ -126,6 +128,7 @@ def finetune(
         seed=seed,
         out_dir=out_dir.absolute(),
         trusted=tuple(trusted),
+        stop_after=stop_after,
     )
     check_job(job)
     prepare_folder(job)

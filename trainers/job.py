@@ -48,6 +48,8 @@ class FinetuneJob(BaseModel):
             be a folder that all nodes see.
         trusted: factories that the checkpoint may name as its model, because the user named them. It is no part of
             the training's identity.
+        stop_after: the epoch after which it ends, to be continued later by the same job without this; None trains to
+            the end of the recipe. It is no part of the training's identity either.
         state_every_s: seconds between two states within an epoch, so that no more is lost when a process is.
     """
 
@@ -60,6 +62,7 @@ class FinetuneJob(BaseModel):
     seed: int
     out_dir: Path
     trusted: tuple[str, ...] = ()
+    stop_after: int | None = Field(default=None, ge=1)
     state_every_s: float = Field(default=STATE_EVERY_S, ge=0)
 
 
@@ -135,6 +138,8 @@ def run_job(
         return keeper.check(training, history, standing)
 
     on_progress(Progress(f"training on {len(splits.train):,} images, from epoch {len(history) + 1} on"))
+    if job.stop_after is not None and len(history) >= job.stop_after:
+        return WorkerOutcome(history, len(history) == job.recipe.epochs)
     scorer = _Scorer(splits, job.recipe, place, pruned.spec.output)
     for trained in training.epochs(on_check):
         report = scorer.report(training, trained)
@@ -145,7 +150,7 @@ def run_job(
             append_epoch(job.out_dir / EPOCHS, report)
         if on_epoch is not None:
             on_epoch(report)
-        if _stopped(job, place):
+        if _stopped(job, place) or report.epoch == job.stop_after:
             break
     completed = len(history) == job.recipe.epochs
     if place.is_main and completed:

@@ -159,7 +159,9 @@ class RunConfig(BaseModel):
         shown="1",
     )
     finalist_epochs: int | None = _option(
-        "Fine-tune", "epochs after which the finalists are compared; default: a tenth of the recipe's", ge=1
+        "Fine-tune",
+        "epochs after which the finalists are compared; default: a fifth of the recipe's, and one beyond its warm-up",
+        ge=1,
     )
 
     runs: Path = _option("Record", "folder that contains the run folders", Path("runs"), scope=Scope.RECORD)
@@ -172,8 +174,11 @@ class RunConfig(BaseModel):
         "Record", "MLflow experiment; default: MLFLOW_EXPERIMENT_NAME, or espalier", scope=Scope.RECORD
     )
     mlflow: bool = _option("Record", "mirror the run in MLflow", True, scope=Scope.RECORD)
-    register: str | None = _option(
-        "Record", "registered model in MLflow of which the winner becomes a version", scope=Scope.RECORD
+    register_model: str | None = _option(
+        "Record",
+        "registered model in MLflow of which the winner becomes a version",
+        scope=Scope.RECORD,
+        flag="--register",
     )
     executor: ExecutorName = _option(
         "Record",
@@ -198,7 +203,7 @@ class RunConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _spell(cls, data: Any) -> Any:
-        """Accept a number as the target, text as the band, and a comma-separated list as the criteria."""
+        """Accept a number as the target, text as the band, a comma-separated list as the criteria, and `register`."""
         if not isinstance(data, dict):
             return data
         spelled = dict(data)
@@ -208,6 +213,8 @@ class RunConfig(BaseModel):
             spelled["band"] = parse_band(spelled["band"])
         if isinstance(spelled.get("criteria"), str):
             spelled["criteria"] = tuple(part.strip() for part in spelled["criteria"].split(",") if part.strip())
+        if "register" in spelled:
+            spelled["register_model"] = spelled.pop("register")
         for name in _PATHS:
             if isinstance(spelled.get(name), str | Path):
                 spelled[name] = expand(str(spelled[name]))
@@ -242,18 +249,22 @@ class RunConfig(BaseModel):
                 "written to the ledger. Omit it from the address; PostgreSQL reads PGPASSWORD or ~/.pgpass, an MLflow "
                 "server MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
             )
-        for option, value in (("--tracking-uri", self.tracking_uri), ("--register", self.register)):
-            if not self.mlflow and value is not None:
-                raise ConfigError(f"--no-mlflow and {option} {value} contradict each other: omit one of them.")
-        if self.register is not None and (not self.register or set("/:") & set(self.register)):
-            raise ConfigError(
-                f"--register {self.register!r} is no name of a model in MLflow, which has at least one character and "
-                "no / or : in it; resnet50-2G would work."
-            )
         if self.finalist_epochs is not None and (self.finalists or 1) < 2:
             raise ConfigError(
                 f"--finalist-epochs {self.finalist_epochs} says when finalists are compared, and there is one: add "
                 "--finalists 3, or omit it."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _no_record_without_mlflow(self) -> Self:
+        for option, value in (("--tracking-uri", self.tracking_uri), ("--register", self.register_model)):
+            if not self.mlflow and value is not None:
+                raise ConfigError(f"--no-mlflow and {option} {value} contradict each other: omit one of them.")
+        if self.register_model is not None and (not self.register_model or set("/:") & set(self.register_model)):
+            raise ConfigError(
+                f"--register {self.register_model!r} is no name of a model in MLflow, which has at least one character and "
+                "no / or : in it; resnet50-2G would work."
             )
         return self
 

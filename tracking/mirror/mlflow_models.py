@@ -17,7 +17,7 @@ from tracking.mirror.models import Checkpoint
 
 RUN_TAG, WHAT_TAG, WEIGHTS_TAG = "espalier.run_id", "espalier.model", "espalier.weights"
 _WEIGHTS = "model.safetensors"
-_TYPE = "image classifier"
+_TYPE, _READY = "image classifier", "READY"
 
 
 class ModelWriter:
@@ -51,12 +51,12 @@ class ModelWriter:
             params=dict(checkpoint.params),
             model_type=_TYPE,
         )
-        if model.status != "READY":
+        if model.status != _READY:
             self._upload(model, checkpoint, folder, mlflow_run_id)
         self._link(model, mlflow_run_id)
         self._score(model, checkpoint, mlflow_run_id)
-        if model.status != "READY":
-            self._client.finalize_logged_model(model.model_id, "READY")
+        if model.status != _READY:
+            self._client.finalize_logged_model(model.model_id, _READY)
         if checkpoint.register is not None:
             self._register(checkpoint.register, model, mlflow_run_id)
 

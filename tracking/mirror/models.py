@@ -11,7 +11,7 @@ from tracking.mirror.naming import model_name
 from tracking.payloads import BaseReady, DataRecord, Evaluated, Exported, FinetuneEnded, RunStarted, Winner
 from tracking.phases import since_winner
 
-WINNER = "winner"
+PRUNED, WINNER = "pruned", "winner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,38 @@ class Checkpoint:
 
 
 def checkpoints(events: Sequence[Event]) -> tuple[Checkpoint, ...]:
-    """Return the models of a run, in the order in which they were made."""
+    """Return the models of a run, in the order in which they were made: the winner as it was cut, and fine-tuned."""
     started, winners = payloads_of(events, RunStarted), payloads_of(events, Winner)
-    own = since_winner(events)
-    if not started or not winners or not payloads_of(own, Exported):
+    if not started or not winners:
         return ()
-    return (_winner(events, started[0], winners[-1]),)
+    named = max(event.seq for event in events if isinstance(event.payload, Winner))
+    cut = _cut(started[0], winners[-1], round(events[named - 1].time.timestamp() * 1000))
+    if not payloads_of(since_winner(events), Exported):
+        return (cut,)
+    return (cut, _winner(events, started[0], winners[-1]))
+
+
+def _cut(started: RunStarted, winner: Winner, time_ms: int) -> Checkpoint:
+    """The winner before its fine-tune: nobody has scored it, for the search scores what it has trained."""
+    sizes = (Score("macs", winner.macs, time_ms), Score("params", winner.params, time_ms))
+    return Checkpoint(
+        PRUNED,
+        "pruned",
+        model_name(started, PRUNED),
+        _params(started, winner),
+        sizes,
+        {"espalier_run": started.run_id, "macs": winner.macs, "params": winner.params, "trained": False},
+    )
+
+
+def _params(started: RunStarted, winner: Winner) -> dict[str, str]:
+    return {
+        "architecture": started.model,
+        "trial": str(winner.trial),
+        "importance": winner.strategy.importance,
+        "ranking": winner.strategy.ranking.value,
+        "seed": str(started.seed),
+    }
 
 
 def _winner(events: Sequence[Event], started: RunStarted, winner: Winner) -> Checkpoint:
@@ -68,16 +94,10 @@ def _winner(events: Sequence[Event], started: RunStarted, winner: Winner) -> Che
         WINNER,
         "model",
         model_name(started, WINNER),
-        {
-            "architecture": started.model,
-            "trial": str(winner.trial),
-            "importance": winner.strategy.importance,
-            "ranking": winner.strategy.ranking.value,
-            "seed": str(started.seed),
-        },
+        _params(started, winner),
         tuple(_scores(events, started, data)),
         _metadata(started, winner, data),
-        started.config.get("register"),
+        started.config.get("register_model"),
     )
 
 

@@ -14,6 +14,11 @@ def trial_part(trial: int) -> str:
     return f"trial:{trial}"
 
 
+def finalist_part(trial: int) -> str:
+    """Return the name of a finalist's fine-tune as a part of its run."""
+    return f"finalist:{trial}"
+
+
 def condition_part(number: int) -> str:
     """Return the name of a condition as a part of its study."""
     return f"condition:{number}"

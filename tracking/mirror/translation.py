@@ -28,6 +28,7 @@ from tracking.mirror.operations import (
     Point,
     Status,
     Trace,
+    finalist_part,
     trial_part,
 )
 from tracking.mirror.params import flatten, shortened
@@ -38,6 +39,8 @@ from tracking.payloads import (
     Decision,
     Evaluated,
     Exported,
+    FinalistEnded,
+    FinalistEpoch,
     FinetuneEnded,
     FinetuneEpoch,
     FinetuneStarted,
@@ -107,6 +110,8 @@ class Translation:
             TrialStarted: self._trial_started,
             Rung: self._rung,
             TrialEnded: self._trial_ended,
+            FinalistEpoch: self._finalist_epoch,
+            FinalistEnded: self._finalist_ended,
             Winner: self._winner,
             FinetuneStarted: self._finetune_started,
             FinetuneEpoch: self._finetune_epoch,
@@ -272,6 +277,26 @@ class Translation:
             Finish(part, status, milliseconds(payload.ended) if payload.ended else self._time_ms),
             self._log(RUN, totals, step=self._totals.ended),
         )
+
+    def _finalist_epoch(self, payload: FinalistEpoch) -> tuple[Operation, ...]:
+        part = finalist_part(payload.trial)
+        begin = () if part in self._open else (Begin(part, f"finalist · trial-{payload.trial:03d}", self._time_ms),)
+        self._open = list(dict.fromkeys([*self._open, part]))
+        figures = {
+            "train_loss": payload.train_loss,
+            "holdout_accuracy": payload.holdout_accuracy,
+            "holdout_loss": payload.holdout_loss,
+            "lr": payload.lr,
+            "wall_s": payload.wall_s,
+        }
+        return (*begin, self._log(part, figures, step=payload.epoch))
+
+    def _finalist_ended(self, payload: FinalistEnded) -> tuple[Operation, ...]:
+        part = finalist_part(payload.trial)
+        if part not in self._open:  # it was trained before, and what follows it in the ledger says nothing new
+            return ()
+        self._open.remove(part)
+        return (Finish(part, Status.FINISHED, self._time_ms),)
 
     def _winner(self, payload: Winner) -> tuple[Operation, ...]:
         figures = {
