@@ -86,7 +86,7 @@ def serving(service: Service) -> Iterator[subprocess.Popen[bytes]]:
         Stopped: a signal came.
     """
     with tempfile.TemporaryFile() as log, _signals():
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - its options were checked, and no shell reads them
             service.command(),
             env={
                 **os.environ,

@@ -263,8 +263,8 @@ class RunConfig(BaseModel):
                 raise ConfigError(f"--no-mlflow and {option} {value} contradict each other: omit one of them.")
         if self.register_model is not None and (not self.register_model or set("/:") & set(self.register_model)):
             raise ConfigError(
-                f"--register {self.register_model!r} is no name of a model in MLflow, which has at least one character and "
-                "no / or : in it; resnet50-2G would work."
+                f"--register {self.register_model!r} is no name of a model in MLflow, which has at least one character "
+                "and no / or : in it; resnet50-2G would work."
             )
         return self
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
-from llm_clients.kinds import CallOutcome
 from tracking.mirror.operations import Assessment
 from tracking.payloads import LlmCall, Proposed
+
+ANSWERED = "answered"
 
 
 def of_answer(call: LlmCall) -> Iterator[Assessment]:
     """Yield what the answer itself shows, compared with its schema and with the answers before it."""
-    yield Assessment("valid", "valid", call.outcome is CallOutcome.ANSWERED, _why(call))
+    yield Assessment("valid", "valid", call.outcome == ANSWERED, _why(call))
     quality = call.quality
     if quality is None or not quality.strategies:
         return

@@ -4,12 +4,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from tracking.mirror.assessing import of_answer
+from tracking.mirror.assessing import ANSWERED, of_answer
 from tracking.mirror.operations import Span, Trace
 from tracking.mirror.prompt_template import prompt_of
 from tracking.payloads import LlmCall
-
-ANSWERED = "answered"
 
 
 def trace_of(call: LlmCall, ended: datetime, run_id: str, arm: str = "llm") -> Trace:

@@ -4,6 +4,7 @@ A model is found by its tags: the run, what it is of the run, and the hash of it
 sync completes what is there, and makes no second one.
 """
 
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ from tracking.mirror.model_folder import PROGRAM, write_model_folder
 from tracking.mirror.models import Checkpoint
 
 RUN_TAG, WHAT_TAG, WEIGHTS_TAG = "espalier.run_id", "espalier.model", "espalier.weights"
+_MODEL_ID_TAG = "espalier.model_id"
+_VERSIONS_TAG = "mlflow.modelVersions"
+"""The tag by which MLflow's page shows the registered versions of a model."""
 _WEIGHTS = "model.safetensors"
 _TYPE, _READY = "image classifier", "READY"
 
@@ -127,14 +131,24 @@ class ModelWriter:
 
         quoted = name.replace("'", "''")
         versions = self._client.search_model_versions(f"name = '{quoted}'")
-        if any(version.tags.get("espalier.model_id") == model.model_id for version in versions):
-            return
-        try:
-            self._client.create_registered_model(name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        tags = {"espalier.model_id": model.model_id, RUN_TAG: self._run_id}
-        self._client.create_model_version(
-            name, f"models:/{model.model_id}", run_id=mlflow_run_id, tags=tags, model_id=model.model_id
-        )
+        made = next((version for version in versions if version.tags.get(_MODEL_ID_TAG) == model.model_id), None)
+        if made is None:
+            try:
+                self._client.create_registered_model(name)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            tags = {_MODEL_ID_TAG: model.model_id, RUN_TAG: self._run_id}
+            made = self._client.create_model_version(name, self._source(model), run_id=mlflow_run_id, tags=tags)
+        shown = json.dumps([{"name": name, "version": int(made.version)}])
+        if model.tags.get(_VERSIONS_TAG) != shown:
+            self._client.set_logged_model_tags(model.model_id, {_VERSIONS_TAG: shown})
+
+    def _source(self, model: Any) -> str:
+        """Where the files of a version are.
+
+        A server knows its models by their ids. Of a database, MLflow would look the id up in the store that is the
+        process's own, which may be another.
+        """
+        is_server = self._store.uri.startswith("http")
+        return f"models:/{model.model_id}" if is_server else str(model.artifact_location)

@@ -72,7 +72,7 @@ class MlflowWriter:
         self._making = making
         self._translation = Translation(None if making is None else making.describe)
         self._events: Sequence[Event] = ()
-        self._prompts = PromptWriter(store.client)
+        self._prompts = PromptWriter(store.client, self.experiment_id)
         self._linked: dict[tuple[str, int], None] = {}
         self._translated = 0
         self._waiting: list[tuple[int, tuple[Operation, ...]]] = []
