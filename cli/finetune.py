@@ -16,6 +16,7 @@ from cli.option_types import (
     TrustFactoryOption,
 )
 from cli.options import options_of
+from cli.pasted import evaluate_line
 from cli.paths import make_folder
 from cli.placing import ray_address_of
 from search.errors import ConfigError
@@ -37,7 +38,7 @@ LINE_S = 30.0
 @options_of(RunConfig, *names_where(RunConfig, lambda scope: scope is Scope.RECIPE), "finetune_gpu", "wait_for_nodes")
 def command(
     checkpoint: CheckpointOption,
-    out: Annotated[Path, typer.Option(help="Folder for the fine-tuned model.")] = Path("finetuned"),
+    out: Annotated[Path, typer.Option(help="Folder to train in; the model is in its `model/`.")] = Path("finetuned"),
     dataset: DatasetOption = "digits",
     data_path: DataPathOption = None,
     seed: SeedOption = 42,
@@ -98,7 +99,7 @@ def command(
     for path, reason in result.unreadable.items():
         say(f"left out {path}: {reason}")
     say(f"model    {result.checkpoint_dir}")
-    say(f"test it: python launch.py evaluate --checkpoint {result.checkpoint_dir} --dataset {dataset}")
+    say(f"test it: {evaluate_line(result.checkpoint_dir, dataset, data_path)}", pasted=True)
 
 
 def _workers(given: str | None) -> Workers | None:

@@ -28,6 +28,7 @@ from tracking.kinds import (
     Subject,
     TrialState,
 )
+from tracking.provenance import Provenance
 
 SCHEMA = 3
 """The version of this format; `run_started` and `study_started` state it, and `resumed` for what follows it."""
@@ -51,6 +52,7 @@ class RunStarted(Payload):
 
     Attributes:
         config: The complete configuration as JSON, without any key or password.
+        provenance: Software and hardware of the session; None in older ledgers.
     """
 
     kind = EventKind.RUN_STARTED
@@ -63,6 +65,7 @@ class RunStarted(Payload):
     seed: Annotated[int, Field(strict=True)]
     started_at: Moment
     config: JsonObject
+    provenance: Provenance | None = None
 
 
 class SplitRecord(_Value):
@@ -92,7 +95,8 @@ class BaseReady(Payload):
     """The trained model that will be pruned, and the data.
 
     Attributes:
-        cached: Whether it was taken from the cache instead of trained in this run.
+        cached: Whether it was not trained in this run.
+        source: Where it comes from: `train`, `pretrained` or `file`; None in older ledgers.
         data: None in older ledgers.
     """
 
@@ -102,6 +106,7 @@ class BaseReady(Payload):
     holdout_accuracy: Fraction
     checkpoint: Text
     cached: bool
+    source: Text | None = None
     data: DataRecord | None = None
 
 
@@ -128,6 +133,8 @@ class PlanReady(Payload):
         band: The lowest and the highest MACs that are on target.
         stages: In order of execution; their prices sum to the MACs of any allocation. Empty in ledgers from before they
             were recorded.
+        preprocessing: How images are prepared, as in a checkpoint's `architecture.json`; None where the dataset alone
+            decides that, and in ledgers from before it was recorded.
     """
 
     kind = EventKind.PLAN_READY
@@ -139,6 +146,7 @@ class PlanReady(Payload):
     target_macs: Macs
     band: tuple[Macs, Macs]
     stages: tuple[StagePrice, ...] = ()
+    preprocessing: JsonObject | None = None
 
 
 class Profiled(Payload):
@@ -457,7 +465,8 @@ class FinetuneEpoch(Payload):
     """One epoch of the fine-tune, counted from 1.
 
     Attributes:
-        holdout_loss: None in older ledgers.
+        holdout_loss: None in older ledgers, and where the holdout is trained on.
+        images_per_s: Of all workers together; None in older ledgers.
     """
 
     kind = EventKind.FINETUNE_EPOCH
@@ -467,6 +476,7 @@ class FinetuneEpoch(Payload):
     lr: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     wall_s: Seconds
     holdout_loss: Real | None = None
+    images_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 class FinetuneEnded(Payload):
@@ -491,6 +501,8 @@ class Evaluated(Payload):
 
     Attributes:
         accuracy: Must equal `correct / total`.
+        weights_bytes: Of all parameters and buffers, which is the size of their file but for its header; None in older
+            ledgers.
     """
 
     kind = EventKind.EVALUATED
@@ -501,6 +513,7 @@ class Evaluated(Payload):
     correct: Count
     total: Annotated[int, Field(ge=1, strict=True)]
     latency_ms: Latency | None
+    weights_bytes: Count | None = None
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
@@ -526,11 +539,16 @@ class Interrupted(Payload):
 
 
 class Resumed(Payload):
-    """The run goes on after its event `from_seq`; from here on its lines have the format `schema`."""
+    """The run goes on after its event `from_seq`; from here on its lines have the format `schema`.
+
+    Attributes:
+        provenance: Software and hardware of this session; None in older ledgers.
+    """
 
     kind = EventKind.RESUMED
     from_seq: Count
     schema_version: int = Field(default=SCHEMA, alias="schema", ge=1, le=SCHEMA)
+    provenance: Provenance | None = None
 
 
 class Extended(Payload):

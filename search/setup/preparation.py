@@ -26,12 +26,14 @@ from search.proposers.registry import check_proposer
 from search.setup.base_model import BaseSource, SourceKind, check_source
 from search.setup.config import RunConfig
 from search.setup.needs import resolve_needs
+from search.setup.preparing_images import prepared_dataset
+from search.setup.rehearsing import check_rehearsal
 from search.setup.replaying import recorded_calls
 from search.setup.resources import Needs
 from search.space.budget import Budget, parse_target
 from search.space.profile import Profile, profile_plan
 from search.space.search_space import SearchSpace
-from tracking.payloads import LlmAsked, LlmCall, Profiled
+from tracking.payloads import LlmAsked, LlmCall, PlanReady, Profiled
 from tracking.uris import check_kind
 from trainers.datasets.base import Dataset, Splits
 from trainers.datasets.registry import dataset
@@ -106,6 +108,7 @@ def prepare(
     environment: Mapping[str, str] = environ,
     earlier: Sequence[LlmCall] = (),
     unsettled: Sequence[LlmAsked] = (),
+    begun: PlanReady | None = None,
 ) -> Prepared:
     """Check everything that can be checked at once.
 
@@ -114,6 +117,7 @@ def prepare(
         environment: where the keys of LLMs are.
         earlier: the LLM calls of a run that is resumed.
         unsettled: its trips to an LLM's server of which nobody knows what they used; see `unsettled_trips`.
+        begun: what it recorded of its plan, and of how its images are prepared.
 
     Raises:
         ConfigError: a field is unusable, or contradicts another.
@@ -131,21 +135,25 @@ def prepare(
     needs = resolve_needs(config)
     client = _client(config, environment, earlier, unsettled)
     try:
-        return _prepare_model(config, source, needs, client)
+        return _prepare_model(config, source, needs, client, begun)
     except BaseException:
         if client is not None:
             client.close()
         raise
 
 
-def _prepare_model(config: RunConfig, source: BaseSource, needs: Needs, client: LLMClient | None) -> Prepared:
+def _prepare_model(
+    config: RunConfig, source: BaseSource, needs: Needs, client: LLMClient | None, begun: PlanReady | None
+) -> Prepared:
     """Check what needs the model and its plan, which takes seconds; what costs nothing to check has been."""
     data, spec = resolve_model(config)
+    data = prepared_dataset(config, source, data, begun)
     images = data.check(config.data_path)
     model = create_model(spec)
     plan, batch_norm = build_plan(model, spec), has_batch_norm(model)
     check_output(model, spec)
     budget = resolve_budget(config, plan)
+    check_rehearsal(config.llm, config.model, sets=len(plan.sets))
     prepared = Prepared(
         config=config,
         dataset=data,
@@ -175,6 +183,11 @@ def check_finalists(prepared: Prepared) -> None:
         ConfigError: they cannot.
     """
     epochs, all_epochs = prepared.finalist_epochs, prepared.recipe.epochs
+    if prepared.finalists > 1 and prepared.recipe.train_on_holdout:
+        raise ConfigError(
+            f"--finalists {prepared.finalists} and --train-on-holdout contradict each other: finalists are compared on "
+            "the holdout. Omit one of them."
+        )
     if prepared.finalists > 1 and epochs >= all_epochs:
         raise ConfigError(
             f"--finalists {prepared.finalists} are compared after {epochs} epoch{'s' * (epochs > 1)}, and the recipe "

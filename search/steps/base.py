@@ -37,6 +37,7 @@ class BaseStep(Step):
                     holdout_accuracy=base.accuracy_holdout,
                     checkpoint=str(base.path),
                     cached=base.cached,
+                    source=context.prepared.source.kind.value,
                     data=data_record(context.splits),
                 )
             )
@@ -48,7 +49,7 @@ def data_record(splits: Splits) -> DataRecord:
     return DataRecord(
         input_size=info.input_size,
         classes=info.num_classes,
-        preprocessing=info.preprocessing,
+        preprocessing=info.preprocessing_words,
         train=_record(splits.train),
         holdout=_record(splits.holdout),
         test=_record(splits.test),

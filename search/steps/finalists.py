@@ -83,6 +83,8 @@ class FinalistsStep(Step):
         job = job_of(context, folder / "pruned", recipe, folder / "finetune", stop_after=final.epochs)
         result = context.executor.finetune(job, on_epoch, context.finetune_progress)
         last = result.history[final.epochs - 1]
+        assert last.holdout_accuracy is not None, "the holdout is kept for this"
+        assert last.holdout_loss is not None
         context.ledger.record(
             FinalistEnded(
                 trial=trial,
@@ -109,6 +111,8 @@ class FinalistsStep(Step):
 
 
 def _record_of(trial: int, report: EpochReport) -> FinalistEpoch:
+    assert report.holdout_accuracy is not None, "the holdout is kept for this"
+    assert report.holdout_loss is not None
     return FinalistEpoch(
         trial=trial,
         epoch=report.epoch,

@@ -101,4 +101,5 @@ def _record_of(report: EpochReport) -> FinetuneEpoch:
         lr=report.lr,
         wall_s=report.wall_s,
         holdout_loss=report.holdout_loss,
+        images_per_s=report.images_per_s,
     )

@@ -80,4 +80,11 @@ def _save(
     context: RunContext, ground: SearchGround, importance: str, allocation: tuple[int, ...], folder: Path
 ) -> None:
     module, selection = ground.cut(importance, allocation)
-    save_pruned(module, context.prepared.plan, selection, folder, recipe={"run": context.folder.run_id})
+    save_pruned(
+        module,
+        context.prepared.plan,
+        selection,
+        folder,
+        recipe={"run": context.folder.run_id},
+        preprocessing=context.splits.info.preprocessing,
+    )

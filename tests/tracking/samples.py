@@ -180,8 +180,12 @@ def ending(*, accuracy: float = 0.95, wall_s: float = 12.5) -> tuple[Payload, ..
         Decision(decision=DecisionKind.STOP, reason="all trials are in"),
         Winner(trial=0, strategy=STRATEGY, allocation=(4, 16), macs=998, params=50, proxy_accuracy=0.9),
         FinetuneStarted(workers=2, recipe={"lr": 0.05}),
-        FinetuneEpoch(epoch=1, train_loss=0.4, holdout_accuracy=0.93, lr=0.05, wall_s=1.0, holdout_loss=0.3),
-        FinetuneEpoch(epoch=2, train_loss=0.2, holdout_accuracy=0.96, lr=0.0, wall_s=2.0, holdout_loss=0.2),
+        FinetuneEpoch(
+            epoch=1, train_loss=0.4, holdout_accuracy=0.93, lr=0.05, wall_s=1.0, holdout_loss=0.3, images_per_s=500
+        ),
+        FinetuneEpoch(
+            epoch=2, train_loss=0.2, holdout_accuracy=0.96, lr=0.0, wall_s=2.0, holdout_loss=0.2, images_per_s=600
+        ),
         FinetuneEnded(wall_s=2.0, epochs=2, holdout_accuracy=0.96, checkpoint="tuned"),
         evaluated(Subject.BASE, 980),
         evaluated(Subject.WINNER, correct),

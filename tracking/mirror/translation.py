@@ -341,8 +341,8 @@ class Translation:
             figures["holdout_accuracy"] = payload.holdout_accuracy
         if payload.holdout_loss is not None:
             figures["holdout_loss"] = payload.holdout_loss
-        if self._data is not None and payload.wall_s > 0:
-            figures["images_per_s"] = self._data.train.images / payload.wall_s
+        if payload.images_per_s is not None:
+            figures["images_per_s"] = payload.images_per_s
         return (self._log(FINETUNE, figures, step=payload.epoch),)
 
     def _finetune_ended(self, payload: FinetuneEnded) -> tuple[Operation, ...]:
