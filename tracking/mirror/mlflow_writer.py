@@ -14,8 +14,8 @@ from tracking.errors import EmptyLedgerError
 from tracking.events import Event
 from tracking.locks import ExclusiveLock
 from tracking.making import Making
-from tracking.mirror.data_inputs import LONGEST_DIGEST
 from tracking.mirror.gaps import Gaps, Kind, is_connection_fault, is_file_fault
+from tracking.mirror.mlflow_datasets import dataset_input
 from tracking.mirror.mlflow_models import ModelWriter
 from tracking.mirror.mlflow_prompts import PromptWriter, linked
 from tracking.mirror.mlflow_store import Store, connect, open_experiment, summarise, unreachable
@@ -40,7 +40,7 @@ _SHOWN_SUFFIXES = frozenset({".json", ".jsonl", ".html", ".png", ".svg", ".csv",
 _EVENTS_AT_ONCE = 200
 # MLflow's own limits on one log_batch: 1,000 metrics, 100 parameters, 100 tags, 1,000 of all together.
 _METRICS_AT_ONCE, _PAIRS_AT_ONCE = 800, 100
-_PROMPTS_TAG, _CONTEXT_TAG = "mlflow.linkedPrompts", "mlflow.data.context"
+_PROMPTS_TAG = "mlflow.linkedPrompts"
 
 
 class MlflowWriter:
@@ -237,19 +237,7 @@ class MlflowWriter:
 
     def _log_dataset(self, dataset: Dataset) -> None:
         """Name a dataset of a part; MLflow knows a name with its digest, and keeps it once."""
-        from mlflow.entities import Dataset as Entity
-        from mlflow.entities import DatasetInput, InputTag
-
-        entity = Entity(
-            dataset.name,
-            dataset.digest[:LONGEST_DIGEST],
-            dataset.source_type,
-            json.dumps(dataset.source),
-            schema=json.dumps(dataset.schema) if dataset.schema else None,
-            profile=json.dumps(dataset.profile),
-        )
-        tags = [InputTag(_CONTEXT_TAG, dataset.context)] if dataset.context else []
-        self._store.client.log_inputs(self._parts[dataset.part], [DatasetInput(entity, tags)])
+        self._store.client.log_inputs(self._parts[dataset.part], [dataset_input(dataset)])
 
     def _begin(self, begin: Begin, seq: int) -> None:
         client, known = self._store.client, self._parts.get(begin.part)
