@@ -65,10 +65,10 @@ def write_program(pruned: PrunedModel, path: Path) -> Program:
                 raise ExportError(f"this model cannot be traced: {describe_exception(error)}") from error
         torch.export.save(traced, path)
         expected, written = module(images), torch.export.load(path).module()(images)
-    error = float((written - expected).abs().max() / expected.abs().max().clamp_min(1e-12))
-    if not error <= _TOLERANCE:
-        raise ExportError(f"{path} differs from the module by {error:.1e} of the largest logit")
-    return Program(path, pruned.spec.input_size, expected.shape[1], batch, error, str(torch.__version__))
+    largest = float((written - expected).abs().max() / expected.abs().max().clamp_min(1e-12))
+    if not largest <= _TOLERANCE:
+        raise ExportError(f"{path} differs from the module by {largest:.1e} of the largest logit")
+    return Program(path, pruned.spec.input_size, expected.shape[1], batch, largest, str(torch.__version__))
 
 
 def _traced(module: nn.Module, input_size: tuple[int, int, int]) -> torch.export.ExportedProgram:
