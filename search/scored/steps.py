@@ -6,8 +6,9 @@ from pruning.checkpoint import is_whole, save_pruned
 from pruning.counter import count_macs
 from search.errors import ConfigError
 from search.scored.subject import ScoredTrials
-from search.steps.search import SearchStep
+from search.steps.search import SearchStep, best_trial
 from search.steps.step import RunContext, Step
+from search.steps.winner import record_winner
 from tracking.payloads import BaseReady, Exported, Winner
 from tracking.phases import since_extension, since_winner
 
@@ -64,7 +65,7 @@ class ScoredSearch(SearchStep):
             KeyboardInterrupt: the user interrupted the search.
         """
         session = self.search(self.context.prepared.space(self._subject.scores), self._subject)
-        self.name_winner(session.history, session.stop_reason, None, None)
+        record_winner(self.context, best_trial(session), holdout_images=None)
 
 
 class ScoredExport(Step):
