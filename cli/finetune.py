@@ -76,7 +76,7 @@ def command(
     recording = Recording(tracking_uri, experiment, register)
     recording.check()
     data = find_dataset(dataset)
-    check_fit(pruned.spec, data.info(data_path, input_size=pruned.spec.input_size), dataset)
+    check_fit(pruned.spec, data.info(data_path, input_size=pruned.spec.image_size), dataset)
     changes = config.finetune_changes()
     images = None if "batch_size" in changes else data.check(data_path)
     recipe = finetune_recipe(dataset, batch_norm=has_batch_norm(pruned.module), images=images).override(**changes)
