@@ -150,7 +150,7 @@ class Recording:
         from tracking.mirror.params import flatten
 
         now, name = round(time.time() * 1000), str(data["dataset"])
-        record = _data_record({**data, "seed": 0}, pruned.spec.input_size)
+        record = _data_record({**data, "seed": 0}, pruned.spec.image_size)
         test = (name, digest_of(record.test))
         figures = {"accuracy": score.accuracy, "loss": score.loss, "macs": pruned.macs, "params": pruned.params}
         scores = [Score(k, value, now, test if k in ("accuracy", "loss") else None) for k, value in figures.items()]

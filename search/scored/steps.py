@@ -6,9 +6,8 @@ from pruning.checkpoint import is_whole, save_pruned
 from pruning.counter import count_macs
 from search.errors import ConfigError
 from search.scored.subject import ScoredTrials
-from search.steps.search import SearchStep, best_trial
+from search.steps.search import SearchStep
 from search.steps.step import RunContext, Step
-from search.steps.winner import record_winner
 from tracking.payloads import BaseReady, Exported, Winner
 from tracking.phases import since_extension, since_winner
 
@@ -65,7 +64,7 @@ class ScoredSearch(SearchStep):
             KeyboardInterrupt: the user interrupted the search.
         """
         session = self.search(self.context.prepared.space(self._subject.scores), self._subject)
-        record_winner(self.context, best_trial(session), holdout_images=None)
+        self.choose(session.history, session.stop_reason, None)
 
 
 class ScoredExport(Step):

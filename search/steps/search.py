@@ -8,7 +8,7 @@ from search.proposers.registry import CLASSICAL, arm_class
 from search.setup.proposer import make_proposer
 from search.setup.rules import session_rules
 from search.setup.search_ground import SearchGround, make_ground
-from search.space.history import ranked
+from search.space.history import History, ranked
 from search.space.search_space import SearchSpace
 from search.steps.step import Step
 from search.steps.winner import name_winner
@@ -36,7 +36,7 @@ class SearchStep(Step):
         """
         ground = self._ground()
         session = self.search(ground.space, TrialContext.of(ground))
-        self._choose(ground, session)
+        self.choose(session.history, session.stop_reason, ground)
 
     def _ground(self) -> SearchGround:
         context = self.context
@@ -109,26 +109,27 @@ class SearchStep(Step):
             "--switch-to rules, or search without an LLM."
         )
 
-    def _choose(self, ground: SearchGround, session: SearchSession) -> None:
-        """Name the winner, or the finalists among whom the next step chooses it."""
-        context, prepared, best = self.context, self.context.prepared, best_trial(session)
-        trials = tuple(spec.trial for spec, _ in ranked(session.history.ended)[: prepared.finalists])
+    def choose(self, history: History, stop_reason: str | None, ground: SearchGround | None) -> None:
+        """Name the winner, or the finalists among whom the next step chooses it.
+
+        Args:
+            history: of the trials.
+            stop_reason: why nothing new was begun.
+            ground: by which the winner is cut; None where it is cut when it is needed, and has no fine-tune.
+
+        Raises:
+            SearchFailedError: no trial was completed.
+        """
+        context, best = self.context, history.best()
+        if best is None:
+            errors = [result.error for _, result in history.ended if result.error]
+            why = f"{len(errors)} trials failed, the last with: {errors[-1]}" if errors else stop_reason
+            raise SearchFailedError(f"No trial was completed, so there is no winner: {why}.")
+        finalists = 1 if ground is None else context.prepared.finalists
+        trials = tuple(spec.trial for spec, _ in ranked(history.ended)[:finalists])
         if len(trials) == 1:
-            name_winner(context, ground, best)
+            name_winner(context, trials[0], ground)
             return
+        prepared = context.prepared
         recipe = prepared.recipe.model_dump(mode="json")
         context.ledger.record(Finalists(trials=trials, epochs=prepared.finalist_epochs, recipe=recipe))
-
-
-def best_trial(session: SearchSession) -> int:
-    """Return the number of the best completed trial.
-
-    Raises:
-        SearchFailedError: no trial was completed.
-    """
-    best = session.history.best()
-    if best is None:
-        errors = [result.error for _, result in session.history.ended if result.error]
-        why = f"{len(errors)} trials failed, the last with: {errors[-1]}" if errors else session.stop_reason
-        raise SearchFailedError(f"No trial was completed, so there is no winner: {why}.")
-    return best[0].trial
