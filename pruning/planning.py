@@ -70,7 +70,7 @@ def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Pla
 
 def _plan_on_values(model: nn.Module, spec: ModelSpec) -> Plan:
     subject = valued_copy(model)
-    with deterministic():
+    with deterministic(double=True):
         plan = settle_plan(trace(subject, spec.input_size, valued=True), subject, spec)
     return dataclasses.replace(plan, valued=True)
 
