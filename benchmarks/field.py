@@ -24,7 +24,6 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +31,8 @@ from types import ModuleType
 import torch
 from torch import nn
 
+from benchmarks.field_page import page
+from benchmarks.outcome import Outcome
 from pruning.cloning import clone_structure
 from pruning.counter import count_macs
 from pruning.errors import PruningError
@@ -53,19 +54,11 @@ _CHECKS = 3
 _SEED = 7  # differs from the seeds of plans and proofs
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The outcome of one network and its description."""
-
-    network: str
-    status: str
-    text: str
-
-
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--page", type=Path, help="write the outcomes as a table into this Markdown file")
     parser.add_argument("--only", help="only networks whose names begin with this")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -75,6 +68,8 @@ def main() -> None:
         if options.only is None or name.startswith(options.only):
             ends.append(try_network(name, partial(_make_network, make)))
             print(f"{ends[-1].network:28}{ends[-1].status:9}{ends[-1].text}", flush=True)
+    if options.page is not None:
+        options.page.write_text(page(ends), encoding="utf-8")
     counts = Counter(end.status for end in ends)
     print(json.dumps({"networks": len(ends), **counts, "ends": {end.network: end.status for end in ends}}))
 
@@ -115,19 +110,13 @@ def try_network(
         wrong = f"{type(error).__name__}: {error}"
     if wrong is not None:
         return Outcome(name, "wrong", wrong)
-    return Outcome(
-        name, "exact", f"{len(plan.groups)} groups of {_units(plan)}, {plan.baseline_macs:,} MACs{_fixed(plan)}"
-    )
-
-
-def _fixed(plan: Plan) -> str:
-    """What is fixed other than what the model returns, with the share of the MACs out of reach for it."""
-    fixed = [units for units in plan.fixed if units.reason != RETURNED]
-    if not fixed:
-        return ""
+    fixed = tuple(f"{one.name} ({one.units}): {one.reason}" for one in plan.fixed if one.reason != RETURNED)
     share = plan.macs_out_of_reach / plan.baseline_macs
-    told = "; ".join(f"{units.name} ({units.units}): {units.reason}" for units in fixed[:3])
-    return f"; fixed: {len(fixed)}, {share:.1%} of the MACs out of reach: {told}{'; …' if len(fixed) > 3 else ''}"
+    text = f"{len(plan.groups)} groups of {_units(plan)}, {plan.baseline_macs:,} MACs"
+    if fixed:
+        more = "; …" if len(fixed) > 3 else ""
+        text += f"; fixed: {len(fixed)}, {share:.1%} of the MACs out of reach: {'; '.join(fixed[:3])}{more}"
+    return Outcome(name, "exact", text, len(plan.groups), share, fixed)
 
 
 def find_mismatch(model: nn.Module, plan: Plan, checks: int, modes: Sequence[bool]) -> str | None:

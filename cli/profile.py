@@ -152,7 +152,7 @@ def _show_whole(plan: "Plan", profile: "Profile") -> None:
         where = f" ({fixed.operation} in {fixed.layer or '(top)'})"
         say(f"fixed: {fixed.name}, {fixed.units} units, {share} of the MACs: {fixed.reason}{where}")
     if plan.fixed:
-        say(f"out of reach because of what is fixed: {share_text(plan.macs_out_of_reach / plan.baseline_macs)} of the MACs")
+        say(f"out of reach for what is fixed: {share_text(plan.macs_out_of_reach / plan.baseline_macs)} of the MACs")
 
 
 def _show_sets(plan: "Plan", profile: "Profile") -> None:

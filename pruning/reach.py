@@ -63,9 +63,7 @@ class _Lengths:
 
     def macs(self, found: Trace, freed: Set[Cause]) -> int:
         """The MACs when what is fixed for these causes has one unit, too."""
-        return sum(
-            cost.times * math.prod(self._length(axis, freed) for axis in cost.factors) for cost in found.costs
-        )
+        return sum(cost.times * math.prod(self._length(axis, freed) for axis in cost.factors) for cost in found.costs)
 
     def _length(self, axis: Axis, freed: Set[Cause]) -> int:
         form = self._axes.form(axis)

@@ -101,9 +101,7 @@ class Trace:
         return sum(cost.times * math.prod(self.axes.size(axis) for axis in cost.factors) for cost in self.costs)
 
 
-def trace(
-    model: nn.Module, input_size: tuple[int, int, int], *, training: bool = True, valued: bool = False
-) -> Trace:
+def trace(model: nn.Module, input_size: tuple[int, int, int], *, training: bool = True, valued: bool = False) -> Trace:
     """Trace `model` in eval mode and then in training mode. The model itself is neither run nor changed.
 
     Args:

@@ -7,8 +7,10 @@ proof has not seen, as in `benchmarks.field`. torch-pruning prunes half of it, a
 has fewer MACs. Every outcome is a line of the log: the same command goes on where it was stopped.
 
 Prints a line for each model; the last line is one JSON object: `models` of the `sampled` that were tried, `exact` (of
-them `whole`: nothing is fixed but what the model returns), `refused` (each with its reason in `reasons`), `wrong`, `failed` (foreign errors, time or memory),
-and `peer_works`.
+them `whole`: nothing is fixed but what the model returns), `refused` (each with its reason in `reasons`), `wrong`,
+`failed` (foreign errors, time or memory), and `peer_works`.
+
+With many cores, `--part 1/16` to `--part 16/16` share one log; the summary of the last one has the models of all.
 """
 
 import argparse
@@ -26,7 +28,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks.field import CLASSES, Outcome, try_network
+from benchmarks.field import CLASSES, try_network
+from benchmarks.outcome import Outcome
 from benchmarks.peers import deepcopy_and_prune
 from benchmarks.zoo.sample import sample, small_models
 from ground.files import write_whole

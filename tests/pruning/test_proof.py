@@ -150,7 +150,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch:
 
 
 def test_a_network_that_an_operation_without_a_rule_fixes_whole_is_refused_by_its_name() -> None:
-    with pytest.raises(UnsupportedModelError, match="no channels.*no rule follows") as error:
+    with pytest.raises(UnsupportedModelError, match=r"no channels.*no rule follows") as error:
         build_plan(Spectral(), ModelSpec("toy", 2, (3, 8, 8)))
     assert error.value.operation == "aten._linalg_svd.default"
 
