@@ -48,9 +48,15 @@ def causes_of_made(found: Trace) -> dict[Cause, tuple[str, int]]:
 
 
 def _causes(axes: Axes, axis: Axis) -> Iterator[tuple[Axis, Cause]]:
+    """The fixed leaves of an axis with their causes.
+
+    A fixed factor beside a free one (the three of queries, keys and values, beside heads) keeps no unit from being cut.
+    """
     if axes.form(axis) is not Form.LEAF:
+        apart = axes.form(axis) is Form.GRID and not axes.is_fixed(axis)
         for child in axes.children(axis):
-            yield from _causes(axes, child)
+            if not (apart and axes.is_fixed(child)):
+                yield from _causes(axes, child)
     elif axes.is_fixed(axis) and axes.size(axis) > 1 and (cause := axes.cause(axis)) is not None:
         yield axis, cause
 

@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pruning.models import ModelSpec
+from pruning.plan import Plan
 from pruning.planning import build_plan
 from tests.pruning.field import Mixed
 
@@ -62,6 +63,11 @@ def test_what_is_fixed_by_nature_is_not_listed() -> None:
     plan = build_plan(Mixed(), SPEC)
     assert [(fixed.name, fixed.units) for fixed in plan.fixed] == [("head", 5)]
     assert plan.macs_out_of_reach == 4
+
+
+def test_a_fixed_factor_beside_free_ones_keeps_no_unit_and_is_not_listed(vit_plan: Plan) -> None:
+    """The three of queries, keys and values are taken one by one; heads and their dims can be cut."""
+    assert [fixed.name for fixed in vit_plan.fixed] == ["head"]
 
 
 def test_one_set_of_units_is_listed_once_wherever_it_reaches() -> None:
