@@ -99,11 +99,11 @@ def _as_counted(model: nn.Module) -> Iterator[None]:
     # The fast path runs a whole attention layer as one operation, which fvcore does not count.
     torch.backends.mha.set_fastpath_enabled(False)
     # fvcore's tracer makes a tensor of every size, and torch checks no condition that is one (in `max_unpool2d`).
-    torch._check_with = lambda kind, holds, message: check(kind, bool(holds), message)
+    vars(torch)["_check_with"] = lambda kind, holds, message: check(kind, bool(holds), message)
     try:
         yield
     finally:
-        torch._check_with = check
+        vars(torch)["_check_with"] = check
         flat.remove()
         torch.backends.mha.set_fastpath_enabled(fast_path)
         for module, was in fused:

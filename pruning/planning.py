@@ -6,6 +6,7 @@ import re
 from torch import nn
 
 from pruning.errors import UnsupportedModelError
+from pruning.first_pass import after_first_pass
 from pruning.following import shadow_of
 from pruning.masks import without_masks
 from pruning.models import ModelSpec
@@ -46,7 +47,8 @@ _NEEDS_VALUES = re.compile(r"\bmeta\b|\bdevice\b", re.IGNORECASE)
 def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Plan:
     """Build the plan of `model` at the input size of `spec`. The model is neither run nor changed.
 
-    It is traced on tensors without values; where those do not do, a copy with random weights is run on values.
+    It is traced on tensors without values; where those do not do, a copy with random weights is run on values. A model
+    that cannot be planned, and that keeps something from its first pass, is planned as it is after that pass.
 
     Args:
         model: the unpruned model.
@@ -59,16 +61,23 @@ def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Pla
     """
     model = without_masks(model)
     try:
-        shadow = shadow_of(model)
-        plan = settle_plan(trace(shadow, spec.input_size), shadow, spec)
-    except UnsupportedModelError as error:
-        if not _NEEDS_VALUES.search(error.reason):
+        plan = _plan(model, spec)
+    except UnsupportedModelError:
+        warmed = after_first_pass(model, spec.input_size)
+        if warmed is None:
             raise
-        plan = _plan_on_values(model, spec)
+        model, plan = warmed, _plan(warmed, spec)
     return _proven(plan, model) if verify else plan
 
 
-def _plan_on_values(model: nn.Module, spec: ModelSpec) -> Plan:
+def _plan(model: nn.Module, spec: ModelSpec) -> Plan:
+    """The plan on tensors without values; on values where those do not do."""
+    try:
+        shadow = shadow_of(model)
+        return settle_plan(trace(shadow, spec.input_size), shadow, spec)
+    except UnsupportedModelError as error:
+        if not _NEEDS_VALUES.search(error.reason):
+            raise
     subject = valued_copy(model)
     with deterministic(double=True):
         plan = settle_plan(trace(subject, spec.input_size, valued=True), subject, spec)

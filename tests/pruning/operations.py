@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision.ops import DeformConv2d
 
-Operation = Callable[[torch.Tensor], torch.Tensor]
+Operation = Callable[..., torch.Tensor]
 
 
 class Between(nn.Module):
@@ -20,7 +20,7 @@ class Between(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = F.relu(self.first(x))
-        x = self.operation(x) if self.parts is None else self.operation(self.parts, x)  # type: ignore[call-arg, arg-type]
+        x = self.operation(x) if self.parts is None else self.operation(self.parts, x)
         return self.head(F.relu(self.second(x)).mean((2, 3)))
 
 
@@ -29,7 +29,7 @@ class Unpooled(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         small, places = F.max_pool2d(x, 2, return_indices=True)
-        return F.max_unpool2d(small, places, 2)
+        return F.max_unpool2d(small, places, [2, 2])
 
 
 class Deformed(nn.Module):
@@ -91,7 +91,7 @@ FREE: dict[str, tuple[Callable[[], nn.Module], list[int]]] = {
     "min over channels": (lambda: Between(lambda x: x - x.min(1, keepdim=True).values), [16, 8]),
     "maxout": (lambda: Between(lambda x: x.unflatten(1, (-1, 2)).max(2)[0], made=8), [8, 8]),
     "the larger of two": (lambda: Between(lambda x: torch.max(x, 0.5 - x)), [16, 8]),
-    "RMS norm": (lambda: Between(_channels_last, parts=nn.RMSNorm(16)), [16, 8]),  # type: ignore[arg-type]
+    "RMS norm": (lambda: Between(_channels_last, parts=nn.RMSNorm(16)), [16, 8]),
     "GLU": (lambda: Between(nn.GLU(1), made=8), [8, 8]),
     "padding same": (lambda: Between(nn.Conv2d(16, 16, 3, padding="same", dilation=2)), [16, 16, 8]),
     "bicubic": (lambda: Between(lambda x: F.interpolate(x, scale_factor=2, mode="bicubic")), [16, 8]),
@@ -107,14 +107,14 @@ FREE: dict[str, tuple[Callable[[], nn.Module], list[int]]] = {
     "attention with a mask per head": (lambda: Between(Gated()), [16, 4, 4, 16, 8]),
     "einsum of three": (
         lambda: Between(
-            lambda p, x: torch.einsum("bchw,ck,ko->bohw", x, p[0], p[1]),  # type: ignore[call-arg, misc]
+            lambda p, x: torch.einsum("bchw,ck,ko->bohw", x, p[0], p[1]),
             parts=_weights((16, 6), (6, 16)),
         ),
         [16, 6, 16, 8],
     ),
     "einsum with an ellipsis": (
         lambda: Between(
-            lambda p, x: torch.einsum("...chw,co->...ohw", x, p[0]),  # type: ignore[call-arg, misc]
+            lambda p, x: torch.einsum("...chw,co->...ohw", x, p[0]),
             made=12,
             parts=_weights((16, 12)),
         ),
@@ -126,7 +126,7 @@ FREE: dict[str, tuple[Callable[[], nn.Module], list[int]]] = {
     ),
     "a product with a vector": (
         lambda: Between(
-            lambda p, x: x * (x.mean((2, 3)) @ p[0])[:, None, None, None],  # type: ignore[call-arg, misc]
+            lambda p, x: x * (x.mean((2, 3)) @ p[0])[:, None, None, None],
             parts=_weights((16,)),
         ),
         [16, 8],

@@ -7,6 +7,7 @@ from pruning.errors import UnsupportedModelError
 from pruning.models import ModelSpec
 from pruning.plan import Plan
 from pruning.planning import build_plan
+from pruning.slicing import slice_model
 from tests.pruning.field import Mixed
 
 SPEC = ModelSpec("toy", 5, (3, 16, 16))
@@ -72,6 +73,28 @@ def test_a_list_whose_length_depends_on_values_is_refused_with_advice() -> None:
 
     with pytest.raises(UnsupportedModelError, match="Nothing was cut"):
         build_plan(Boxes(), SPEC)
+
+
+class Tabled(Mixed):
+    """Makes a table of positions in its first pass, and keeps it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("table", torch.zeros(1, 1), persistent=False)
+
+    def between(self, x: torch.Tensor) -> torch.Tensor:
+        if self.table.shape[-1] != x.shape[-1]:
+            self.table = torch.arange(x.shape[-1]).to(x)[None]
+        return x + self.table
+
+
+def test_a_model_that_keeps_a_table_from_its_first_pass_is_planned_as_it_is_after_it() -> None:
+    model = Tabled()
+    plan = build_plan(model, SPEC)
+    assert units(plan) == {"first": 16, "second": 8}
+    assert model.table.shape == (1, 1), "the model itself is not run"
+    small = slice_model(model, plan, (tuple(range(5)), (0, 1)))
+    assert small(torch.zeros(2, 3, 16, 16)).shape == (2, 5)
 
 
 def test_a_model_that_needs_no_values_is_not_run_on_any() -> None:
