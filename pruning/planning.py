@@ -41,7 +41,7 @@ __all__ = [
 
 
 # What torch says where tensors without values do not do: a model asks one for a number, or mixes devices.
-_NEEDS_VALUES = re.compile(r"\bmeta\b|\bdevice\b", re.IGNORECASE)
+_NEEDS_VALUES = re.compile(r"meta\b|\bdevice\b", re.IGNORECASE)
 
 
 def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Plan:
