@@ -36,6 +36,7 @@ from benchmarks.outcome import Outcome
 from pruning.cloning import clone_structure
 from pruning.counter import count_macs
 from pruning.errors import PruningError
+from pruning.inputs import InputSize, made_inputs, named_shapes
 from pruning.masks import without_masks
 from pruning.models import ModelSpec
 from pruning.oracles import Oracles
@@ -49,7 +50,10 @@ from pruning.slicing import slice_model
 from pruning.trace import RETURNED
 
 CLASSES = 10
-SIZES = ((3, 32, 32), (3, 64, 64), (1, 32, 32), (1, 28, 28), (1, 64, 101), (1, 64, 64))
+SIZES: tuple[InputSize, ...] = (
+    (3, 32, 32), (3, 64, 64), (1, 32, 32), (1, 28, 28), (1, 64, 101), (1, 64, 64),
+    (1, 256), (3, 8, 32, 32), (("a", (3, 32, 32)), ("b", (3, 32, 32))),
+)  # fmt: skip
 _CHECKS = 3
 _SEED = 7  # differs from the seeds of plans and proofs
 
@@ -89,7 +93,7 @@ def networks(folder: Path) -> Iterator[tuple[str, Callable[[], nn.Module]]]:
 
 
 def try_network(
-    name: str, make: Callable[[], tuple[nn.Module, tuple[int, int, int]]], checks: int = _CHECKS, *, modes: int = 2
+    name: str, make: Callable[[], tuple[nn.Module, InputSize]], checks: int = _CHECKS, *, modes: int = 2
 ) -> Outcome:
     """Plan, prove and check one network, which `make` makes with its input size.
 
@@ -141,19 +145,20 @@ def find_mismatch(model: nn.Module, plan: Plan, checks: int, modes: Sequence[boo
     return None
 
 
-def _trains(model: nn.Module, size: tuple[int, int, int]) -> str | None:
+def _trains(model: nn.Module, size: InputSize) -> str | None:
     """A description of why one step in training mode fails, None if it does not."""
     subject = clone_structure(model, {}).train()
     first = next(subject.parameters())
     try:
-        outputs = tensors_of(subject(torch.randn(2, *size, dtype=first.dtype)))
+        inputs = made_inputs(subject, size, lambda shape: torch.randn(2, *shape, dtype=first.dtype))
+        outputs = tensors_of(subject(*inputs))
         torch.stack([out.float().sum() for out in outputs if out.requires_grad]).sum().backward()
     except Exception as error:  # noqa: BLE001 - foreign code may raise anything
         return f"{type(error).__name__}: {error}"
     return None
 
 
-def _make_network(make: Callable[..., nn.Module]) -> tuple[nn.Module, tuple[int, int, int]]:
+def _make_network(make: Callable[..., nn.Module]) -> tuple[nn.Module, InputSize]:
     """The network, and the first of the usual input sizes at which it runs (or the very first if there is none)."""
     for size in SIZES:
         model = make(**{n: v for n, v in _factory_arguments(size).items() if n in inspect.signature(make).parameters})
@@ -164,15 +169,16 @@ def _make_network(make: Callable[..., nn.Module]) -> tuple[nn.Module, tuple[int,
     return make(), SIZES[0]
 
 
-def _factory_arguments(size: tuple[int, int, int]) -> dict[str, int]:
-    return {"num_classes": CLASSES, "in_chans": size[0]}
+def _factory_arguments(size: InputSize) -> dict[str, int]:
+    channels = next(iter(named_shapes(size).values()))[0]
+    return {"num_classes": CLASSES, "in_chans": channels}
 
 
-def _runs(model: nn.Module, size: tuple[int, int, int]) -> bool:
+def _runs(model: nn.Module, size: InputSize) -> bool:
     dtype = next((p.dtype for p in model.parameters()), torch.float32)
     try:
         with torch.no_grad():
-            model.eval()(torch.zeros(1, *size, dtype=dtype))
+            model.eval()(*made_inputs(model, size, lambda shape: torch.zeros(1, *shape, dtype=dtype)))
     except Exception:  # noqa: BLE001 - any exception means that it does not run at this size
         return False
     return True

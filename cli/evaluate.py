@@ -37,7 +37,7 @@ def command(
     """
     from cli.opening import ModelSource, open_model
     from pruning.counter import count_macs
-    from pruning.models import ModelSpec
+    from pruning.models import ModelSpec, full_name
     from pruning.outputs import check_logits
     from trainers.base import check_fit
     from trainers.datasets.registry import dataset as find_dataset
@@ -50,19 +50,20 @@ def command(
     spec = None
     if model is not None and checkpoint.is_file():
         info = data.test_info(data_path)
-        spec = ModelSpec(model, info.num_classes, info.input_size, output)
+        spec = ModelSpec(full_name(model), info.num_classes, info.input_size, output)
     source = ModelSource(
         checkpoint, model, trust_pickle=trust_pickle, output=output, trusted=tuple(trust_factory or ())
     )
     pruned = open_model(source, spec)
+    data = find_dataset(dataset, pruned.preprocessing)
     data.check_test(data_path)
-    info, test = data.test_part(data_path, input_size=pruned.spec.input_size)
+    info, test = data.test_part(data_path, input_size=pruned.spec.image_size)
     check_fit(pruned.spec, info, dataset)
     check_logits(pruned.module.eval(), pruned.spec)
     counted = count_macs(pruned.module, pruned.spec.input_size)
     model_there = pruned.module.to(place)
     score = evaluate(model_there, test.to(place), batch_size=batch_size, output=pruned.spec.output)
-    latency = measure_latency(model_there, pruned.spec.input_size, threads=1)
+    latency = measure_latency(model_there, pruned.spec.image_size, threads=1)
     found = {
         "model": pruned.spec.name,
         "dataset": dataset,

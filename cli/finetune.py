@@ -16,6 +16,7 @@ from cli.option_types import (
     TrustFactoryOption,
 )
 from cli.options import options_of
+from cli.pasted import evaluate_line
 from cli.paths import make_folder
 from cli.placing import ray_address_of
 from search.errors import ConfigError
@@ -37,7 +38,7 @@ LINE_S = 30.0
 @options_of(RunConfig, *names_where(RunConfig, lambda scope: scope is Scope.RECIPE), "finetune_gpu", "wait_for_nodes")
 def command(
     checkpoint: CheckpointOption,
-    out: Annotated[Path, typer.Option(help="Folder for the fine-tuned model.")] = Path("finetuned"),
+    out: Annotated[Path, typer.Option(help="Folder to train in; the model is in its `model/`.")] = Path("finetuned"),
     dataset: DatasetOption = "digits",
     data_path: DataPathOption = None,
     seed: SeedOption = 42,
@@ -69,7 +70,7 @@ def command(
     pruned = open_model(ModelSource(checkpoint, model, trusted=tuple(trust_factory or ())))
     make_folder(out)
     data = find_dataset(dataset)
-    check_fit(pruned.spec, data.info(data_path, input_size=pruned.spec.input_size), dataset)
+    check_fit(pruned.spec, data.info(data_path, input_size=pruned.spec.image_size), dataset)
     changes = config.finetune_changes()
     images = None if "batch_size" in changes else data.check(data_path)
     recipe = finetune_recipe(dataset, batch_norm=has_batch_norm(pruned.module), images=images).override(**changes)
@@ -98,7 +99,7 @@ def command(
     for path, reason in result.unreadable.items():
         say(f"left out {path}: {reason}")
     say(f"model    {result.checkpoint_dir}")
-    say(f"test it: python launch.py evaluate --checkpoint {result.checkpoint_dir} --dataset {dataset}")
+    say(f"test it: {evaluate_line(result.checkpoint_dir, dataset, data_path)}", pasted=True)
 
 
 def _workers(given: str | None) -> Workers | None:

@@ -6,7 +6,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -19,6 +19,7 @@ from search.outcome.outputs import write_outputs
 from search.outcome.summary import Summary, mlflow_ids, summarise
 from search.setup.config import RunConfig
 from search.setup.preparation import Prepared
+from search.setup.provenance import provenance_here
 from search.setup.search_ground import BaseProgress
 from search.steps.base import BaseStep
 from search.steps.evaluation import EvaluationStep
@@ -43,6 +44,7 @@ _log = logging.getLogger(__name__)
 GRACE_S = 5.0
 """Seconds that a run has to end in order once Ray is lost."""
 
+MakeStep = Callable[[RunContext], Step]
 STEPS: tuple[type[Step], ...] = (PlanStep, BaseStep, SearchStep, FinetuneStep, ExportStep, EvaluationStep)
 
 
@@ -78,10 +80,12 @@ class Run:
         base_progress: BaseProgress,
         added_trials: int = 0,
         finetune_progress: OnProgress = unheard,
+        steps: Sequence[MakeStep] = STEPS,
     ) -> None:
         self._context = RunContext(prepared, folder, ledger, executor, Interrupts(), base_progress, finetune_progress)
         self._tracker = tracker
         self._added_trials = added_trials
+        self._steps = steps
         self._began = time.monotonic()
         self._earlier_s = 0.0
         self._ending = threading.Lock()
@@ -94,13 +98,13 @@ class Run:
             Exception: any other error of the rooms. It is recorded as the run's failure before it is raised again.
         """
         context = self._context
-        self._begin()
         # One thread, as in the workers: results then do not depend on the number of cores, and on a busy machine
         # threads that wait for each other make small models tenfold slower.
         torch.set_num_threads(1)
+        self._begin()
         with context.interrupts.installed():
             try:
-                carry_out(context, self._lose)
+                carry_out(context, self._lose, self._steps)
                 status = RunStatus.FINISHED
             except BaseException as error:
                 if not self._is_interrupt(error):
@@ -123,7 +127,7 @@ class Run:
             ledger.record(self._started())
             return
         self._earlier_s = worked_seconds(earlier, earlier[-1].time)
-        ledger.record(Resumed(from_seq=earlier[-1].seq))
+        ledger.record(Resumed(from_seq=earlier[-1].seq, provenance=provenance_here()))
         if self._added_trials:
             ledger.record(Extended(added=self._added_trials))
 
@@ -139,6 +143,7 @@ class Run:
             started_at=utc_now(),
             # the window as it came out, so that a resume or a replay on another machine reads the same results
             config=config.model_dump(mode="json") | {"window": prepared.window},
+            provenance=provenance_here(),
         )
 
     def _is_interrupt(self, error: BaseException) -> bool:
@@ -201,14 +206,15 @@ class Run:
         return self._earlier_s + time.monotonic() - self._began
 
 
-def carry_out(context: RunContext, lost: Lost = lambda _: None) -> None:
+def carry_out(context: RunContext, lost: Lost = lambda _: None, makers: Sequence[MakeStep] = STEPS) -> None:
     """Run the steps whose results the ledger lacks, in their order.
 
     Args:
         context: what they share.
         lost: hears, in another thread, that what the executor needs is gone.
+        makers: make the steps.
     """
-    steps = [step(context) for step in STEPS]
+    steps = [make(context) for make in makers]
     for needs_executor, neighbours in groupby(steps, lambda step: step.needs_executor):
         group = list(neighbours)
         with _ready(context, group, lost) if needs_executor else nullcontext():

@@ -34,6 +34,7 @@ from benchmarks.peers import deepcopy_and_prune
 from benchmarks.zoo.sample import sample, small_models
 from ground.files import write_whole
 from pruning.counter import count_macs
+from pruning.inputs import InputSize
 
 _FORK = multiprocessing.get_context("fork")
 
@@ -163,7 +164,7 @@ def _ours(name: str) -> tuple[int, Outcome]:
     return side, outcome
 
 
-def _made(model: nn.Module, size: tuple[int, int, int]) -> tuple[nn.Module, tuple[int, int, int]]:
+def _made(model: nn.Module, size: InputSize) -> tuple[nn.Module, InputSize]:
     return model, size
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ground.names import did_you_mean, near_misses
 from llm_clients.redaction import redact
+from pruning.importance.names import CRITERION_NAMES
 from search.arms import ASKING_ARMS, CLASSICAL_ARMS, ArmName
 from search.errors import ConfigError
 from search.setup.address import PRIVATE, ray_address
@@ -45,12 +46,30 @@ class RunConfig(BaseModel):
     input_size: int | None = _option(
         "Model and data", "width of the square input; default: the dataset's", ge=8, le=16_384
     )
+    input_shape: str | None = _option(
+        "Model and data", "shape of the image, as 1x28x28 or 3x160x224; default: the dataset's"
+    )
+    mean: tuple[float, ...] | None = _option(
+        "Model and data",
+        "mean of each channel of pixels in 0…1, comma-separated; default, as for the next four: what published weights "
+        "expect",
+    )
+    std: tuple[float, ...] | None = _option("Model and data", "deviation of each channel, likewise")
+    interpolation: Literal["nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"] | None = _option(
+        "Model and data", "how images are resized: bilinear, bicubic, …"
+    )
+    crop: float | None = _option("Model and data", "side of the input ÷ side that images are resized to", gt=0.1, le=2)
+    crop_mode: Literal["center", "squash", "border"] | None = _option(
+        "Model and data", "what becomes of images of another shape: center, squash or border"
+    )
     output: str | None = _option(
         "Model and data",
         "output tensor that contains the logits, such as features.0; default: logits, out, or the first",
     )
     base: str | None = _option(
-        "Model and data", "base weights: train (here, cached), pretrained (by timm), or a .safetensors or .pth file"
+        "Model and data",
+        "base weights: train (here, cached), pretrained (by timm), or a .safetensors or .pth file; default: train for "
+        "digits and shapes, else pretrained",
     )
 
     target_macs: str = _option(
@@ -72,7 +91,7 @@ class RunConfig(BaseModel):
     )
     llm: str | None = _option(
         "Proposer",
-        "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, vllm:…, scripted:FILE, replay:RUN",
+        "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, vllm:…, scripted:FILE (or rehearsal, any), replay:RUN",
         scope=Scope.MODEL_ASKED,
     )
     llm_temperature: float | None = _option(
@@ -117,7 +136,9 @@ class RunConfig(BaseModel):
     window: int | None = _option("Search", "a proposal reads results at least this many trials back", ge=1)
     eta: float = _option("Search", "successive halving keeps 1/eta at each rung; 1 stops nothing early", 3.0, ge=1)
     criteria: tuple[str, ...] = _option(
-        "Search", "importance criteria to choose from, comma-separated", ("l2", "taylor")
+        "Search",
+        f"importance criteria to choose from, comma-separated: {', '.join(CRITERION_NAMES)}",
+        ("l2", "taylor"),
     )
     trial_timeout: float | None = _option(
         "Search", "seconds until a trial counts as hung; default: ten times the slowest so far, at least 120", gt=0
@@ -185,7 +206,7 @@ class RunConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _spell(cls, data: Any) -> Any:
-        """Accept a number as the target, text as the band, and a comma-separated list as the criteria."""
+        """Accept a number as the target, text as the band, and comma-separated lists."""
         if not isinstance(data, dict):
             return data
         spelled = dict(data)
@@ -193,8 +214,9 @@ class RunConfig(BaseModel):
             spelled["target_macs"] = str(spelled["target_macs"])
         if isinstance(spelled.get("band"), str):
             spelled["band"] = parse_band(spelled["band"])
-        if isinstance(spelled.get("criteria"), str):
-            spelled["criteria"] = tuple(part.strip() for part in spelled["criteria"].split(",") if part.strip())
+        for name in ("criteria", "mean", "std"):
+            if isinstance(spelled.get(name), str):
+                spelled[name] = tuple(part.strip() for part in spelled[name].split(",") if part.strip())
         for name in _PATHS:
             if isinstance(spelled.get(name), str | Path):
                 spelled[name] = expand(str(spelled[name]))
@@ -232,6 +254,14 @@ class RunConfig(BaseModel):
         if not self.mlflow and self.tracking_uri is not None:
             raise ConfigError(
                 f"--no-mlflow and --tracking-uri {self.tracking_uri} contradict each other: omit one of them."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_input_size(self) -> Self:
+        if self.input_size is not None and self.input_shape is not None:
+            raise ConfigError(
+                f"--input-size {self.input_size} and --input-shape {self.input_shape} both state the input: omit one."
             )
         return self
 
@@ -286,6 +316,11 @@ class RunConfig(BaseModel):
     def arm(self) -> str:
         """The name of the proposer in the registry."""
         return self.proposer or (ArmName.LLM if self.llm else ArmName.RULES).value
+
+    def preprocessing_changes(self) -> dict[str, Any]:
+        """Return what this configuration says of the preparation of images."""
+        names = ("mean", "std", "interpolation", "crop", "crop_mode")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def finetune_changes(self) -> dict[str, Any]:
         """Return the fields of the fine-tune's recipe that this configuration sets."""
