@@ -78,6 +78,8 @@ def test_a_list_whose_length_depends_on_values_is_refused_with_advice() -> None:
 class Tabled(Mixed):
     """Makes a table of positions in its first pass, and keeps it."""
 
+    table: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("table", torch.zeros(1, 1), persistent=False)
