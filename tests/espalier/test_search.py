@@ -80,7 +80,7 @@ def test_killed_and_resumed_it_scores_nothing_twice_and_finds_the_same(
     if child == 0:
         try:
             searched(folder, Counted(deadly=3))  # the base, two trials, and then
-        except BaseException:
+        except BaseException:  # noqa: BLE001  the end of a forked process
             traceback.print_exc()  # a test that fails here shows why
         finally:
             os._exit(1)
