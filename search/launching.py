@@ -351,7 +351,8 @@ def tracker_of(config: RunConfig, folder: RunDir) -> Tracker:
     """Return what mirrors a run in MLflow; one that does nothing where that is not wanted."""
     if not config.mlflow:
         return NullTracker()
+    from search.outcome.mirrored import making
     from tracking.mirror.mlflow_view import MlflowMirror
 
     destination = destination_of_run(folder, config.model_dump())
-    return MlflowMirror(folder, destination.uri, destination.experiment)
+    return MlflowMirror(folder, destination.uri, destination.experiment, making=making((config.model,)))

@@ -1,5 +1,6 @@
 """All that can be checked before anything costs time or money, and what the checks make ready for the run."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import environ
@@ -83,6 +84,17 @@ class Prepared:
         return self.dataset.splits(config.data_path, seed=config.seed, input_size=self.spec.image_size)
 
     @property
+    def finalists(self) -> int:
+        """How many of the best trials are fine-tuned for a while before the winner is named; 1 for none."""
+        return self.config.finalists or 1
+
+    @property
+    def finalist_epochs(self) -> int:
+        """After how many epochs of the recipe they are compared: by default a fifth, and one beyond the warm-up."""
+        recipe = self.recipe
+        return self.config.finalist_epochs or max(math.ceil(recipe.warmup_epochs) + 1, round(recipe.epochs / 5))
+
+    @property
     def weights_words(self) -> str | None:
         """Which published weights are pruned; None where they are trained here or read from a file."""
         return weights_words(self.spec.name) if self.source.published else None
@@ -157,7 +169,7 @@ def _prepare_model(
     check_output(model, spec)
     budget = resolve_budget(config, plan)
     check_rehearsal(config.llm, config.model, sets=len(plan.sets))
-    return Prepared(
+    prepared = Prepared(
         config=config,
         dataset=data,
         spec=spec,
@@ -175,6 +187,28 @@ def _prepare_model(
         needs=needs,
         client=client,
     )
+    check_finalists(prepared)
+    return prepared
+
+
+def check_finalists(prepared: Prepared) -> None:
+    """Check that finalists can be compared before the end of their training.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    epochs, all_epochs = prepared.finalist_epochs, prepared.recipe.epochs
+    if prepared.finalists > 1 and prepared.recipe.train_on_holdout:
+        raise ConfigError(
+            f"--finalists {prepared.finalists} and --train-on-holdout contradict each other: finalists are compared on "
+            "the holdout. Omit one of them."
+        )
+    if prepared.finalists > 1 and epochs >= all_epochs:
+        raise ConfigError(
+            f"--finalists {prepared.finalists} are compared after {epochs} epoch{'s' * (epochs > 1)}, and the recipe "
+            f"has {all_epochs}: nothing would be left for the best of them. Ask for more epochs with --epochs, or "
+            "compare them earlier with --finalist-epochs."
+        )
 
 
 def resolve_model(config: RunConfig) -> tuple[Dataset, ModelSpec]:
