@@ -12,7 +12,7 @@ eval mode with attention unfused (a fused attention hides its two products from 
 * `einsum`: the product of the lengths of all letters, for each pair of operands from the left. fvcore's own handler
   parses numpy's printed report, which has four digits only; it is replaced here by the exact product.
 * `matmul` with a vector, which fvcore's handler does not take: a vector is a matrix of one row or column.
-* `baddbmm`, and a deformable convolution (torchvision's): like `bmm` and like any convolution; their handlers are added.
+* `baddbmm`, and a deformable convolution (torchvision's): like `bmm`, and like any convolution; handlers are added.
 * `scaled_dot_product_attention`, where a layer (torch's `MultiheadAttention`) has no unfused form: its two products.
   fvcore does not know the operation; its handler is added here.
 * A convolution with `padding="same"` or `"valid"`: like any other; its handler is added here.
@@ -30,23 +30,26 @@ import torch
 from torch import nn
 
 from pruning.following import unfuse_attention
+from pruning.inputs import InputSize, made_inputs
 from pruning.outputs import tensors_of
 from pruning.rules.contraction import contractions, read_equation
 
 
-def count_macs(model: nn.Module, input_size: tuple[int, int, int]) -> int:
+def count_macs(model: nn.Module, input_size: InputSize) -> int:
     """Count the MACs of `model` with fvcore, at batch 1. The model's modes and its attention are restored."""
     return macs_by_module(model, input_size)[""]
 
 
-def macs_by_module(model: nn.Module, input_size: tuple[int, int, int]) -> dict[str, int]:
+def macs_by_module(model: nn.Module, input_size: InputSize) -> dict[str, int]:
     """Count the MACs of each module with fvcore, its children included, by name; the whole model is `""`."""
     from fvcore.nn import FlopCountAnalysis  # imported on use: a command that counts nothing starts without it
 
     first = next(model.parameters())
-    image = torch.zeros(1, *input_size, device=first.device, dtype=first.dtype)
+    inputs = made_inputs(
+        model, input_size, lambda shape: torch.zeros(1, *shape, device=first.device, dtype=first.dtype)
+    )
     with _as_counted(model), torch.no_grad():
-        analysis = FlopCountAnalysis(model, image)
+        analysis = FlopCountAnalysis(model, inputs)
         analysis.set_op_handle("aten::einsum", _exact_einsum)
         analysis.set_op_handle("aten::matmul", _product)
         analysis.set_op_handle("aten::baddbmm", _batched_addition)
@@ -99,11 +102,11 @@ def _as_counted(model: nn.Module) -> Iterator[None]:
     # The fast path runs a whole attention layer as one operation, which fvcore does not count.
     torch.backends.mha.set_fastpath_enabled(False)
     # fvcore's tracer makes a tensor of every size, and torch checks no condition that is one (in `max_unpool2d`).
-    torch._check_with = lambda kind, holds, message: check(kind, bool(holds), message)
+    vars(torch)["_check_with"] = lambda kind, holds, message: check(kind, bool(holds), message)
     try:
         yield
     finally:
-        torch._check_with = check
+        vars(torch)["_check_with"] = check
         flat.remove()
         torch.backends.mha.set_fastpath_enabled(fast_path)
         for module, was in fused:
