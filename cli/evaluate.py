@@ -16,6 +16,7 @@ from cli.option_types import (
     TrustFactoryOption,
     TrustOption,
 )
+from cli.recording import RecordExperimentOption, Recording, RecordUriOption
 from search.outcome.formats import share_text
 
 
@@ -29,6 +30,8 @@ def command(
     trust_pickle: TrustOption = False,
     trust_factory: TrustFactoryOption = None,
     device: DeviceOption = "auto",
+    tracking_uri: RecordUriOption = None,
+    experiment: RecordExperimentOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read the test set with a checkpoint, and count its MACs with the independent counter.
@@ -44,6 +47,8 @@ def command(
     from trainers.evaluate import evaluate
     from trainers.latency import measure_latency
 
+    recording = Recording(tracking_uri, experiment)
+    recording.check()
     place = device_of(device)
     data = find_dataset(dataset)
     # A published file must fit the dataset; a checkpoint folder says itself what it is.
@@ -64,6 +69,8 @@ def command(
     model_there = pruned.module.to(place)
     score = evaluate(model_there, test.to(place), batch_size=batch_size, output=pruned.spec.output)
     latency = measure_latency(model_there, pruned.spec.image_size, threads=1)
+    told = {"dataset": dataset, "data_path": data_path}
+    recording.evaluated(checkpoint, pruned, told, score, latency.median_ms)
     found = {
         "model": pruned.spec.name,
         "dataset": dataset,
