@@ -85,6 +85,8 @@ def _draw_pareto(axes: Axes, standings: Sequence[Standing]) -> None:
 def _draw_revisions(axes: Axes, standings: Sequence[Standing]) -> None:
     shown = _by_name(standings)
     means = [standing.mean("revisions") for standing in shown]
+    if not any(mean is not None and mean.mean for mean in means):
+        return
     for number, mean in enumerate(means):
         if mean is not None:
             axes.barh(number, mean.mean, xerr=mean.half_width, color=colour(number), height=0.6, ecolor=INK)
@@ -96,6 +98,8 @@ def _draw_revisions(axes: Axes, standings: Sequence[Standing]) -> None:
 
 def _draw_cost(axes: Axes, standings: Sequence[Standing]) -> None:
     _draw_crosses(axes, standings, lambda run: run.cost_usd if run.llm else 0.0, gain_over_start)
+    if not axes.has_data():
+        return
     axes.axhline(0, color=INK, lw=0.8, ls=":")
     axes.set_xlabel("cost of the LLM's calls, $ per run")
     axes.set_ylabel("gain over the common start, points")
