@@ -2,7 +2,9 @@
 
 The model is copied to the `meta` device (shapes only) and run in inference mode, where each operation still has the
 name that fvcore counts by: `linear`, `matmul`, `layer_norm`. An operation without a rule is decomposed, and its parts
-are followed.
+are followed. One that has no parts is a step of its own: what it touches stays whole.
+
+A copy that lives on the CPU is run on values instead: some models compute with them.
 """
 
 import hashlib
@@ -17,6 +19,7 @@ from torch.utils.hooks import RemovableHandle
 
 from pruning.cloning import clone_structure, is_activation
 from pruning.errors import UnsupportedModelError, describe_exception
+from pruning.inputs import InputSize, made_inputs
 from pruning.norm_shapes import norm_output
 from pruning.rules.pointwise import pointwise
 from pruning.rules.registry import Rule
@@ -74,10 +77,21 @@ def unfuse_attention(model: nn.Module) -> None:
             vars(module)["fused_attn"] = False
 
 
-def blank_images(model: nn.Module, input_size: tuple[int, int, int], *, training: bool) -> torch.Tensor:
-    """Images without values for one pass of a shadow: one in eval mode, two in training mode."""
+def blank_inputs(model: nn.Module, input_size: InputSize, *, training: bool) -> tuple[torch.Tensor, ...]:
+    """Inputs for one pass of a shadow: one image in eval mode, two in training mode, without values if it has none."""
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
-    return torch.empty(_IMAGES[training], *input_size, device="meta", dtype=dtype)
+    images = _IMAGES[training]
+    if has_values(model):
+        generator = torch.Generator().manual_seed(0)
+        return made_inputs(
+            model, input_size, lambda shape: torch.rand(images, *shape, dtype=dtype, generator=generator)
+        )
+    return made_inputs(model, input_size, lambda shape: torch.empty(images, *shape, device="meta", dtype=dtype))
+
+
+def has_values(shadow: nn.Module) -> bool:
+    """Whether this copy of a model runs on values, and not on shapes alone."""
+    return not all(parameter.is_meta for parameter in shadow.parameters())
 
 
 class Follower(TorchDispatchMode):
@@ -113,20 +127,22 @@ class Follower(TorchDispatchMode):
 
     # ---- one pass
 
-    def run(self, input_size: tuple[int, int, int], *, training: bool, images: torch.Tensor | None = None) -> object:
+    def run(self, input_size: InputSize, *, training: bool, images: tuple[torch.Tensor, ...] | None = None) -> object:
         """Run one pass and return the model's output.
 
         Args:
-            input_size: channels, height and width of the images.
+            input_size: of each input.
             training: run in training mode; the shadow is put back into eval mode afterwards.
-            images: the input; None means blank images.
+            images: the inputs; None means blank ones.
 
         Raises:
             UnsupportedModelError: the forward pass failed, or an operation could not be followed.
         """
-        images = blank_images(self._shadow, input_size, training=training) if images is None else images
-        self._origins[id(images)] = ("image",)
-        self._alive.append(images)
+        if images is None:
+            images = blank_inputs(self._shadow, input_size, training=training)
+        for place, image in enumerate(images):
+            self._origins[id(image)] = ("image", place) if place else ("image",)
+            self._alive.append(image)
         self.layers, self.free, self._count = [""], False, 0
         hooks: list[RemovableHandle] = []
         try:
@@ -134,7 +150,7 @@ class Follower(TorchDispatchMode):
                 hooks.append(module.register_forward_pre_hook(partial(self._enter, name)))
                 hooks.append(module.register_forward_hook(self._leave))
             with torch.inference_mode(), self:
-                return self._shadow.train(training)(images)
+                return self._shadow.train(training)(*images)
         except UnsupportedModelError as error:
             raise _in_training(error) if training else error from error.__cause__
         except Exception as error:
@@ -155,7 +171,9 @@ class Follower(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         args, kwargs = self._without_values(func, args, kwargs or {})
         if rule_of(func) is None:
-            return self._decomposed(func, args, kwargs)
+            made = self._decomposed(func, args, kwargs)
+            if made is not NotImplemented:
+                return made
         out = self.run_operation(func, args, kwargs)
         bound = _bind(func, args, kwargs)
         if func.overloadpacket.__name__ == "contiguous":
@@ -173,6 +191,7 @@ class Follower(TorchDispatchMode):
         return out
 
     def _decomposed(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """The result of the operation's parts, which are followed; NotImplemented if it has none."""
         outermost, self.free = not self.free, True
         try:
             with self:
@@ -180,8 +199,6 @@ class Follower(TorchDispatchMode):
         finally:
             if outermost:
                 self.free = False
-        if out is NotImplemented:
-            raise UnsupportedModelError(self.layers[-1], str(func))
         return out
 
     def plain_data(self, value: Any) -> Any:
@@ -232,7 +249,7 @@ def tensors_in(value: Any) -> list[torch.Tensor]:
 
 
 def rule_of(func: Any) -> Rule | None:
-    """The rule that follows an operation; None if the operation has to be decomposed."""
+    """The rule that follows an operation; None if it is decomposed, or fixes all that it touches if it has no parts."""
     found = RULES.get(func.overloadpacket.__name__)
     if found is not None or func.namespace != "aten":
         return found

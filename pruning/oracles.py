@@ -10,8 +10,7 @@ biases and statistics are random, so that no fault is hidden by a zero or a one.
 compared, however nested.
 """
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -19,12 +18,14 @@ import torch
 from torch import nn
 
 from pruning.cloning import clone_structure
+from pruning.errors import UnsupportedModelError, describe_exception
 from pruning.following import unfuse_attention
+from pruning.inputs import Shape, made_inputs
 from pruning.outputs import tensors_of
 from pruning.plan import Plan
 from pruning.rubbish import difference, rubbish_error
 from pruning.slicing import Selection, slice_model
-from pruning.stillness import Stillness
+from pruning.stillness import deterministic
 
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -46,8 +47,7 @@ class Oracles:
         self._plan, self._selection, self._training = plan, selection, training
         self._generator = torch.Generator().manual_seed(seed)
         self._subject = randomised_copy(model, self._generator)
-        shape = (2 if training else 1, *plan.spec.input_size)
-        self._images = torch.randn(shape, generator=self._generator, dtype=torch.float64)
+        self._images = made_inputs(self._subject, plan.spec.input_size, self._random_input)
 
     def permutation_error(self, groups: Sequence[int] | None = None) -> float:
         """The change of the output when the units of `groups` (all by default) are reordered.
@@ -69,7 +69,7 @@ class Oracles:
         Raises:
             UnsupportedModelError: an operation differs by more than rounding; the message names the layer.
         """
-        with self._deterministic():
+        with deterministic(double=self._plan.valued):
             return rubbish_error(self._plan, self._subject, self._selection, self._images, training=self._training)
 
     @cached_property
@@ -96,20 +96,12 @@ class Oracles:
     def _run(self, model: nn.Module) -> list[torch.Tensor]:
         """The outputs. A training pass changes running statistics, so it runs on a copy that is thrown away."""
         subject = clone_structure(model, {}).train() if self._training else model
-        with torch.inference_mode(), self._deterministic():
-            return tensors_of(subject(self._images))
+        with torch.inference_mode(), deterministic(double=self._plan.valued):
+            return tensors_of(subject(*self._images))
 
-    @staticmethod
-    @contextlib.contextmanager
-    def _deterministic() -> Iterator[None]:
-        """Without randomness, and without the fast path that runs a whole attention layer as one operation."""
-        fast_path = torch.backends.mha.get_fastpath_enabled()
-        torch.backends.mha.set_fastpath_enabled(False)
-        try:
-            with Stillness():
-                yield
-        finally:
-            torch.backends.mha.set_fastpath_enabled(fast_path)
+    def _random_input(self, shape: Shape) -> torch.Tensor:
+        images = 2 if self._training else 1
+        return torch.randn((images, *shape), generator=self._generator, dtype=torch.float64)
 
 
 def randomised_copy(model: nn.Module, generator: torch.Generator) -> nn.Module:
@@ -121,6 +113,18 @@ def randomised_copy(model: nn.Module, generator: torch.Generator) -> nn.Module:
     subject = clone_structure(model, memo).eval()
     unfuse_attention(subject)
     return subject
+
+
+def valued_copy(model: nn.Module) -> nn.Module:
+    """The copy of a model on which passes are followed where tensors without values do not do.
+
+    Raises:
+        UnsupportedModelError: the model cannot be copied.
+    """
+    try:
+        return randomised_copy(model, torch.Generator().manual_seed(0))
+    except Exception as error:
+        raise UnsupportedModelError("", "copying the model", describe_exception(error)) from error
 
 
 def is_randomised(name: str, tensor: torch.Tensor) -> bool:

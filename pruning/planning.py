@@ -1,12 +1,17 @@
 """Build a plan: trace the model, group its units, price them, and prove the plan."""
 
 import dataclasses
+import re
+from collections.abc import Callable, Collection
 
 from torch import nn
 
+from pruning.errors import UnsupportedModelError
+from pruning.first_pass import after_first_pass
 from pruning.following import shadow_of
 from pruning.masks import without_masks
 from pruning.models import ModelSpec
+from pruning.oracles import valued_copy
 from pruning.plan import (
     Allocation,
     AttributeCut,
@@ -20,6 +25,7 @@ from pruning.plan import (
 from pruning.proof import prove
 from pruning.proof_cache import known_proof, proofs_folder, remember_proof, structural_key
 from pruning.settling import settle_plan
+from pruning.stillness import deterministic
 from pruning.trace import trace
 
 __all__ = [
@@ -35,22 +41,51 @@ __all__ = [
 ]
 
 
-def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Plan:
+# What torch says where tensors without values do not do: a model asks one for a number, or mixes devices.
+_NEEDS_VALUES = re.compile(r"meta\b|\bdevice\b", re.IGNORECASE)
+
+
+def build_plan(
+    model: nn.Module, spec: ModelSpec, *, verify: bool = True, whole: Callable[[Plan], Collection[int]] = lambda _: ()
+) -> Plan:
     """Build the plan of `model` at the input size of `spec`. The model is neither run nor changed.
+
+    It is traced on tensors without values; where those do not do, a copy with random weights is run on values. A model
+    that cannot be planned, and that keeps something from its first pass, is planned as it is after that pass.
 
     Args:
         model: the unpruned model.
         spec: its architecture, input size and number of classes.
         verify: prove the plan on random weights (see `pruning.proof`), unless an equal plan was proved on this machine
             before.
+        whole: says which groups of a draft stay whole, because the user wants them to.
 
     Raises:
         UnsupportedModelError: an operation could not be followed, nothing can be cut, or the proof failed.
     """
     model = without_masks(model)
-    shadow = shadow_of(model)
-    plan = settle_plan(trace(shadow, spec.input_size), shadow, spec)
+    try:
+        plan = _plan(model, spec, whole)
+    except UnsupportedModelError:
+        warmed = after_first_pass(model, spec.input_size)
+        if warmed is None:
+            raise
+        model, plan = warmed, _plan(warmed, spec, whole)
     return _proven(plan, model) if verify else plan
+
+
+def _plan(model: nn.Module, spec: ModelSpec, whole: Callable[[Plan], Collection[int]]) -> Plan:
+    """The plan on tensors without values; on values where those do not do."""
+    try:
+        shadow = shadow_of(model)
+        return settle_plan(trace(shadow, spec.input_size), shadow, spec, whole)
+    except UnsupportedModelError as error:
+        if not _NEEDS_VALUES.search(error.reason):
+            raise
+    subject = valued_copy(model)
+    with deterministic(double=True):
+        plan = settle_plan(trace(subject, spec.input_size, valued=True), subject, spec, whole)
+    return dataclasses.replace(plan, valued=True)
 
 
 def _proven(plan: Plan, model: nn.Module) -> Plan:

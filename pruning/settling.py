@@ -14,7 +14,7 @@ The result depends only on the architecture, so a checkpoint's plan is the same 
 
 import dataclasses
 import random
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import reduce
 
 from torch import nn
@@ -27,9 +27,10 @@ from pruning.models import ModelSpec
 from pruning.owners import Fixed, WidthTerms, add, evaluate, multiply
 from pruning.plan import Held, LayerCost, Plan, PlannedPass, PlannedStep
 from pruning.polynomial import Polynomial
+from pruning.reach import causes_of_made, fixed_units
 from pruning.rules.registry import CostKind
 from pruning.slicing import Selection
-from pruning.trace import FollowedPass, Trace
+from pruning.trace import RETURNED, FollowedPass, Trace
 
 _VARIANT = frozenset(str(kind) for kind in (CostKind.CONVOLUTION, CostKind.LINEAR, CostKind.PRODUCTS))
 _ROUNDS = 1000  # never reached: each round fixes or unites an axis
@@ -54,13 +55,16 @@ class _Draft:
         return dataclasses.replace(self.plan, attributes=(*self.plan.attributes, *cuts))
 
 
-def settle_plan(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
+def settle_plan(
+    found: Trace, shadow: nn.Module, spec: ModelSpec, whole: Callable[[Plan], Collection[int]] = lambda _: ()
+) -> Plan:
     """Build the plan that models sliced by it agree with; it is not proved yet.
 
     Args:
         found: the trace; its axes are tied and fixed in place.
         shadow: the traced model on the meta device.
         spec: what the plan is for.
+        whole: says which groups of a draft the user wants to stay whole.
 
     Raises:
         UnsupportedModelError: nothing can be cut, or models cut in several groups disagree with the plan although
@@ -72,9 +76,9 @@ def settle_plan(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
     chosen: frozenset[object] | None = None  # kinds of guesses that the last draft needed
     for _ in range(_ROUNDS):
         draft = _make_draft(found, shadow, spec, held)
-        if free := _unpriced_groups(draft.plan):
-            for index in free:
-                found.axes.fix(draft.leaves[index])
+        if _fix_groups(found, draft, whole(draft.plan), "settling", "it was asked to stay whole"):
+            continue
+        if _fix_groups(found, draft, _unpriced_groups(draft.plan), "training pass", "only the training pass uses it"):
             continue
         low, probe, high = probes(draft.plan)
         # Most drafts differ from the previous one by a tie in the next layer: one comparison shows it.
@@ -85,7 +89,8 @@ def settle_plan(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
         # That model was just compared.
         wrong = _first_disagreement(plan, shadow, (low, high) if agrees else (low, probe, high))
         if wrong is None:
-            return plan
+            fixed, out_of_reach = fixed_units(found, plan, draft.leaves)
+            return dataclasses.replace(plan, fixed=fixed, macs_out_of_reach=out_of_reach)
         if _tie_lengths(found, wrong):
             continue
         failing = _failing_groups(draft, plan, shadow)
@@ -96,9 +101,18 @@ def settle_plan(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
         if any(newly_tied):
             continue
         for index, alone in failing.items():
-            found.axes.fix(draft.leaves[index])
+            found.axes.at = (alone.error.layer, alone.error.operation)
+            found.axes.fix(draft.leaves[index], f"a model cut there would do something else: {alone.error.reason}")
             held.append(Held(plan.groups[index].name, plan.groups[index].units, _describe_disagreement(alone)))
     raise AssertionError("no draft was settled")
+
+
+def _fix_groups(found: Trace, draft: _Draft, groups: Collection[int], where: str, reason: str) -> bool:
+    """Fix the axes of these groups, and return whether there were any."""
+    found.axes.at = ("", where) if groups else found.axes.at
+    for index in groups:
+        found.axes.fix(draft.leaves[index], reason)
+    return bool(groups)
 
 
 def _tie_lengths(found: Trace, wrong: Disagreement | None) -> bool:
@@ -208,8 +222,7 @@ def _describe_disagreement(wrong: Disagreement) -> str:
 def _make_draft(found: Trace, model: nn.Module, spec: ModelSpec, held: Sequence[Held]) -> _Draft:
     groups, sets, table = group_axes(found, model)
     if not groups:
-        why = f" ({held[0].name} {held[0].reason})" if held else ""
-        raise UnsupportedModelError("", "the whole network", f"it has no channels that could be cut{why}")
+        raise _nothing_to_cut(found)
     full = [group.units for group in groups]
     cuts = _parameter_cuts(found, table)
     costs = _layer_costs(found, table, full)
@@ -237,6 +250,17 @@ def _make_draft(found: Trace, model: nn.Module, spec: ModelSpec, held: Sequence[
         proof="unverified: built with verify=False",
     )
     return _Draft(plan, guesses, table.leaves())
+
+
+def _nothing_to_cut(found: Trace) -> UnsupportedModelError:
+    """The error for a model whose every axis is fixed; it names what fixed the first ones."""
+    causes = [(layer, cause) for cause, (layer, _) in causes_of_made(found).items() if cause.why != RETURNED]
+    if not causes:
+        return UnsupportedModelError("", "the whole network", "it has no channels that could be cut")
+    others = "".join(f"; {layer}: {cause.why}, {cause.operation}" for layer, cause in causes[1:3])
+    first = causes[0][1]
+    reason = f"it has no channels that could be cut: {causes[0][0]}: {first.why}{others}"
+    return UnsupportedModelError(first.layer, first.operation, reason)
 
 
 def _plan_pass(training: bool, one: FollowedPass, table: OwnerTable) -> PlannedPass:

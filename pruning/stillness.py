@@ -1,5 +1,7 @@
 """Training passes without randomness, so that two of them can be compared."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -40,6 +42,25 @@ class Stillness(TorchDispatchMode):
             for tensor in tensors_in(out):
                 tensor.fill_(0.5 if tensor.is_floating_point() else 0)
         return out
+
+
+@contextlib.contextmanager
+def deterministic(*, double: bool = False) -> Iterator[None]:
+    """Without randomness, and without the fast path that runs a whole attention layer as one operation.
+
+    Args:
+        double: tensors that a forward pass makes are float64, as the weights are: some models write into them.
+    """
+    fast_path, usual = torch.backends.mha.get_fastpath_enabled(), torch.get_default_dtype()
+    torch.backends.mha.set_fastpath_enabled(False)
+    if double:
+        torch.set_default_dtype(torch.float64)
+    try:
+        with Stillness():
+            yield
+    finally:
+        torch.set_default_dtype(usual)
+        torch.backends.mha.set_fastpath_enabled(fast_path)
 
 
 def _undropped(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:

@@ -17,6 +17,7 @@ from search.setup.address import check_answers
 from search.setup.caching import tidy_cache
 from search.setup.config import ExecutorName, RunConfig, make_config, placed, with_destination
 from search.setup.factories import check_run_factory, remember_factory
+from search.setup.own_score import check_has_data
 from search.setup.preparation import Prepared, prepare
 from search.setup.recorded import check_owner, check_recorded
 from search.setup.resources import Needs
@@ -25,7 +26,7 @@ from search.setup.servers import check_servers, remember_servers
 from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
-from tracking.payloads import LlmCall, RunEnded, RunStarted
+from tracking.payloads import LlmCall, PlanReady, RunEnded, RunStarted
 from tracking.phases import asked_trials, unsettled_trips
 from tracking.reader import read_ledger
 from tracking.runs import RunDir, RunDirs
@@ -117,6 +118,16 @@ class Launch:
         return self._prepared.needs
 
     @property
+    def weights(self) -> str | None:
+        """Which published weights are pruned, in words; None where they are trained here or read from a file."""
+        return self._prepared.weights_words
+
+    @property
+    def images(self) -> str:
+        """How images are prepared, in words; empty where the dataset's images are always prepared in one way."""
+        return self._prepared.images_words
+
+    @property
     def resumed_after(self) -> int | None:
         """The number of the last event before it goes on; None for a new run."""
         return self._ledger.events[-1].seq if self._ledger.events else None
@@ -150,7 +161,7 @@ class Launch:
                 listener.remember(ledger.events)
                 ledger.subscribe(listener.event)
             executor = executor_of(self.config, self._prepared.needs, self.folder.path / "ray")
-            tracker = _tracker(self.config, self.folder)
+            tracker = tracker_of(self.config, self.folder)
             return Run(
                 *(self._prepared, self.folder, ledger, tracker, executor, base_epoch),
                 added_trials=self._added_trials,
@@ -211,6 +222,7 @@ def reopen(
     if not started:
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
     check_owner(folder, started[0])
+    check_has_data(started[0].dataset, str(folder.path))
     changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
     # The folder of runs may be recorded relative to where the run began.
     here = {"runs": folder.path.parent, "trials": asked_trials(events) + add_trials}
@@ -219,7 +231,12 @@ def reopen(
     check_servers(folder, config, (*trusted, str(changed.get("ray_address"))))
     remember_factory(folder.path, config.model)
     remember_servers(folder.path, config)
-    prepared = prepare(_reachable(config), earlier=payloads_of(events, LlmCall), unsettled=unsettled_trips(events))
+    prepared = prepare(
+        _reachable(config),
+        earlier=payloads_of(events, LlmCall),
+        unsettled=unsettled_trips(events),
+        begun=next(iter(payloads_of(events, PlanReady)), None),
+    )
     by_variable = _moved(config, prepared)
     check_recorded(folder.ledger, events, prepared)
     prepared = _surveyed(prepared)
@@ -330,10 +347,12 @@ def _moved(config: RunConfig, prepared: Prepared) -> bool:
     return prepared.config.ray_address != config.ray_address
 
 
-def _tracker(config: RunConfig, folder: RunDir) -> Tracker:
+def tracker_of(config: RunConfig, folder: RunDir) -> Tracker:
+    """Return what mirrors a run in MLflow; one that does nothing where that is not wanted."""
     if not config.mlflow:
         return NullTracker()
+    from search.outcome.mirrored import making
     from tracking.mirror.mlflow_view import MlflowMirror
 
     destination = destination_of_run(folder, config.model_dump())
-    return MlflowMirror(folder, destination.uri, destination.experiment)
+    return MlflowMirror(folder, destination.uri, destination.experiment, making=making((config.model,)))

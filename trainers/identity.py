@@ -23,6 +23,7 @@ Identity = Mapping[str, Any]
 _WORDS = {
     "weights": "the pruned weights",
     "output": "the output that is trained",
+    "teacher": "the weights of the unpruned model",
     "dataset": "the data set",
     "recipe": "the recipe",
     "seed": "the seed",
@@ -41,7 +42,7 @@ def data_identity(splits: Splits) -> Identity:
         "train": splits.train.fingerprint(),
         "holdout": splits.holdout.fingerprint(),
         "classes": hashlib.sha256("\0".join(splits.info.classes).encode()).hexdigest(),
-        "preprocessing": splits.info.preprocessing,
+        "preprocessing": splits.info.preprocessing_words,
     }
 
 
@@ -94,7 +95,7 @@ def _difference(name: str, theirs: Any, ours: Any) -> str:
     return what
 
 
-_PLURAL = frozenset({"weights", "train", "holdout", "classes"})
+_PLURAL = frozenset({"weights", "teacher", "train", "holdout", "classes"})
 
 
 def check_same(place: Place, identity: Identity) -> None:

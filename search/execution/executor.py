@@ -1,11 +1,11 @@
 """The executor's interface: Ray or this process carries out what a search decides, which knows nothing of either."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 from search.control.session import SearchSession
-from search.execution.trial import TrialContext
+from search.execution.trial import Trials
 from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
 from trainers.progress import OnProgress
 from trainers.workers import Workers
@@ -28,11 +28,14 @@ class Executor(Protocol):
     def watched(self, lost: Lost) -> AbstractContextManager[None]:
         """Within a block, call `lost` in another thread once what it needs is gone and cannot come back."""
 
-    def run_trials(self, session: SearchSession, context: TrialContext) -> None:
+    def run_trials(self, session: SearchSession, context: Trials) -> None:
         """Run the search to its end, or to an interrupt. The session holds the outcome."""
 
     def compute(self, work: Callable[..., _T], *arguments: Any) -> _T:
         """Return `work(*arguments, device)`, computed where a GPU is, if the run may use one; see `Compute`."""
+
+    def stream(self, work: Callable[..., Iterator[_T]], *arguments: Any) -> Iterator[_T]:
+        """Yield what `work(*arguments, device)` yields, computed where `compute` would; see `Stream`."""
 
     def finetune_workers(self) -> Workers:
         """Return how many workers a fine-tune would have now: on a cluster, nodes come and go."""

@@ -11,10 +11,10 @@ import torch
 from search.control.report import Report
 from search.control.session import SearchSession
 from search.execution.executor import Lost
-from search.execution.trial import TrialContext, TrialWorker, trial_config
+from search.execution.trial import Trials, TrialWorker, trial_config
 from search.space.history import TrialSpec
 from trainers.alone import finetune_alone
-from trainers.devices import CPU, computed
+from trainers.devices import CPU, computed, streamed
 from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
 from trainers.place import default_device
 from trainers.progress import OnProgress
@@ -44,7 +44,7 @@ class LocalExecutor:
         """Watch nothing: nothing else is needed."""
         return nullcontext()
 
-    def run_trials(self, session: SearchSession, context: TrialContext) -> None:
+    def run_trials(self, session: SearchSession, context: Trials) -> None:
         """Run the trials one after another, on as many threads as a trial actor would have."""
         worker, threads = TrialWorker(context, "local", lambda: _device(gpu=self._trial_gpu)), torch.get_num_threads()
 
@@ -61,7 +61,14 @@ class LocalExecutor:
 
     def compute(self, work: Callable[..., _T], *arguments: Any) -> _T:
         """Compute here."""
-        return computed(_device(gpu=self._trial_gpu or self._finetune_gpu), work, *arguments)
+        return computed(self._any_device(), work, *arguments)
+
+    def stream(self, work: Callable[..., Iterator[_T]], *arguments: Any) -> Iterator[_T]:
+        """Compute here."""
+        return streamed(self._any_device(), work, *arguments)
+
+    def _any_device(self) -> torch.device:
+        return _device(gpu=self._trial_gpu or self._finetune_gpu)
 
     def finetune_workers(self) -> Workers:
         """One, which is this process."""

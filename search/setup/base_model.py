@@ -1,20 +1,19 @@
 """Where the base model comes from: trained here and cached, pretrained by timm, or read from a file of weights."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
-from pruning.errors import ModelCreationError
+from pruning.errors import CheckpointError, ModelCreationError, NoStateDictError
 from pruning.models import ModelSpec, create_model
+from pruning.weights import SUFFIXES, load_into
 from search.errors import ConfigError
-from search.setup.computing import Compute, compute_here
+from search.setup.computing import Compute, Stream, compute_here, stream_here
 from search.setup.config import RunConfig
 from trainers.base import BaseModel, train_base
 from trainers.datasets.base import Dataset, Split, Splits
@@ -25,6 +24,9 @@ from trainers.recipe import Recipe
 
 BUILT_IN = frozenset({"digits", "shapes"})
 """Datasets small enough to train a base on as part of a run."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class SourceKind(StrEnum):
@@ -46,6 +48,11 @@ class BaseSource:
     kind: SourceKind
     path: Path | None = None
 
+    @property
+    def published(self) -> bool:
+        """Whether the weights are published ones, which expect images to be prepared in their way."""
+        return self.kind is SourceKind.PRETRAINED
+
 
 def check_source(config: RunConfig) -> BaseSource:
     """Work out what `--base` means.
@@ -59,12 +66,8 @@ def check_source(config: RunConfig) -> BaseSource:
     path = Path(given)
     if not path.is_file():
         raise ConfigError(
-            f"--base {given!r} is neither `train`, nor `pretrained`, nor a file: give one of the words, or the path of "
-            "a .safetensors or .pth file that holds the base model's weights."
-        )
-    if path.suffix not in {".safetensors", ".pth", ".pt"}:
-        raise ConfigError(
-            f"--base {given!r} ends in {path.suffix!r}; weights are read from .safetensors or .pth files."
+            f"--base {given!r} is neither `train`, nor `pretrained`, nor a file that is there: give one of the words, "
+            f"or the path of a file that holds the base model's weights ({', '.join(SUFFIXES)})."
         )
     return BaseSource(SourceKind.FILE, path)
 
@@ -79,9 +82,9 @@ def obtain_base(
     seed: int,
     data_path: Path | None,
     progress: Callable[[EpochReport], None],
-    device: torch.device | None = None,
     accuracy: float | None = None,
     compute: Compute = compute_here,
+    stream: Stream = stream_here,
 ) -> BaseModel:
     """Train or load the base model.
 
@@ -94,9 +97,9 @@ def obtain_base(
         seed: of the training.
         data_path: folder of a dataset that is read from disk.
         progress: hears of each epoch that is trained.
-        device: where it is trained, if it is trained here; None takes the GPU if there is one.
         accuracy: on the holdout, where it is known; otherwise weights that were read are scored.
         compute: scores them.
+        stream: trains it, where it is trained here.
 
     Returns:
         The model in eval mode, with its holdout accuracy.
@@ -106,7 +109,7 @@ def obtain_base(
     """
     if source.kind is SourceKind.TRAIN:
         return train_base(
-            spec, dataset, recipe, seed=seed, data_path=data_path, splits=splits, device=device, progress=progress
+            spec, dataset, recipe, seed=seed, data_path=data_path, splits=splits, stream=stream, progress=progress
         )
     if source.kind is SourceKind.PRETRAINED:
         module, path = _pretrained(spec), Path(spec.name)
@@ -117,6 +120,18 @@ def obtain_base(
     if accuracy is None:
         accuracy = compute(accuracy_of, module.eval(), splits.holdout, spec.output)
     return BaseModel(module.eval(), accuracy, path, cached=True)
+
+
+def check_base(source: BaseSource, module: nn.Module, spec: ModelSpec) -> None:
+    """Read the weights of a base from its file, if that is where they are, before anything is begun.
+
+    Raises:
+        ConfigError: they cannot be read, or are another model's; the message names the keys.
+    """
+    if source.kind is SourceKind.FILE:
+        assert source.path is not None
+        for note in _load(module, source.path, spec):
+            _log.warning("--base: %s", note)
 
 
 def accuracy_of(module: nn.Module, split: Split, output: str | None, device: torch.device) -> float:
@@ -137,19 +152,13 @@ def _pretrained(spec: ModelSpec) -> nn.Module:
         ) from error
 
 
-def _load(module: nn.Module, path: Path, spec: ModelSpec) -> None:
+def _load(module: nn.Module, path: Path, spec: ModelSpec) -> tuple[str, ...]:
     try:
-        module.load_state_dict(_read(path))
-    except (OSError, RuntimeError, SafetensorError, UnpicklingError, TypeError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise ConfigError(f"--base {str(path)!r} does not hold the weights of {spec.name}: {first}") from error
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    loaded = torch.load(path, map_location="cpu", weights_only=True)
-    weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
-    if not isinstance(weights, dict):
-        raise TypeError(f"it holds a {type(loaded).__name__}, not a state_dict")
-    return weights
+        return load_into(module, path, f"{spec.name} with {spec.num_classes:,} classes")
+    except NoStateDictError as error:
+        raise ConfigError(
+            f"--base: {error} where a pruned file is opened, and is never given for a base: save its weights first, "
+            "with torch.save(module.state_dict(), FILE)."
+        ) from error
+    except CheckpointError as error:
+        raise ConfigError(f"--base: {error}") from error

@@ -46,6 +46,22 @@ class RunConfig(BaseModel):
     input_size: int | None = _option(
         "Model and data", "width of the square input; default: the dataset's", ge=8, le=16_384
     )
+    input_shape: str | None = _option(
+        "Model and data", "shape of the image, as 1x28x28 or 3x160x224; default: the dataset's"
+    )
+    mean: tuple[float, ...] | None = _option(
+        "Model and data",
+        "mean of each channel of pixels in 0…1, comma-separated; default, as for the next four: what published weights "
+        "expect",
+    )
+    std: tuple[float, ...] | None = _option("Model and data", "deviation of each channel, likewise")
+    interpolation: Literal["nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"] | None = _option(
+        "Model and data", "how images are resized: bilinear, bicubic, …"
+    )
+    crop: float | None = _option("Model and data", "side of the input ÷ side that images are resized to", gt=0.1, le=2)
+    crop_mode: Literal["center", "squash", "border"] | None = _option(
+        "Model and data", "what becomes of images of another shape: center, squash or border"
+    )
     output: str | None = _option(
         "Model and data",
         "output tensor that contains the logits, such as features.0; default: logits, out, or the first",
@@ -157,6 +173,18 @@ class RunConfig(BaseModel):
         "Fine-tune", "one GPU per worker; default: if there are any", scope=Scope.RESOURCES
     )
 
+    finalists: int | None = _option(
+        "Fine-tune",
+        "how many of the best trials are fine-tuned for a while; the best of them then goes on to the end",
+        ge=1,
+        shown="1",
+    )
+    finalist_epochs: int | None = _option(
+        "Fine-tune",
+        "epochs after which the finalists are compared; default: a fifth of the recipe's, and one beyond its warm-up",
+        ge=1,
+    )
+
     runs: Path = _option("Record", "folder that contains the run folders", Path("runs"), scope=Scope.RECORD)
     tracking_uri: str | None = _option(
         "Record",
@@ -167,6 +195,12 @@ class RunConfig(BaseModel):
         "Record", "MLflow experiment; default: MLFLOW_EXPERIMENT_NAME, or espalier", scope=Scope.RECORD
     )
     mlflow: bool = _option("Record", "mirror the run in MLflow", True, scope=Scope.RECORD)
+    register_model: str | None = _option(
+        "Record",
+        "registered model in MLflow of which the winner becomes a version",
+        scope=Scope.RECORD,
+        flag="--register",
+    )
     executor: ExecutorName = _option(
         "Record",
         "ray: concurrent trials and DDP; local: in this process without Ray, one after another",
@@ -190,7 +224,7 @@ class RunConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _spell(cls, data: Any) -> Any:
-        """Accept a number as the target, text as the band, and a comma-separated list as the criteria."""
+        """Accept a number as the target, text as the band, comma-separated lists, and `register`."""
         if not isinstance(data, dict):
             return data
         spelled = dict(data)
@@ -198,8 +232,11 @@ class RunConfig(BaseModel):
             spelled["target_macs"] = str(spelled["target_macs"])
         if isinstance(spelled.get("band"), str):
             spelled["band"] = parse_band(spelled["band"])
-        if isinstance(spelled.get("criteria"), str):
-            spelled["criteria"] = tuple(part.strip() for part in spelled["criteria"].split(",") if part.strip())
+        for name in ("criteria", "mean", "std"):
+            if isinstance(spelled.get(name), str):
+                spelled[name] = tuple(part.strip() for part in spelled[name].split(",") if part.strip())
+        if "register" in spelled:
+            spelled["register_model"] = spelled.pop("register")
         for name in _PATHS:
             if isinstance(spelled.get(name), str | Path):
                 spelled[name] = expand(str(spelled[name]))
@@ -234,9 +271,30 @@ class RunConfig(BaseModel):
                 "written to the ledger. Omit it from the address; PostgreSQL reads PGPASSWORD or ~/.pgpass, an MLflow "
                 "server MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
             )
-        if not self.mlflow and self.tracking_uri is not None:
+        if self.finalist_epochs is not None and (self.finalists or 1) < 2:
             raise ConfigError(
-                f"--no-mlflow and --tracking-uri {self.tracking_uri} contradict each other: omit one of them."
+                f"--finalist-epochs {self.finalist_epochs} says when finalists are compared, and there is one: add "
+                "--finalists 3, or omit it."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _no_record_without_mlflow(self) -> Self:
+        for option, value in (("--tracking-uri", self.tracking_uri), ("--register", self.register_model)):
+            if not self.mlflow and value is not None:
+                raise ConfigError(f"--no-mlflow and {option} {value} contradict each other: omit one of them.")
+        if self.register_model is not None and (not self.register_model or set("/:") & set(self.register_model)):
+            raise ConfigError(
+                f"--register {self.register_model!r} is no name of a model in MLflow, which has at least one character "
+                "and no / or : in it; resnet50-2G would work."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_input_size(self) -> Self:
+        if self.input_size is not None and self.input_shape is not None:
+            raise ConfigError(
+                f"--input-size {self.input_size} and --input-shape {self.input_shape} both state the input: omit one."
             )
         return self
 
@@ -291,6 +349,11 @@ class RunConfig(BaseModel):
     def arm(self) -> str:
         """The name of the proposer in the registry."""
         return self.proposer or (ArmName.LLM if self.llm else ArmName.RULES).value
+
+    def preprocessing_changes(self) -> dict[str, Any]:
+        """Return what this configuration says of the preparation of images."""
+        names = ("mean", "std", "interpolation", "crop", "crop_mode")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def finetune_changes(self) -> dict[str, Any]:
         """Return the fields of the fine-tune's recipe that this configuration sets."""

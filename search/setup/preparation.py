@@ -1,5 +1,6 @@
 """All that can be checked before anything costs time or money, and what the checks make ready for the run."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import environ
@@ -15,23 +16,27 @@ from llm_clients.spend_limit import Hold, SpendLimit, recorded_spending
 from pruning.errors import InfeasibleTargetError, OutputError
 from pruning.importance.base import Scores
 from pruning.importance.registry import importance
+from pruning.inputs import image_size, parse_input_size
 from pruning.models import ModelSpec, create_model
+from pruning.names import full_name
 from pruning.outputs import check_logits
 from pruning.plan import Plan
 from pruning.planning import build_plan
 from pruning.projection import project
+from pruning.published import weights_words
 from search.errors import ConfigError
 from search.proposers.registry import check_proposer
-from search.setup.base_model import BaseSource, SourceKind, check_source
+from search.setup.base_model import BaseSource, SourceKind, check_base, check_source
 from search.setup.config import RunConfig
 from search.setup.needs import resolve_needs
+from search.setup.preparing_images import prepared_dataset
 from search.setup.rehearsing import check_rehearsal
 from search.setup.replaying import recorded_calls
 from search.setup.resources import Needs
 from search.space.budget import Budget, parse_target
 from search.space.profile import Profile, profile_plan
 from search.space.search_space import SearchSpace
-from tracking.payloads import LlmAsked, LlmCall, Profiled
+from tracking.payloads import LlmAsked, LlmCall, PlanReady, Profiled
 from tracking.uris import check_kind
 from trainers.datasets.base import Dataset, Splits
 from trainers.datasets.registry import dataset
@@ -76,7 +81,29 @@ class Prepared:
             DataPathError: the data is not where the configuration says.
         """
         config = self.config
-        return self.dataset.splits(config.data_path, seed=config.seed, input_size=self.spec.input_size)
+        return self.dataset.splits(config.data_path, seed=config.seed, input_size=self.spec.image_size)
+
+    @property
+    def finalists(self) -> int:
+        """How many of the best trials are fine-tuned for a while before the winner is named; 1 for none."""
+        return self.config.finalists or 1
+
+    @property
+    def finalist_epochs(self) -> int:
+        """After how many epochs of the recipe they are compared: by default a fifth, and one beyond the warm-up."""
+        recipe = self.recipe
+        return self.config.finalist_epochs or max(math.ceil(recipe.warmup_epochs) + 1, round(recipe.epochs / 5))
+
+    @property
+    def weights_words(self) -> str | None:
+        """Which published weights are pruned; None where they are trained here or read from a file."""
+        return weights_words(self.spec.name) if self.source.published else None
+
+    @property
+    def images_words(self) -> str:
+        """How images are prepared; empty where the dataset's images are always prepared in one way."""
+        info = self.dataset.info(self.config.data_path, input_size=self.spec.image_size)
+        return info.preprocessing_words
 
     def space(self, scores: Mapping[str, Scores], sensitivity: Profiled | None = None) -> SearchSpace:
         """Return what the proposers may choose from, once the units have been scored."""
@@ -95,6 +122,7 @@ def prepare(
     environment: Mapping[str, str] = environ,
     earlier: Sequence[LlmCall] = (),
     unsettled: Sequence[LlmAsked] = (),
+    begun: PlanReady | None = None,
 ) -> Prepared:
     """Check everything that can be checked at once.
 
@@ -103,6 +131,7 @@ def prepare(
         environment: where the keys of LLMs are.
         earlier: the LLM calls of a run that is resumed.
         unsettled: its trips to an LLM's server of which nobody knows what they used; see `unsettled_trips`.
+        begun: what it recorded of its plan, and of how its images are prepared.
 
     Raises:
         ConfigError: a field is unusable, or contradicts another.
@@ -118,25 +147,29 @@ def prepare(
     for name in config.criteria:
         importance(name)
     needs = resolve_needs(config)
-    client = _client(config, environment, earlier, unsettled)
+    client = connected_client(config, environment, earlier, unsettled)
     try:
-        return _prepare_model(config, source, needs, client)
+        return _prepare_model(config, source, needs, client, begun)
     except BaseException:
         if client is not None:
             client.close()
         raise
 
 
-def _prepare_model(config: RunConfig, source: BaseSource, needs: Needs, client: LLMClient | None) -> Prepared:
+def _prepare_model(
+    config: RunConfig, source: BaseSource, needs: Needs, client: LLMClient | None, begun: PlanReady | None
+) -> Prepared:
     """Check what needs the model and its plan, which takes seconds; what costs nothing to check has been."""
     data, spec = resolve_model(config)
+    data = prepared_dataset(config, source, data, spec.name, begun)
     images = data.check(config.data_path)
     model = create_model(spec)
+    check_base(source, model, spec)
     plan, batch_norm = build_plan(model, spec), has_batch_norm(model)
     check_output(model, spec)
     budget = resolve_budget(config, plan)
     check_rehearsal(config.llm, config.model, sets=len(plan.sets))
-    return Prepared(
+    prepared = Prepared(
         config=config,
         dataset=data,
         spec=spec,
@@ -154,17 +187,41 @@ def _prepare_model(config: RunConfig, source: BaseSource, needs: Needs, client: 
         needs=needs,
         client=client,
     )
+    check_finalists(prepared)
+    return prepared
+
+
+def check_finalists(prepared: Prepared) -> None:
+    """Check that finalists can be compared before the end of their training.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    epochs, all_epochs = prepared.finalist_epochs, prepared.recipe.epochs
+    if prepared.finalists > 1 and prepared.recipe.train_on_holdout:
+        raise ConfigError(
+            f"--finalists {prepared.finalists} and --train-on-holdout contradict each other: finalists are compared on "
+            "the holdout. Omit one of them."
+        )
+    if prepared.finalists > 1 and epochs >= all_epochs:
+        raise ConfigError(
+            f"--finalists {prepared.finalists} are compared after {epochs} epoch{'s' * (epochs > 1)}, and the recipe "
+            f"has {all_epochs}: nothing would be left for the best of them. Ask for more epochs with --epochs, or "
+            "compare them earlier with --finalist-epochs."
+        )
 
 
 def resolve_model(config: RunConfig) -> tuple[Dataset, ModelSpec]:
     """Return the dataset, and the model with its classes and image size."""
     data = dataset(config.dataset)
     size = None
-    if config.input_size is not None:
+    if config.input_shape is not None:
+        size = image_size(parse_input_size(config.input_shape))
+    elif config.input_size is not None:
         channels = data.info(config.data_path).input_size[0]
         size = (channels, config.input_size, config.input_size)
     info = data.info(config.data_path, input_size=size)
-    return data, ModelSpec(config.model, info.num_classes, info.input_size, config.output)
+    return data, ModelSpec(full_name(config.model), info.num_classes, info.input_size, config.output)
 
 
 def check_output(model: nn.Module, spec: ModelSpec) -> None:
@@ -205,9 +262,10 @@ def resolve_budget(config: RunConfig, plan: Plan) -> Budget:
     return budget
 
 
-def _client(
+def connected_client(
     config: RunConfig, environment: Mapping[str, str], earlier: Sequence[LlmCall], unsettled: Sequence[LlmAsked]
 ) -> LLMClient | None:
+    """Return the client of the model that the configuration names, connected; None where it names none."""
     if config.llm is None:
         return None
     return connect(

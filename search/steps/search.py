@@ -1,19 +1,18 @@
 """The step that searches a strategy and names the winner."""
 
-import shutil
-
 from search.arms import ArmName
 from search.control.session import SearchSession
 from search.errors import SearchFailedError
-from search.execution.trial import TrialContext
+from search.execution.trial import TrialContext, Trials
 from search.proposers.registry import CLASSICAL, arm_class
 from search.setup.proposer import make_proposer
 from search.setup.rules import session_rules
 from search.setup.search_ground import SearchGround, make_ground
-from search.space.history import History
+from search.space.history import History, ranked
+from search.space.search_space import SearchSpace
 from search.steps.step import Step
-from search.steps.winner import save_winner
-from tracking.payloads import Profiled, Proposed, StrategyRecord, Winner
+from search.steps.winner import name_winner
+from tracking.payloads import Finalists, Profiled, Proposed, Winner
 from tracking.phases import since_extension
 from tracking.totals import proposed_by_an_arm
 
@@ -24,8 +23,9 @@ class SearchStep(Step):
     needs_executor = True
 
     def is_done(self) -> bool:
-        """Return whether there is a winner among all trials that were asked for."""
-        return self.context.find(Winner, since_extension) is not None
+        """Return whether there is a winner among all trials that were asked for, or a final that will name one."""
+        find = self.context.find
+        return find(Winner, since_extension) is not None or find(Finalists, since_extension) is not None
 
     def run(self) -> None:
         """Search.
@@ -35,8 +35,8 @@ class SearchStep(Step):
             KeyboardInterrupt: the user interrupted the search. The trials that were running start again on a resume.
         """
         ground = self._ground()
-        session = self._search(ground)
-        self._name_winner(ground, session.history, session.stop_reason)
+        session = self.search(ground.space, TrialContext.of(ground))
+        self.choose(session.history, session.stop_reason, ground)
 
     def _ground(self) -> SearchGround:
         context = self.context
@@ -57,17 +57,27 @@ class SearchStep(Step):
         context.ledger.record(measured)
         return measured
 
-    def _search(self, ground: SearchGround) -> SearchSession:
+    def search(self, space: SearchSpace, trials: Trials) -> SearchSession:
+        """Run the trials, or those that are missing.
+
+        Args:
+            space: what the arm may choose from.
+            trials: what they share.
+
+        Raises:
+            SearchFailedError: the arm has proposed nothing and cannot any more.
+            KeyboardInterrupt: the user interrupted the search.
+        """
         context = self.context
         prepared, ledger, switch_to = context.prepared, context.ledger, context.prepared.config.switch_to
-        proposer = make_proposer(prepared, ground.space, ledger)
-        substitute = CLASSICAL[switch_to](ground.space) if switch_to else None
-        session = SearchSession(ground.space, proposer, session_rules(prepared), ledger, prepared.window, substitute)
+        proposer = make_proposer(prepared, space, ledger)
+        substitute = CLASSICAL[switch_to](space) if switch_to else None
+        session = SearchSession(space, proposer, session_rules(prepared), ledger, prepared.window, substitute)
         session.restore(ledger.events)
         session.begin()
         try:
             with context.interrupts.flagged(session.interrupt):
-                context.executor.run_trials(session, TrialContext.of(ground))
+                context.executor.run_trials(session, trials)
         finally:
             proposer.close()
         if session.interrupted:
@@ -99,28 +109,27 @@ class SearchStep(Step):
             "--switch-to rules, or search without an LLM."
         )
 
-    def _name_winner(self, ground: SearchGround, history: History, stop_reason: str | None) -> None:
-        """Cut the winner as its trial did, and name it once its checkpoint is there."""
+    def choose(self, history: History, stop_reason: str | None, ground: SearchGround | None) -> None:
+        """Name the winner, or the finalists among whom the next step chooses it.
+
+        Args:
+            history: of the trials.
+            stop_reason: why nothing new was begun.
+            ground: by which the winner is cut; None where it is cut when it is needed, and has no fine-tune.
+
+        Raises:
+            SearchFailedError: no trial was completed.
+        """
         context, best = self.context, history.best()
         if best is None:
             errors = [result.error for _, result in history.ended if result.error]
             why = f"{len(errors)} trials failed, the last with: {errors[-1]}" if errors else stop_reason
             raise SearchFailedError(f"No trial was completed, so there is no winner: {why}.")
-        spec, result = best
-        assert result.accuracy is not None, "a completed trial has a score"
-        former = context.find(Winner)
-        if former is not None and former.trial != spec.trial:
-            # What the former winner's fine-tune left would be taken for this one's.
-            shutil.rmtree(context.finetune, ignore_errors=True)
-        save_winner(context, ground, spec.proposal.strategy.importance, spec.allocation)
-        context.ledger.record(
-            Winner(
-                trial=spec.trial,
-                strategy=StrategyRecord.model_validate(spec.proposal.strategy.to_json()),
-                allocation=spec.allocation,
-                macs=spec.macs,
-                params=spec.params,
-                proxy_accuracy=result.accuracy,
-                holdout_images=len(ground.data.holdout_labels),
-            )
-        )
+        finalists = 1 if ground is None else context.prepared.finalists
+        trials = tuple(spec.trial for spec, _ in ranked(history.ended)[:finalists])
+        if len(trials) == 1:
+            name_winner(context, trials[0], ground)
+            return
+        prepared = context.prepared
+        recipe = prepared.recipe.model_dump(mode="json")
+        context.ledger.record(Finalists(trials=trials, epochs=prepared.finalist_epochs, recipe=recipe))

@@ -64,12 +64,32 @@ def test_a_profile_s_stages_add_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert isinstance(stages, list)
     assert sum(stage["macs"] for stage in stages) == 2_658_432
     assert str(found["proof"]).startswith("every length of 3 sliced models")
+    assert found["fixed"] == [
+        {
+            "name": "fc",
+            "units": 10,
+            "layer": "",
+            "operation": "output",
+            "reason": "the model returns it",
+            "macs_out_of_reach": 9,
+        }
+    ]
+    assert found["macs_out_of_reach"] == 9, "one feature to ten classes, where one could do"
 
 
 def test_a_profile_as_a_table_with_groups_and_a_picture(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["profile", "--model", "vit_quarter", "--groups", "--plot", "stages.png"]) == 0
     text = capsys.readouterr().out
-    for word in ("isomorphic sets", "head dims", "blocks.3", "counter: fvcore", "proof: every length", "stages.png"):
+    for word in (
+        "isomorphic sets",
+        "head dims",
+        "blocks.3",
+        "counter: fvcore",
+        "proof: every length",
+        "fixed: head",
+        "out of reach",
+        "stages.png",
+    ):
         assert word in text
     assert (tmp_path / "stages.png").read_bytes().startswith(b"\x89PNG")
 
@@ -90,9 +110,9 @@ def test_a_factory_of_one_s_own(
         "from torch import nn\n"
         "def net(num_classes):\n"
         "    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, num_classes))\n"
-        "def broken():\n"
+        "def broken(num_classes):\n"
         "    raise RuntimeError('no weights today')\n"
-        "def number():\n"
+        "def number(num_classes):\n"
         "    return 7\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -208,7 +228,7 @@ def test_latency_as_a_table(capsys: pytest.CaptureFixture[str], checkpoint: Path
     [
         ("evaluate --checkpoint {folder}/whole.pt --model resnet18_quarter", ("--trust-pickle",)),
         ("profile --checkpoint {folder}/odd.pth --model resnet18_quarter", ("no pruning of resnet18_quarter",)),
-        ("profile --checkpoint {folder}/clean.pth --model vit_quarter", ("no pruning of vit_quarter",)),
+        ("profile --checkpoint {folder}/clean.pth --model vit_quarter", ("of vit_quarter", "missing (cls_token")),
         ("export --checkpoint {folder}/clean.pth", ("--model",)),
         ("export --checkpoint {folder}/own --format onnxx", ("'onnxx'", "torchscript")),
         ("export --checkpoint {folder}/own --format ,", ("empty", "onnx")),
@@ -226,7 +246,7 @@ def test_latency_as_a_table(capsys: pytest.CaptureFixture[str], checkpoint: Path
         ("profile --checkpoint {folder}/clean.pth", ("--model",)),
         ("profile --checkpoint {folder}/own --model resnet50", ("contradict", "resnet18_quarter")),
         ("profile --checkpoint {folder}/own --dataset digits", ("contradict", "digits")),
-        ("profile --model resnet18 --checkpoint {folder}/none", ("none", "not a checkpoint")),
+        ("profile --model resnet18 --checkpoint {folder}/none", ("none", "there is no file and no folder")),
     ],
 )
 def test_it_is_refused(capsys: pytest.CaptureFixture[str], checkpoint: Path, line: str, words: tuple[str, ...]) -> None:
