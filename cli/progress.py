@@ -149,6 +149,8 @@ class ProgressView:
                 )
             case BaseReady():
                 origin = "from the cache" if payload.cached else "trained"
+                if payload.made:
+                    self._line(f"the base is {payload.made}")
                 self._line(
                     f"base model {origin}: holdout {share_text(payload.holdout_accuracy)}, "
                     f"{macs_text(payload.macs)}, {count_text(payload.params)} parameters"

@@ -133,7 +133,17 @@ def _from_timm(spec: ModelSpec, pretrained: bool) -> nn.Module:
         published is None or tuple(published.input_size[1:]) != tuple(pixels)
     ):
         extra["img_size"] = tuple(pixels)
+    if pretrained and (of_weights := get_pretrained_cfg(spec.name)) is not None:
+        _check_classes(spec, int(of_weights.num_classes))
     return timm.create_model(spec.name, pretrained=pretrained, num_classes=spec.num_classes, in_chans=channels, **extra)
+
+
+def _check_classes(spec: ModelSpec, published: int) -> None:
+    """Refuse published weights for another number of classes: timm would draw a new head at random, in silence."""
+    if spec.num_classes != published:
+        raise ModelCreationError(
+            spec.name, f"its published weights are for {published:,} classes, and {spec.num_classes:,} are needed"
+        )
 
 
 def _from_torchvision(spec: ModelSpec, pretrained: bool) -> nn.Module:
@@ -141,12 +151,14 @@ def _from_torchvision(spec: ModelSpec, pretrained: bool) -> nn.Module:
     if spec.input_size[0] != 3:
         raise ModelCreationError(spec.name, f"torchvision models take 3 channels, not {spec.input_size[0]}")
     if pretrained:
-        model = torchvision.models.get_model(name, weights="DEFAULT")
-        if spec.num_classes != 1000:
-            raise ModelCreationError(spec.name, "torchvision's published weights have 1000 classes")
-        return model
+        _check_classes(spec, _torchvision_classes(name))
+        return torchvision.models.get_model(name, weights="DEFAULT")
     extra = {"aux_logits": False, "init_weights": False} if name in ("inception_v3", "googlenet") else {}
     return torchvision.models.get_model(name, weights=None, num_classes=spec.num_classes, **extra)
+
+
+def _torchvision_classes(name: str) -> int:
+    return len(torchvision.models.get_model_weights(name).DEFAULT.meta.get("categories", range(1000)))
 
 
 def _from_factory(spec: ModelSpec, pretrained: bool) -> nn.Module:

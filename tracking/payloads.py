@@ -70,6 +70,7 @@ class BaseReady(Payload):
 
     Attributes:
         cached: Whether it was taken from the cache instead of trained in this run.
+        made: How it came about, where that is more than its training or its file; None also in older ledgers.
     """
 
     kind = EventKind.BASE_READY
@@ -78,6 +79,7 @@ class BaseReady(Payload):
     holdout_accuracy: Fraction
     checkpoint: Text
     cached: bool
+    made: Text | None = None
 
 
 class GroupShape(_Value):

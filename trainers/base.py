@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from torch import nn
 from ground.cache import cache_folder, content_key, locked_if_usable, warn_damaged, warn_unusable
 from ground.files import file_hash, folder_replaced
 from pruning.models import ModelSpec, create_model
-from trainers.datasets.base import DataInfo, Dataset, Splits
+from trainers.datasets.base import DataInfo, Dataset, Split, Splits
 from trainers.errors import DataPathError
 from trainers.evaluate import evaluate
 from trainers.history import EpochReport
@@ -40,12 +40,14 @@ class BaseModel:
         accuracy_holdout: top-1 on the holdout, 0…1; the test images were not read.
         path: the cache entry, a folder with model.safetensors and base.json; not there if the cache cannot be used.
         cached: whether it was read from the cache, not trained now.
+        made: how it came about, where that is more than a training from scratch or published weights.
     """
 
     module: nn.Module
     accuracy_holdout: float
     path: Path
     cached: bool
+    made: str | None = None
 
 
 def train_base(
@@ -93,12 +95,33 @@ def train_base(
     # Named only where there are any: other models' entries are those of earlier versions.
     if exempt := sorted(exempt_names(initial_model(spec, seed))):
         key["without_decay"] = exempt
+    place = Place(device or default_device())
+
+    def train(entry: Path) -> BaseModel:
+        module = initial_model(spec, seed)
+        training = Training(module, splits.train, recipe, seed=seed, place=place, output=spec.output)
+        return train_to_the_end(spec, module, training, splits.holdout, place, entry, progress)
+
+    return cached_base(spec, key, train, cache_dir)
+
+
+def cached_base(
+    spec: ModelSpec, key: Mapping[str, Any], train: Callable[[Path], BaseModel], cache_dir: Path | None = None
+) -> BaseModel:
+    """Read a base from the cache, or train it and keep it there.
+
+    Args:
+        spec: of the model.
+        key: all that decides the training, as JSON values.
+        train: trains it, given the folder of its entry.
+        cache_dir: the cache; None takes the user's cache folder.
+    """
     entry = cache_folder(cache_dir) / "base" / f"{spec.name.replace('/', '_')}-{content_key(key)}"
     with locked_if_usable(entry) as may_write:
         found = _read(entry, spec, key)
         if found is not None:
             return found
-        base = _train(spec, splits, recipe, seed, Place(device or default_device()), entry, progress)
+        base = train(entry)
         if may_write:
             try:
                 _store(base, key)
@@ -127,21 +150,30 @@ def initial_model(spec: ModelSpec, seed: int) -> nn.Module:
         return create_model(spec)
 
 
-def _train(
+def train_to_the_end(
     spec: ModelSpec,
-    splits: Splits,
-    recipe: Recipe,
-    seed: int,
+    module: nn.Module,
+    training: Training,
+    holdout: Split,
     place: Place,
     entry: Path,
     progress: Callable[[EpochReport], None] | None,
 ) -> BaseModel:
-    module = initial_model(spec, seed)
-    training = Training(module, splits.train, recipe, seed=seed, place=place, output=spec.output)
-    holdout = splits.holdout.to(place.device)
+    """Train all epochs, score the model after each, and put its weights into a fresh module.
+
+    Args:
+        spec: of the model.
+        module: the model itself.
+        training: of the model, or of what stands around it.
+        holdout: what it is scored on.
+        place: where it is scored.
+        entry: its entry in the cache.
+        progress: called after each epoch.
+    """
+    there = holdout.to(place.device)
     report = None
     for trained in training.epochs():
-        report = EpochReport.of(trained, evaluate(module, holdout, place=place, output=spec.output))
+        report = EpochReport.of(trained, evaluate(module, there, place=place, output=spec.output))
         if progress is not None:
             progress(report)
     assert report is not None, "a recipe has at least one epoch"
@@ -151,7 +183,7 @@ def _train(
     return BaseModel(fresh.eval(), report.holdout_accuracy, entry, cached=False)
 
 
-def _store(base: BaseModel, key: dict[str, Any]) -> None:
+def _store(base: BaseModel, key: Mapping[str, Any]) -> None:
     with folder_replaced(base.path) as draft:
         weights = draft / _WEIGHTS
         write_tensors({name: value.contiguous() for name, value in base.module.state_dict().items()}, weights)
@@ -164,7 +196,7 @@ def _store(base: BaseModel, key: dict[str, Any]) -> None:
         (draft / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def _read(entry: Path, spec: ModelSpec, key: dict[str, Any]) -> BaseModel | None:
+def _read(entry: Path, spec: ModelSpec, key: Mapping[str, Any]) -> BaseModel | None:
     """The cached model; None if there is no entry or, with a warning, if it is damaged."""
     if not os.path.lexists(entry):
         return None

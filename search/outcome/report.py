@@ -13,7 +13,17 @@ from search.outcome.formats import count_text, macs_text, points_text, share_tex
 from search.outcome.sentences import sentences
 from search.outcome.summary import Summary
 from tracking.events import Event, payloads_of
-from tracking.payloads import Decision, FinetuneEpoch, LlmCall, PlanReady, Proposed, RunStarted, TrialEnded, Winner
+from tracking.payloads import (
+    BaseReady,
+    Decision,
+    FinetuneEpoch,
+    LlmCall,
+    PlanReady,
+    Proposed,
+    RunStarted,
+    TrialEnded,
+    Winner,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,7 @@ def write_report(events: Sequence[Event], summary: Summary, plots: Mapping[str, 
     page = report_template().render(
         summary=summary,
         started=payloads_of(events, RunStarted)[0],
+        base=next((record for record in reversed(payloads_of(events, BaseReady))), None),
         plan=next(iter(payloads_of(events, PlanReady)), None),
         rows=trial_rows(events),
         decisions=payloads_of(events, Decision),

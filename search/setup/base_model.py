@@ -1,8 +1,7 @@
-"""Where the base model comes from: trained here and cached, pretrained by timm, or read from a file of weights."""
+"""Where the base model comes from: trained here and cached, published, read from a file, or with a new head."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
+import dataclasses
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -11,62 +10,20 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from pruning.checkpoint import load_pruned, read_architecture
 from pruning.errors import ModelCreationError
+from pruning.heads import classes_of, head_names, published_classes
 from pruning.models import ModelSpec, create_model
 from search.errors import ConfigError
+from search.setup.base_source import WAYS_TO_A_HEAD, BaseSource, SourceKind
 from search.setup.computing import Compute, compute_here
-from search.setup.config import RunConfig
 from trainers.base import BaseModel, train_base
 from trainers.datasets.base import Dataset, Split, Splits
 from trainers.devices import CPU
 from trainers.evaluate import evaluate
+from trainers.head import Trunk, train_head
 from trainers.history import EpochReport
 from trainers.recipe import Recipe
-
-BUILT_IN = frozenset({"digits", "shapes"})
-"""Datasets small enough to train a base on as part of a run."""
-
-
-class SourceKind(StrEnum):
-    """The ways to obtain a base model."""
-
-    TRAIN = "train"
-    PRETRAINED = "pretrained"
-    FILE = "file"
-
-
-@dataclass(frozen=True, slots=True)
-class BaseSource:
-    """One of the ways to obtain a base model.
-
-    Attributes:
-        path: of the weights; None for the other ways.
-    """
-
-    kind: SourceKind
-    path: Path | None = None
-
-
-def check_source(config: RunConfig) -> BaseSource:
-    """Work out what `--base` means.
-
-    Raises:
-        ConfigError: it names a file that is not there, or of another kind.
-    """
-    given = config.base or ("train" if config.dataset in BUILT_IN else "pretrained")
-    if given in (SourceKind.TRAIN, SourceKind.PRETRAINED):
-        return BaseSource(SourceKind(given))
-    path = Path(given)
-    if not path.is_file():
-        raise ConfigError(
-            f"--base {given!r} is neither `train`, nor `pretrained`, nor a file: give one of the words, or the path of "
-            "a .safetensors or .pth file that holds the base model's weights."
-        )
-    if path.suffix not in {".safetensors", ".pth", ".pt"}:
-        raise ConfigError(
-            f"--base {given!r} ends in {path.suffix!r}; weights are read from .safetensors or .pth files."
-        )
-    return BaseSource(SourceKind.FILE, path)
 
 
 def obtain_base(
@@ -108,8 +65,13 @@ def obtain_base(
         return train_base(
             spec, dataset, recipe, seed=seed, data_path=data_path, splits=splits, device=device, progress=progress
         )
+    if source.kind is SourceKind.HEAD:
+        return _with_new_head(source, spec, dataset, splits, recipe, seed=seed, device=device, progress=progress)
     if source.kind is SourceKind.PRETRAINED:
         module, path = _pretrained(spec), Path(spec.name)
+    elif source.kind is SourceKind.CHECKPOINT:
+        assert source.path is not None
+        module, path = _unpruned(source.path, spec), source.path
     else:
         assert source.path is not None
         module, path = create_model(spec), source.path
@@ -137,12 +99,83 @@ def _pretrained(spec: ModelSpec) -> nn.Module:
         ) from error
 
 
+def _with_new_head(
+    source: BaseSource,
+    spec: ModelSpec,
+    dataset: Dataset,
+    splits: Splits,
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: torch.device | None,
+    progress: Callable[[EpochReport], None],
+) -> BaseModel:
+    """A new head on the trunk in a file, or on the published one."""
+    if source.path is not None:
+        trunk = Trunk(_weights_in(source.path, spec), str(source.path))
+    else:
+        classes = published_classes(spec.name)
+        assert classes is not None, "checked when the run was prepared"
+        published = _pretrained(dataclasses.replace(spec, num_classes=classes))
+        trunk = Trunk(published.state_dict(), f"the published {spec.name} ({classes:,} classes)")
+    recipe = recipe.override(epochs=source.head_epochs)
+    return train_head(spec, trunk, dataset, recipe, seed=seed, splits=splits, device=device, progress=progress)
+
+
+def _unpruned(folder: Path, spec: ModelSpec) -> nn.Module:
+    """The model of a checkpoint folder, which must be the whole architecture."""
+    found = load_pruned(folder, trusted=(spec.name,))
+    same = (found.spec.name, found.spec.num_classes, found.spec.input_size)
+    wanted = (spec.name, spec.num_classes, spec.input_size)
+    if same != wanted:
+        raise ConfigError(
+            f"--base {str(folder)!r} holds a {_describe(*same)}, and this search is of a {_describe(*wanted)}."
+        )
+    document = read_architecture(folder)
+    if document.params != document.baseline_params:
+        raise ConfigError(
+            f"--base {str(folder)!r} holds a pruned {spec.name} ({document.params:,} of {document.baseline_params:,} "
+            "parameters): a base is unpruned."
+        )
+    return found.module
+
+
+def _describe(name: str, classes: int, size: tuple[int, int, int]) -> str:
+    return f"{name} with {classes:,} classes at {'×'.join(map(str, size))}"
+
+
 def _load(module: nn.Module, path: Path, spec: ModelSpec) -> None:
+    weights = _weights_in(path, spec)
     try:
-        module.load_state_dict(_read(path))
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        raise _other_head(weights, path, spec) or _no_weights(path, spec, error) from error
+
+
+def _other_head(weights: Mapping[str, Tensor], path: Path, spec: ModelSpec) -> ConfigError | None:
+    """The error where the weights have a head for other classes; None where something else is wrong with them."""
+    try:
+        classes = classes_of(weights, head_names(spec))
+    except ModelCreationError:
+        return None
+    if classes in (None, spec.num_classes):
+        return None
+    ways = WAYS_TO_A_HEAD.replace("EPOCHS", f"EPOCHS:{path}").replace("head:5", f"head:5:{path}")
+    return ConfigError(
+        f"--base {str(path)!r} has a head for {classes:,} classes, and the dataset has {spec.num_classes:,}. {ways}"
+    )
+
+
+def _weights_in(path: Path, spec: ModelSpec) -> dict[str, Tensor]:
+    try:
+        return _read(path)
     except (OSError, RuntimeError, SafetensorError, UnpicklingError, TypeError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise ConfigError(f"--base {str(path)!r} does not hold the weights of {spec.name}: {first}") from error
+        raise _no_weights(path, spec, error) from error
+
+
+def _no_weights(path: Path, spec: ModelSpec, error: Exception) -> ConfigError:
+    first = str(error).strip().splitlines()[0]
+    return ConfigError(f"--base {str(path)!r} does not hold the weights of {spec.name}: {first}")
 
 
 def _read(path: Path) -> dict[str, Tensor]:

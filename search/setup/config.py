@@ -50,7 +50,9 @@ class RunConfig(BaseModel):
         "output tensor that contains the logits, such as features.0; default: logits, out, or the first",
     )
     base: str | None = _option(
-        "Model and data", "base weights: train (here, cached), pretrained (by timm), or a .safetensors or .pth file"
+        "Model and data",
+        "base weights: train (here, cached), pretrained (published), head:EPOCHS (a new head on the published trunk; "
+        "head:EPOCHS:FILE on one in a file), a .safetensors or .pth file, or a folder that `train` wrote",
     )
 
     target_macs: str = _option(

@@ -22,7 +22,7 @@ from pruning.planning import build_plan
 from pruning.projection import project
 from search.errors import ConfigError
 from search.proposers.registry import check_proposer
-from search.setup.base_model import BaseSource, SourceKind, check_source
+from search.setup.base_source import BaseSource, check_head, check_source
 from search.setup.config import RunConfig
 from search.setup.needs import resolve_needs
 from search.setup.replaying import recorded_calls
@@ -129,6 +129,7 @@ def prepare(
 def _prepare_model(config: RunConfig, source: BaseSource, needs: Needs, client: LLMClient | None) -> Prepared:
     """Check what needs the model and its plan, which takes seconds; what costs nothing to check has been."""
     data, spec = resolve_model(config)
+    check_head(source, spec, config.dataset)
     images = data.check(config.data_path)
     model = create_model(spec)
     plan, batch_norm = build_plan(model, spec), has_batch_norm(model)
@@ -142,9 +143,7 @@ def _prepare_model(config: RunConfig, source: BaseSource, needs: Needs, client: 
         profile=profile_plan(plan),
         budget=budget,
         source=source,
-        base_recipe=base_recipe(
-            config.dataset, batch_norm=batch_norm, images=images, told=source.kind is SourceKind.TRAIN
-        ),
+        base_recipe=base_recipe(config.dataset, batch_norm=batch_norm, images=images, told=source.is_trained_here),
         proxy_recipe=proxy_recipe(config.dataset, batch_norm=batch_norm),
         recipe=finetune_recipe(
             config.dataset, batch_norm=batch_norm, images=None if config.batch_size else images

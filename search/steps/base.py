@@ -36,5 +36,6 @@ class BaseStep(Step):
                     holdout_accuracy=base.accuracy_holdout,
                     checkpoint=str(base.path),
                     cached=base.cached,
+                    made=base.made,
                 )
             )
