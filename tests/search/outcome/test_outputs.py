@@ -105,7 +105,7 @@ def test_the_report_is_self_contained_and_runs_nothing_of_a_proposer(written: Le
     assert "it broke" in page
     assert 'src="data:image/png;base64,' in page
     assert "unfinished" in page
-    assert "A new head on &lt;x&gt;: it reached 90.00% of the holdout." in " ".join(page.split())
+    assert "A new head on &lt;x&gt;: it reached 90.00 % of the holdout." in " ".join(page.split())
 
 
 @pytest.mark.parametrize("priced", [True, False])
