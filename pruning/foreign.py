@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from pruning.checkpoint import PrunedModel
-from pruning.errors import AllocationError, CheckpointError, NoStateDictError
+from pruning.errors import AllocationError, CheckpointError, ModelCreationError, NoStateDictError
+from pruning.heads import classes_of, head_names
 from pruning.models import ModelSpec, create_model
 from pruning.planning import build_plan
 from pruning.slicing import slice_model
@@ -57,17 +58,39 @@ def open_state_dict(path: Path | str, spec: ModelSpec) -> PrunedModel:
         NoStateDictError: the file is not a readable state dict.
         CheckpointError: no pruning of this architecture has these shapes.
     """
-    weights = _state_dict(Path(path))
+    return from_weights(_state_dict(Path(path)), spec, path)
+
+
+def from_weights(weights: dict[str, torch.Tensor], spec: ModelSpec, path: Path | str) -> PrunedModel:
+    """The same for a state dict that was read from `path`."""
     base = create_model(spec)
     plan = build_plan(base, spec, verify=False)
     try:
         allocation = allocation_from_shapes(plan, {name: tuple(t.shape) for name, t in weights.items()})
     except AllocationError as error:
+        _check_head(weights, spec, path)
         raise CheckpointError(f"{path} is no pruning of {spec.name}: {error}") from error
     selection = tuple(tuple(range(count)) for count in allocation)
     module = slice_model(base, plan, selection)
     _fill(module, weights, path, spec)
     return PrunedModel(module.eval(), spec, plan.macs(allocation), plan.params(allocation), selection, {})
+
+
+def _check_head(weights: dict[str, torch.Tensor], spec: ModelSpec, path: Path | str) -> None:
+    """Say of weights that do not fit whether it is their head.
+
+    Raises:
+        CheckpointError: it is.
+    """
+    try:
+        classes = classes_of(weights, head_names(spec))
+    except ModelCreationError:
+        return
+    if classes not in (None, spec.num_classes):
+        raise CheckpointError(
+            f"{path} has a head for {classes:,} classes, and {spec.num_classes:,} are needed. A search of the unpruned "
+            f"{spec.name} trains a new head with --base head:EPOCHS:FILE"
+        )
 
 
 def open_pickled_module(path: Path | str, spec: ModelSpec, *, trust_pickle: bool) -> PrunedModel:

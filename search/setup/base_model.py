@@ -1,6 +1,7 @@
 """Where the base model comes from: trained here and cached, published, read from a file, or with a new head."""
 
 import dataclasses
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -24,6 +25,8 @@ from trainers.evaluate import evaluate
 from trainers.head import Trunk, train_head
 from trainers.history import EpochReport
 from trainers.recipe import Recipe
+
+_log = logging.getLogger(__name__)
 
 
 def obtain_base(
@@ -71,7 +74,7 @@ def obtain_base(
         module, path = _pretrained(spec), Path(spec.name)
     elif source.kind is SourceKind.CHECKPOINT:
         assert source.path is not None
-        module, path = _unpruned(source.path, spec), source.path
+        module, path = _unpruned(source.path, spec, dataset.name, seed), source.path
     else:
         assert source.path is not None
         module, path = create_model(spec), source.path
@@ -122,7 +125,7 @@ def _with_new_head(
     return train_head(spec, trunk, dataset, recipe, seed=seed, splits=splits, device=device, progress=progress)
 
 
-def _unpruned(folder: Path, spec: ModelSpec) -> nn.Module:
+def _unpruned(folder: Path, spec: ModelSpec, dataset: str, seed: int) -> nn.Module:
     """The model of a checkpoint folder, which must be the whole architecture."""
     found = load_pruned(folder, trusted=(spec.name,))
     same = (found.spec.name, found.spec.num_classes, found.spec.input_size)
@@ -136,6 +139,13 @@ def _unpruned(folder: Path, spec: ModelSpec) -> nn.Module:
         raise ConfigError(
             f"--base {str(folder)!r} holds a pruned {spec.name} ({document.params:,} of {document.baseline_params:,} "
             "parameters): a base is unpruned."
+        )
+    trained = document.recipe
+    if trained.get("dataset") == dataset and trained.get("seed") not in (None, seed):
+        _log.warning(
+            "the base in %s was trained with seed %s and this search has seed %d: it has trained on images of this "
+            "search's holdout, so scores on that are too high. --seed %s has the same holdout",
+            *(folder, trained["seed"], seed, trained["seed"]),
         )
     return found.module
 

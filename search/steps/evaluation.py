@@ -1,7 +1,5 @@
 """The step that reads the test set, once."""
 
-import dataclasses
-
 import torch
 from torch import nn
 
@@ -61,4 +59,12 @@ def score_on(model: nn.Module, split: Split, output: str | None, device: torch.d
 
 def _record_of(subject: Subject, score: Evaluation, speed: MeasuredLatency) -> Evaluated:
     latency = Latency(median=speed.median_ms, p95=speed.p95_ms)
-    return Evaluated(subject=subject, split=SplitName.TEST, latency_ms=latency, **dataclasses.asdict(score))
+    return Evaluated(
+        subject=subject,
+        split=SplitName.TEST,
+        latency_ms=latency,
+        accuracy=score.accuracy,
+        loss=score.loss,
+        correct=score.correct,
+        total=score.total,
+    )
