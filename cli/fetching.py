@@ -47,7 +47,7 @@ def _download(given: str, repo: str, file: str, revision: str | None) -> Path:
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     where = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
