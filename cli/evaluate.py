@@ -68,6 +68,7 @@ def command(
     )
     pruned = open_model(source, spec)
     spec = at_size(pruned, input_size)
+    data = find_dataset(name, pruned.preprocessing)
     data.check_test(data_path)
     info, test = data.test_part(data_path, input_size=spec.input_size)
     check_fit(spec, info, name)

@@ -122,4 +122,4 @@ def save_opened(pruned: PrunedModel, source: Path, out: Path) -> Path:
     """
     plan = build_plan(create_model(pruned.spec), pruned.spec, verify=False)
     recipe = pruned.metadata.get("recipe", {"imported from": source.name})
-    return save_pruned(pruned.module, plan, pruned.selection, out, recipe=recipe)
+    return save_pruned(pruned.module, plan, pruned.selection, out, recipe=recipe, preprocessing=pruned.preprocessing)

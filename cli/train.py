@@ -58,7 +58,9 @@ def command(
     plan = build_plan(module, spec, verify=False)
     make_folder(out)
     whole = tuple(tuple(range(group.units)) for group in plan.groups)
-    start = save_pruned(module, plan, whole, out / START, recipe={"untrained": True, "seed": seed})
+    start = save_pruned(
+        module, plan, whole, out / START, recipe={"untrained": True, "seed": seed}, preprocessing=info.preprocessing
+    )
     changes = config.finetune_changes()
     images = data.check(data_path)
     recipe = base_recipe(

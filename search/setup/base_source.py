@@ -40,6 +40,11 @@ class BaseSource:
     head_epochs: int | None = None
 
     @property
+    def published(self) -> bool:
+        """Whether the weights are published ones, which expect images to be prepared in their way."""
+        return self.kind is SourceKind.PRETRAINED or (self.kind is SourceKind.HEAD and self.path is None)
+
+    @property
     def is_trained_here(self) -> bool:
         """Whether a recipe matters to it."""
         return self.kind in (SourceKind.TRAIN, SourceKind.HEAD)
