@@ -3,12 +3,15 @@
 from ground.names import did_you_mean, near_misses
 from pruning.preprocessing import Preprocessing
 from trainers.datasets.base import Dataset
+from trainers.datasets.cifar import Cifar10, Cifar100
 from trainers.datasets.digits import Digits
 from trainers.datasets.imagefolder import ImageFolder, ImageNet
 from trainers.datasets.shapes import Shapes
 from trainers.errors import UnknownDatasetError
 
-DATASETS: dict[str, type[Dataset]] = {kind.name: kind for kind in (Digits, Shapes, ImageFolder, ImageNet)}
+DATASETS: dict[str, type[Dataset]] = {
+    kind.name: kind for kind in (Digits, Shapes, ImageFolder, ImageNet, Cifar10, Cifar100)
+}
 
 
 def dataset(name: str, preprocessing: Preprocessing | None = None) -> Dataset:
