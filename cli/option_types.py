@@ -41,11 +41,11 @@ TrustServerOption = Annotated[
         help="A server that the run may name: of its LLM, of MLflow, or its Ray cluster. Can be repeated.",
     ),
 ]
-DatasetOption = Annotated[str, typer.Option(help="digits, shapes, imagefolder or imagenet.")]
 TestedDatasetOption = Annotated[
     str | None,
     typer.Option(
-        help="digits, shapes, imagefolder or imagenet; default: imagefolder if there is a --data-path, else digits."
+        help="digits, shapes, imagefolder, imagenet, cifar10, cifar100, or your own as module:factory; default: "
+        "imagefolder if there is a --data-path, else digits."
     ),
 ]
 DataPathOption = Annotated[Path | None, typer.Option(help="Folder of a dataset that is read from disk.")]

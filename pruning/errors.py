@@ -31,17 +31,17 @@ class UnknownModelError(PruningError):
 class UntrustedFactoryError(PruningError):
     """A data file names a factory that the user did not name: nothing of it was imported or called."""
 
-    def __init__(self, name: str, where: str, option: str, command: str | None = None) -> None:
-        super().__init__(name, where, option, command)
-        self.name, self.where, self.option, self.command = name, where, option, command
+    def __init__(self, name: str, where: str, option: str, command: str | None = None, what: str = "its model") -> None:
+        super().__init__(name, where, option, command, what)
+        self.name, self.where, self.option, self.command, self.what = name, where, option, command, what
 
     def answered_by(self, command: str) -> "UntrustedFactoryError":
         """The same error with the full command that would work."""
-        return UntrustedFactoryError(self.name, self.where, self.option, command)
+        return UntrustedFactoryError(self.name, self.where, self.option, command, self.what)
 
     def __str__(self) -> str:
         return (
-            f"{self.where} names {self.name!r} as its model: opening it would import that module and call that "
+            f"{self.where} names {self.name!r} as {self.what}: opening it would import that module and call that "
             "function, and a file can name any code on this machine. Nothing was imported or called. If you know the "
             f"factory and trust it, name it yourself with {self.option}: {self.command or self.given()}"
         )

@@ -14,7 +14,9 @@ def is_factory(name: str) -> bool:
     return bool(prefix) and prefix != "torchvision"
 
 
-def check_factory(name: str, trusted: Collection[str], where: str, *, option: str = TRUST_OPTION) -> None:
+def check_factory(
+    name: str, trusted: Collection[str], where: str, *, option: str = TRUST_OPTION, what: str = "its model"
+) -> None:
     """Refuse a factory that a data file names, unless the user named the same one.
 
     It is called where a name is read from a file, before anything is imported. A name in a registry is no code of the
@@ -25,9 +27,10 @@ def check_factory(name: str, trusted: Collection[str], where: str, *, option: st
         trusted: the factories that the user named, on the command line or in a configuration file.
         where: the file, for the message.
         option: the option by which the user can name the factory.
+        what: the factory makes, for the message.
 
     Raises:
         UntrustedFactoryError: the name is a factory's and is not among `trusted`.
     """
     if is_factory(name) and name not in trusted:
-        raise UntrustedFactoryError(name, where, option)
+        raise UntrustedFactoryError(name, where, option, what=what)

@@ -40,7 +40,12 @@ class RunConfig(BaseModel):
     model: str = _option(
         "Model and data", "timm or torchvision name, or module:factory", "resnet18_quarter", scope=Scope.CELL
     )
-    dataset: str = _option("Model and data", "digits, shapes, imagefolder or imagenet", "digits", scope=Scope.CELL)
+    dataset: str = _option(
+        "Model and data",
+        "digits, shapes, imagefolder, imagenet, cifar10, cifar100, or your own as module:factory",
+        "digits",
+        scope=Scope.CELL,
+    )
     data_path: Path | None = _option("Model and data", "folder of a dataset that is read from disk", scope=Scope.CELL)
     input_size: int | None = _option(
         "Model and data", "width of the square input; default: the dataset's", ge=8, le=16_384
