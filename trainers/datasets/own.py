@@ -233,7 +233,7 @@ def _labels_of(part: str, items: Items) -> Tensor:
     if targets is not None and getattr(items, "target_transform", None) is None and len(targets) == count:
         found = torch.as_tensor(np.asarray(targets))
         if found.ndim == 1 and not found.is_floating_point() and found.dtype != torch.bool:
-            odd = [at for at in sampled(min(count, 8)) if _item_at(items, part, at)[1] != int(found[at])]
+            odd = [at for at in sampled(count, 8) if _item_at(items, part, at)[1] != int(found[at])]
             if not odd:
                 return found.long()
     if count > 10_000:

@@ -100,9 +100,9 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def sampled(count: int) -> list[int]:
+def sampled(count: int, most: int = SAMPLED) -> list[int]:
     """Some indices of so many, spread evenly, the first and the last among them."""
-    chosen: list[int] = torch.linspace(0, count - 1, min(count, SAMPLED)).round().long().tolist()
+    chosen: list[int] = torch.linspace(0, count - 1, min(count, most)).round().long().tolist()
     return chosen
 
 
