@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.console import say
-from cli.data import data_words, dataset_name
+from cli.data import dataset_name
 from cli.option_types import (
     ArchitectureOption,
     DataPathOption,
@@ -20,6 +20,7 @@ from cli.option_types import (
     TrustOption,
 )
 from cli.options import options_of
+from cli.pasted import evaluate_line
 from cli.paths import make_folder
 from cli.training import START, TRAINING, WorkersOption, train_shown, training_config
 from search.setup.config import RunConfig
@@ -28,7 +29,7 @@ from search.setup.config import RunConfig
 @options_of(RunConfig, *TRAINING)
 def command(
     checkpoint: SourceOption,
-    out: Annotated[Path, typer.Option(help="Folder for the fine-tuned model.")] = Path("finetuned"),
+    out: Annotated[Path, typer.Option(help="Folder to train in; the model is in its `model/`.")] = Path("finetuned"),
     dataset: TestedDatasetOption = None,
     data_path: DataPathOption = None,
     seed: SeedOption = 42,
@@ -81,4 +82,4 @@ def command(
     images = None if "batch_size" in changes else data.check(data_path)
     recipe = finetune_recipe(name, batch_norm=has_batch_norm(pruned.module), images=images).override(**changes)
     trained = train_shown(config, start, name, data_path, recipe, seed=seed, out=out, trusted=(pruned.spec.name,))
-    say(f"test it: python launch.py evaluate --checkpoint {trained} {data_words(name, data_path)}")
+    say(f"test it: {evaluate_line(trained, name, data_path)}", pasted=True)

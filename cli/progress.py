@@ -15,9 +15,9 @@ from rich.text import Text
 from cli.console import console
 from cli.plain import one_line
 from cli.status import SearchStatus
+from search.outcome.decisions import describe
 from search.outcome.formats import count_text, macs_text, share_text
 from tracking.events import Event
-from tracking.kinds import DecisionKind
 from tracking.payloads import (
     BaseReady,
     Decision,
@@ -129,7 +129,7 @@ class ProgressView:
                 given = f", {call.quality.strategies} strategies" if call.quality else ""
                 self._line(f"llm call {call.call}: {call.outcome} by {call.model} in {call.latency_s:.1f} s{given}")
             case Decision() as decision:
-                self._line(describe_decision(decision))
+                self._line(describe(decision))
             case FinetuneStarted() as begun:
                 self._epochs = int(begun.recipe["epochs"])
                 workers = Workers(begun.workers, begun.most_workers or begun.workers)
@@ -148,9 +148,9 @@ class ProgressView:
                     f"target {macs_text(payload.target_macs)} ({share_text(share)})"
                 )
             case BaseReady():
-                origin = "from the cache" if payload.cached else "trained"
                 if payload.made:
                     self._line(f"the base is {payload.made}")
+                origin = _origin_of(payload)
                 self._line(
                     f"base model {origin}: holdout {share_text(payload.holdout_accuracy)}, "
                     f"{macs_text(payload.macs)}, {count_text(payload.params)} parameters"
@@ -174,7 +174,8 @@ class ProgressView:
     def _trial(self, ended: TrialEnded) -> None:
         spec = self._status.specs[ended.trial]
         outcome = ended.error or f"{ended.state.value.replace('_', ' ')} at {share_text(ended.accuracy)}"
-        best = ", the best so far" if self._status.best_trial == ended.trial else ""
+        tie = f" ({self._status.best_by_tie})" if self._status.best_by_tie else ""
+        best = f", the best so far{tie}" if self._status.best_trial == ended.trial else ""
         line = f"trial {ended.trial:>3} · {outcome}{best} · {spec.rationale} · {spec.proposer} · {spec.macs:,} MACs"
         # The report has the whole line; an error is shown whole here, too.
         self._line(line, cropped=self._console.is_terminal and ended.error is None)
@@ -215,12 +216,15 @@ class ProgressView:
             self._console.print(stamped, soft_wrap=True)
 
 
+def _origin_of(base: BaseReady) -> str:
+    match base.source:
+        case "file":
+            return f"read from {base.checkpoint}"
+        case "pretrained":
+            return "with pretrained weights"
+        case _:
+            return "from the cache" if base.cached else "trained"
+
+
 def _row(name: str, text: str) -> Text:
     return Text.assemble((f"{name:<9}", "dim"), one_line(text), no_wrap=True, overflow="ellipsis")
-
-
-def describe_decision(decision: Decision) -> str:
-    """What was decided and why, in one line."""
-    seen = f"{decision.condition}: " if decision.condition else ""
-    again = f"trial {decision.trial}: " if decision.decision is DecisionKind.RETRIED else ""
-    return f"{decision.decision.replace('_', ' ')}: {seen}{again}{decision.reason}"

@@ -39,10 +39,16 @@ class SearchStatus:
         self._cut_off: set[int] = set()
         # Ordered as the winner is chosen: accuracy, then fewer MACs, then the earlier trial.
         self._best: tuple[float, int, int] | None = None
+        self._tie = ""
         self._start: float | None = None
         self._totals = Totals()
         self._use: dict[str, float] = {}
         self._queue = StrategyQueue()
+
+    @property
+    def best_by_tie(self) -> str:
+        """Why the best trial was preferred to another of the same score; empty if it scored higher than all."""
+        return self._tie
 
     @property
     def best_trial(self) -> int | None:
@@ -95,6 +101,12 @@ class SearchStatus:
     def _completed(self, ended: TrialEnded) -> None:
         accuracy, spec = ended.accuracy or 0.0, self.specs[ended.trial]
         score = (accuracy, -spec.macs, -ended.trial)
+        if self._best is not None and score[0] == self._best[0]:
+            why = "fewer MACs" if score[1] != self._best[1] else "being the earlier trial"
+            loser = -min(self._best, score)[2]
+            self._tie = f"equal to trial {loser}, preferred for {why}"
+        elif self._best is None or score > self._best:
+            self._tie = ""
         self._best = score if self._best is None else max(self._best, score)
         if spec.proposer == COMMON_START:
             self._start = accuracy

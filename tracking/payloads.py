@@ -28,6 +28,7 @@ from tracking.kinds import (
     Subject,
     TrialState,
 )
+from tracking.provenance import Provenance
 
 SCHEMA = 3
 """The version of this format; `run_started` and `study_started` state it, and `resumed` for what follows it."""
@@ -51,6 +52,7 @@ class RunStarted(Payload):
 
     Attributes:
         config: The complete configuration as JSON, without any key or password.
+        provenance: Software and hardware of the session; None in older ledgers.
     """
 
     kind = EventKind.RUN_STARTED
@@ -63,13 +65,15 @@ class RunStarted(Payload):
     seed: Annotated[int, Field(strict=True)]
     started_at: Moment
     config: JsonObject
+    provenance: Provenance | None = None
 
 
 class BaseReady(Payload):
     """The trained model that will be pruned.
 
     Attributes:
-        cached: Whether it was taken from the cache instead of trained in this run.
+        cached: Whether it was not trained in this run.
+        source: Where it comes from: `train`, `pretrained`, `file`, `head` or `checkpoint`; None in older ledgers.
         made: How it came about, where that is more than its training or its file; None also in older ledgers.
     """
 
@@ -79,6 +83,7 @@ class BaseReady(Payload):
     holdout_accuracy: Fraction
     checkpoint: Text
     cached: bool
+    source: Text | None = None
     made: Text | None = None
 
 
@@ -424,6 +429,8 @@ class Evaluated(Payload):
 
     Attributes:
         accuracy: Must equal `correct / total`.
+        weights_bytes: Of all parameters and buffers, which is the size of their file but for its header; None in older
+            ledgers.
     """
 
     kind = EventKind.EVALUATED
@@ -434,6 +441,7 @@ class Evaluated(Payload):
     correct: Count
     total: Annotated[int, Field(ge=1, strict=True)]
     latency_ms: Latency | None
+    weights_bytes: Count | None = None
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
@@ -459,11 +467,16 @@ class Interrupted(Payload):
 
 
 class Resumed(Payload):
-    """The run goes on after its event `from_seq`; from here on its lines have the format `schema`."""
+    """The run goes on after its event `from_seq`; from here on its lines have the format `schema`.
+
+    Attributes:
+        provenance: Software and hardware of this session; None in older ledgers.
+    """
 
     kind = EventKind.RESUMED
     from_seq: Count
     schema_version: int = Field(default=SCHEMA, alias="schema", ge=1, le=SCHEMA)
+    provenance: Provenance | None = None
 
 
 class Extended(Payload):

@@ -18,7 +18,7 @@ from trainers.job import (
     result_of,
     run_job,
 )
-from trainers.place import Place
+from trainers.place import Place, computes_in_bf16
 from trainers.progress import OnProgress, unheard
 
 
@@ -42,6 +42,8 @@ def finetune_alone(
         PruningError: the checkpoint cannot be read.
     """
     began = time.perf_counter()
+    place = Place.here(device)
+    job = job.resolved(gpu=place.device.type == "cuda", bf16=computes_in_bf16(place.device))
     check_job(job)
     prepare_folder(job)
     tail = EpochTail(job.out_dir / EPOCHS)
@@ -50,6 +52,6 @@ def finetune_alone(
         for report in tail.new():
             on_epoch(report)
 
-    run_job(job, Place.here(device), report_new, on_progress)
+    run_job(job, place, report_new, on_progress)
     report_new()
     return result_of(job, 1, time.perf_counter() - began)

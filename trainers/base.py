@@ -2,27 +2,28 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from ground.cache import cache_folder, content_key, locked_if_usable, warn_damaged, warn_unusable
 from ground.files import file_hash, folder_replaced
 from pruning.models import ModelSpec, create_model
 from pruning.preprocessing import DEFAULT
-from trainers.datasets.base import DataInfo, Dataset, Split, Splits
+from trainers.datasets.base import DataInfo, Dataset, Splits
+from trainers.devices import streamed
 from trainers.errors import DataPathError
 from trainers.evaluate import evaluate
 from trainers.history import EpochReport
 from trainers.loop import Training
 from trainers.optimizer import exempt_names
-from trainers.place import Place, default_device
+from trainers.place import Place, computes_in_bf16, default_device
 from trainers.recipe import Recipe
 from trainers.schedule import mixed
 from trainers.tensors import write_tensors
@@ -30,6 +31,23 @@ from trainers.tensors import write_tensors
 # Increased whenever the loop would train other weights from the same recipe.
 _FORMAT = 1
 _WEIGHTS, _RECORD = "model.safetensors", "base.json"
+
+_T = TypeVar("_T")
+
+Trained = EpochReport | dict[str, Tensor]
+"""What a training yields: each epoch, and at the end the weights, on the CPU."""
+
+
+class Trains(Protocol):
+    """Calls a training on some device, perhaps in another process."""
+
+    def __call__(self, work: Callable[..., Iterator[_T]], *arguments: Any) -> Iterator[_T]:
+        """Yield what `work(*arguments, device)` yields."""
+
+
+def trained_here(work: Callable[..., Iterator[_T]], *arguments: Any) -> Iterator[_T]:
+    """In this process, on the GPU if there is one."""
+    return streamed(default_device(), work, *arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +59,7 @@ class BaseModel:
         accuracy_holdout: top-1 on the holdout, 0…1; the test images were not read.
         path: the cache entry, a folder with model.safetensors and base.json; not there if the cache cannot be used.
         cached: whether it was read from the cache, not trained now.
-        made: how it came about, where that is more than a training from scratch or published weights.
+        made: how it came about, where that is more than a training from scratch or weights that were read.
     """
 
     module: nn.Module
@@ -60,7 +78,7 @@ def train_base(
     cache_dir: Path | None = None,
     data_path: Path | None = None,
     splits: Splits | None = None,
-    device: torch.device | None = None,
+    stream: Trains = trained_here,
     progress: Callable[[EpochReport], None] | None = None,
 ) -> BaseModel:
     """Train the model of `spec`, or read it from the cache if the same training was done before.
@@ -76,7 +94,7 @@ def train_base(
         cache_dir: the cache; None takes the user's cache folder.
         data_path: folder of a dataset that is read from disk.
         splits: the dataset's parts with this seed, so that it is not read again.
-        device: None takes the GPU if there is one.
+        stream: where it is trained: in this process by default, on the GPU if there is one.
         progress: called after each epoch that is trained.
 
     Raises:
@@ -85,6 +103,7 @@ def train_base(
     """
     splits = splits or dataset.splits(data_path, seed=seed, input_size=spec.input_size)
     check_fit(spec, splits.info, dataset.name)
+    recipe = resolved(recipe, stream)
     key = {
         "format": _FORMAT,
         "spec": spec.to_json(),
@@ -98,33 +117,31 @@ def train_base(
         key["preprocessing"] = splits.info.preprocessing_words
     if exempt := sorted(exempt_names(initial_model(spec, seed))):
         key["without_decay"] = exempt
-    place = Place(device or default_device())
-
-    def train(entry: Path) -> BaseModel:
-        module = initial_model(spec, seed)
-        training = Training(module, splits.train, recipe, seed=seed, place=place, output=spec.output)
-        return train_to_the_end(spec, module, training, splits.holdout, place, entry, progress)
-
-    return cached_base(spec, key, train, cache_dir)
+    return cached_base(spec, key, lambda: stream(_train, spec, splits, recipe, seed), cache_dir, progress)
 
 
 def cached_base(
-    spec: ModelSpec, key: Mapping[str, Any], train: Callable[[Path], BaseModel], cache_dir: Path | None = None
+    spec: ModelSpec,
+    key: Mapping[str, Any],
+    training: Callable[[], Iterator[Trained]],
+    cache_dir: Path | None,
+    progress: Callable[[EpochReport], None] | None,
 ) -> BaseModel:
     """Read a base from the cache, or train it and keep it there.
 
     Args:
         spec: of the model.
         key: all that decides the training, as JSON values.
-        train: trains it, given the folder of its entry.
+        training: begins it.
         cache_dir: the cache; None takes the user's cache folder.
+        progress: called after each epoch that is trained.
     """
     entry = cache_folder(cache_dir) / "base" / f"{spec.name.replace('/', '_')}-{content_key(key)}"
     with locked_if_usable(entry) as may_write:
         found = _read(entry, spec, key)
         if found is not None:
             return found
-        base = train(entry)
+        base = _base_of(training(), spec, entry, progress)
         if may_write:
             try:
                 _store(base, key)
@@ -153,36 +170,44 @@ def initial_model(spec: ModelSpec, seed: int) -> nn.Module:
         return create_model(spec)
 
 
-def train_to_the_end(
-    spec: ModelSpec,
-    module: nn.Module,
-    training: Training,
-    holdout: Split,
-    place: Place,
-    entry: Path,
-    progress: Callable[[EpochReport], None] | None,
-) -> BaseModel:
-    """Train all epochs, score the model after each, and put its weights into a fresh module.
+def resolved(recipe: Recipe, stream: Trains) -> Recipe:
+    """The recipe with what it leaves to the device, which only where it is trained is known."""
+    if recipe.precision is not None and recipe.channels_last is not None:
+        return recipe
+    [(gpu, bf16)] = stream(_abilities)
+    return recipe.resolved(gpu=gpu, bf16=bf16)
 
-    Args:
-        spec: of the model.
-        module: the model itself.
-        training: of the model, or of what stands around it.
-        holdout: what it is scored on.
-        place: where it is scored.
-        entry: its entry in the cache.
-        progress: called after each epoch.
-    """
-    there = holdout.to(place.device)
-    report = None
+
+def _abilities(device: torch.device) -> Iterator[tuple[bool, bool]]:
+    yield device.type == "cuda", computes_in_bf16(device)
+
+
+def _train(spec: ModelSpec, splits: Splits, recipe: Recipe, seed: int, device: torch.device) -> Iterator[Trained]:
+    place = Place(device)
+    module = initial_model(spec, seed)
+    training = Training(module, splits.train, recipe, seed=seed, place=place, output=spec.output)
+    holdout = splits.holdout.to(place.device)
     for trained in training.epochs():
-        report = EpochReport.of(trained, evaluate(module, there, place=place, output=spec.output))
-        if progress is not None:
-            progress(report)
+        with training.exported():
+            yield EpochReport.of(trained, evaluate(module, holdout, place=place, output=spec.output))
+    with training.exported():
+        yield {name: value.cpu() for name, value in module.state_dict().items()}
+
+
+def _base_of(
+    training: Iterator[Trained], spec: ModelSpec, entry: Path, progress: Callable[[EpochReport], None] | None
+) -> BaseModel:
+    """Hear a training to its end. The model is a fresh one: what layers caught while they were trained stays behind."""
+    report, fresh = None, create_model(spec)
+    for told in training:
+        if isinstance(told, EpochReport):
+            report = told
+            if progress is not None:
+                progress(report)
+        else:
+            fresh.load_state_dict(told)
     assert report is not None, "a recipe has at least one epoch"
-    # A fresh module, as one that is read from the cache: what layers caught while they were trained stays behind.
-    fresh = create_model(spec)
-    fresh.load_state_dict({name: value.cpu() for name, value in module.state_dict().items()})
+    assert report.holdout_accuracy is not None, "it was scored"
     return BaseModel(fresh.eval(), report.holdout_accuracy, entry, cached=False)
 
 

@@ -3,7 +3,8 @@
 from typing import TypeVar
 
 from trainers.fitting import fitted_to
-from trainers.recipe import OptimizerName, ProxyRecipe, Recipe
+from trainers.choices import OptimizerName
+from trainers.recipe import ProxyRecipe, Recipe
 
 _R = TypeVar("_R", Recipe, ProxyRecipe)
 

@@ -40,6 +40,12 @@ class DivergedError(TrainerError):
     on_all_workers = True
 
 
+class DoesNotFitError(TrainerError, MemoryError):
+    """A single image whose pass does not fit into a worker's memory."""
+
+    on_all_workers = True
+
+
 class StateError(TrainerError):
     """A training state on disk that cannot be continued from."""
 

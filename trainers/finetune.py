@@ -24,6 +24,7 @@ with without_collection():  # each worker is a process of its own, which imports
     from ray.train.torch.config import _TorchBackend
     from ray.train.v2._internal.exceptions import WorkerGroupStartupTimeoutError
 
+from trainers.cluster.bf16 import all_compute_in_bf16
 from trainers.cluster.folders import check_shared
 from trainers.cluster.group import Group, check_group
 from trainers.cluster.room import NoRoomError, in_turn
@@ -74,6 +75,7 @@ def finetune(
     use_gpu: bool = False,
     out_dir: Path,
     storage_dir: Path,
+    teacher_dir: Path | None = None,
     trusted: Collection[str] = (),
     on_epoch: OnEpoch | None = None,
     on_progress: OnProgress = unheard,
@@ -99,6 +101,7 @@ def finetune(
         out_dir: receives the model, the epochs and the state. If it holds the state of the same training already,
             that training is continued.
         storage_dir: for Ray Train's own files.
+        teacher_dir: the unpruned model, for a recipe with distillation.
         trusted: factories that the checkpoint may name as its model, because the user named them.
         on_epoch: called in the caller's thread while training runs; first with the epochs of a continued training.
         on_progress: called in the caller's thread with what the fine-tune is doing, from its first second on.
@@ -125,8 +128,9 @@ def finetune(
         recipe=recipe,
         seed=seed,
         out_dir=out_dir.absolute(),
+        teacher_dir=teacher_dir.absolute() if teacher_dir else None,
         trusted=tuple(trusted),
-    )
+    ).resolved(gpu=group.gpu, bf16=all_compute_in_bf16())
     check_job(job)
     prepare_folder(job)
     read = [job.checkpoint_dir, *([job.data_path] if job.data_path else [])]

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,14 @@ from torch import Tensor, nn
 
 from pruning.heads import head_names
 from pruning.models import ModelSpec
-from trainers.base import BaseModel, cached_base, check_fit, initial_model, train_to_the_end
+from pruning.preprocessing import DEFAULT
+from trainers.base import BaseModel, Trained, Trains, cached_base, check_fit, initial_model, resolved, trained_here
 from trainers.datasets.base import Dataset, Splits
 from trainers.errors import TrunkError
+from trainers.evaluate import evaluate
 from trainers.history import EpochReport
 from trainers.loop import Training
-from trainers.place import Place, default_device
+from trainers.place import Place
 from trainers.recipe import Recipe
 
 _FORMAT = 1
@@ -44,7 +46,7 @@ def train_head(
     seed: int,
     splits: Splits,
     cache_dir: Path | None = None,
-    device: torch.device | None = None,
+    stream: Trains = trained_here,
     progress: Callable[[EpochReport], None] | None = None,
 ) -> BaseModel:
     """Train a new head, drawn at random, while the trunk stays as it is; or read the result from the cache.
@@ -60,7 +62,7 @@ def train_head(
         seed: decides the new head's first weights, the order and the augmentation; the same that made the splits.
         splits: the dataset's parts.
         cache_dir: the cache; None takes the user's cache folder.
-        device: None takes the GPU if there is one.
+        stream: where it is trained: in this process by default, on the GPU if there is one.
         progress: called after each epoch that is trained.
 
     Raises:
@@ -70,7 +72,7 @@ def train_head(
         DivergedError: the training loss is not a finite number.
     """
     check_fit(spec, splits.info, dataset.name)
-    head = head_names(spec)
+    head, recipe = head_names(spec), resolved(recipe, stream)
     key: dict[str, Any] = {
         "format": _FORMAT,
         "spec": spec.to_json(),
@@ -81,19 +83,37 @@ def train_head(
         "recipe": recipe.model_dump(mode="json"),
         "seed": seed,
     }
-    place = Place(device or default_device())
+    if splits.info.preprocessing not in (None, DEFAULT):
+        key["preprocessing"] = splits.info.preprocessing_words
+    module = _on_trunk(spec, trunk, head, seed)
 
-    def train(entry: Path) -> BaseModel:
-        module = _on_trunk(spec, trunk, head, seed)
-        frozen = _FrozenTrunk(module, head)
-        training = Training(frozen, splits.train, recipe, seed=seed, place=place, output=spec.output)
-        return train_to_the_end(spec, module, training, splits.holdout, place, entry, progress)
+    def training() -> Iterator[Trained]:
+        return stream(_train, module, head, spec.output, splits, recipe, seed)
 
     words = (
         f"a new head for {spec.num_classes:,} classes ({', '.join(head)}), trained for {recipe.epochs} epochs on the "
         f"frozen trunk of {trunk.named}"
     )
-    return dataclasses.replace(cached_base(spec, key, train, cache_dir), made=words)
+    return dataclasses.replace(cached_base(spec, key, training, cache_dir, progress), made=words)
+
+
+def _train(
+    module: nn.Module,
+    head: tuple[str, ...],
+    output: str | None,
+    splits: Splits,
+    recipe: Recipe,
+    seed: int,
+    device: torch.device,
+) -> Iterator[Trained]:
+    place = Place(device)
+    training = Training(_FrozenTrunk(module, head), splits.train, recipe, seed=seed, place=place, output=output)
+    holdout = splits.holdout.to(device)
+    for trained in training.epochs():
+        with training.exported():
+            yield EpochReport.of(trained, evaluate(module, holdout, place=place, output=output))
+    with training.exported():
+        yield {name: value.cpu() for name, value in module.state_dict().items()}
 
 
 def _digest(trunk: Trunk, head: tuple[str, ...]) -> str:

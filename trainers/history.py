@@ -17,23 +17,42 @@ class EpochReport:
     Attributes:
         epoch: counted from 1.
         train_loss: mean training loss, with label smoothing as trained.
-        holdout_accuracy: top-1 on the holdout, 0…1.
-        holdout_loss: mean cross-entropy on the holdout, in nats.
+        holdout_accuracy: top-1 on the holdout, 0…1, of the weights that are exported in the end; None where the holdout
+            is trained on.
+        holdout_loss: mean cross-entropy on the holdout, in nats; likewise.
         lr: learning rate of the epoch's last step.
         wall_s: seconds of training, without scoring.
+        images_per_s: trained on by all workers together; None in records of earlier versions.
+        waiting: share of the time in which rank 0's device waited for images; likewise.
+        ema_accuracy: top-1 on the holdout of the averaged weights; None where there are none.
     """
 
     epoch: int
     train_loss: float
-    holdout_accuracy: float
-    holdout_loss: float
+    holdout_accuracy: float | None
+    holdout_loss: float | None
     lr: float
     wall_s: float
+    images_per_s: float | None = None
+    waiting: float | None = None
+    ema_accuracy: float | None = None
 
     @classmethod
-    def of(cls, trained: EpochTrained, scored: Evaluation) -> "EpochReport":
+    def of(
+        cls, trained: EpochTrained, scored: Evaluation | None, average: Evaluation | None = None
+    ) -> "EpochReport":
         """Make the report of an epoch that was trained and then scored."""
-        return cls(trained.epoch, trained.train_loss, scored.accuracy, scored.loss, trained.lr, trained.wall_s)
+        return cls(
+            epoch=trained.epoch,
+            train_loss=trained.train_loss,
+            holdout_accuracy=None if scored is None else scored.accuracy,
+            holdout_loss=None if scored is None else scored.loss,
+            lr=trained.lr,
+            wall_s=trained.wall_s,
+            images_per_s=trained.images_per_s,
+            waiting=trained.waiting,
+            ema_accuracy=None if average is None else average.accuracy,
+        )
 
 
 History = tuple[EpochReport, ...]

@@ -23,6 +23,7 @@ Identity = Mapping[str, Any]
 _WORDS = {
     "weights": "the pruned weights",
     "output": "the output that is trained",
+    "teacher": "the weights of the unpruned model",
     "dataset": "the data set",
     "recipe": "the recipe",
     "seed": "the seed",
@@ -94,7 +95,7 @@ def _difference(name: str, theirs: Any, ours: Any) -> str:
     return what
 
 
-_PLURAL = frozenset({"weights", "train", "holdout", "classes"})
+_PLURAL = frozenset({"weights", "teacher", "train", "holdout", "classes"})
 
 
 def check_same(place: Place, identity: Identity) -> None:

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
 
 from ground.files import file_hash, write_whole
 from pruning.checkpoint import PrunedModel, load_pruned, read_architecture, save_pruned
-from pruning.models import create_model
+from pruning.models import ModelSpec, create_model
 from pruning.planning import build_plan
 from trainers.base import check_fit
 from trainers.datasets.base import DataInfo, Splits
 from trainers.datasets.registry import dataset
-from trainers.evaluate import evaluate
+from trainers.errors import RecipeError
+from trainers.evaluate import Evaluation, evaluate
 from trainers.failure import FAILED
 from trainers.history import EpochReport, History, append_epoch, keep_epochs, read_epochs
 from trainers.identity import Identity, check_same, data_identity
@@ -23,7 +25,8 @@ from trainers.keeping import Keeper
 from trainers.loop import EpochTrained, Training
 from trainers.place import Place
 from trainers.progress import OnProgress, Progress, Standing, unheard
-from trainers.recipe import Precision, Recipe
+from trainers.choices import Precision
+from trainers.recipe import Recipe
 from trainers.state import read_state, state_paths
 
 STATE, EPOCHS, MODEL = "state.safetensors", "epochs.jsonl", "model"
@@ -46,6 +49,7 @@ class FinetuneJob(BaseModel):
             images that were scored become images that are trained on.
         out_dir: rank 0 writes state.safetensors, epochs.jsonl and model/ here. With workers on several nodes it must
             be a folder that all nodes see.
+        teacher_dir: the unpruned model, likewise, for a recipe with distillation.
         trusted: factories that the checkpoint may name as its model, because the user named them. It is no part of
             the training's identity.
         state_every_s: seconds between two states within an epoch, so that no more is lost when a process is.
@@ -59,8 +63,13 @@ class FinetuneJob(BaseModel):
     recipe: Recipe
     seed: int
     out_dir: Path
+    teacher_dir: Path | None = None
     trusted: tuple[str, ...] = ()
     state_every_s: float = Field(default=STATE_EVERY_S, ge=0)
+
+    def resolved(self, *, gpu: bool, bf16: bool = True) -> "FinetuneJob":
+        """This job with what its recipe leaves to the device, which is a part of what makes it one training."""
+        return self.model_copy(update={"recipe": self.recipe.resolved(gpu=gpu, bf16=bf16)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +134,10 @@ def run_job(
     check_fit(pruned.spec, splits.info, job.dataset)
     identity = identity_of(job, splits)
     check_same(place, identity)
-    training = Training(pruned.module, splits.train, job.recipe, seed=job.seed, place=place, output=pruned.spec.output)
+    train = splits.train.joined(splits.holdout) if job.recipe.train_on_holdout else splits.train
+    output = pruned.spec.output
+    teacher = _teacher(job, pruned.spec)
+    training = Training(pruned.module, train, job.recipe, seed=job.seed, place=place, output=output, teacher=teacher)
     keeper = Keeper(job.out_dir / STATE, identity, place, job.state_every_s)
     history = keeper.restore(training)
     if place.is_main:
@@ -135,13 +147,13 @@ def run_job(
         on_progress(Progress("training", standing))
         return keeper.check(training, history, standing)
 
-    on_progress(Progress(f"training on {len(splits.train):,} images, from epoch {len(history) + 1} on"))
-    scorer = _Scorer(splits, job.recipe, place, pruned.spec.output)
+    on_progress(Progress(f"training on {len(train):,} images, from epoch {len(history) + 1} on"))
+    scorer = _Scorer(splits, training.recipe, place, output)
     for trained in training.epochs(on_check):
         report = scorer.report(training, trained)
         history = (*history, report)
         keeper.epoch_ended(training, history)
-        _write_unreadable(job.out_dir, place, splits.train.unreadable)
+        _write_unreadable(job.out_dir, place, train.unreadable)
         if place.is_main:
             append_epoch(job.out_dir / EPOCHS, report)
         if on_epoch is not None:
@@ -150,22 +162,56 @@ def run_job(
             break
     completed = len(history) == job.recipe.epochs
     if place.is_main and completed:
-        _write_model(pruned, job, splits.info)
+        with training.exported():
+            _write_model(pruned, job, splits.info)
     splits.close()
     return WorkerOutcome(history, completed)
 
 
+def _teacher(job: FinetuneJob, spec: ModelSpec) -> nn.Module | None:
+    """The unpruned model that the recipe learns from.
+
+    Raises:
+        RecipeError: none is named, or it is no model of the same architecture.
+    """
+    if job.recipe.distill is None:
+        return None
+    if job.teacher_dir is None:
+        raise RecipeError(
+            f"distill = {job.recipe.distill} needs the unpruned model to learn from: name its checkpoint, as in "
+            "--teacher FOLDER, or leave distill out"
+        )
+    teacher = load_pruned(job.teacher_dir, trusted=job.trusted)
+    if (teacher.spec.num_classes, teacher.spec.input_size) != (spec.num_classes, spec.input_size):
+        raise RecipeError(
+            f"the model {teacher.spec.name} in {job.teacher_dir} has {teacher.spec.num_classes} classes and images of "
+            f"{teacher.spec.input_size}, the pruned one {spec.num_classes} and {spec.input_size}: it cannot teach it"
+        )
+    return teacher.module
+
+
 class _Scorer:
-    """Scores the model on the holdout after an epoch, all workers together."""
+    """Scores the model on the holdout after an epoch, all workers together; not where the holdout is trained on."""
 
     def __init__(self, splits: Splits, recipe: Recipe, place: Place, output: str | None) -> None:
-        self._holdout, self._place, self._output = splits.holdout.to(place.device), place, output
+        self._holdout = None if recipe.train_on_holdout else splits.holdout.to(place.device)
+        self._place, self._output = place, output
         self._autocast = torch.bfloat16 if recipe.precision is Precision.BF16 else None
 
     def report(self, training: Training, trained: EpochTrained) -> EpochReport:
+        average = None
+        if training.average is not None:
+            with training.average.in_place():
+                average = self._score(training)
+        score = average if training.recipe.export_ema else self._score(training)
+        return EpochReport.of(trained, score, average)
+
+    def _score(self, training: Training) -> Evaluation | None:
         self._place.broadcast_buffers(training.model)
-        score = evaluate(training.model, self._holdout, place=self._place, autocast=self._autocast, output=self._output)
-        return EpochReport.of(trained, score)
+        if self._holdout is None:
+            return None
+        model, place = training.model, self._place
+        return evaluate(model, self._holdout, place=place, autocast=self._autocast, output=self._output)
 
 
 def _stopped(job: FinetuneJob, place: Place) -> bool:
@@ -237,6 +283,8 @@ def identity_of(job: FinetuneJob, splits: Splits) -> Identity:
     """All that two jobs must have in common for one to continue the other's state."""
     output = read_architecture(job.checkpoint_dir).spec.output
     named = {} if output is None else {"output": output}
+    if job.teacher_dir is not None and job.recipe.distill is not None:
+        named["teacher"] = file_hash(job.teacher_dir / WEIGHTS)
     return {
         "weights": file_hash(job.checkpoint_dir / WEIGHTS),
         "dataset": job.dataset,

@@ -7,21 +7,27 @@ interrupted.
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainers.datasets.base import Batch, Split
+from trainers.ema import Average
 from trainers.errors import DivergedError, RecipeError
+from trainers.microbatch import found_micro_batch, may_run_out
+from trainers.objective import Objective
 from trainers.optimizer import make_optimizer
-from trainers.place import Place
+from trainers.place import Place, computes_in_bf16
 from trainers.progress import Standing
-from trainers.recipe import Precision, Recipe
-from trainers.schedule import epoch_batches, lr_at, mixed, per_worker, steps_per_epoch
-from trainers.wrapping import gpus_of, wrapped
+from trainers.recipe import Recipe
+from trainers.schedule import Rates, epoch_batches, mixed, per_worker, steps_per_epoch
+from trainers.stepping import Stepper
+from trainers.teacher import Teacher
+from trainers.waiting import Waits
+from trainers.wrapping import gpus_of, memory_format, prepared, wrapped
 
 CHECK_STEPS = 50
 """At most so many steps are taken before the loss is looked at: a training that has diverged ends there."""
@@ -56,12 +62,16 @@ class EpochTrained:
         train_loss: mean over all workers' images, with label smoothing as trained.
         lr: learning rate of the last step.
         wall_s: seconds this worker took.
+        images_per_s: trained on by all workers together, since the epoch was last continued.
+        waiting: share of that time in which this worker's device waited for images.
     """
 
     epoch: int
     train_loss: float
     lr: float
     wall_s: float
+    images_per_s: float
+    waiting: float
 
 
 class Training:
@@ -77,10 +87,21 @@ class Training:
         epochs_done: epochs trained so far; set it to continue a training.
         within: how far the next epoch has got; set it to continue within one.
         steps_per_epoch: steps of each epoch.
+        micro_batch: images of one pass of this worker; None as long as it is open, and where it takes its whole share.
+        average: of the weights, if the recipe wants one.
+        recipe: as it is carried out on this device.
     """
 
     def __init__(
-        self, model: nn.Module, split: Split, recipe: Recipe, *, seed: int, place: Place, output: str | None = None
+        self,
+        model: nn.Module,
+        split: Split,
+        recipe: Recipe,
+        *,
+        seed: int,
+        place: Place,
+        output: str | None = None,
+        teacher: nn.Module | None = None,
     ) -> None:
         """Move the model to its device and wrap it.
 
@@ -91,19 +112,40 @@ class Training:
             seed: decides order, augmentation and whatever the model draws by chance.
             place: this worker.
             output: the only head that is trained; None trains all heads, see `pruning.outputs.heads_of`.
+            teacher: the unpruned model, for a recipe with distillation.
 
         Raises:
             RecipeError: the recipe cannot be carried out on this device.
         """
-        memory_format = _memory_format(recipe, place)
-        self.model = model.to(place.device).to(memory_format=memory_format)
+        self.recipe = recipe = recipe.resolved(gpu=place.device.type == "cuda", bf16=computes_in_bf16(place.device))
+        prepared(model, recipe, place)
+        self.model = model
         self.optimizer = make_optimizer(model, recipe)
         self.device, self.world = place.device, place.world
         self.epochs_done, self.within = 0, self._nothing(place)
         self.steps_per_epoch = steps_per_epoch(len(split), recipe.batch_size, place.world)
-        self._memory_format = memory_format
-        self._split, self._recipe, self._seed, self._place = split.to(place.device), recipe, seed, place
-        self._forward = wrapped(self.model, recipe, place, output, split)
+        self.micro_batch = recipe.micro_batch
+        self.average = None if recipe.ema is None else Average(model, recipe.ema)
+        self._memory_format = memory_format(recipe, place)
+        self._split, self._seed, self._place = split.to(place.device), seed, place
+        self._rates = Rates.of(recipe, self.steps_per_epoch)
+        self._stepper = self._make_stepper(split, output, teacher)
+
+    def _make_stepper(self, split: Split, output: str | None, teacher: nn.Module | None) -> Stepper:
+        recipe, place = self.recipe, self._place
+        forward = wrapped(self.model, recipe, place, output, split)
+        taught = None
+        if recipe.distill is not None:
+            if teacher is None:
+                raise RecipeError("distill is set, but no unpruned model is given to learn from")
+            taught = Teacher(teacher, recipe, place, output)
+        objective = Objective(forward, recipe, place.device, taught)
+        recomputes = recipe.checkpointing
+        return Stepper(forward, self.optimizer, objective, grad_clip=recipe.grad_clip, recomputes=recomputes)
+
+    def exported(self) -> AbstractContextManager[None]:
+        """Within a block, the model holds the weights that the recipe exports."""
+        return self.average.in_place() if self.average is not None and self.recipe.export_ema else nullcontext()
 
     def epochs(self, on_check: OnCheck | None = None) -> Iterator[EpochTrained]:
         """Train the epochs that are left, one per value taken.
@@ -117,7 +159,7 @@ class Training:
         Raises:
             DivergedError: the training loss is not a finite number.
         """
-        while self.epochs_done < self._recipe.epochs:
+        while self.epochs_done < self.recipe.epochs:
             yield self._epoch(on_check)
 
     def chance(self) -> Tensor:
@@ -129,21 +171,32 @@ class Training:
 
     def _epoch(self, on_check: OnCheck | None) -> EpochTrained:
         began, within, lr = time.perf_counter(), self.within, 0.0
+        waits = Waits(self.device)
         before, next_check = within.steps, within.steps + (CHECK_STEPS if on_check is None else 1)
         self.model.train()
         with torch.random.fork_rng(devices=gpus_of(self.device)):
             self._begin_to_draw(within.chance)
-            for images, labels in self._batches(self.epochs_done, within.steps):
-                lr = self._lr(self.epochs_done * self.steps_per_epoch + within.steps)
+            for images, labels in waits.through(self._batches(self.epochs_done, within.steps)):
+                step = self.epochs_done * self.steps_per_epoch + within.steps
+                lr = self._rates.at(step)
                 within.loss += self._step(images, labels, lr)
+                if self.average is not None:
+                    self.average.update(step)
                 within.steps += 1
                 if within.steps == next_check and within.steps < self.steps_per_epoch:
-                    loss, wall_s = self._mean_loss(lr), time.perf_counter() - began
-                    standing = self._standing(loss, within.wall_s + wall_s, (within.steps - before) / wall_s)
+                    loss, speed = self._mean_loss(lr), self._speed(waits, within.steps - before, began)
+                    standing = self._standing(loss, within.wall_s + time.perf_counter() - began, speed)
                     next_check += CHECK_STEPS if on_check is None else min(CHECK_STEPS, max(1, on_check(standing)))
-        loss = self._mean_loss(lr)
+        loss, speed = self._mean_loss(lr), self._speed(waits, within.steps - before, began)
         self.epochs_done, self.within = self.epochs_done + 1, self._nothing(self._place)
-        return EpochTrained(self.epochs_done, loss, lr, within.wall_s + time.perf_counter() - began)
+        wall_s = within.wall_s + time.perf_counter() - began
+        return EpochTrained(self.epochs_done, loss, lr, wall_s, speed.images_per_s, speed.waiting)
+
+    def _speed(self, waits: Waits, steps: int, began: float) -> "_Speed":
+        """Since the epoch was begun or continued; to be asked once the device has nothing left to do."""
+        wall_s = time.perf_counter() - began
+        images = steps * per_worker(self.recipe.batch_size, self.world) * self.world
+        return _Speed(images / wall_s, min(1.0, waits.seconds() / wall_s))
 
     @staticmethod
     def _nothing(place: Place) -> Within:
@@ -162,12 +215,12 @@ class Training:
 
     def _batches(self, epoch: int, first: int) -> Iterator[Batch]:
         order = epoch_batches(
-            len(self._split), self._recipe.batch_size, seed=self._seed, epoch=epoch, world=self._place.world
+            len(self._split), self.recipe.batch_size, seed=self._seed, epoch=epoch, world=self._place.world
         )
         return self._split.batches(
             order,
             place=self._place,
-            augment=self._recipe.augment,
+            augment=self.recipe.augment,
             seed=self._pixel_seed(epoch),
             first=first,
             lenient=True,
@@ -177,28 +230,12 @@ class Training:
         """What decides the augmentation: not the rank, so that any number of workers sees the same pixels."""
         return mixed(self._seed, epoch, 0)
 
-    def _lr(self, step: int) -> float:
-        return lr_at(
-            step,
-            steps=self.steps_per_epoch * self._recipe.epochs,
-            warmup=round(self.steps_per_epoch * self._recipe.warmup_epochs),
-            peak=self._recipe.lr,
-        )
-
     def _step(self, images: Tensor, labels: Tensor, lr: float) -> Tensor:
         """Take one step of the optimiser; returns the batch's mean loss, still on the device."""
-        recipe = self._recipe
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
         images = images.to(memory_format=self._memory_format)
-        with torch.autocast(self._place.device.type, dtype=torch.bfloat16, enabled=recipe.precision is Precision.BF16):
-            loss = _loss(self._forward(images), labels, recipe.label_smoothing)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if recipe.grad_clip is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), recipe.grad_clip)
-        self.optimizer.step()
-        return loss.detach()
+        if self.micro_batch is None and may_run_out(self.device):
+            self.micro_batch = found_micro_batch(self._stepper, self.model, images, labels, self._place)
+        return self._stepper.take(images, labels, lr, self.micro_batch or len(images))
 
     def _mean_loss(self, lr: float) -> float:
         """The mean of the epoch's steps so far over all workers.
@@ -211,34 +248,26 @@ class Training:
             raise DivergedError(
                 f"the training loss is {mean} in epoch {self.epochs_done + 1} after step {self.within.steps} of "
                 f"{self.steps_per_epoch}, at a learning rate of {lr:.3g}: "
-                f"lower lr (now {self._recipe.lr:g}), lengthen warmup_epochs or set grad_clip"
+                f"lower lr (now {self.recipe.lr:g}), lengthen warmup_epochs or set grad_clip"
             )
         return mean
 
-    def _standing(self, loss: float, wall_s: float, steps_per_s: float) -> Standing:
+    def _standing(self, loss: float, wall_s: float, speed: "_Speed") -> Standing:
         return Standing(
             epoch=self.epochs_done + 1,
-            epochs=self._recipe.epochs,
+            epochs=self.recipe.epochs,
             step=self.within.steps,
             steps=self.steps_per_epoch,
             loss=loss,
             wall_s=wall_s,
-            images_per_s=steps_per_s * per_worker(self._recipe.batch_size, self.world) * self.world,
+            images_per_s=speed.images_per_s,
+            waiting=speed.waiting,
         )
 
 
-def _memory_format(recipe: Recipe, place: Place) -> torch.memory_format:
-    if not recipe.channels_last:
-        return torch.contiguous_format
-    if place.device.type == "cpu":
-        # Heap corruption or silently wrong gradients: see trainers.datasets.memory.row_major.
-        raise RecipeError(
-            "channels_last = True cannot train on a CPU: its gradients of strided 1×1 convolutions with few "
-            "channels are wrong there (oneDNN issue 6035): leave it out, or train on a GPU"
-        )
-    return torch.channels_last
+@dataclass(frozen=True, slots=True)
+class _Speed:
+    """Images a second of all workers, and the share of the time in which this one's device waited for them."""
 
-
-def _loss(heads: Sequence[Tensor], labels: Tensor, smoothing: float) -> Tensor:
-    losses = [F.cross_entropy(head.float(), labels, label_smoothing=smoothing) for head in heads]
-    return torch.stack(losses).mean()
+    images_per_s: float
+    waiting: float

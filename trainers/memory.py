@@ -2,10 +2,12 @@
 
 import gc
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import torch
 
-from trainers.proxy import RungScore
+if TYPE_CHECKING:  # the proxy is trained by the loop, which asks this file
+    from trainers.proxy import RungScore
 
 _CPU_WORDS = ("can't allocate memory", "not enough memory")
 
@@ -18,8 +20,8 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def with_less_memory(
-    start: Callable[[int], Iterator[RungScore]], batch_size: int
-) -> Iterator[tuple[RungScore, str | None]]:
+    start: "Callable[[int], Iterator[RungScore]]", batch_size: int
+) -> "Iterator[tuple[RungScore, str | None]]":
     """Score rungs, and if memory runs out start once more with half the batch.
 
     The learning rate stays: half a batch is an emergency, not another recipe.

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainers.recipe import OptimizerName, Recipe
+from trainers.choices import OptimizerName
+from trainers.recipe import Recipe
 
 _NEVER_DECAY = frozenset(
     {

@@ -103,3 +103,8 @@ def check_threads(count: int) -> int:
 def default_device() -> torch.device:
     """The current GPU if there is one, else the CPU."""
     return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def computes_in_bf16(device: torch.device) -> bool:
+    """Whether a GPU computes in bf16 itself, as those since Ampere do; for others torch converts back and forth."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)

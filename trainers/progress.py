@@ -22,6 +22,7 @@ class Standing:
         loss: mean training loss of the epoch so far, over all workers.
         wall_s: seconds that the epoch has taken so far.
         images_per_s: trained on, by all workers together.
+        waiting: share of the time in which rank 0's device waited for images; None if it is not known.
     """
 
     epoch: int
@@ -31,6 +32,7 @@ class Standing:
     loss: float
     wall_s: float
     images_per_s: float
+    waiting: float | None = None
 
     @property
     def steps_per_s(self) -> float:
@@ -62,9 +64,10 @@ class Progress:
         if at is None:
             return self.doing
         left = timedelta(seconds=round(at.seconds_left))
+        waiting = "" if at.waiting is None else f", {at.waiting:.0%} of the time waiting for them"
         return (
             f"{self.doing}: epoch {at.epoch}/{at.epochs}, step {at.step}/{at.steps}, loss {at.loss:.4f}, "
-            f"{at.images_per_s:.4g} images/s, {left} left"
+            f"{at.images_per_s:.4g} images/s{waiting}, {left} left"
         )
 
 

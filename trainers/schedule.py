@@ -2,26 +2,67 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from trainers.choices import Schedule
+from trainers.recipe import Recipe
 
-def lr_at(step: int, *, steps: int, warmup: int, peak: float) -> float:
-    """The learning rate of a step: a linear rise to the peak, then a cosine.
 
-    The cosine is that of SGDR without restarts (Loshchilov and Hutter, 2017, eq. 5).
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The learning rates of a whole training.
 
-    Args:
-        step: counted from 0 over the whole training.
-        steps: of the whole training; the cosine would reach 0 at this one.
+    Attributes:
+        peak: the highest, after the warm-up.
         warmup: steps of the rise.
-        peak: the highest learning rate.
+        decay_from: the step from which it falls; None takes the end of the warm-up.
+        steps: of the whole training; the decay would reach its end at this one.
+        shape: of the decay.
+        start: of the first step; None begins with one step's part of the rise.
+        final: that the decay ends at.
     """
-    if step < warmup:
-        return peak * (step + 1) / (warmup + 1)
-    progress = (step - warmup) / max(1, steps - warmup)
-    return peak * 0.5 * (1 + math.cos(math.pi * progress))
+
+    peak: float
+    warmup: int
+    steps: int
+    decay_from: int | None = None
+    shape: Schedule = Schedule.COSINE
+    start: float | None = None
+    final: float = 0.0
+
+    @classmethod
+    def of(cls, recipe: Recipe, steps_per_epoch: int) -> "Rates":
+        """Those of a recipe whose epochs have so many steps."""
+        start = recipe.decay_from
+        return cls(
+            peak=recipe.lr,
+            warmup=round(steps_per_epoch * recipe.warmup_epochs),
+            steps=steps_per_epoch * recipe.epochs,
+            decay_from=None if start is None else round(steps_per_epoch * start),
+            shape=recipe.schedule,
+            start=recipe.start_lr,
+            final=recipe.final_lr,
+        )
+
+    def at(self, step: int) -> float:
+        """The learning rate of a step, counted from 0: a linear rise to the peak, then a cosine or a line.
+
+        The cosine is that of SGDR without restarts (Loshchilov and Hutter, 2017, eq. 5).
+        """
+        if step < self.warmup:
+            if self.start is not None:
+                return self.start + (self.peak - self.start) * step / self.warmup
+            return self.peak * (step + 1) / (self.warmup + 1)
+        begin = self.warmup if self.decay_from is None else self.decay_from
+        if step < begin:
+            return self.peak
+        progress = (step - begin) / max(1, self.steps - begin)
+        if self.shape is Schedule.LINEAR:
+            return self.final + (self.peak - self.final) * (1 - progress)
+        return self.final + (self.peak - self.final) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def steps_per_epoch(images: int, batch_size: int, world: int) -> int:

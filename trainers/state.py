@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 KEPT = 3
 """How many states are kept: where the newest is damaged, an older one is used."""
 
-_MODEL, _OPTIMIZER, _CHANCE, _LOSS = "model.", "optimizer.", "chance", "loss"
+_MODEL, _OPTIMIZER, _AVERAGE, _CHANCE, _LOSS = "model.", "optimizer.", "average.", "chance", "loss"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,8 @@ def save_state(path: Path, training: Training, around: Around) -> None:
     tensors = {_MODEL + name: value for name, value in training.model.state_dict().items()}
     for index, values in training.optimizer.state_dict()["state"].items():
         tensors |= {f"{_OPTIMIZER}{index}.{name}": value for name, value in values.items() if isinstance(value, Tensor)}
+    if training.average is not None:
+        tensors |= {_AVERAGE + name: value for name, value in training.average.state().items()}
     if around.chances:
         tensors |= {_CHANCE: torch.stack(tuple(around.chances)), _LOSS: torch.stack(tuple(around.losses))}
     metadata = {
@@ -94,6 +96,8 @@ def save_state(path: Path, training: Training, around: Around) -> None:
         "steps": str(training.steps_per_epoch),
         "wall_s": repr(around.wall_s),
     }
+    if training.micro_batch is not None:
+        metadata["micro_batch"] = str(training.micro_batch)
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata["sha256"] = _content_hash(metadata, tensors)
     with replaced(path, durable=True) as draft:
@@ -175,6 +179,8 @@ def restore_state(found: SavedState, training: Training, rank: int) -> History:
             world,
             training.world,
         )
+    elif "micro_batch" in saved:
+        training.micro_batch = int(saved["micro_batch"])
     if int(saved.get("step", 0)):
         training.within = _restored_within(found, training, rank, world)
     return history
@@ -207,6 +213,9 @@ def _content_hash(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) ->
 def _restore_weights(training: Training, tensors: Mapping[str, Tensor]) -> None:
     model = {name.removeprefix(_MODEL): t for name, t in tensors.items() if name.startswith(_MODEL)}
     training.model.load_state_dict(model)
+    if training.average is not None:
+        average = {name.removeprefix(_AVERAGE): t for name, t in tensors.items() if name.startswith(_AVERAGE)}
+        training.average.restore(average)
     state: dict[int, dict[str, Any]] = {}
     for name, value in tensors.items():
         if name.startswith(_OPTIMIZER):

@@ -19,7 +19,7 @@ from trainers.datasets.registry import dataset
 from trainers.defaults import finetune_recipe
 from trainers.history import EpochReport
 from trainers.job import FinetuneJob, run_job
-from trainers.place import Place, check_threads
+from trainers.place import Place, check_threads, computes_in_bf16
 from trainers.progress import Paced, Progress, unheard
 from trainers.recalibrate import has_batch_norm
 from trainers.recipe import Recipe
@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(check_threads(given.threads))
     trusted = tuple(given.trust_factory)
+    device = _join_group()
     job = FinetuneJob(
         checkpoint_dir=given.checkpoint,
         dataset=given.dataset,
@@ -43,10 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         recipe=_recipe(given, trusted),
         seed=given.seed,
         out_dir=given.out,
+        teacher_dir=given.teacher,
         trusted=trusted,
-    )
+    ).resolved(gpu=device.type == "cuda", bf16=computes_in_bf16(device))
     job.out_dir.mkdir(parents=True, exist_ok=True)
-    device = _join_group()
     try:
         place = Place.here(device)
         on_progress = Paced(_log_progress, _LOG_EVERY_S) if place.is_main else unheard
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--data-path", type=Path)
     parser.add_argument("--recipe", type=Path, help="JSON file; the dataset's default recipe without it")
+    parser.add_argument("--teacher", type=Path, help="folder of the unpruned model, for a recipe with distillation")
     parser.add_argument("--seed", type=int, default=0, help="the search's seed: it decides the holdout")
     parser.add_argument("--out", type=Path, required=True, help="folder for model, epochs and state")
     parser.add_argument("--threads", type=int, default=1, help="torch threads of each process")
@@ -97,10 +99,10 @@ def _join_group() -> torch.device:
 
 def _log_epoch(report: EpochReport) -> None:
     _log.info(
-        "epoch %d: training loss %.4f, holdout accuracy %.4f, %.1f s",
+        "epoch %d: training loss %.4f, holdout accuracy %s, %.1f s",
         report.epoch,
         report.train_loss,
-        report.holdout_accuracy,
+        "none (it is trained on)" if report.holdout_accuracy is None else f"{report.holdout_accuracy:.4f}",
         report.wall_s,
     )
 

@@ -17,7 +17,7 @@ from pruning.heads import classes_of, head_names, published_classes
 from pruning.models import ModelSpec, create_model
 from search.errors import ConfigError
 from search.setup.base_source import WAYS_TO_A_HEAD, BaseSource, SourceKind
-from search.setup.computing import Compute, compute_here
+from search.setup.computing import Compute, Stream, compute_here, stream_here
 from trainers.base import BaseModel, train_base
 from trainers.datasets.base import Dataset, Split, Splits
 from trainers.devices import CPU
@@ -39,9 +39,9 @@ def obtain_base(
     seed: int,
     data_path: Path | None,
     progress: Callable[[EpochReport], None],
-    device: torch.device | None = None,
     accuracy: float | None = None,
     compute: Compute = compute_here,
+    stream: Stream = stream_here,
 ) -> BaseModel:
     """Train or load the base model.
 
@@ -54,9 +54,9 @@ def obtain_base(
         seed: of the training.
         data_path: folder of a dataset that is read from disk.
         progress: hears of each epoch that is trained.
-        device: where it is trained, if it is trained here; None takes the GPU if there is one.
         accuracy: on the holdout, where it is known; otherwise weights that were read are scored.
         compute: scores them.
+        stream: trains it, where it is trained here.
 
     Returns:
         The model in eval mode, with its holdout accuracy.
@@ -66,10 +66,10 @@ def obtain_base(
     """
     if source.kind is SourceKind.TRAIN:
         return train_base(
-            spec, dataset, recipe, seed=seed, data_path=data_path, splits=splits, device=device, progress=progress
+            spec, dataset, recipe, seed=seed, data_path=data_path, splits=splits, stream=stream, progress=progress
         )
     if source.kind is SourceKind.HEAD:
-        return _with_new_head(source, spec, dataset, splits, recipe, seed=seed, device=device, progress=progress)
+        return _with_new_head(source, spec, dataset, splits, recipe, seed=seed, stream=stream, progress=progress)
     if source.kind is SourceKind.PRETRAINED:
         module, path = _pretrained(spec), Path(spec.name)
     elif source.kind is SourceKind.CHECKPOINT:
@@ -110,7 +110,7 @@ def _with_new_head(
     recipe: Recipe,
     *,
     seed: int,
-    device: torch.device | None,
+    stream: Stream,
     progress: Callable[[EpochReport], None],
 ) -> BaseModel:
     """A new head on the trunk in a file, or on the published one."""
@@ -122,7 +122,7 @@ def _with_new_head(
         published = _pretrained(dataclasses.replace(spec, num_classes=classes))
         trunk = Trunk(published.state_dict(), f"the published {spec.name} ({classes:,} classes)")
     recipe = recipe.override(epochs=source.head_epochs)
-    return train_head(spec, trunk, dataset, recipe, seed=seed, splits=splits, device=device, progress=progress)
+    return train_head(spec, trunk, dataset, recipe, seed=seed, splits=splits, stream=stream, progress=progress)
 
 
 def _unpruned(folder: Path, spec: ModelSpec, dataset: str, seed: int) -> nn.Module:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ground.names import did_you_mean, near_misses
 from llm_clients.redaction import redact
+from pruning.importance.names import CRITERION_NAMES
 from search.arms import ASKING_ARMS, CLASSICAL_ARMS, ArmName
 from search.errors import ConfigError
 from search.setup.address import PRIVATE, ray_address
@@ -70,7 +71,8 @@ class RunConfig(BaseModel):
     base: str | None = _option(
         "Model and data",
         "base weights: train (here, cached), pretrained (published), head:EPOCHS (a new head on the published trunk; "
-        "head:EPOCHS:FILE on one in a file), a .safetensors or .pth file, or a folder that `train` wrote",
+        "head:EPOCHS:FILE on one in a file), a .safetensors or .pth file, or a folder that `train` wrote; default: "
+        "train for digits and shapes, else pretrained",
     )
 
     target_macs: str = _option(
@@ -92,7 +94,7 @@ class RunConfig(BaseModel):
     )
     llm: str | None = _option(
         "Proposer",
-        "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, vllm:…, scripted:FILE, replay:RUN",
+        "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, vllm:…, scripted:FILE (or rehearsal, any), replay:RUN",
         scope=Scope.MODEL_ASKED,
     )
     llm_temperature: float | None = _option(
@@ -137,7 +139,9 @@ class RunConfig(BaseModel):
     window: int | None = _option("Search", "a proposal reads results at least this many trials back", ge=1)
     eta: float = _option("Search", "successive halving keeps 1/eta at each rung; 1 stops nothing early", 3.0, ge=1)
     criteria: tuple[str, ...] = _option(
-        "Search", "importance criteria to choose from, comma-separated", ("l2", "taylor")
+        "Search",
+        f"importance criteria to choose from, comma-separated: {', '.join(CRITERION_NAMES)}",
+        ("l2", "taylor"),
     )
     trial_timeout: float | None = _option(
         "Search", "seconds until a trial counts as hung; default: ten times the slowest so far, at least 120", gt=0

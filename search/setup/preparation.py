@@ -26,6 +26,7 @@ from search.setup.base_source import BaseSource, check_head, check_source
 from search.setup.config import RunConfig
 from search.setup.needs import resolve_needs
 from search.setup.preparing_images import prepared_dataset
+from search.setup.rehearsing import check_rehearsal
 from search.setup.replaying import recorded_calls
 from search.setup.resources import Needs
 from search.space.budget import Budget, parse_target
@@ -141,6 +142,7 @@ def _prepare_model(
     plan, batch_norm = build_plan(model, spec), has_batch_norm(model)
     check_output(model, spec)
     budget = resolve_budget(config, plan)
+    check_rehearsal(config.llm, config.model, sets=len(plan.sets))
     return Prepared(
         config=config,
         dataset=data,

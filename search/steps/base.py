@@ -36,6 +36,7 @@ class BaseStep(Step):
                     holdout_accuracy=base.accuracy_holdout,
                     checkpoint=str(base.path),
                     cached=base.cached,
+                    source=context.prepared.source.kind.value,
                     made=base.made,
                 )
             )

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from cli.main import main
+from cli.pasted import evaluate_line
 from pruning.checkpoint import load_pruned, read_architecture
 from pruning.models import ModelSpec, create_model
 from search.errors import ConfigError
@@ -64,6 +65,9 @@ def test_it_has_the_gpu_options_of_a_search(
     said = capsys.readouterr().out
     assert "training on 2 to 8 workers, each with a GPU" in said
     assert "on 3 workers in 1.0 s" in said
+    model = tmp_path / "out" / "model"
+    assert f"test it: python launch.py evaluate --checkpoint {model} --dataset digits\n" in said
+    assert evaluate_line(model, "imagefolder", Path("my data")).endswith("imagefolder --data-path 'my data'")
 
 
 @pytest.mark.parametrize("whole", [False, True])

@@ -17,7 +17,8 @@ from trainers.loop import CHECK_STEPS, EpochTrained, Training
 from trainers.optimizer import exempt_names, make_optimizer
 from trainers.place import Place
 from trainers.progress import Standing
-from trainers.recipe import OptimizerName, Precision, Recipe
+from trainers.choices import OptimizerName, Precision
+from trainers.recipe import Recipe
 
 CPU = Place(torch.device("cpu"))
 RECIPE = Recipe(lr=0.1, epochs=4, batch_size=20, warmup_epochs=0.5)

@@ -8,7 +8,8 @@ from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
 from trainers.errors import RecipeError
 from trainers.fitting import fitted_to
 from trainers.recalibrate import has_batch_norm
-from trainers.recipe import OptimizerName, ProxyRecipe, Recipe
+from trainers.choices import OptimizerName
+from trainers.recipe import ProxyRecipe, Recipe
 
 
 @pytest.mark.parametrize(("epochs", "warmup"), [(1, 0.5), (3, 1.5), (30, 2.0)])

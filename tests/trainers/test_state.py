@@ -19,7 +19,8 @@ from trainers.identity import check_identity
 from trainers.loop import Training
 from trainers.place import Place
 from trainers.progress import Standing
-from trainers.recipe import OptimizerName, Recipe
+from trainers.choices import OptimizerName
+from trainers.recipe import Recipe
 from trainers.state import KEPT, Around, read_state, restore_state, save_state, state_paths
 
 RECIPE = Recipe(lr=0.1, epochs=5, batch_size=20, warmup_epochs=0.5)

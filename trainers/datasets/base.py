@@ -96,6 +96,17 @@ class Split(ABC):
         """This split with its images on `device`, if it keeps images at all."""
         return self
 
+    def joined(self, other: "Split") -> "Split":
+        """This split and another of the same data set as one, augmented as this one is.
+
+        Raises:
+            DataPathError: this kind of data cannot be joined.
+        """
+        raise DataPathError(
+            f"training on the holdout cannot be had: the images of this data set, a {type(self).__name__}, cannot be "
+            "joined with others. Leave out --train-on-holdout"
+        )
+
     def __len__(self) -> int:
         return len(self.labels)
 

@@ -95,6 +95,13 @@ class TensorSplit(Split):
         """This split with its pixels on `device`; the targets stay on the CPU."""
         return replace(self, pixels=self.pixels.to(device))
 
+    def joined(self, other: Split) -> "TensorSplit":
+        """Both splits' images."""
+        assert isinstance(other, TensorSplit), "parts of one data set are of one kind"
+        return replace(
+            self, pixels=torch.cat([self.pixels, other.pixels]), targets=torch.cat([self.targets, other.targets])
+        )
+
     def take(self, indices: Tensor) -> "TensorSplit":
         """The images at these indices, with the same augmentation."""
         return replace(self, pixels=self.pixels[indices], targets=self.targets[indices])

@@ -1,0 +1,104 @@
+"""One step of the optimiser over a batch, in as many passes as the memory asks for."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from trainers.objective import Objective
+from trainers.wrapping import kept_buffers
+
+
+class Stepper:
+    """Adds up the gradients of a batch and takes a step."""
+
+    def __init__(
+        self,
+        forward: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        objective: Objective,
+        *,
+        grad_clip: float | None,
+        recomputes: bool,
+    ) -> None:
+        """Keep what a step needs.
+
+        Args:
+            forward: the model as it is trained, perhaps under DDP.
+            optimizer: of its weights.
+            objective: what is minimised.
+            grad_clip: the largest norm of the gradient.
+            recomputes: whether activations are computed again in the backward pass, see `trainers.wrapping`.
+        """
+        self._forward, self._optimizer, self._objective = forward, optimizer, objective
+        self._grad_clip, self._recomputes = grad_clip, recomputes
+
+    def take(self, images: Tensor, targets: Tensor, lr: float, micro_batch: int) -> Tensor:
+        """Take a step; returns the batch's mean loss, still on the device.
+
+        With several passes, a layer that looks at a whole batch, as BatchNorm does, looks at one pass's images.
+        """
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr
+        loss = self._add_up(images, targets, micro_batch)
+        if self._grad_clip is not None:
+            nn.utils.clip_grad_norm_(self._forward.parameters(), self._grad_clip)
+        self._optimizer.step()
+        return loss
+
+    def attempt(self, images: Tensor, targets: Tensor) -> None:
+        """Compute one pass's gradients as in a step, and forget them: to see whether the memory suffices.
+
+        Other workers are not waited for, since one of them may fail. What the optimiser will keep is counted in.
+
+        Raises:
+            RuntimeError: it does not suffice; or another error of torch's.
+        """
+        with self._alone():
+            loss = self._objective.loss(images, targets)
+            loss.backward()  # type: ignore[no-untyped-call]
+        kept = [torch.empty_like(p) for p in self._forward.parameters() if p.requires_grad for _ in range(self._states)]
+        del kept, loss
+        self._optimizer.zero_grad(set_to_none=True)
+
+    @property
+    def _states(self) -> int:
+        """Tensors of a weight's size that the optimiser keeps of it and has not made yet."""
+        return 0 if self._optimizer.state else 1 + isinstance(self._optimizer, torch.optim.AdamW)
+
+    def forget(self) -> None:
+        """Free the gradients of a pass that failed."""
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def _add_up(self, images: Tensor, targets: Tensor, micro_batch: int) -> Tensor:
+        self._optimizer.zero_grad(set_to_none=True)
+        if micro_batch >= len(images):
+            return self._pass(images, targets, 1.0)
+        parts = list(zip(images.split(micro_batch), targets.split(micro_batch), strict=True))
+        total = torch.zeros((), dtype=torch.float64, device=images.device)
+        for number, (some, theirs) in enumerate(parts, start=1):
+            with nullcontext() if number == len(parts) else self._alone():
+                total += self._pass(some, theirs, len(some) / len(images))
+        return total
+
+    def _pass(self, images: Tensor, targets: Tensor, share: float) -> Tensor:
+        """Add a pass's part of the gradient; returns its part of the mean loss."""
+        loss = self._objective.loss(images, targets)
+        if share < 1:
+            loss = loss * share
+        # A layer that is computed again takes its batch's statistics in again.
+        with kept_buffers(self._forward) if self._recomputes else nullcontext():
+            loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Within a block, gradients are not exchanged with other workers."""
+        return _unsynced(self._forward) if isinstance(self._forward, DistributedDataParallel) else nullcontext()
+
+
+@contextmanager
+def _unsynced(forward: DistributedDataParallel) -> Iterator[None]:
+    with forward.no_sync():
+        yield
