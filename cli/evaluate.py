@@ -49,7 +49,7 @@ def command(
     from cli.opening import ModelSource, bytes_of, open_model
     from cli.sizes import at_size
     from pruning.counter import count_macs
-    from pruning.models import ModelSpec
+    from pruning.models import ModelSpec, full_name
     from trainers.base import check_fit
     from trainers.datasets.registry import dataset as find_dataset
     from trainers.evaluate import BATCH_SIZE, evaluate
@@ -62,7 +62,7 @@ def command(
     spec = None
     if model is not None and checkpoint.is_file():
         info = data.test_info(data_path)
-        spec = ModelSpec(model, info.num_classes, info.input_size, output)
+        spec = ModelSpec(full_name(model), info.num_classes, info.input_size, output)
     source = ModelSource(
         checkpoint, model, trust_pickle=trust_pickle, output=output, trusted=tuple(trust_factory or ())
     )
@@ -70,16 +70,16 @@ def command(
     spec = at_size(pruned, input_size)
     data = find_dataset(name, pruned.preprocessing)
     data.check_test(data_path)
-    info, test = data.test_part(data_path, input_size=spec.input_size)
+    info, test = data.test_part(data_path, input_size=spec.image_size)
     check_fit(spec, info, name)
     counted = count_macs(pruned.module, spec.input_size)
     there = pruned.module.to(place)
     score = evaluate(there, test.to(place), batch_size=batch_size or BATCH_SIZE, output=spec.output)
-    latency = measure_latency(there, spec.input_size, threads=1)
+    latency = measure_latency(there, spec.image_size, threads=1)
     found = {
         "model": spec.name,
         "dataset": name,
-        "input_size": list(spec.input_size),
+        "input_size": list(spec.image_size),
         "macs": counted,
         "macs_by_plan": pruned.macs if spec.input_size == pruned.spec.input_size else None,
         "params": pruned.params,

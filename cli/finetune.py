@@ -46,7 +46,7 @@ def command(
     from cli.exporting import save_opened
     from cli.fetching import fetched
     from cli.opening import ModelSource, open_model
-    from pruning.models import ModelSpec
+    from pruning.models import ModelSpec, full_name
     from pruning.recognising import recognised
     from trainers.base import check_fit
     from trainers.datasets.registry import dataset as find_dataset
@@ -60,7 +60,7 @@ def command(
     if is_file and model is not None:
         size = None if input_size is None else (data.info(data_path).input_size[0], input_size, input_size)
         info = data.info(data_path, input_size=size)
-        spec = ModelSpec(model, info.num_classes, info.input_size, output)
+        spec = ModelSpec(full_name(model), info.num_classes, info.input_size, output)
     pruned = open_model(
         ModelSource(
             start,
@@ -73,7 +73,7 @@ def command(
         ),
         spec,
     )
-    check_fit(pruned.spec, data.info(data_path, input_size=pruned.spec.input_size), name)
+    check_fit(pruned.spec, data.info(data_path, input_size=pruned.spec.image_size), name)
     make_folder(out)
     if is_file:
         pruned = recognised(pruned, str(start))

@@ -19,7 +19,7 @@ def at_size(pruned: PrunedModel, side: int | None) -> ModelSpec:
     if side is None:
         check_logits(pruned.module.eval(), pruned.spec)
         return pruned.spec
-    channels, *own = pruned.spec.input_size
+    channels, *own = pruned.spec.image_size
     spec = dataclasses.replace(pruned.spec, input_size=(channels, side, side))
     try:
         check_logits(pruned.module.eval(), spec)

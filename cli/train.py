@@ -38,7 +38,7 @@ def command(
 ) -> None:
     """Train a base from scratch on as many workers as there are; `search --base`, `finetune` and `evaluate` open it."""
     from pruning.checkpoint import save_pruned
-    from pruning.models import ModelSpec
+    from pruning.models import ModelSpec, full_name
     from pruning.outputs import check_logits
     from pruning.planning import build_plan
     from trainers.base import initial_model
@@ -51,7 +51,7 @@ def command(
     data = find_dataset(name)
     size = None if input_size is None else (data.info(data_path).input_size[0], input_size, input_size)
     info = data.info(data_path, input_size=size)
-    spec = ModelSpec(model, info.num_classes, info.input_size, output)
+    spec = ModelSpec(full_name(model), info.num_classes, info.input_size, output)
     module = initial_model(spec, seed)
     check_logits(module, spec)
     # What cannot be planned cannot be searched either: better said before it is trained.

@@ -9,8 +9,8 @@ from timm.models import get_pretrained_cfg
 from torch import Tensor
 
 from pruning.errors import ModelCreationError
-from pruning.factories import is_factory
-from pruning.models import ModelSpec, create_model
+from pruning.factories import is_factory, is_hub
+from pruning.models import ModelSpec, create_model, full_name
 
 
 def published_classes(name: str) -> int | None:
@@ -19,8 +19,9 @@ def published_classes(name: str) -> int | None:
     Args:
         name: see `ModelSpec.name`.
     """
-    if is_factory(name):
+    if is_factory(name) or is_hub(name):
         return None
+    name = full_name(name)
     if not name.startswith("torchvision:") and (published := get_pretrained_cfg(name)) is not None:
         return int(published.num_classes)
     bare = name.removeprefix("torchvision:")

@@ -4,8 +4,9 @@ import torch
 
 from pruning.checkpoint import PrunedModel
 from pruning.errors import CheckpointError, PruningError
-from pruning.foreign import from_weights
+from pruning.foreign import as_pruned
 from pruning.outputs import logits_of
+from pruning.weights import Found
 
 _TOLERANCE = 1e-4
 """Of the largest logit: float32 sums in another order."""
@@ -24,7 +25,7 @@ def recognised(opened: PrunedModel, where: str) -> PrunedModel:
     if opened.selection:
         return opened
     try:
-        found = from_weights(dict(opened.module.state_dict()), opened.spec, where)
+        found = as_pruned(Found(dict(opened.module.state_dict()), None), where, opened.spec)
     except PruningError as error:
         raise CheckpointError(
             f"{where} is a whole module, and its weights do not show which units of {opened.spec.name} it keeps: "
@@ -40,7 +41,7 @@ def recognised(opened: PrunedModel, where: str) -> PrunedModel:
 
 
 def _distance(opened: PrunedModel, found: PrunedModel) -> float:
-    images = torch.randn(2, *opened.spec.input_size, generator=torch.Generator().manual_seed(0))
+    images = torch.randn(2, *opened.spec.image_size, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         theirs, ours = (logits_of(one.module.eval()(images), one.spec.output) for one in (opened, found))
     if theirs.shape != ours.shape:

@@ -2,19 +2,17 @@
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pruning.checkpoint import load_pruned, read_architecture
-from pruning.errors import ModelCreationError
+from pruning.errors import CheckpointError, ModelCreationError, NoStateDictError
 from pruning.heads import classes_of, head_names, published_classes
 from pruning.models import ModelSpec, create_model
+from pruning.weights import fitted, load_into, read_file
 from search.errors import ConfigError
 from search.setup.base_source import WAYS_TO_A_HEAD, BaseSource, SourceKind
 from search.setup.computing import Compute, Stream, compute_here, stream_here
@@ -82,6 +80,20 @@ def obtain_base(
     if accuracy is None:
         accuracy = compute(accuracy_of, module.eval(), splits.holdout, spec.output)
     return BaseModel(module.eval(), accuracy, path, cached=True)
+
+
+def check_base(source: BaseSource, module: nn.Module, spec: ModelSpec) -> None:
+    """Read the weights of a base from its file, if that is where they are, before anything is begun.
+
+    Raises:
+        ConfigError: they cannot be read, or are another model's; the message names the keys.
+    """
+    if source.kind is SourceKind.FILE:
+        assert source.path is not None
+        for note in _load(module, source.path, spec):
+            _log.warning("--base: %s", note)
+    elif source.kind is SourceKind.HEAD and source.path is not None:
+        _weights_in(source.path, spec)
 
 
 def accuracy_of(module: nn.Module, split: Split, output: str | None, device: torch.device) -> float:
@@ -154,19 +166,23 @@ def _describe(name: str, classes: int, size: tuple[int, int, int]) -> str:
     return f"{name} with {classes:,} classes at {'×'.join(map(str, size))}"
 
 
-def _load(module: nn.Module, path: Path, spec: ModelSpec) -> None:
-    weights = _weights_in(path, spec)
+def _load(module: nn.Module, path: Path, spec: ModelSpec) -> tuple[str, ...]:
     try:
-        module.load_state_dict(weights)
-    except RuntimeError as error:
-        raise _other_head(weights, path, spec) or _no_weights(path, spec, error) from error
+        return load_into(module, path, f"{spec.name} with {spec.num_classes:,} classes")
+    except NoStateDictError as error:
+        raise ConfigError(
+            f"--base: {error} where a pruned file is opened, and is never given for a base: save its weights first, "
+            "with torch.save(module.state_dict(), FILE)."
+        ) from error
+    except CheckpointError as error:
+        raise _other_head(path, spec) or ConfigError(f"--base: {error}") from error
 
 
-def _other_head(weights: Mapping[str, Tensor], path: Path, spec: ModelSpec) -> ConfigError | None:
+def _other_head(path: Path, spec: ModelSpec) -> ConfigError | None:
     """The error where the weights have a head for other classes; None where something else is wrong with them."""
     try:
-        classes = classes_of(weights, head_names(spec))
-    except ModelCreationError:
+        classes = classes_of(_weights_in(path, spec), head_names(spec))
+    except (ConfigError, ModelCreationError):
         return None
     if classes in (None, spec.num_classes):
         return None
@@ -177,22 +193,10 @@ def _other_head(weights: Mapping[str, Tensor], path: Path, spec: ModelSpec) -> C
 
 
 def _weights_in(path: Path, spec: ModelSpec) -> dict[str, Tensor]:
+    """The weights in a file, by their names in the model."""
     try:
-        return _read(path)
-    except (OSError, RuntimeError, SafetensorError, UnpicklingError, TypeError, ValueError) as error:
-        raise _no_weights(path, spec, error) from error
-
-
-def _no_weights(path: Path, spec: ModelSpec, error: Exception) -> ConfigError:
-    first = str(error).strip().splitlines()[0]
-    return ConfigError(f"--base {str(path)!r} does not hold the weights of {spec.name}: {first}")
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    loaded = torch.load(path, map_location="cpu", weights_only=True)
-    weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
-    if not isinstance(weights, dict):
-        raise TypeError(f"it holds a {type(loaded).__name__}, not a state_dict")
-    return weights
+        found = read_file(path).weights
+    except CheckpointError as error:
+        raise ConfigError(f"--base: {error}") from error
+    assert found is not None, "a module is not read without trust"
+    return fitted(found, create_model(spec))

@@ -7,6 +7,7 @@ from pathlib import Path
 from pruning.checkpoint import ARCHITECTURE
 from pruning.heads import published_classes
 from pruning.models import ModelSpec
+from pruning.weights import SUFFIXES
 from search.errors import ConfigError
 from search.setup.config import RunConfig
 from search.setup.paths import expand
@@ -66,19 +67,11 @@ def check_source(config: RunConfig) -> BaseSource:
         return BaseSource(SourceKind.CHECKPOINT, path)
     if not path.is_file():
         raise ConfigError(
-            f"--base {given!r} is neither `train`, nor `pretrained`, nor `head:EPOCHS`, nor a file: give one of the "
-            "words, the path of a .safetensors or .pth file that holds the base model's weights, or the folder of a "
-            "checkpoint that `launch.py train` wrote."
+            f"--base {given!r} is neither `train`, nor `pretrained`, nor `head:EPOCHS`, nor a file that is there: give "
+            f"one of the words, the path of a file that holds the base model's weights ({', '.join(SUFFIXES)}), or the "
+            "folder of a checkpoint that `launch.py train` wrote."
         )
-    return BaseSource(SourceKind.FILE, _weights_file(given, path))
-
-
-def _weights_file(given: str, path: Path) -> Path:
-    if path.suffix not in {".safetensors", ".pth", ".pt"}:
-        raise ConfigError(
-            f"--base {given!r} ends in {path.suffix!r}; weights are read from .safetensors or .pth files."
-        )
-    return path
+    return BaseSource(SourceKind.FILE, path)
 
 
 def _head_source(given: str) -> BaseSource:
@@ -94,7 +87,7 @@ def _head_source(given: str) -> BaseSource:
     path = Path(expand(file))
     if not path.is_file():
         raise ConfigError(f"--base {given!r} names the file {str(path)!r}, which is not there.")
-    return BaseSource(SourceKind.HEAD, _weights_file(given, path), int(epochs))
+    return BaseSource(SourceKind.HEAD, path, int(epochs))
 
 
 def check_head(source: BaseSource, spec: ModelSpec, dataset: str) -> None:

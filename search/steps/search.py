@@ -1,21 +1,27 @@
 """The step that searches a strategy and names the winner."""
 
 import shutil
+from collections.abc import Callable
+from functools import partial
 
 from search.arms import ArmName
 from search.control.session import SearchSession
 from search.errors import SearchFailedError
-from search.execution.trial import TrialContext
+from search.execution.trial import TrialContext, Trials
 from search.proposers.registry import CLASSICAL, arm_class
 from search.setup.proposer import make_proposer
 from search.setup.rules import session_rules
 from search.setup.search_ground import SearchGround, make_ground
 from search.space.history import History
+from search.space.search_space import SearchSpace
 from search.steps.step import Step
 from search.steps.winner import save_winner
 from tracking.payloads import Profiled, Proposed, StrategyRecord, Winner
 from tracking.phases import since_extension
 from tracking.totals import proposed_by_an_arm
+
+Save = Callable[[str, tuple[int, ...]], None]
+"""Cuts and saves a model, by the criterion and the units that each group keeps."""
 
 
 class SearchStep(Step):
@@ -35,8 +41,9 @@ class SearchStep(Step):
             KeyboardInterrupt: the user interrupted the search. The trials that were running start again on a resume.
         """
         ground = self._ground()
-        session = self._search(ground)
-        self._name_winner(ground, session.history, session.stop_reason)
+        session = self.search(ground.space, TrialContext.of(ground))
+        save = partial(save_winner, self.context, ground)
+        self.name_winner(session.history, session.stop_reason, save, len(ground.data.holdout_labels))
 
     def _ground(self) -> SearchGround:
         context = self.context
@@ -57,17 +64,27 @@ class SearchStep(Step):
         context.ledger.record(measured)
         return measured
 
-    def _search(self, ground: SearchGround) -> SearchSession:
+    def search(self, space: SearchSpace, trials: Trials) -> SearchSession:
+        """Run the trials, or those that are missing.
+
+        Args:
+            space: what the arm may choose from.
+            trials: what they share.
+
+        Raises:
+            SearchFailedError: the arm has proposed nothing and cannot any more.
+            KeyboardInterrupt: the user interrupted the search.
+        """
         context = self.context
         prepared, ledger, switch_to = context.prepared, context.ledger, context.prepared.config.switch_to
-        proposer = make_proposer(prepared, ground.space, ledger)
-        substitute = CLASSICAL[switch_to](ground.space) if switch_to else None
-        session = SearchSession(ground.space, proposer, session_rules(prepared), ledger, prepared.window, substitute)
+        proposer = make_proposer(prepared, space, ledger)
+        substitute = CLASSICAL[switch_to](space) if switch_to else None
+        session = SearchSession(space, proposer, session_rules(prepared), ledger, prepared.window, substitute)
         session.restore(ledger.events)
         session.begin()
         try:
             with context.interrupts.flagged(session.interrupt):
-                context.executor.run_trials(session, TrialContext.of(ground))
+                context.executor.run_trials(session, trials)
         finally:
             proposer.close()
         if session.interrupted:
@@ -99,8 +116,20 @@ class SearchStep(Step):
             "--switch-to rules, or search without an LLM."
         )
 
-    def _name_winner(self, ground: SearchGround, history: History, stop_reason: str | None) -> None:
-        """Cut the winner as its trial did, and name it once its checkpoint is there."""
+    def name_winner(
+        self, history: History, stop_reason: str | None, save: Save | None, holdout_images: int | None
+    ) -> None:
+        """Name the winner, once its checkpoint is there.
+
+        Args:
+            history: of the trials.
+            stop_reason: why nothing new was begun.
+            save: cuts the winner as its trial did, and saves it; None where it is cut again when it is needed.
+            holdout_images: that all trials were scored on, where it is known.
+
+        Raises:
+            SearchFailedError: no trial was completed.
+        """
         context, best = self.context, history.best()
         if best is None:
             errors = [result.error for _, result in history.ended if result.error]
@@ -112,7 +141,8 @@ class SearchStep(Step):
         if former is not None and former.trial != spec.trial:
             # What the former winner's fine-tune left would be taken for this one's.
             shutil.rmtree(context.finetune, ignore_errors=True)
-        save_winner(context, ground, spec.proposal.strategy.importance, spec.allocation)
+        if save is not None:
+            save(spec.proposal.strategy.importance, spec.allocation)
         context.ledger.record(
             Winner(
                 trial=spec.trial,
@@ -121,6 +151,6 @@ class SearchStep(Step):
                 macs=spec.macs,
                 params=spec.params,
                 proxy_accuracy=result.accuracy,
-                holdout_images=len(ground.data.holdout_labels),
+                holdout_images=holdout_images,
             )
         )
