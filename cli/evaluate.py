@@ -1,5 +1,6 @@
 """The verb `evaluate`."""
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from cli.option_types import (
     TrustFactoryOption,
     TrustOption,
 )
+from cli.recording import RecordExperimentOption, Recording, RecordUriOption
 from search.outcome.formats import share_text
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ def command(
     trust_pickle: TrustOption = False,
     trust_factory: TrustFactoryOption = None,
     device: DeviceOption = "auto",
+    tracking_uri: RecordUriOption = None,
+    experiment: RecordExperimentOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read the test set with a checkpoint, and count its MACs with the independent counter.
@@ -55,6 +59,8 @@ def command(
     from trainers.evaluate import BATCH_SIZE, evaluate
     from trainers.latency import measure_latency
 
+    recording = Recording(tracking_uri, experiment)
+    recording.check()
     place = device_of(device)
     name = dataset_name(dataset, data_path)
     data, checkpoint = find_dataset(name), fetched(checkpoint)
@@ -76,6 +82,8 @@ def command(
     there = pruned.module.to(place)
     score = evaluate(there, test.to(place), batch_size=batch_size or BATCH_SIZE, output=spec.output)
     latency = measure_latency(there, spec.image_size, threads=1)
+    scored = dataclasses.replace(pruned, spec=spec, macs=counted)
+    recording.evaluated(checkpoint, scored, {"dataset": name, "data_path": data_path}, score, latency.median_ms)
     found = {
         "model": spec.name,
         "dataset": name,

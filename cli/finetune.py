@@ -22,7 +22,8 @@ from cli.option_types import (
 from cli.options import options_of
 from cli.pasted import evaluate_line
 from cli.paths import make_folder
-from cli.training import START, TRAINING, WorkersOption, train_shown, training_config
+from cli.recording import RecordExperimentOption, Recording, RecordUriOption, RegisterOption
+from cli.training import START, TRAINING, WorkersOption, show_result, train_shown, training_config
 from search.setup.config import RunConfig
 
 
@@ -40,6 +41,9 @@ def command(
     trust_pickle: TrustOption = False,
     trust_factory: TrustFactoryOption = None,
     ray_address: RayAddressOption = None,
+    tracking_uri: RecordUriOption = None,
+    experiment: RecordExperimentOption = None,
+    register: RegisterOption = None,
     **given: Any,
 ) -> None:
     """Fine-tune a checkpoint folder, or a published file as it is, on as many workers as there are."""
@@ -75,11 +79,16 @@ def command(
     )
     check_fit(pruned.spec, data.info(data_path, input_size=pruned.spec.image_size), name)
     make_folder(out)
+    recording = Recording(tracking_uri, experiment, register)
+    recording.check()
     if is_file:
         pruned = recognised(pruned, str(start))
         start = save_opened(pruned, start, out / START)
     changes = config.finetune_changes()
     images = None if "batch_size" in changes else data.check(data_path)
     recipe = finetune_recipe(name, batch_norm=has_batch_norm(pruned.module), images=images).override(**changes)
-    trained = train_shown(config, start, name, data_path, recipe, seed=seed, out=out, trusted=(pruned.spec.name,))
-    say(f"test it: {evaluate_line(trained, name, data_path)}", pasted=True)
+    result = train_shown(config, start, name, data_path, recipe, seed=seed, out=out, trusted=(pruned.spec.name,))
+    told = {"dataset": name, "data_path": data_path, "seed": seed}
+    recording.finetuned(result.checkpoint_dir, result.history, recipe, told, result.wall_s)
+    show_result(result)
+    say(f"test it: {evaluate_line(result.checkpoint_dir, name, data_path)}", pasted=True)

@@ -23,6 +23,8 @@ from tracking.payloads import (
     Decision,
     Evaluated,
     Exported,
+    FinalistEnded,
+    Finalists,
     FinetuneEnded,
     FinetuneEpoch,
     FinetuneStarted,
@@ -130,6 +132,8 @@ class ProgressView:
                 self._line(f"llm call {call.call}: {call.outcome} by {call.model} in {call.latency_s:.1f} s{given}")
             case Decision() as decision:
                 self._line(describe(decision))
+            case Finalists() | FinalistEnded() as final:
+                self._final(final)
             case FinetuneStarted() as begun:
                 self._epochs = int(begun.recipe["epochs"])
                 workers = Workers(begun.workers, begun.most_workers or begun.workers)
@@ -170,6 +174,18 @@ class ProgressView:
                 )
             case Exported():
                 self._line(f"exported: {payload.path}")
+
+    def _final(self, payload: Finalists | FinalistEnded) -> None:
+        match payload:
+            case Finalists():
+                trials = ", ".join(str(trial) for trial in payload.trials)
+                self._line(f"finalists: trials {trials}, fine-tuned for {payload.epochs} epochs each")
+                self._epochs = payload.epochs
+            case FinalistEnded():
+                self._line(
+                    f"finalist {payload.trial}: holdout {share_text(payload.holdout_accuracy)} after "
+                    f"{payload.epochs} epochs, in {payload.wall_s:.1f} s"
+                )
 
     def _trial(self, ended: TrialEnded) -> None:
         spec = self._status.specs[ended.trial]

@@ -1,11 +1,11 @@
 """The state of a search, counted from its events."""
 
 from search.outcome.formats import share_text
-from search.outcome.strategy_queue import StrategyQueue
 from tracking.kinds import TrialState
 from tracking.payloads import (
     BaseReady,
     Extended,
+    Finalists,
     LlmCall,
     Payload,
     Proposed,
@@ -15,6 +15,7 @@ from tracking.payloads import (
     TrialStarted,
     Winner,
 )
+from tracking.strategy_queue import StrategyQueue
 from tracking.totals import COMMON_START, Totals
 
 
@@ -61,7 +62,7 @@ class SearchStatus:
         match payload:
             case BaseReady() | Extended():
                 self.searching = True
-            case Winner():
+            case Finalists() | Winner():
                 self.searching = False
             case LlmCall():
                 self._use = self._totals.call_llm(payload)

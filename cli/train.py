@@ -16,7 +16,7 @@ from cli.option_types import (
 )
 from cli.options import options_of
 from cli.paths import make_folder
-from cli.training import START, TRAINING, WorkersOption, train_shown, training_config
+from cli.training import START, TRAINING, WorkersOption, show_result, train_shown, training_config
 from search.setup.config import RunConfig
 
 
@@ -66,7 +66,9 @@ def command(
     recipe = base_recipe(
         name, batch_norm=has_batch_norm(module), images=None if "batch_size" in changes else images
     ).override(**changes)
-    trained = train_shown(config, start, name, data_path, recipe, seed=seed, out=out, trusted=(model,))
+    result = train_shown(config, start, name, data_path, recipe, seed=seed, out=out, trusted=(model,))
+    show_result(result)
+    trained = result.checkpoint_dir
     words = data_words(name, data_path)
     say(f"test it: python launch.py evaluate --checkpoint {trained} {words}")
     say(f"prune it: python launch.py search --model {model} --base {trained} {words} --seed {seed}")

@@ -17,6 +17,7 @@ from trainers.workers import Workers
 
 if TYPE_CHECKING:
     from trainers.history import EpochReport
+    from trainers.job import FinetuneResult
     from trainers.recipe import Recipe
 
 WorkersOption = Annotated[
@@ -54,7 +55,7 @@ def train_shown(
     seed: int,
     out: Path,
     trusted: tuple[str, ...],
-) -> Path:
+) -> "FinetuneResult":
     """Train a checkpoint folder to the end of a recipe, or go on where the same training was interrupted.
 
     Args:
@@ -68,7 +69,7 @@ def train_shown(
         trusted: factories that the checkpoint may name as its model.
 
     Returns:
-        The folder of the trained model.
+        The trained model, and how its training went.
     """
     from search.execution.survey import finetune_session
     from trainers.progress import Paced
@@ -94,11 +95,15 @@ def train_shown(
             on_progress=Paced(lambda progress: say(f"{progress}"), LINE_S),
         )
     shutil.rmtree(out / _RAY, ignore_errors=True)
+    return result
+
+
+def show_result(result: "FinetuneResult") -> None:
+    """Show how a training went, and where its model is."""
     say(f"{len(result.history)} epochs on {result.workers} workers in {result.wall_s:.1f} s")
     for path, reason in result.unreadable.items():
         say(f"left out {path}: {reason}")
     say(f"model    {result.checkpoint_dir}")
-    return result.checkpoint_dir
 
 
 def _workers(given: str | None) -> Workers | None:

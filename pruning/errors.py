@@ -3,6 +3,8 @@
 import shlex
 from collections.abc import Mapping, Sequence
 
+from pruning.advice import advice_for
+
 
 def describe_exception(error: Exception, longest: int = 300) -> str:
     """An exception of foreign code as its type and message, on one line of at most `longest` characters."""
@@ -84,8 +86,8 @@ class UnsupportedModelError(PruningError):
     def __str__(self) -> str:
         return (
             f"This model cannot be pruned exactly: in layer {self.layer or '(top)'!r} the operation "
-            f"{self.operation} stopped the plan ({self.reason}). Nothing was cut. A model built from "
-            "operations listed in pruning/rules would work."
+            f"{self.operation} stopped the plan ({self.reason}). Nothing was cut. "
+            f"{advice_for(self.operation, self.reason)}"
         )
 
 

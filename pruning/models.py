@@ -184,6 +184,17 @@ def _from_timm(spec: ModelSpec, pretrained: bool) -> nn.Module:
 
 def _hub_sizes(name: str) -> tuple[int, tuple[int, int, int]]:
     """Classes and image size that a hub's or a folder's description states."""
+    config = hub_config(name)
+    channels, height, width = config.get("input_size", _IMAGENET[1])
+    return int(config.get("num_classes", _IMAGENET[0])), (int(channels), int(height), int(width))
+
+
+def hub_config(name: str) -> dict[str, Any]:
+    """What a hub's or a folder's description states of its weights, in timm's terms.
+
+    Raises:
+        ModelCreationError: it cannot be read.
+    """
     from timm.models import load_model_config_from_hf
     from timm.models._factory import parse_model_name
 
@@ -192,13 +203,10 @@ def _hub_sizes(name: str) -> tuple[int, tuple[int, int, int]]:
         if scheme == "local-dir":
             from timm.models._hub import load_model_config_from_path
 
-            config = load_model_config_from_path(place)[0]
-        else:
-            config = load_model_config_from_hf(place)[0]
+            return dict(load_model_config_from_path(place)[0])
+        return dict(load_model_config_from_hf(place)[0])
     except Exception as error:
         raise ModelCreationError(name, f"its description cannot be read: {describe_exception(error, 500)}") from error
-    channels, height, width = config.get("input_size", _IMAGENET[1])
-    return int(config.get("num_classes", _IMAGENET[0])), (int(channels), int(height), int(width))
 
 
 def _check_classes(spec: ModelSpec, published: int) -> None:

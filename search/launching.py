@@ -118,6 +118,16 @@ class Launch:
         return self._prepared.needs
 
     @property
+    def weights(self) -> str | None:
+        """Which published weights are pruned, in words; None where they are trained here or read from a file."""
+        return self._prepared.weights_words
+
+    @property
+    def images(self) -> str:
+        """How images are prepared, in words; empty where the dataset's images are always prepared in one way."""
+        return self._prepared.images_words
+
+    @property
     def resumed_after(self) -> int | None:
         """The number of the last event before it goes on; None for a new run."""
         return self._ledger.events[-1].seq if self._ledger.events else None
@@ -344,7 +354,8 @@ def tracker_of(config: RunConfig, folder: RunDir) -> Tracker:
     """Return what mirrors a run in MLflow; one that does nothing where that is not wanted."""
     if not config.mlflow:
         return NullTracker()
+    from search.outcome.mirrored import making
     from tracking.mirror.mlflow_view import MlflowMirror
 
     destination = destination_of_run(folder, config.model_dump())
-    return MlflowMirror(folder, destination.uri, destination.experiment)
+    return MlflowMirror(folder, destination.uri, destination.experiment, making=making((config.model,)))

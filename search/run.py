@@ -24,6 +24,7 @@ from search.setup.search_ground import BaseProgress
 from search.steps.base import BaseStep
 from search.steps.evaluation import EvaluationStep
 from search.steps.export import ExportStep
+from search.steps.finalists import FinalistsStep
 from search.steps.finetune import FinetuneStep
 from search.steps.plan import PlanStep
 from search.steps.search import SearchStep
@@ -45,7 +46,15 @@ GRACE_S = 5.0
 """Seconds that a run has to end in order once Ray is lost."""
 
 MakeStep = Callable[[RunContext], Step]
-STEPS: tuple[type[Step], ...] = (PlanStep, BaseStep, SearchStep, FinetuneStep, ExportStep, EvaluationStep)
+STEPS: tuple[type[Step], ...] = (
+    PlanStep,
+    BaseStep,
+    SearchStep,
+    FinalistsStep,
+    FinetuneStep,
+    ExportStep,
+    EvaluationStep,
+)
 
 
 @dataclass(frozen=True, slots=True)

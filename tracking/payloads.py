@@ -68,13 +68,37 @@ class RunStarted(Payload):
     provenance: Provenance | None = None
 
 
+class SplitRecord(_Value):
+    """One part of a dataset: its number of images, and a hash that changes with them."""
+
+    images: Count
+    fingerprint: Text
+
+
+class DataRecord(_Value):
+    """What a run is trained and scored on.
+
+    Attributes:
+        input_size: Channels, height and width of an image.
+        preprocessing: What is done to each image before a model sees it, in words.
+    """
+
+    input_size: tuple[Count, Count, Count]
+    classes: Count
+    preprocessing: Text
+    train: SplitRecord
+    holdout: SplitRecord
+    test: SplitRecord
+
+
 class BaseReady(Payload):
-    """The trained model that will be pruned.
+    """The trained model that will be pruned, and the data.
 
     Attributes:
         cached: Whether it was not trained in this run.
         source: Where it comes from: `train`, `pretrained`, `file`, `head` or `checkpoint`; None in older ledgers.
         made: How it came about, where that is more than its training or its file; None also in older ledgers.
+        data: None in older ledgers.
     """
 
     kind = EventKind.BASE_READY
@@ -85,6 +109,7 @@ class BaseReady(Payload):
     cached: bool
     source: Text | None = None
     made: Text | None = None
+    data: DataRecord | None = None
 
 
 class GroupShape(_Value):
@@ -365,6 +390,48 @@ class TrialEnded(Payload):
         return self
 
 
+class Finalists(Payload):
+    """The best trials, which are fine-tuned for a while before one of them becomes the winner.
+
+    Attributes:
+        trials: Best first, by their score in the search.
+        epochs: After how many epochs of the recipe they are compared.
+    """
+
+    kind = EventKind.FINALISTS
+    trials: Annotated[tuple[Count, ...], Field(min_length=2)]
+    epochs: Annotated[int, Field(ge=1, strict=True)]
+    recipe: JsonObject
+
+
+class FinalistEpoch(Payload):
+    """One epoch of a finalist's fine-tune, counted from 1."""
+
+    kind = EventKind.FINALIST_EPOCH
+    trial: Count
+    epoch: Count
+    train_loss: Real
+    holdout_accuracy: Fraction
+    holdout_loss: Real
+    lr: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    wall_s: Seconds
+
+
+class FinalistEnded(Payload):
+    """A finalist was fine-tuned for as long as all of them are, and scored on the holdout.
+
+    Attributes:
+        wall_s: Seconds of its last part, if it was interrupted.
+    """
+
+    kind = EventKind.FINALIST_ENDED
+    trial: Count
+    epochs: Annotated[int, Field(ge=1, strict=True)]
+    holdout_accuracy: Fraction
+    holdout_loss: Real
+    wall_s: Seconds
+
+
 class Winner(Payload):
     """The trial that the search chose.
 
@@ -397,7 +464,12 @@ class FinetuneStarted(Payload):
 
 
 class FinetuneEpoch(Payload):
-    """One epoch of the fine-tune, counted from 1."""
+    """One epoch of the fine-tune, counted from 1.
+
+    Attributes:
+        holdout_loss: None in older ledgers, and where the holdout is trained on.
+        images_per_s: Of all workers together; None in older ledgers.
+    """
 
     kind = EventKind.FINETUNE_EPOCH
     epoch: Count
@@ -405,6 +477,8 @@ class FinetuneEpoch(Payload):
     holdout_accuracy: Fraction | None
     lr: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     wall_s: Seconds
+    holdout_loss: Real | None = None
+    images_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 class FinetuneEnded(Payload):

@@ -119,6 +119,7 @@ class RayExecutor:
             out_dir=job.out_dir,
             storage_dir=self._storage,
             trusted=job.trusted,
+            stop_after=job.stop_after,
             on_epoch=on_epoch,
             on_progress=on_progress,
         )

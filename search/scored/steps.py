@@ -64,7 +64,7 @@ class ScoredSearch(SearchStep):
             KeyboardInterrupt: the user interrupted the search.
         """
         session = self.search(self.context.prepared.space(self._subject.scores), self._subject)
-        self.name_winner(session.history, session.stop_reason, None, None)
+        self.choose(session.history, session.stop_reason, None)
 
 
 class ScoredExport(Step):

@@ -179,6 +179,18 @@ class RunConfig(BaseModel):
         "Fine-tune", "one GPU per worker; default: if there are any", scope=Scope.RESOURCES
     )
 
+    finalists: int | None = _option(
+        "Fine-tune",
+        "how many of the best trials are fine-tuned for a while; the best of them then goes on to the end",
+        ge=1,
+        shown="1",
+    )
+    finalist_epochs: int | None = _option(
+        "Fine-tune",
+        "epochs after which the finalists are compared; default: a fifth of the recipe's, and one beyond its warm-up",
+        ge=1,
+    )
+
     runs: Path = _option("Record", "folder that contains the run folders", Path("runs"), scope=Scope.RECORD)
     tracking_uri: str | None = _option(
         "Record",
@@ -189,6 +201,12 @@ class RunConfig(BaseModel):
         "Record", "MLflow experiment; default: MLFLOW_EXPERIMENT_NAME, or espalier", scope=Scope.RECORD
     )
     mlflow: bool = _option("Record", "mirror the run in MLflow", True, scope=Scope.RECORD)
+    register_model: str | None = _option(
+        "Record",
+        "registered model in MLflow of which the winner becomes a version",
+        scope=Scope.RECORD,
+        flag="--register",
+    )
     executor: ExecutorName = _option(
         "Record",
         "ray: concurrent trials and DDP; local: in this process without Ray, one after another",
@@ -212,7 +230,7 @@ class RunConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _spell(cls, data: Any) -> Any:
-        """Accept a number as the target, text as the band, and comma-separated lists."""
+        """Accept a number as the target, text as the band, comma-separated lists, and `register`."""
         if not isinstance(data, dict):
             return data
         spelled = dict(data)
@@ -223,6 +241,8 @@ class RunConfig(BaseModel):
         for name in ("criteria", "mean", "std"):
             if isinstance(spelled.get(name), str):
                 spelled[name] = tuple(part.strip() for part in spelled[name].split(",") if part.strip())
+        if "register" in spelled:
+            spelled["register_model"] = spelled.pop("register")
         for name in _PATHS:
             if isinstance(spelled.get(name), str | Path):
                 spelled[name] = expand(str(spelled[name]))
@@ -257,9 +277,22 @@ class RunConfig(BaseModel):
                 "written to the ledger. Omit it from the address; PostgreSQL reads PGPASSWORD or ~/.pgpass, an MLflow "
                 "server MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
             )
-        if not self.mlflow and self.tracking_uri is not None:
+        if self.finalist_epochs is not None and (self.finalists or 1) < 2:
             raise ConfigError(
-                f"--no-mlflow and --tracking-uri {self.tracking_uri} contradict each other: omit one of them."
+                f"--finalist-epochs {self.finalist_epochs} says when finalists are compared, and there is one: add "
+                "--finalists 3, or omit it."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _no_record_without_mlflow(self) -> Self:
+        for option, value in (("--tracking-uri", self.tracking_uri), ("--register", self.register_model)):
+            if not self.mlflow and value is not None:
+                raise ConfigError(f"--no-mlflow and {option} {value} contradict each other: omit one of them.")
+        if self.register_model is not None and (not self.register_model or set("/:") & set(self.register_model)):
+            raise ConfigError(
+                f"--register {self.register_model!r} is no name of a model in MLflow, which has at least one character "
+                "and no / or : in it; resnet50-2G would work."
             )
         return self
 

@@ -1,5 +1,6 @@
 """All that can be checked before anything costs time or money, and what the checks make ready for the run."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import environ
@@ -22,6 +23,7 @@ from pruning.outputs import check_logits
 from pruning.plan import Plan
 from pruning.planning import build_plan
 from pruning.projection import project
+from pruning.published import weights_words
 from search.errors import ConfigError
 from search.proposers.registry import check_proposer
 from search.setup.base_model import check_base
@@ -82,6 +84,28 @@ class Prepared:
         config = self.config
         return self.dataset.splits(config.data_path, seed=config.seed, input_size=self.spec.image_size)
 
+    @property
+    def finalists(self) -> int:
+        """How many of the best trials are fine-tuned for a while before the winner is named; 1 for none."""
+        return self.config.finalists or 1
+
+    @property
+    def finalist_epochs(self) -> int:
+        """After how many epochs of the recipe they are compared: by default a fifth, and one beyond the warm-up."""
+        recipe = self.recipe
+        return self.config.finalist_epochs or max(math.ceil(recipe.warmup_epochs) + 1, round(recipe.epochs / 5))
+
+    @property
+    def weights_words(self) -> str | None:
+        """Which published weights are pruned; None where they are trained here or read from a file."""
+        return weights_words(self.spec.name) if self.source.published else None
+
+    @property
+    def images_words(self) -> str:
+        """How images are prepared; empty where the dataset's images are always prepared in one way."""
+        info = self.dataset.info(self.config.data_path, input_size=self.spec.image_size)
+        return info.preprocessing_words
+
     def space(self, scores: Mapping[str, Scores], sensitivity: Profiled | None = None) -> SearchSpace:
         """Return what the proposers may choose from, once the units have been scored."""
         config = self.config
@@ -139,7 +163,7 @@ def _prepare_model(
     """Check what needs the model and its plan, which takes seconds; what costs nothing to check has been."""
     data, spec = resolve_model(config)
     check_head(source, spec, config.dataset)
-    data = prepared_dataset(config, source, data, begun)
+    data = prepared_dataset(config, source, data, spec.name, begun)
     images = data.check(config.data_path)
     model = create_model(spec)
     check_base(source, model, spec)
@@ -147,7 +171,7 @@ def _prepare_model(
     check_output(model, spec)
     budget = resolve_budget(config, plan)
     check_rehearsal(config.llm, config.model, sets=len(plan.sets))
-    return Prepared(
+    prepared = Prepared(
         config=config,
         dataset=data,
         spec=spec,
@@ -163,6 +187,28 @@ def _prepare_model(
         needs=needs,
         client=client,
     )
+    check_finalists(prepared)
+    return prepared
+
+
+def check_finalists(prepared: Prepared) -> None:
+    """Check that finalists can be compared before the end of their training.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    epochs, all_epochs = prepared.finalist_epochs, prepared.recipe.epochs
+    if prepared.finalists > 1 and prepared.recipe.train_on_holdout:
+        raise ConfigError(
+            f"--finalists {prepared.finalists} and --train-on-holdout contradict each other: finalists are compared on "
+            "the holdout. Omit one of them."
+        )
+    if prepared.finalists > 1 and epochs >= all_epochs:
+        raise ConfigError(
+            f"--finalists {prepared.finalists} are compared after {epochs} epoch{'s' * (epochs > 1)}, and the recipe "
+            f"has {all_epochs}: nothing would be left for the best of them. Ask for more epochs with --epochs, or "
+            "compare them earlier with --finalist-epochs."
+        )
 
 
 def resolve_model(config: RunConfig) -> tuple[Dataset, ModelSpec]:

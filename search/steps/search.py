@@ -1,9 +1,5 @@
 """The step that searches a strategy and names the winner."""
 
-import shutil
-from collections.abc import Callable
-from functools import partial
-
 from search.arms import ArmName
 from search.control.session import SearchSession
 from search.errors import SearchFailedError
@@ -12,16 +8,13 @@ from search.proposers.registry import CLASSICAL, arm_class
 from search.setup.proposer import make_proposer
 from search.setup.rules import session_rules
 from search.setup.search_ground import SearchGround, make_ground
-from search.space.history import History
+from search.space.history import History, ranked
 from search.space.search_space import SearchSpace
 from search.steps.step import Step
-from search.steps.winner import save_winner
-from tracking.payloads import Profiled, Proposed, StrategyRecord, Winner
+from search.steps.winner import name_winner
+from tracking.payloads import Finalists, Profiled, Proposed, Winner
 from tracking.phases import since_extension
 from tracking.totals import proposed_by_an_arm
-
-Save = Callable[[str, tuple[int, ...]], None]
-"""Cuts and saves a model, by the criterion and the units that each group keeps."""
 
 
 class SearchStep(Step):
@@ -30,8 +23,9 @@ class SearchStep(Step):
     needs_executor = True
 
     def is_done(self) -> bool:
-        """Return whether there is a winner among all trials that were asked for."""
-        return self.context.find(Winner, since_extension) is not None
+        """Return whether there is a winner among all trials that were asked for, or a final that will name one."""
+        find = self.context.find
+        return find(Winner, since_extension) is not None or find(Finalists, since_extension) is not None
 
     def run(self) -> None:
         """Search.
@@ -42,8 +36,7 @@ class SearchStep(Step):
         """
         ground = self._ground()
         session = self.search(ground.space, TrialContext.of(ground))
-        save = partial(save_winner, self.context, ground)
-        self.name_winner(session.history, session.stop_reason, save, len(ground.data.holdout_labels))
+        self.choose(session.history, session.stop_reason, ground)
 
     def _ground(self) -> SearchGround:
         context = self.context
@@ -116,16 +109,13 @@ class SearchStep(Step):
             "--switch-to rules, or search without an LLM."
         )
 
-    def name_winner(
-        self, history: History, stop_reason: str | None, save: Save | None, holdout_images: int | None
-    ) -> None:
-        """Name the winner, once its checkpoint is there.
+    def choose(self, history: History, stop_reason: str | None, ground: SearchGround | None) -> None:
+        """Name the winner, or the finalists among whom the next step chooses it.
 
         Args:
             history: of the trials.
             stop_reason: why nothing new was begun.
-            save: cuts the winner as its trial did, and saves it; None where it is cut again when it is needed.
-            holdout_images: that all trials were scored on, where it is known.
+            ground: by which the winner is cut; None where it is cut when it is needed, and has no fine-tune.
 
         Raises:
             SearchFailedError: no trial was completed.
@@ -135,22 +125,11 @@ class SearchStep(Step):
             errors = [result.error for _, result in history.ended if result.error]
             why = f"{len(errors)} trials failed, the last with: {errors[-1]}" if errors else stop_reason
             raise SearchFailedError(f"No trial was completed, so there is no winner: {why}.")
-        spec, result = best
-        assert result.accuracy is not None, "a completed trial has a score"
-        former = context.find(Winner)
-        if former is not None and former.trial != spec.trial:
-            # What the former winner's fine-tune left would be taken for this one's.
-            shutil.rmtree(context.finetune, ignore_errors=True)
-        if save is not None:
-            save(spec.proposal.strategy.importance, spec.allocation)
-        context.ledger.record(
-            Winner(
-                trial=spec.trial,
-                strategy=StrategyRecord.model_validate(spec.proposal.strategy.to_json()),
-                allocation=spec.allocation,
-                macs=spec.macs,
-                params=spec.params,
-                proxy_accuracy=result.accuracy,
-                holdout_images=holdout_images,
-            )
-        )
+        finalists = 1 if ground is None else context.prepared.finalists
+        trials = tuple(spec.trial for spec, _ in ranked(history.ended)[:finalists])
+        if len(trials) == 1:
+            name_winner(context, trials[0], ground)
+            return
+        prepared = context.prepared
+        recipe = prepared.recipe.model_dump(mode="json")
+        context.ledger.record(Finalists(trials=trials, epochs=prepared.finalist_epochs, recipe=recipe))

@@ -76,12 +76,32 @@ def test_a_profile_s_stages_add_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert isinstance(stages, list)
     assert sum(stage["macs"] for stage in stages) == 2_658_432
     assert str(found["proof"]).startswith("every length of 3 sliced models")
+    assert found["fixed"] == [
+        {
+            "name": "fc",
+            "units": 10,
+            "layer": "",
+            "operation": "output",
+            "reason": "the model returns it",
+            "macs_out_of_reach": 9,
+        }
+    ]
+    assert found["macs_out_of_reach"] == 9, "one feature to ten classes, where one could do"
 
 
 def test_a_profile_as_a_table_with_groups_and_a_picture(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["profile", "--model", "vit_quarter", "--groups", "--plot", "stages.png"]) == 0
     text = capsys.readouterr().out
-    for word in ("isomorphic sets", "head dims", "blocks.3", "counter: fvcore", "proof: every length", "stages.png"):
+    for word in (
+        "isomorphic sets",
+        "head dims",
+        "blocks.3",
+        "counter: fvcore",
+        "proof: every length",
+        "fixed: head",
+        "out of reach",
+        "stages.png",
+    ):
         assert word in text
     assert (tmp_path / "stages.png").read_bytes().startswith(b"\x89PNG")
 
