@@ -177,6 +177,8 @@ def _from_timm(spec: ModelSpec, pretrained: bool) -> nn.Module:
     sized = published is not None and published.fixed_input_size
     if (sized or name == "vit_quarter") and (published is None or tuple(published.input_size[1:]) != pixels):
         extra["img_size"] = pixels
+    if pretrained and not is_hub(name) and (of_weights := get_pretrained_cfg(name)) is not None:
+        _check_classes(spec, int(of_weights.num_classes))
     return timm.create_model(name, pretrained=pretrained, num_classes=spec.num_classes, in_chans=channels, **extra)
 
 
@@ -207,22 +209,32 @@ def hub_config(name: str) -> dict[str, Any]:
         raise ModelCreationError(name, f"its description cannot be read: {describe_exception(error, 500)}") from error
 
 
+def _check_classes(spec: ModelSpec, published: int) -> None:
+    """Refuse published weights for another number of classes: timm would draw a new head at random, in silence."""
+    if spec.num_classes != published:
+        raise ModelCreationError(
+            spec.name, f"its published weights are for {published:,} classes, and {spec.num_classes:,} are needed"
+        )
+
+
 def _from_torchvision(spec: ModelSpec, pretrained: bool) -> nn.Module:
     name = spec.name.removeprefix("torchvision:")
     channels = _channels_and_pixels(spec)[0]
     if channels != 3:
         raise ModelCreationError(spec.name, f"torchvision models take 3 channels, not {channels}")
     if pretrained:
-        model = torchvision.models.get_model(name, weights="DEFAULT")
-        if spec.num_classes != 1000:
-            raise ModelCreationError(spec.name, "torchvision's published weights have 1000 classes")
-        return model
+        _check_classes(spec, _torchvision_classes(name))
+        return torchvision.models.get_model(name, weights="DEFAULT")
     extra: dict[str, Any] = {}
     if name in ("inception_v3", "googlenet"):
         extra = {"aux_logits": False, "init_weights": False}
     if "weights_backbone" in inspect.signature(torchvision.models.get_model_builder(name)).parameters:
         extra["weights_backbone"] = None  # otherwise those of a backbone are downloaded
     return torchvision.models.get_model(name, weights=None, num_classes=spec.num_classes, **extra)
+
+
+def _torchvision_classes(name: str) -> int:
+    return len(torchvision.models.get_model_weights(name).DEFAULT.meta.get("categories", range(1000)))
 
 
 def _from_factory(spec: ModelSpec, pretrained: bool) -> nn.Module:

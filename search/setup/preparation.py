@@ -26,7 +26,8 @@ from pruning.projection import project
 from pruning.published import weights_words
 from search.errors import ConfigError
 from search.proposers.registry import check_proposer
-from search.setup.base_model import BaseSource, SourceKind, check_base, check_source
+from search.setup.base_model import check_base
+from search.setup.base_source import BaseSource, check_head, check_source
 from search.setup.config import RunConfig
 from search.setup.needs import resolve_needs
 from search.setup.preparing_images import prepared_dataset
@@ -161,6 +162,7 @@ def _prepare_model(
 ) -> Prepared:
     """Check what needs the model and its plan, which takes seconds; what costs nothing to check has been."""
     data, spec = resolve_model(config)
+    check_head(source, spec, config.dataset)
     data = prepared_dataset(config, source, data, spec.name, begun)
     images = data.check(config.data_path)
     model = create_model(spec)
@@ -177,9 +179,7 @@ def _prepare_model(
         profile=profile_plan(plan),
         budget=budget,
         source=source,
-        base_recipe=base_recipe(
-            config.dataset, batch_norm=batch_norm, images=images, told=source.kind is SourceKind.TRAIN
-        ),
+        base_recipe=base_recipe(config.dataset, batch_norm=batch_norm, images=images, told=source.is_trained_here),
         proxy_recipe=proxy_recipe(config.dataset, batch_norm=batch_norm),
         recipe=finetune_recipe(
             config.dataset, batch_norm=batch_norm, images=None if config.batch_size else images
