@@ -141,7 +141,7 @@ def _step_down(name: str, share: float) -> Shot:
     model = create_model(spec)
     target = int(share * build_plan(model, spec, verify=False).baseline_macs)
     start = time.perf_counter()
-    macs = step_until_under(model, spec.input_size, target)
+    macs = step_until_under(model, spec.image_size, target)
     shot = Shot(1 - macs / target, (time.perf_counter() - start) * 1e3)
     print(f"torch-pruning, {name} to {share:.0%}: residual {shot.residual:.3%}, {shot.ms:,.0f} ms", flush=True)
     return shot

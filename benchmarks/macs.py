@@ -102,9 +102,9 @@ def _times() -> dict[str, Any]:
     times = {
         "score_us": score_ms * 1e3,
         "score_10k_ms": median_ms(lambda: plan.macs_many(many), repeats=7),
-        "prune_and_count_ms": median_ms(lambda: prune_and_count(model, spec.input_size), repeats=5),
+        "prune_and_count_ms": median_ms(lambda: prune_and_count(model, spec.image_size), repeats=5),
         "slice_ms": median_ms(lambda: slice_model(model, plan, selection), repeats=21),
-        "deepcopy_prune_ms": median_ms(lambda: deepcopy_and_prune(model, spec.input_size), repeats=5),
+        "deepcopy_prune_ms": median_ms(lambda: deepcopy_and_prune(model, spec.image_size), repeats=5),
     }
     return {name: round(value, 3) for name, value in times.items()} | {
         "speedup": round(times["prune_and_count_ms"] / score_ms),

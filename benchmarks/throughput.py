@@ -214,7 +214,7 @@ def _context(prepared: Prepared) -> "TrialContext":
     from search.execution.trial import TrialContext
 
     base = create_model(prepared.spec)
-    splits = prepared.dataset.splits(None, seed=prepared.config.seed, input_size=prepared.spec.input_size)
+    splits = prepared.dataset.splits(None, seed=prepared.config.seed, input_size=prepared.spec.image_size)
     return TrialContext(
         base=base,
         plan=prepared.plan,
@@ -268,11 +268,11 @@ def _run_serial_loop(trials: int) -> tuple[float, float]:
         base = create_model(prepared.spec)
         base.load_state_dict(weights)
         ratio = 1 - TARGET**0.5  # MACs go with the square of the width
-        pruner(base, prepared.spec.input_size, ratio=ratio, classes=prepared.spec.num_classes).step()
-        count_macs(base, prepared.spec.input_size)
+        pruner(base, prepared.spec.image_size, ratio=ratio, classes=prepared.spec.num_classes).step()
+        count_macs(base, prepared.spec.image_size)
         began = time.perf_counter()
         shapes.drawn.cache_clear()
-        splits = prepared.dataset.splits(None, seed=0, input_size=prepared.spec.input_size)
+        splits = prepared.dataset.splits(None, seed=0, input_size=prepared.spec.image_size)
         data = proxy_data(splits, prepared.proxy_recipe, 0)
         loading += time.perf_counter() - began
         for _ in proxy_rungs(base, data, prepared.proxy_recipe, seed=0):

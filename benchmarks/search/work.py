@@ -57,7 +57,7 @@ def _make_result(terms: Terms, memo: Memo, folder: Path, job: Job) -> Mapping[st
             spec = cell.prepared.spec
             pruned = prune_to(
                 cell.ground.base.module,
-                spec.input_size,
+                spec.image_size,
                 cell.target_macs,
                 classes=spec.num_classes,
                 isomorphic=PEERS[job.name],

@@ -15,7 +15,7 @@ from search.proposers.registry import check_proposer
 from search.run import MakeStep, Run, RunOutcome
 from search.scored.steps import ScoredBase, ScoredExport, ScoredSearch
 from search.scored.subject import ScoredTrials
-from search.setup.base_model import BaseSource, SourceKind
+from search.setup.base_source import BaseSource, SourceKind
 from search.setup.config import RunConfig, make_config, with_destination
 from search.setup.needs import resolve_needs
 from search.setup.own_score import OwnScore

@@ -140,8 +140,8 @@ def _with_new_head(
 def _unpruned(folder: Path, spec: ModelSpec, dataset: str, seed: int) -> nn.Module:
     """The model of a checkpoint folder, which must be the whole architecture."""
     found = load_pruned(folder, trusted=(spec.name,))
-    same = (found.spec.name, found.spec.num_classes, found.spec.input_size)
-    wanted = (spec.name, spec.num_classes, spec.input_size)
+    same = (found.spec.name, found.spec.num_classes, found.spec.image_size)
+    wanted = (spec.name, spec.num_classes, spec.image_size)
     if same != wanted:
         raise ConfigError(
             f"--base {str(folder)!r} holds a {_describe(*same)}, and this search is of a {_describe(*wanted)}."

@@ -10,7 +10,7 @@ from cli.main import main
 from ground.version import DISTRIBUTION, VERSION
 from pruning.importance.names import CRITERION_NAMES
 from pruning.importance.registry import CRITERIA
-from search.setup.base_model import BUILT_IN
+from search.setup.base_source import BUILT_IN
 from search.setup.config import RunConfig
 
 

@@ -34,7 +34,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_pruned(module, plan, selection, folder / "own")
     torch.save(module.state_dict(), folder / "clean.pth")
     torch.save(module, folder / "whole.pt")
-    of_seven = module.state_dict() | {"fc.weight": torch.zeros(7, module.fc.in_features), "fc.bias": torch.zeros(7)}
+    weights = module.state_dict()
+    of_seven = weights | {"fc.weight": torch.zeros(7, weights["fc.weight"].shape[1]), "fc.bias": torch.zeros(7)}
     torch.save(of_seven, folder / "of_seven.pth")
     changed = copy.deepcopy(module)
     changed.act1 = torch.nn.Tanh()

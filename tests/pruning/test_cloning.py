@@ -114,5 +114,6 @@ def test_a_hook_of_a_copy_keeps_what_it_catches_in_the_copy(ran: bool) -> None:
     before = dict(model.maps)
     copied = clone_structure(model, {})
     copied(torch.ones(3, 3, 2, 2))
+    assert isinstance(copied, Caught)
     assert copied.maps["first"].shape[0] == 3
     assert model.maps == before

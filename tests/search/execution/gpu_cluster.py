@@ -36,7 +36,7 @@ from search.execution import remote, tuning  # noqa: E402
 from search.execution.actor import TrialActor  # noqa: E402
 from search.execution.on_ray import RayExecutor  # noqa: E402
 from search.execution.survey import awaited_machines  # noqa: E402
-from search.execution.trial import TrialContext  # noqa: E402
+from search.execution.trial import TrialContext, Trials  # noqa: E402
 from search.proposers.random import RandomProposer  # noqa: E402
 from search.setup.config import RunConfig, make_config  # noqa: E402
 from search.setup.needs import resolve_needs  # noqa: E402
@@ -170,7 +170,7 @@ def tune(address: str, folder: Path) -> None:
 class LandedActor(TrialActor):
     """A trial actor that tells where it is, and begins once all have: otherwise the first might run every trial."""
 
-    def setup(self, config: dict[str, Any], context: TrialContext) -> None:
+    def setup(self, config: dict[str, Any], context: Trials) -> None:
         """Tell it, and take up the first trial."""
         pretend()
         super().setup(config, context)

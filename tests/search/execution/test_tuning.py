@@ -37,7 +37,7 @@ TRIALS = 6
 DEADLINE_S = 15
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class HangingOnce(ProxyData):
     """The first trial that asks for its training images, in whatever process, waits for ever."""
 

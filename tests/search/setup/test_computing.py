@@ -34,8 +34,11 @@ class Elsewhere:
         return work(*arguments, CPU)
 
 
-class Streaming(Elsewhere):
+class Streaming:
     """The same of what is yielded."""
+
+    def __init__(self) -> None:
+        self.asked: list[Callable[..., Any]] = []
 
     def __call__(self, work: Callable[..., Iterator[_T]], *arguments: Any) -> Iterator[_T]:
         self.asked.append(work)

@@ -7,7 +7,7 @@ import pytest
 
 from pruning.preprocessing import DEFAULT, Preprocessing, published_preprocessing
 from search.errors import ConfigError
-from search.setup.base_model import BaseSource, SourceKind
+from search.setup.base_source import BaseSource, SourceKind
 from search.setup.config import make_config
 from search.setup.preparing_images import prepared_dataset
 from tracking.payloads import PlanReady
