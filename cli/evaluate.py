@@ -55,6 +55,7 @@ def command(
         checkpoint, model, trust_pickle=trust_pickle, output=output, trusted=tuple(trust_factory or ())
     )
     pruned = open_model(source, spec)
+    data = find_dataset(dataset, pruned.preprocessing)
     data.check_test(data_path)
     info, test = data.test_part(data_path, input_size=pruned.spec.input_size)
     check_fit(pruned.spec, info, dataset)

@@ -108,4 +108,4 @@ def _write_checkpoint(pruned: PrunedModel, source: Path, out: Path) -> Path:
         raise ConfigError(f"--out {out} is the checkpoint itself: name another folder.")
     plan = build_plan(create_model(pruned.spec), pruned.spec, verify=False)
     recipe = pruned.metadata.get("recipe", {"imported from": source.name})
-    return save_pruned(pruned.module, plan, pruned.selection, out, recipe=recipe)
+    return save_pruned(pruned.module, plan, pruned.selection, out, recipe=recipe, preprocessing=pruned.preprocessing)

@@ -39,6 +39,7 @@ def model_card(model: Architecture, known: Measured | None = None) -> str:
     """The card as Markdown."""
     known = known or Measured()
     channels, height, width = model.spec.input_size
+    prepared = model.preprocessing
     latency = f"latency, ms ({known.latency_setting or 'no setting'})"
     rows = [
         _row("MACs", model.baseline_macs, model.macs, "{:,}"),
@@ -52,6 +53,7 @@ def model_card(model: Architecture, known: Measured | None = None) -> str:
         f"# {model.spec.name}, pruned to {model.macs / model.baseline_macs:.1%} of its MACs",
         "",
         f"Base: `{model.spec.name}`, {model.spec.num_classes} classes, input {channels}×{height}×{width}.",
+        *([] if prepared is None else [f"Images: {prepared.in_words(height, width)}."]),
         f"MACs are counted by {model.counter}.",
         "",
         "| | base | pruned | pruned / base |",

@@ -24,6 +24,7 @@ from pruning.factories import check_factory
 from pruning.models import ModelSpec, create_model
 from pruning.plan import Plan
 from pruning.planning import build_plan
+from pruning.preprocessing import Preprocessing
 from pruning.slicing import Selection, slice_model
 
 WEIGHTS = "model.safetensors"
@@ -62,6 +63,8 @@ class Architecture(BaseModel):
         baseline_macs: MACs of the unpruned model.
         baseline_params: number of parameters of the unpruned model.
         recipe: metadata of the author's choice, such as strategy, training and accuracy.
+        preprocessing: what is done to an image before the model sees it; None where its dataset alone decides that, or
+            where an earlier version wrote the file.
         weights_sha256: hash of the safetensors file.
         sha256: hash of this document without this field, as canonical JSON.
     """
@@ -79,6 +82,7 @@ class Architecture(BaseModel):
     baseline_macs: int
     baseline_params: int
     recipe: dict[str, Any]
+    preprocessing: Preprocessing | None = None
     weights_sha256: str
     sha256: str
 
@@ -94,6 +98,7 @@ class PrunedModel:
         params: its number of parameters.
         selection: indices of the units that stayed, per group.
         metadata: the contents of `architecture.json`; empty for files from elsewhere.
+        preprocessing: what is done to an image before the model sees it, where the file says so.
     """
 
     module: nn.Module
@@ -102,6 +107,7 @@ class PrunedModel:
     params: int
     selection: Selection
     metadata: Mapping[str, Any]
+    preprocessing: Preprocessing | None = None
 
 
 def save_pruned(
@@ -111,6 +117,7 @@ def save_pruned(
     directory: Path | str,
     *,
     recipe: Mapping[str, Any] | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> Path:
     """Write a pruned model to a folder.
 
@@ -120,6 +127,7 @@ def save_pruned(
         selection: the units that the model was sliced to.
         directory: the folder, which is created if needed.
         recipe: metadata to store, as JSON values.
+        preprocessing: what is done to an image before the model sees it, where its dataset does not decide that alone.
 
     Returns:
         The folder.
@@ -152,6 +160,8 @@ def save_pruned(
         "recipe": dict(recipe or {}),
         "weights_sha256": hashlib.sha256(stored).hexdigest(),
     }
+    if preprocessing is not None:
+        document["preprocessing"] = preprocessing.model_dump(mode="json")
     document["sha256"] = _document_hash(document)
     _write(folder, {WEIGHTS: stored, ARCHITECTURE: f"{json.dumps(document, indent=1)}\n".encode()})
     return folder
@@ -209,7 +219,7 @@ def load_pruned(directory: Path | str, *, trusted: Collection[str] = ()) -> Prun
             f"has {plan.macs(document.allocation):,} and {plan.params(document.allocation):,}"
         )
     metadata = document.model_dump(by_alias=True, exclude_unset=True)
-    return PrunedModel(module, spec, document.macs, document.params, selection, metadata)
+    return PrunedModel(module, spec, document.macs, document.params, selection, metadata, document.preprocessing)
 
 
 def read_architecture(directory: Path | str) -> Architecture:

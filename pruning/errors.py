@@ -153,6 +153,10 @@ class CriterionError(PruningError):
     """A criterion cannot score this model with the given data."""
 
 
+class PreprocessingError(PruningError):
+    """Images cannot be prepared as asked."""
+
+
 class CheckpointError(PruningError):
     """A checkpoint is damaged, incomplete, or inconsistent with its description."""
 

@@ -25,7 +25,7 @@ from search.setup.servers import check_servers, remember_servers
 from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
-from tracking.payloads import LlmCall, RunEnded, RunStarted
+from tracking.payloads import LlmCall, PlanReady, RunEnded, RunStarted
 from tracking.phases import asked_trials, unsettled_trips
 from tracking.reader import read_ledger
 from tracking.runs import RunDir, RunDirs
@@ -219,7 +219,12 @@ def reopen(
     check_servers(folder, config, (*trusted, str(changed.get("ray_address"))))
     remember_factory(folder.path, config.model)
     remember_servers(folder.path, config)
-    prepared = prepare(_reachable(config), earlier=payloads_of(events, LlmCall), unsettled=unsettled_trips(events))
+    prepared = prepare(
+        _reachable(config),
+        earlier=payloads_of(events, LlmCall),
+        unsettled=unsettled_trips(events),
+        begun=next(iter(payloads_of(events, PlanReady)), None),
+    )
     by_variable = _moved(config, prepared)
     check_recorded(folder.ledger, events, prepared)
     prepared = _surveyed(prepared)

@@ -103,6 +103,8 @@ class PlanReady(Payload):
         band: The lowest and the highest MACs that are on target.
         stages: In order of execution; their prices sum to the MACs of any allocation. Empty in ledgers from before they
             were recorded.
+        preprocessing: How images are prepared, as in a checkpoint's `architecture.json`; None where the dataset alone
+            decides that, and in ledgers from before it was recorded.
     """
 
     kind = EventKind.PLAN_READY
@@ -114,6 +116,7 @@ class PlanReady(Payload):
     target_macs: Macs
     band: tuple[Macs, Macs]
     stages: tuple[StagePrice, ...] = ()
+    preprocessing: JsonObject | None = None
 
 
 class Profiled(Payload):

@@ -15,6 +15,7 @@ from torch import nn
 from ground.cache import cache_folder, content_key, locked_if_usable, warn_damaged, warn_unusable
 from ground.files import file_hash, folder_replaced
 from pruning.models import ModelSpec, create_model
+from pruning.preprocessing import DEFAULT
 from trainers.datasets.base import DataInfo, Dataset, Splits
 from trainers.errors import DataPathError
 from trainers.evaluate import evaluate
@@ -93,6 +94,8 @@ def train_base(
         "seed": seed,
     }
     # Named only where there are any: other models' entries are those of earlier versions.
+    if splits.info.preprocessing not in (None, DEFAULT):
+        key["preprocessing"] = splits.info.preprocessing_words
     if exempt := sorted(exempt_names(initial_model(spec, seed))):
         key["without_decay"] = exempt
     entry = cache_folder(cache_dir) / "base" / f"{spec.name.replace('/', '_')}-{content_key(key)}"

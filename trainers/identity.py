@@ -42,7 +42,7 @@ def data_identity(splits: Splits) -> Identity:
         "train": splits.train.fingerprint(),
         "holdout": splits.holdout.fingerprint(),
         "classes": hashlib.sha256("\0".join(splits.info.classes).encode()).hexdigest(),
-        "preprocessing": splits.info.preprocessing,
+        "preprocessing": splits.info.preprocessing_words,
     }
 
 

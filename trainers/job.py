@@ -14,7 +14,7 @@ from pruning.checkpoint import PrunedModel, load_pruned, read_architecture, save
 from pruning.models import ModelSpec, create_model
 from pruning.planning import build_plan
 from trainers.base import check_fit
-from trainers.datasets.base import Splits
+from trainers.datasets.base import DataInfo, Splits
 from trainers.datasets.registry import dataset
 from trainers.errors import RecipeError
 from trainers.evaluate import Evaluation, evaluate
@@ -129,7 +129,8 @@ def run_job(
     """
     on_progress(Progress("reading the checkpoint and the data set"))
     pruned = load_pruned(job.checkpoint_dir, trusted=job.trusted)
-    splits = dataset(job.dataset).splits(job.data_path, seed=job.seed, input_size=pruned.spec.input_size)
+    data = dataset(job.dataset, pruned.preprocessing)
+    splits = data.splits(job.data_path, seed=job.seed, input_size=pruned.spec.input_size)
     check_fit(pruned.spec, splits.info, job.dataset)
     identity = identity_of(job, splits)
     check_same(place, identity)
@@ -162,7 +163,9 @@ def run_job(
     completed = len(history) == job.recipe.epochs
     if place.is_main and completed:
         with training.exported():
-            _write_model(pruned, job)
+            _write_model(pruned, job, splits.info)
+    train.close()
+    splits.close()
     return WorkerOutcome(history, completed)
 
 
@@ -294,11 +297,13 @@ def identity_of(job: FinetuneJob, splits: Splits) -> Identity:
 
 
 def _identity_here(job: FinetuneJob) -> Identity:
-    size = read_architecture(job.checkpoint_dir).spec.input_size
-    return identity_of(job, dataset(job.dataset).splits(job.data_path, seed=job.seed, input_size=size))
+    written = read_architecture(job.checkpoint_dir)
+    data = dataset(job.dataset, written.preprocessing)
+    return identity_of(job, data.splits(job.data_path, seed=job.seed, input_size=written.spec.input_size))
 
 
-def _write_model(pruned: PrunedModel, job: FinetuneJob) -> None:
+def _write_model(pruned: PrunedModel, job: FinetuneJob, info: DataInfo) -> None:
     plan = build_plan(create_model(pruned.spec), pruned.spec, verify=False)
     recipe = {"finetune": job.recipe.model_dump(mode="json"), "dataset": job.dataset, "seed": job.seed}
-    save_pruned(pruned.module.cpu().eval(), plan, pruned.selection, job.out_dir / MODEL, recipe=recipe)
+    module, out = pruned.module.cpu().eval(), job.out_dir / MODEL
+    save_pruned(module, plan, pruned.selection, out, recipe=recipe, preprocessing=info.preprocessing)

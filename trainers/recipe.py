@@ -16,6 +16,7 @@ from pydantic import (
 
 from ground.problems import describe_problems
 from trainers.choices import Distillation, LrRule, OptimizerName, Precision, Schedule
+from trainers.datasets.augmentation import Augmentation, check_auto
 from trainers.errors import RecipeError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -193,11 +194,17 @@ class Recipe(_Fields):
             given = {**given, "warmup_epochs": min(self.warmup_epochs, max(0, _number(given["epochs"])) / 2)}
         return super().override(**given)
 
+    def augmentation(self) -> bool | Augmentation:
+        """How training images are transformed: not at all, in the data set's own way, or as is said here."""
+        if not self.augment or (self.auto_augment is None and self.erasing == 0):
+            return self.augment
+        return Augmentation(auto=self.auto_augment, erasing=self.erasing)
+
     @field_validator("auto_augment")
     @classmethod
     def _known_policy(cls, policy: str | None) -> str | None:
-        if policy is not None and not policy.startswith(("rand", "augmix", "original", "v0", "3a")):
-            raise ValueError("a policy begins with rand, augmix, original, v0 or 3a, as in rand-m9-mstd0.5-inc1")
+        if policy is not None:
+            check_auto(policy)
         return policy
 
     @model_validator(mode="after")

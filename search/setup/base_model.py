@@ -46,6 +46,11 @@ class BaseSource:
     kind: SourceKind
     path: Path | None = None
 
+    @property
+    def published(self) -> bool:
+        """Whether the weights are published ones, which expect images to be prepared in their way."""
+        return self.kind is SourceKind.PRETRAINED
+
 
 def check_source(config: RunConfig) -> BaseSource:
     """Work out what `--base` means.

@@ -45,6 +45,19 @@ class RunConfig(BaseModel):
     input_size: int | None = _option(
         "Model and data", "width of the square input; default: the dataset's", ge=8, le=16_384
     )
+    mean: tuple[float, ...] | None = _option(
+        "Model and data",
+        "mean of each channel of pixels in 0…1, comma-separated; default, as for the next four: what published weights "
+        "expect",
+    )
+    std: tuple[float, ...] | None = _option("Model and data", "deviation of each channel, likewise")
+    interpolation: Literal["nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"] | None = _option(
+        "Model and data", "how images are resized: bilinear, bicubic, …"
+    )
+    crop: float | None = _option("Model and data", "side of the input ÷ side that images are resized to", gt=0.1, le=2)
+    crop_mode: Literal["center", "squash", "border"] | None = _option(
+        "Model and data", "what becomes of images of another shape: center, squash or border"
+    )
     output: str | None = _option(
         "Model and data",
         "output tensor that contains the logits, such as features.0; default: logits, out, or the first",
@@ -185,7 +198,7 @@ class RunConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _spell(cls, data: Any) -> Any:
-        """Accept a number as the target, text as the band, and a comma-separated list as the criteria."""
+        """Accept a number as the target, text as the band, and comma-separated lists."""
         if not isinstance(data, dict):
             return data
         spelled = dict(data)
@@ -193,8 +206,9 @@ class RunConfig(BaseModel):
             spelled["target_macs"] = str(spelled["target_macs"])
         if isinstance(spelled.get("band"), str):
             spelled["band"] = parse_band(spelled["band"])
-        if isinstance(spelled.get("criteria"), str):
-            spelled["criteria"] = tuple(part.strip() for part in spelled["criteria"].split(",") if part.strip())
+        for name in ("criteria", "mean", "std"):
+            if isinstance(spelled.get(name), str):
+                spelled[name] = tuple(part.strip() for part in spelled[name].split(",") if part.strip())
         for name in _PATHS:
             if isinstance(spelled.get(name), str | Path):
                 spelled[name] = expand(str(spelled[name]))
@@ -286,6 +300,11 @@ class RunConfig(BaseModel):
     def arm(self) -> str:
         """The name of the proposer in the registry."""
         return self.proposer or (ArmName.LLM if self.llm else ArmName.RULES).value
+
+    def preprocessing_changes(self) -> dict[str, Any]:
+        """Return what this configuration says of the preparation of images."""
+        names = ("mean", "std", "interpolation", "crop", "crop_mode")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def finetune_changes(self) -> dict[str, Any]:
         """Return the fields of the fine-tune's recipe that this configuration sets."""

@@ -25,12 +25,13 @@ from search.proposers.registry import check_proposer
 from search.setup.base_model import BaseSource, SourceKind, check_source
 from search.setup.config import RunConfig
 from search.setup.needs import resolve_needs
+from search.setup.preparing_images import prepared_dataset
 from search.setup.replaying import recorded_calls
 from search.setup.resources import Needs
 from search.space.budget import Budget, parse_target
 from search.space.profile import Profile, profile_plan
 from search.space.search_space import SearchSpace
-from tracking.payloads import LlmAsked, LlmCall, Profiled
+from tracking.payloads import LlmAsked, LlmCall, PlanReady, Profiled
 from tracking.uris import check_kind
 from trainers.datasets.base import Dataset, Splits
 from trainers.datasets.registry import dataset
@@ -94,6 +95,7 @@ def prepare(
     environment: Mapping[str, str] = environ,
     earlier: Sequence[LlmCall] = (),
     unsettled: Sequence[LlmAsked] = (),
+    begun: PlanReady | None = None,
 ) -> Prepared:
     """Check everything that can be checked at once.
 
@@ -102,6 +104,7 @@ def prepare(
         environment: where the keys of LLMs are.
         earlier: the LLM calls of a run that is resumed.
         unsettled: its trips to an LLM's server of which nobody knows what they used; see `unsettled_trips`.
+        begun: what it recorded of its plan, and of how its images are prepared.
 
     Raises:
         ConfigError: a field is unusable, or contradicts another.
@@ -119,16 +122,19 @@ def prepare(
     needs = resolve_needs(config)
     client = _client(config, environment, earlier, unsettled)
     try:
-        return _prepare_model(config, source, needs, client)
+        return _prepare_model(config, source, needs, client, begun)
     except BaseException:
         if client is not None:
             client.close()
         raise
 
 
-def _prepare_model(config: RunConfig, source: BaseSource, needs: Needs, client: LLMClient | None) -> Prepared:
+def _prepare_model(
+    config: RunConfig, source: BaseSource, needs: Needs, client: LLMClient | None, begun: PlanReady | None
+) -> Prepared:
     """Check what needs the model and its plan, which takes seconds; what costs nothing to check has been."""
     data, spec = resolve_model(config)
+    data = prepared_dataset(config, source, data, begun)
     images = data.check(config.data_path)
     model = create_model(spec)
     plan, batch_norm = build_plan(model, spec), has_batch_norm(model)

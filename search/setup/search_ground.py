@@ -158,5 +158,5 @@ def scores_on(name: str, model: nn.Module, plan: Plan, batches: Batches | None, 
 def _scoring_batches(data: ProxyData, seed: int) -> list[tuple[Tensor, Tensor]]:
     """Training images for the criteria that look at data: at most SCORING_IMAGES, drawn once, in small batches."""
     chosen = torch.randperm(len(data.train_labels), generator=torch.Generator().manual_seed(seed))[:SCORING_IMAGES]
-    images = row_major(data.train_images[chosen].float())
+    images = row_major(data.train().images(chosen))
     return list(zip(images.split(SCORING_BATCH), data.train_labels[chosen].split(SCORING_BATCH), strict=True))

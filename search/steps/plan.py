@@ -15,7 +15,7 @@ class PlanStep(Step):
     def run(self) -> None:
         """Record groups, budget and the price of each stage."""
         prepared = self.context.prepared
-        plan, budget = prepared.plan, prepared.budget
+        plan, budget, images = prepared.plan, prepared.budget, prepared.dataset.preprocessing
         self.context.ledger.record(
             PlanReady(
                 counter=plan.counter,
@@ -30,5 +30,6 @@ class PlanStep(Step):
                 stages=tuple(
                     StagePrice(name=name, price=tuple(price.items())) for name, price in stage_prices(plan).items()
                 ),
+                preprocessing=None if images is None else images.model_dump(mode="json"),
             )
         )

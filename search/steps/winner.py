@@ -21,7 +21,14 @@ def save_winner(context: RunContext, ground: SearchGround, importance: str, allo
         allocation: the units that each group keeps.
     """
     module, selection = ground.cut(importance, allocation)
-    save_pruned(module, context.prepared.plan, selection, context.pruned, recipe={"run": context.folder.run_id})
+    save_pruned(
+        module,
+        context.prepared.plan,
+        selection,
+        context.pruned,
+        recipe={"run": context.folder.run_id},
+        preprocessing=context.splits.info.preprocessing,
+    )
 
 
 def restore_winner(context: RunContext) -> None:

@@ -94,11 +94,11 @@ def test_divergence_is_raised(data: ProxyData) -> None:
         scores(data, RECIPE.override(lr=1e30, rungs=(2,)))
 
 
-def test_files_are_decoded_once_into_half_precision(tmp_path: Path) -> None:
+def test_files_are_decoded_once_and_kept_as_bytes(tmp_path: Path) -> None:
     splits = ImageFolder().splits(make_folder(tmp_path, train=10, test=2), seed=0, input_size=(3, 24, 24))
     data = proxy_data(splits, RECIPE.override(train_limit=12), seed=0)
     assert data.train_images.shape == (12, 3, 24, 24)
-    assert data.train_images.dtype == torch.float16
+    assert data.train_images.dtype == torch.uint8
     images, _ = next(iter(data.train().batches([torch.arange(2)], place=Place(CPU), augment=False, seed=0)))
     assert images.dtype == torch.float32
     assert data.flip

@@ -1,19 +1,23 @@
 """The interface of a dataset, and its three parts."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
+from pruning.preprocessing import Preprocessing
+from trainers.datasets.augmentation import Augmentation
+from trainers.datasets.normalising import Pixels
 from trainers.errors import DataPathError
 from trainers.place import Place
 
 Batch = tuple[Tensor, Tensor]
-"""Images [n, C, H, W] float32 and labels [n] int64, both on the requested device."""
+"""Images [n, C, H, W] float32, normalised, and labels [n] int64, both on the requested device."""
 
 InputSize = tuple[int, int, int]
 """Channels, height, width."""
@@ -33,19 +37,24 @@ class Split(ABC):
         index_batches: Sequence[Tensor],
         *,
         place: Place,
-        augment: bool,
+        augment: bool | Augmentation,
         seed: int,
         first: int = 0,
         lenient: bool = False,
     ) -> Iterator[Batch]:
         """Read one worker's share of batches of images.
 
+        Whatever is done on the way (uint8 pixels in readers and in memory), what comes out is normalised float32.
+
         Args:
-            index_batches: the indices of each batch, of all workers together.
+            index_batches: the indices of each batch, of all workers together. An index of `len(self)` or more is
+                another copy of the image at index % len(self), whose transformation is drawn anew: for repeated
+                augmentation.
             place: this worker: where its batches are needed, and which share of each it reads.
-            augment: whether to apply the dataset's random transformation for training.
+            augment: whether to transform images at random for training, in the dataset's own way (True) or as an
+                `Augmentation` says.
             seed: decides that transformation alone: the same seed and indices give the same pixels, however many
-                workers share a batch, and wherever the reading begins.
+                workers share a batch or readers read it, and wherever the reading begins.
             first: the batch to begin with, counted from 0.
             lenient: whether an image that cannot be read is left out, as `unreadable` then tells: the next one of the
                 split that can takes its place, so that all workers still take equal shares.
@@ -55,6 +64,7 @@ class Split(ABC):
 
         Raises:
             DataPathError: an image cannot be read; if lenient, too many cannot.
+            RecipeError: these images cannot be augmented as asked.
         """
 
     @property
@@ -66,9 +76,21 @@ class Split(ABC):
     def images(self, indices: Tensor) -> Tensor:
         """The images [n, C, H, W] float32 at these indices, on the CPU, not augmented."""
 
+    def pixels_at(self, indices: Tensor, *, lenient: bool = False) -> Pixels:
+        """The images at these indices as they are best kept in memory, on the CPU, not augmented.
+
+        Args:
+            indices: of the images.
+            lenient: as in `batches`.
+        """
+        return Pixels(self.images(indices), self.labels[indices])
+
     @abstractmethod
     def fingerprint(self) -> str:
         """A hash that changes with the data."""
+
+    def close(self) -> None:  # noqa: B027  most splits have nothing to let go of
+        """Let go of reader processes, if there are any; they start again if they are needed."""
 
     def to(self, device: torch.device) -> "Split":
         """This split with its images on `device`, if it keeps images at all."""
@@ -97,13 +119,19 @@ class DataInfo:
         num_classes: number of classes.
         input_size: channels, height and width of an image.
         classes: their names, in the order of their labels; none where they have none.
-        preprocessing: what is done to each image before a model sees it, in words.
+        preprocessing: what is done to each image before a model sees it; None where the dataset's images are always
+            prepared in one way.
     """
 
     num_classes: int
     input_size: InputSize
     classes: tuple[str, ...] = ()
-    preprocessing: str = ""
+    preprocessing: Preprocessing | None = None
+
+    @property
+    def preprocessing_words(self) -> str:
+        """The preprocessing in words, as a training's identity holds it."""
+        return "" if self.preprocessing is None else self.preprocessing.in_words(*self.input_size[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +150,11 @@ class Splits:
     holdout: Split
     test: Split
 
+    def close(self) -> None:
+        """Let go of all reader processes."""
+        for split in (self.train, self.holdout, self.test):
+            split.close()
+
 
 class Dataset(ABC):
     """A source of labelled images.
@@ -129,10 +162,29 @@ class Dataset(ABC):
     Attributes:
         name: what users call it.
         needs_path: whether it is read from a folder that the user names.
+        takes_preprocessing: whether its images can be prepared as a model's weights expect them.
+        preprocessing: how they are prepared, see `prepared_by`; None is the dataset's own way.
     """
 
     name: ClassVar[str]
     needs_path: ClassVar[bool] = False
+    takes_preprocessing: ClassVar[bool] = False
+    preprocessing: Preprocessing | None = None
+
+    def prepared_by(self, preprocessing: Preprocessing) -> Self:
+        """This dataset with its images prepared like this, in all its parts.
+
+        Raises:
+            DataPathError: it always prepares them in one way.
+        """
+        if not self.takes_preprocessing:
+            raise DataPathError(
+                f"the dataset {self.name!r} prepares its images in its own way: leave mean, std, interpolation and "
+                "crop out, or choose a dataset of image files"
+            )
+        found = copy.copy(self)
+        found.preprocessing = preprocessing
+        return found
 
     @abstractmethod
     def info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:

@@ -8,7 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from trainers.datasets.augmentation import STANDARD, Augmentation
 from trainers.datasets.base import Batch, InputSize, Split
+from trainers.datasets.normalising import UNCHANGED, Normalisation, Pixels
+from trainers.errors import RecipeError
 from trainers.place import Place
 
 
@@ -17,16 +20,18 @@ class TensorSplit(Split):
     """Images held as one tensor.
 
     Attributes:
-        pixels: [N, C, H, W] float32, normalised.
+        pixels: [N, C, H, W]; float32, normalised, or uint8.
         targets: [N] int64 on the CPU.
         shift: augmentation moves an image by up to this many pixels in each direction; edge pixels are repeated.
         flip: whether augmentation mirrors half of the images, left to right.
+        normalisation: of uint8 pixels, wherever they are needed.
     """
 
     pixels: Tensor
     targets: Tensor
     shift: int = 0
     flip: bool = False
+    normalisation: Normalisation = UNCHANGED
 
     @property
     def labels(self) -> Tensor:
@@ -35,14 +40,19 @@ class TensorSplit(Split):
 
     def images(self, indices: Tensor) -> Tensor:
         """Copies on the CPU, wherever the pixels are."""
-        return self.pixels[indices.to(self.pixels.device)].cpu().float()
+        return self.normalisation.of(self.pixels[indices.to(self.pixels.device)].cpu())
+
+    def pixels_at(self, indices: Tensor, *, lenient: bool = False) -> Pixels:
+        """Copies on the CPU, as they are held."""
+        pixels = self.pixels[indices.to(self.pixels.device)].cpu()
+        return Pixels(pixels, self.targets[indices], self.normalisation)
 
     def batches(
         self,
         index_batches: Sequence[Tensor],
         *,
         place: Place,
-        augment: bool,
+        augment: bool | Augmentation,
         seed: int,
         first: int = 0,
         lenient: bool = False,
@@ -51,13 +61,14 @@ class TensorSplit(Split):
 
         The moves of whole batches are drawn by every worker, also of those before `first`: they cost next to nothing.
         """
+        _check(augment)
         generator = torch.Generator().manual_seed(seed)
         for number, whole in enumerate(index_batches):
             moves = self._drawn(len(whole), generator) if augment else None
             if number < first:
                 continue
-            indices = place.share(whole)
-            images = self.pixels[indices.to(self.pixels.device)].to(place.device, torch.float32)
+            indices = place.share(whole) % len(self)
+            images = self.normalisation.of(self.pixels[indices.to(self.pixels.device)].to(place.device))
             if moves is not None:
                 images = self._augmented(images, moves.share(place))
             yield images, self.targets[indices].to(place.device)
@@ -94,6 +105,16 @@ class TensorSplit(Split):
     def take(self, indices: Tensor) -> "TensorSplit":
         """The images at these indices, with the same augmentation."""
         return replace(self, pixels=self.pixels[indices], targets=self.targets[indices])
+
+
+def _check(augment: bool | Augmentation) -> None:
+    """Images in memory are moved and mirrored; what else an augmentation says is done to pictures that are read."""
+    if not isinstance(augment, Augmentation) or augment == STANDARD:
+        return
+    raise RecipeError(
+        f"the images of this dataset are in memory, and are moved and mirrored; the augmentation {augment} is for "
+        "pictures that are read: leave it out"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

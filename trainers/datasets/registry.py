@@ -1,6 +1,7 @@
 """Datasets by name. A new one is a file beside this and a line here."""
 
 from ground.names import did_you_mean, near_misses
+from pruning.preprocessing import Preprocessing
 from trainers.datasets.base import Dataset
 from trainers.datasets.digits import Digits
 from trainers.datasets.imagefolder import ImageFolder, ImageNet
@@ -10,8 +11,12 @@ from trainers.errors import UnknownDatasetError
 DATASETS: dict[str, type[Dataset]] = {kind.name: kind for kind in (Digits, Shapes, ImageFolder, ImageNet)}
 
 
-def dataset(name: str) -> Dataset:
+def dataset(name: str, preprocessing: Preprocessing | None = None) -> Dataset:
     """The dataset of that name.
+
+    Args:
+        name: in `DATASETS`.
+        preprocessing: what the weights expect, where it is known; without effect on a dataset that takes none.
 
     Raises:
         UnknownDatasetError: there is none; the message names near misses.
@@ -20,4 +25,5 @@ def dataset(name: str) -> Dataset:
     if kind is None:
         hint = did_you_mean(map(repr, near_misses(name.lower(), DATASETS, most=2, likeness=0.5)))
         raise UnknownDatasetError(f"unknown dataset {name!r}: {hint}known datasets are {', '.join(DATASETS)}")
-    return kind()
+    found = kind()
+    return found.prepared_by(preprocessing) if preprocessing and found.takes_preprocessing else found

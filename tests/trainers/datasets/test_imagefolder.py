@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from tests.trainers.datasets.contract import DatasetContract
-from trainers.datasets import imagefolder
+from trainers.datasets import decoding
 from trainers.datasets.base import Dataset, InputSize, Splits
 from trainers.datasets.imagefolder import FolderSplit, ImageFolder, ImageNet
 from trainers.errors import DataPathError
@@ -40,7 +40,8 @@ class SmallImageFolder(ImageFolder):
     def splits(self, data_path: Path | None = None, *, seed: int, input_size: InputSize | None = None) -> Splits:
         found = super().splits(data_path, seed=seed, input_size=input_size)
         for split in (found.train, found.holdout, found.test):
-            object.__setattr__(split, "readers", 0)
+            assert isinstance(split, FolderSplit)
+            split.readers = 0
         return found
 
 
@@ -164,7 +165,7 @@ def own_folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def a_tenth(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tenth may be left out: three of the 36 training images."""
-    monkeypatch.setattr(imagefolder, "TOLERATED_SHARE", 0.1)
+    monkeypatch.setattr(decoding, "TOLERATED_SHARE", 0.1)
 
 
 def training_split(folder: Path, readers: int = 0) -> FolderSplit:
@@ -206,7 +207,7 @@ def test_of_two_workers_each_takes_an_equal_share_all_the_same(own_folder: Path,
 
 def test_too_many_that_cannot_be_read_are_refused(own_folder: Path, a_tenth: None) -> None:
     split = training_split(own_folder)
-    for path, _ in split.samples[5:9]:
+    for path, _ in (split.samples[number] for number in range(5, 9)):
         truncated(Path(path))
     with pytest.raises(DataPathError, match=f"{split.samples[5][0]!r} cannot be read.*nor can 3 more of 36 files"):
         read(split, lenient=True)

@@ -1,0 +1,74 @@
+"""Image files by their names, which are bytes in one array: processes share it, however many names there are."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from trainers.datasets.decoding import decoded, decoded_fast
+from trainers.datasets.source import PictureSource
+from trainers.datasets.transforms import Picture
+from trainers.errors import DataPathError
+
+
+class Files(PictureSource):
+    """Labelled image files.
+
+    A tuple of a million names would be copied by every reader, page by page, as it counts references to them.
+    """
+
+    def __init__(self, names: Tensor, ends: Tensor, labels: Tensor) -> None:
+        """Take what `of` makes.
+
+        Args:
+            names: all paths in UTF-8, one after another, uint8.
+            ends: [N] int64: where each path ends.
+            labels: [N] int64.
+        """
+        self._names, self._ends, self._labels = names, ends, labels
+
+    @classmethod
+    def of(cls, samples: Iterable[tuple[str, int]]) -> "Files":
+        """The files of these paths and labels."""
+        names, ends, labels = bytearray(), list[int](), list[int]()
+        for path, label in samples:
+            names += path.encode(errors="surrogateescape")
+            ends.append(len(names))
+            labels.append(label)
+        return cls(torch.frombuffer(names or bytearray(1), dtype=torch.uint8), torch.tensor(ends), torch.tensor(labels))
+
+    @property
+    def labels(self) -> Tensor:
+        """The labels, in the order of the files."""
+        return self._labels
+
+    def name(self, index: int) -> str:
+        """The path of a file."""
+        begin = int(self._ends[index - 1]) if index else 0
+        return self._names[begin : int(self._ends[index])].numpy().tobytes().decode(errors="surrogateescape")
+
+    def read(self, index: int, *, exactly: bool) -> Picture:
+        """Decode a file."""
+        path = self.name(index)
+        return decoded(path) if exactly else decoded_fast(path)
+
+    def take(self, indices: Tensor) -> "Files":
+        """The files at these indices."""
+        return Files.of(self[index] for index in indices.tolist())
+
+    def described(self) -> Iterator[bytes]:
+        """Name, label and size of each file: reading every image would take hours on ImageNet."""
+        for path, label in self:
+            name = "/".join(Path(path).parts[-3:])
+            try:
+                size = Path(path).stat().st_size
+            except OSError as error:
+                raise DataPathError(f"the image {path!r} cannot be read: {error.strerror}") from error
+            yield f"{name}\0{label}\0{size}\n".encode(errors="surrogateescape")
+
+    def __getitem__(self, index: int) -> tuple[str, int]:
+        return self.name(index), int(self._labels[index])
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        return (self[index] for index in range(len(self)))

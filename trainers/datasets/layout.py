@@ -1,0 +1,141 @@
+"""What a folder of image files holds, class by class, and what is refused or said of it."""
+
+import logging
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from trainers.datasets.decoding import check_headers, refuse, too_many
+from trainers.datasets.files import Files
+from trainers.datasets.holdout import Partition, stratified_holdout
+from trainers.datasets.listing import Listing, class_names, list_images
+from trainers.errors import DataPathError
+
+HOLDOUT_FRACTION = 0.1
+HOLDOUT_PER_CLASS = 50
+
+_log = logging.getLogger(__name__)
+
+
+def classes_of(part: Path) -> tuple[str, ...]:
+    """The classes of a part, one per folder.
+
+    Raises:
+        DataPathError: there are fewer than two.
+    """
+    names = class_names(part)
+    if len(names) < 2:
+        raise DataPathError(f"{str(part)!r} holds {len(names)} class folders: expected at least two, one per class")
+    return names
+
+
+def check_same_classes(train: Path, test: Path) -> None:
+    """Check that both parts have the same classes.
+
+    Raises:
+        DataPathError: they have not.
+    """
+    ours, theirs = set(classes_of(train)), set(classes_of(test))
+    if ours != theirs:
+        odd = ", ".join(sorted(ours ^ theirs)[:5])
+        raise DataPathError(
+            f"{str(train)!r} and {str(test)!r} name different classes (for example {odd}): "
+            "both must have the same folders"
+        )
+
+
+def files_of(part: Path, classes: tuple[str, ...], *, trained: bool) -> Files:
+    """The files of a part, without those that the file system shows to be none.
+
+    Args:
+        part: the folder.
+        classes: its classes, in the order of their labels.
+        trained: whether a small share may be left out.
+
+    Raises:
+        DataPathError: there are such files; if trained on, too many.
+    """
+    listing = list_images(part, classes)
+    problems = len(listing.problems)
+    if too_many(problems, len(listing.samples)) if trained else problems:
+        refuse(listing.problems, len(listing.samples) + problems)
+    return Files.of(listing.samples)
+
+
+def parted(labels: Tensor, folder: Path, *, seed: int) -> Partition:
+    """What is trained on, and what is held out; the sizes are the same for every seed.
+
+    Args:
+        labels: of all images.
+        folder: that holds them, for the message.
+        seed: decides which are held out.
+
+    Raises:
+        DataPathError: a class has too few images.
+    """
+    try:
+        return stratified_holdout(
+            labels.numpy(), fraction=HOLDOUT_FRACTION, seed=seed, per_class_limit=HOLDOUT_PER_CLASS
+        )
+    except ValueError as error:
+        raise DataPathError(f"{folder} cannot be split: {error}") from error
+
+
+def check_parts(train: Path, test: Path) -> int:
+    """Look at every file's name and size and at the headers, and say what links make of the folder.
+
+    Returns:
+        How many images would be trained on.
+
+    Raises:
+        DataPathError: images cannot be read; if they are trained on, too many of them.
+    """
+    check_same_classes(train, test)
+    listings = {part: list_images(part, classes_of(part)) for part in (train, test)}
+    paths = [path for listing in listings.values() for path, _ in listing.samples]
+    problems = [problem for listing in listings.values() for problem in listing.problems]
+    of = len(paths) + len(problems)
+    problems += check_headers(paths)
+    trained = [problem for problem in problems if Path(problem.path).is_relative_to(train)]
+    if len(trained) < len(problems) or too_many(len(trained), len(listings[train].samples)):
+        refuse(problems, of)
+    for problem in trained:
+        _log.warning("the image %r cannot be read (%s): it is not trained on", problem.path, problem.reason)
+    for place, listing in listings.items():
+        known = classes_of(place)
+        listing.loops += [str(entry) for entry in place.iterdir() if entry.is_dir() and entry.name not in known]
+        _say_odd(place, listing)
+    shared = set(listings[train].identities) & set(listings[test].identities)
+    if shared:
+        _log.warning("%d images of %s are also in %s: the test set is not unseen", len(shared), train, test)
+    labels = torch.tensor([label for _, label in listings[train].samples])
+    return len(parted(labels, train, seed=0).train)
+
+
+def check_part(part: Path) -> None:
+    """Look at the files of a part that is scored.
+
+    Raises:
+        DataPathError: images cannot be read.
+    """
+    listing = list_images(part, classes_of(part))
+    paths = [path for path, _ in listing.samples]
+    refuse([*listing.problems, *check_headers(paths)], len(paths) + len(listing.problems))
+    _say_odd(part, listing)
+
+
+def _say_odd(part: Path, listing: Listing) -> None:
+    labels: dict[tuple[int, int], set[int]] = {}
+    for (_, label), identity in zip(listing.samples, listing.identities, strict=True):
+        labels.setdefault(identity, set()).add(label)
+    twice = sum(len(found) > 1 for found in labels.values())
+    for paths, what in (
+        (listing.loops, "links in %s lead back to a folder that holds them and are not followed (%s)"),
+        (listing.repeated, "files and folders in %s are in their class by another path already: counted once (%s)"),
+        (listing.outside, "links in %s lead to folders elsewhere and are followed (%s)"),
+    ):
+        if paths:
+            _log.warning(f"%d {what}", len(paths), part, paths[0])
+    if twice:
+        _log.warning("%d images in %s are in several classes: each has several labels", twice, part)

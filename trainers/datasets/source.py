@@ -1,0 +1,41 @@
+"""Where pictures come from, one by one: what reader processes hold and read."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from trainers.datasets.transforms import Picture
+
+
+class PictureSource(ABC):
+    """Labelled pictures by index. Reader processes have a copy, so it is small, or memory that processes share."""
+
+    @property
+    @abstractmethod
+    def labels(self) -> Tensor:
+        """Labels [N], int64, on the CPU."""
+
+    @abstractmethod
+    def read(self, index: int, *, exactly: bool) -> Picture:
+        """Read a picture.
+
+        Args:
+            index: of the picture.
+            exactly: whether it is scored, so that it is decoded as everybody decodes it (by PIL); otherwise the fastest
+                way is taken.
+
+        Raises:
+            Exception: it cannot be read; any error is told with the picture's name.
+        """
+
+    @abstractmethod
+    def name(self, index: int) -> str:
+        """What a message calls a picture: the path of its file, or where it is."""
+
+    @abstractmethod
+    def described(self) -> Iterator[bytes]:
+        """What identifies each picture, so that a hash of all changes with the data."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
