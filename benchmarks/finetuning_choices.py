@@ -17,10 +17,10 @@ import json
 import os
 import statistics
 import time
-from concurrent.futures import ProcessPoolExecutor
-from functools import cache
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 

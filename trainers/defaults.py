@@ -2,8 +2,8 @@
 
 from typing import TypeVar
 
-from trainers.fitting import fitted_to
 from trainers.choices import OptimizerName
+from trainers.fitting import fitted_to
 from trainers.recipe import ProxyRecipe, Recipe
 
 _R = TypeVar("_R", Recipe, ProxyRecipe)

@@ -14,6 +14,7 @@ from pruning.checkpoint import PrunedModel, load_pruned, read_architecture, save
 from pruning.models import ModelSpec, create_model
 from pruning.planning import build_plan
 from trainers.base import check_fit
+from trainers.choices import Precision
 from trainers.datasets.base import DataInfo, Splits
 from trainers.datasets.registry import dataset
 from trainers.errors import RecipeError
@@ -25,7 +26,6 @@ from trainers.keeping import Keeper
 from trainers.loop import EpochTrained, Training
 from trainers.place import Place
 from trainers.progress import OnProgress, Progress, Standing, unheard
-from trainers.choices import Precision
 from trainers.recipe import Recipe
 from trainers.state import read_state, state_paths
 

@@ -1,6 +1,5 @@
 """How to train: one recipe for whole trainings, one for a trial's short proxy."""
 
-from collections.abc import Callable
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -31,8 +30,8 @@ _ALWAYS_WRITTEN = frozenset(
         *("rungs", "recalibration_batches", "train_limit", "holdout_limit"),
     }
 )
-"""Fields that are written whatever they are. The others only where they differ from their default: so a recipe that does
-without them is written, and its training known, as in versions that did not have them."""
+"""Fields that are written whatever they are. The others only where they differ from their default: so a recipe that
+does without them is written, and its training known, as in versions that did not have them."""
 
 
 class _Fields(BaseModel):
@@ -127,10 +126,11 @@ class _Fields(BaseModel):
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = handler(self)
         fields = type(self).model_fields
-        kept: Callable[[str], bool] = lambda name: (  # noqa: E731
-            name in _ALWAYS_WRITTEN or getattr(self, name) != fields[name].default
-        )
-        return {name: value for name, value in written.items() if kept(name)}
+        return {
+            name: value
+            for name, value in written.items()
+            if name in _ALWAYS_WRITTEN or getattr(self, name) != fields[name].default
+        }
 
     @model_validator(mode="after")
     def _rates_fit(self) -> Self:
@@ -167,7 +167,7 @@ class Recipe(_Fields):
     export_ema: bool = Field(False, description="export the average instead of the last weights")
     mixup: NotNegative = Field(0.0, description="mix pairs of images; alpha of the beta distribution; 0: do not")
     cutmix: NotNegative = Field(0.0, description="paste a part of another image; alpha likewise; 0: do not")
-    auto_augment: str | None = Field(None, description="timm's policy, such as rand-m9-mstd0.5-inc1; image folders only")
+    auto_augment: str | None = Field(None, description="timm's policy, as rand-m9-mstd0.5-inc1; image folders only")
     erasing: Share = Field(0.0, description="probability of erasing a random part of an image; image folders only")
     repeated_augmentation: Annotated[int, Field(ge=1, le=16)] = Field(
         1, description="transformations of each image in one batch; an epoch then sees as many times fewer images"

@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 def loader_of(
     folder: Path, batch: int, side: int, workers: int, device: torch.device, *, distributed: bool = False
 ) -> object:
-    """timm's loader with its standard crop and mirror, whose workers live across epochs."""
+    """Timm's loader with its standard crop and mirror, whose workers live across epochs."""
     return create_loader(
         ImageDataset(str(folder / "train")),
         input_size=(3, side, side),
@@ -47,11 +47,10 @@ def train(
     for _ in range(epochs):
         model.train()
         began, seen, losses = time.perf_counter(), 0, []
-        for step, (images, labels) in enumerate(loader):  # type: ignore[arg-type,var-annotated]
+        for step, batch in enumerate(loader):  # type: ignore[arg-type,var-annotated]
             if step == steps:
                 break
-            images = images.to(device, memory_format=layout)
-            labels = labels.to(device)
+            images, labels = batch[0].to(device, memory_format=layout), batch[1].to(device)
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast):
                 loss = F.cross_entropy(model(images), labels, label_smoothing=0.1)
             optimizer.zero_grad()

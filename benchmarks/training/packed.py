@@ -14,6 +14,7 @@ from trainers.proxy import ProxyData, proxy_rungs
 from trainers.recipe import ProxyRecipe
 
 TRIALS = 4
+_PATIENCE_S = 300
 _SIDES = {"small": 32, "large": 224}
 _NAMES = {"small": "resnet18_quarter", "large": "resnet50"}
 
@@ -27,11 +28,11 @@ def packed(kind: str, device: torch.device, *, dry: bool) -> dict[str, Any]:
         dry: a few images, to see that it runs.
     """
     context = mp.get_context("spawn")
-    barrier, results = context.Barrier(TRIALS), context.SimpleQueue()
+    barrier, results = context.Barrier(TRIALS), context.Queue()
     workers = [context.Process(target=_work, args=(r, kind, str(device), dry, barrier, results)) for r in range(TRIALS)]
     for worker in workers:
         worker.start()
-    found = [results.get() for _ in workers]
+    found = [results.get(timeout=_PATIENCE_S) for _ in workers]
     for worker in workers:
         worker.join()
     errors = [one["error"] for one in found if "error" in one]
@@ -90,7 +91,5 @@ def _data(kind: str, side: int, dry: bool) -> ProxyData:
 
 def _recipe(kind: str, dry: bool) -> ProxyRecipe:
     if dry or kind == "small":
-        return ProxyRecipe(
-            optimizer=OptimizerName.ADAMW, lr=4e-3, rungs=(1,) if dry else (1, 2, 4), batch_size=40
-        )
+        return ProxyRecipe(optimizer=OptimizerName.ADAMW, lr=4e-3, rungs=(1,) if dry else (1, 2, 4), batch_size=40)
     return ProxyRecipe(lr=0.02, weight_decay=1e-4, rungs=(1, 2), batch_size=128)

@@ -17,6 +17,7 @@ class OneBatch(Split):
 
     @property
     def labels(self) -> Tensor:
+        """Any classes."""
         return torch.arange(self._length) % self._classes
 
     def batches(
@@ -29,13 +30,16 @@ class OneBatch(Split):
         first: int = 0,
         lenient: bool = False,
     ) -> Iterator[Batch]:
+        """The one batch, each time."""
         targets = torch.arange(len(self._pixels), device=place.device) % self._classes
         return ((self._pixels, targets) for _ in index_batches[first:])
 
     def images(self, indices: Tensor) -> Tensor:
+        """Copies on the CPU."""
         return self._pixels[indices % len(self._pixels)].cpu()
 
     def fingerprint(self) -> str:
+        """Its size."""
         return f"{tuple(self._pixels.shape)} × {self._length}"
 
     def bare(self) -> list[Batch]:

@@ -11,13 +11,13 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from tests.trainers.small import small_net, small_split
+from trainers.choices import OptimizerName, Precision
 from trainers.errors import DivergedError, RecipeError
 from trainers.evaluate import evaluate
 from trainers.loop import CHECK_STEPS, EpochTrained, Training
 from trainers.optimizer import exempt_names, make_optimizer
 from trainers.place import Place
 from trainers.progress import Standing
-from trainers.choices import OptimizerName, Precision
 from trainers.recipe import Recipe
 
 CPU = Place(torch.device("cpu"))

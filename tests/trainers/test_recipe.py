@@ -4,11 +4,11 @@ import pytest
 from pydantic import ValidationError
 from torch import nn
 
+from trainers.choices import OptimizerName
 from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
 from trainers.errors import RecipeError
 from trainers.fitting import fitted_to
 from trainers.recalibrate import has_batch_norm
-from trainers.choices import OptimizerName
 from trainers.recipe import ProxyRecipe, Recipe
 
 

@@ -12,6 +12,7 @@ from ground.cache import content_key
 from tests.full_disk import full_after
 from tests.synced import needs_names, note_syncs
 from tests.trainers.small import small_net, small_split
+from trainers.choices import OptimizerName
 from trainers.errors import StateError
 from trainers.evaluate import Evaluation
 from trainers.history import EpochReport, EpochTail, append_epoch, keep_epochs, read_epochs
@@ -19,7 +20,6 @@ from trainers.identity import check_identity
 from trainers.loop import Training
 from trainers.place import Place
 from trainers.progress import Standing
-from trainers.choices import OptimizerName
 from trainers.recipe import Recipe
 from trainers.state import KEPT, Around, read_state, restore_state, save_state, state_paths
 
