@@ -26,6 +26,7 @@ from search.setup.base_model import BaseSource, SourceKind, check_source
 from search.setup.config import RunConfig
 from search.setup.needs import resolve_needs
 from search.setup.preparing_images import prepared_dataset
+from search.setup.recipes import chosen_recipes
 from search.setup.replaying import recorded_calls
 from search.setup.resources import Needs
 from search.space.budget import Budget, parse_target
@@ -35,7 +36,6 @@ from tracking.payloads import LlmAsked, LlmCall, PlanReady, Profiled
 from tracking.uris import check_kind
 from trainers.datasets.base import Dataset, Splits
 from trainers.datasets.registry import dataset
-from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
 from trainers.recalibrate import has_batch_norm
 from trainers.recipe import ProxyRecipe, Recipe
 
@@ -140,6 +140,7 @@ def _prepare_model(
     plan, batch_norm = build_plan(model, spec), has_batch_norm(model)
     check_output(model, spec)
     budget = resolve_budget(config, plan)
+    recipes = chosen_recipes(config, batch_norm=batch_norm, images=images, trains_base=source.kind is SourceKind.TRAIN)
     return Prepared(
         config=config,
         dataset=data,
@@ -148,13 +149,9 @@ def _prepare_model(
         profile=profile_plan(plan),
         budget=budget,
         source=source,
-        base_recipe=base_recipe(
-            config.dataset, batch_norm=batch_norm, images=images, told=source.kind is SourceKind.TRAIN
-        ),
-        proxy_recipe=proxy_recipe(config.dataset, batch_norm=batch_norm),
-        recipe=finetune_recipe(
-            config.dataset, batch_norm=batch_norm, images=None if config.batch_size else images
-        ).override(**config.finetune_changes()),
+        base_recipe=recipes.base,
+        proxy_recipe=recipes.proxy,
+        recipe=recipes.finetune,
         needs=needs,
         client=client,
     )
