@@ -75,10 +75,10 @@ _METAVARS: Mapping[Any, str] = {int: "INT", float: "NUMBER", Path: "PATH"}
 
 
 def _plain(annotation: Any) -> Any:
-    """The annotation without `| None`."""
+    """The annotation without `| None`, and without limits."""
     if get_origin(annotation) in (Union, UnionType):
-        return next(arm for arm in get_args(annotation) if arm is not NoneType)
-    return annotation
+        return _plain(next(arm for arm in get_args(annotation) if arm is not NoneType))
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
 def _describe_default(default: object, shown: object) -> str:

@@ -1,7 +1,6 @@
 """Recipes of large data sets on small folders: batches that leave an epoch enough steps to learn in."""
 
 import logging
-
 from typing import TypeVar
 
 from trainers.recipe import ProxyRecipe, Recipe

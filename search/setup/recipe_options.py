@@ -4,7 +4,7 @@ They are made from the recipes' own fields, so that a new field is an option of 
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
 from pydantic import BaseModel, BeforeValidator, Field, create_model
 from pydantic.fields import FieldInfo
@@ -25,14 +25,15 @@ _PROXY_EPOCHS = "epochs"
 def _options(model: type[BaseModel], prefix: str, panel: str, scope: Scope, without: frozenset[str]) -> dict[str, Any]:
     fields = {name: field for name, field in model.model_fields.items() if name not in without}
     return {
-        prefix + name: (Annotated[field.annotation, *_limits(field)] | None, option(panel, _text(name, field), scope=scope))
+        prefix + name: (_annotation(field) | None, option(panel, _text(name, field), scope=scope))
         for name, field in fields.items()
     }
 
 
-def _limits(field: FieldInfo) -> tuple[Any, ...]:
-    is_list = field.annotation is not None and str(field.annotation).startswith("tuple")
-    return (*field.metadata, *([BeforeValidator(_listed)] if is_list else []))
+def _annotation(field: FieldInfo) -> Any:
+    """The field's type with its limits; a list may be written with commas."""
+    limits = [*field.metadata, *([BeforeValidator(_listed)] if get_origin(field.annotation) is tuple else [])]
+    return Annotated[field.annotation, *limits] if limits else field.annotation
 
 
 def _text(name: str, field: FieldInfo) -> str:
@@ -45,13 +46,12 @@ def _listed(value: Any) -> Any:
 
 
 def _all_options() -> dict[str, Any]:
-    proxy_epochs = Field(None, description="epochs of a trial: rungs at a quarter, a half and all of them", ge=1)
     return {
         **_options(Recipe, FINETUNE, "Fine-tune", Scope.RECIPE, frozenset()),
         **_options(Recipe, BASE, "Base that is trained here", Scope.TERM, _ONLY_OF_A_FINETUNE),
         PROXY + _PROXY_EPOCHS: (
             Annotated[int, Field(ge=1)] | None,
-            option("Trials", proxy_epochs.description, scope=Scope.TERM),
+            option("Trials", "epochs of a trial: rungs at a quarter, a half and all of them", scope=Scope.TERM),
         ),
         **_options(ProxyRecipe, PROXY, "Trials", Scope.TERM, frozenset()),
     }

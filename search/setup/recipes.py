@@ -37,9 +37,9 @@ def chosen_recipes(config: RunConfig, *, batch_norm: bool, images: int | None, t
     base, proxy, finetune = config.base_changes(), config.proxy_changes(), config.finetune_changes()
     model = config.model
     return Recipes(
-        base_recipe(
-            config.dataset, model=model, batch_norm=batch_norm, images=fitted(base), told=trains_base
-        ).asked(**base),
+        base_recipe(config.dataset, model=model, batch_norm=batch_norm, images=fitted(base), told=trains_base).asked(
+            **base
+        ),
         proxy_recipe(config.dataset, model=model, batch_norm=batch_norm, images=fitted(proxy)).asked(**proxy),
         finetune_recipe(config.dataset, model=model, batch_norm=batch_norm, images=fitted(finetune)).asked(**finetune),
     )
