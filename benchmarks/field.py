@@ -23,8 +23,9 @@ import random
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -44,6 +45,7 @@ from pruning.proof import random_selection
 from pruning.rubbish import TOLERANCE
 from pruning.settling import probes
 from pruning.slicing import slice_model
+from pruning.trace import RETURNED
 
 CLASSES = 10
 SIZES = ((3, 32, 32), (3, 64, 64), (1, 32, 32), (1, 28, 28), (1, 64, 101), (1, 64, 64))
@@ -71,7 +73,7 @@ def main() -> None:
     ends = []
     for name, make in networks(options.folder):
         if options.only is None or name.startswith(options.only):
-            ends.append(try_network(name, make))
+            ends.append(try_network(name, partial(_make_network, make)))
             print(f"{ends[-1].network:28}{ends[-1].status:9}{ends[-1].text}", flush=True)
     counts = Counter(end.status for end in ends)
     print(json.dumps({"networks": len(ends), **counts, "ends": {end.network: end.status for end in ends}}))
@@ -91,11 +93,16 @@ def networks(folder: Path) -> Iterator[tuple[str, Callable[[], nn.Module]]]:
                 yield f"{path.stem}:{name}", value
 
 
-def try_network(name: str, make: Callable[..., nn.Module]) -> Outcome:
-    """Plan, prove and check one network."""
+def try_network(
+    name: str, make: Callable[[], tuple[nn.Module, tuple[int, int, int]]], checks: int = _CHECKS, *, modes: int = 2
+) -> Outcome:
+    """Plan, prove and check one network, which `make` makes with its input size.
+
+    `checks` is the number of random cuts; the oracles run in eval mode, and with two modes in training mode as well.
+    """
     torch.manual_seed(0)
     try:
-        model, size = _make_network(make)
+        model, size = make()
         spec = ModelSpec(name, CLASSES, size)
         plan = build_plan(model, spec)
     except PruningError as error:
@@ -103,19 +110,31 @@ def try_network(name: str, make: Callable[..., nn.Module]) -> Outcome:
     except Exception as error:  # noqa: BLE001 - foreign code may raise anything, and the table shows it
         return Outcome(name, "crashed", f"{type(error).__name__}: {error}"[:300])
     try:
-        wrong = _find_mismatch(without_masks(model), plan)
+        wrong = find_mismatch(without_masks(model), plan, checks, (False, True)[:modes])
     except Exception as error:  # noqa: BLE001 - as above
         wrong = f"{type(error).__name__}: {error}"
     if wrong is not None:
         return Outcome(name, "wrong", wrong)
-    held = f"; held whole: {', '.join(f'{h.name} ({h.units})' for h in plan.held)}" if plan.held else ""
-    return Outcome(name, "exact", f"{len(plan.groups)} groups of {_units(plan)}, {plan.baseline_macs:,} MACs{held}")
+    return Outcome(
+        name, "exact", f"{len(plan.groups)} groups of {_units(plan)}, {plan.baseline_macs:,} MACs{_fixed(plan)}"
+    )
 
 
-def _find_mismatch(model: nn.Module, plan: Plan) -> str | None:
+def _fixed(plan: Plan) -> str:
+    """What is fixed other than what the model returns, with the share of the MACs out of reach for it."""
+    fixed = [units for units in plan.fixed if units.reason != RETURNED]
+    if not fixed:
+        return ""
+    share = plan.macs_out_of_reach / plan.baseline_macs
+    told = "; ".join(f"{units.name} ({units.units}): {units.reason}" for units in fixed[:3])
+    return f"; fixed: {len(fixed)}, {share:.1%} of the MACs out of reach: {told}{'; …' if len(fixed) > 3 else ''}"
+
+
+def find_mismatch(model: nn.Module, plan: Plan, checks: int, modes: Sequence[bool]) -> str | None:
+    """A description of the first check that fails, None if all agree."""
     rng = random.Random(_SEED)
     trainable = _trains(model, plan.spec.input_size) is None
-    for _ in range(_CHECKS):
+    for _ in range(checks):
         selection = random_selection(plan, rng)
         kept = [len(units) for units in selection]
         pruned = slice_model(model, plan, selection)
@@ -125,7 +144,7 @@ def _find_mismatch(model: nn.Module, plan: Plan) -> str | None:
             return "the number of parameters is not the planned one"
         if trainable and (failure := _trains(pruned, plan.spec.input_size)) is not None:
             return f"it no longer trains: {failure}"
-    for training in (False, True):
+    for training in modes:
         oracles = Oracles(plan, model, probes(plan, _SEED)[0], training=training, seed=_SEED)
         errors = (oracles.permutation_error(), oracles.permutation_error_after_cut(), oracles.rubbish_error())
         if not max(errors) <= TOLERANCE:

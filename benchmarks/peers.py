@@ -55,10 +55,12 @@ def pruner(
         )
 
 
-def deepcopy_and_prune(model: nn.Module, input_size: tuple[int, int, int], ratio: float = 0.5) -> nn.Module:
+def deepcopy_and_prune(
+    model: nn.Module, input_size: tuple[int, int, int], ratio: float = 0.5, *, classes: int = 1000
+) -> nn.Module:
     """Prune a copy of `model`, which leaves the base unchanged."""
     subject = copy.deepcopy(model)
-    pruner(subject, input_size, ratio=ratio).step()
+    pruner(subject, input_size, ratio=ratio, classes=classes).step()
     return subject
 
 

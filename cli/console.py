@@ -11,8 +11,10 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from cli.called import as_called
 from cli.plain import one_line, plain
 from cli.screen import Screen
+from cli.wrapping import breaks
 
 
 class PlainConsole(Console):
@@ -37,24 +39,30 @@ def error_console() -> Console:
     return PlainConsole(file=cast(IO[str], Screen("stderr")), highlight=False)
 
 
-def say(text: str, *, style: str | None = None) -> None:
-    """Print one line as it is: nothing in it is read as markup."""
-    _print_line(console(), Text(one_line(text), style=style or ""))
+def say(text: str, *, style: str | None = None, pasted: bool = False) -> None:
+    """Print one line as it is: nothing in it is read as markup.
+
+    Args:
+        text: the line.
+        style: of all of it.
+        pasted: whether it ends in a command to be pasted, which is not broken into lines.
+    """
+    _print_line(console(), Text(_shown(text), style=style or ""), whole=pasted)
 
 
 def say_aside(text: str) -> None:
     """Print one line that is not a result, on standard error."""
-    _print_line(error_console(), Text(one_line(text), style="dim"))
+    _print_line(error_console(), Text(_shown(text), style="dim"))
 
 
 def say_error(label: str, text: str) -> None:
     """Print one paragraph on standard error, behind a label."""
-    _print_line(error_console(), Text.assemble((label, "bold red"), " ", one_line(text)))
+    _print_line(error_console(), Text.assemble((label, "bold red"), " ", _shown(text)))
 
 
 def say_note(text: str) -> None:
     """Print one line that belongs to an error."""
-    _print_line(error_console(), Text(one_line(text)))
+    _print_line(error_console(), Text(_shown(text)))
 
 
 def say_document(text: str) -> None:
@@ -67,7 +75,17 @@ def say_trace(text: str) -> None:
     Screen("stderr").write(plain(text))
 
 
-def _print_line(on: Console, text: Text) -> None:
+def _shown(text: str) -> str:
+    return as_called(one_line(text))
+
+
+def _print_line(on: Console, text: Text, *, whole: bool = False) -> None:
+    """Print a line; on a terminal that is narrower it is broken between words."""
+    if on.is_terminal and not whole:
+        pieces = text.divide(breaks(text.plain, on.width))
+        for piece in pieces[:-1]:
+            piece.rstrip()
+        text = Text("\n").join(pieces)
     on.print(text, soft_wrap=True)
 
 

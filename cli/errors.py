@@ -15,6 +15,7 @@ from tracking.errors import TrackingError
 from trainers.errors import TrainerError
 
 BAD_INPUT = 2
+INTERRUPTED = 130
 BUG = 1
 USER_ERRORS = (PruningError, LLMError, TrackingError, TrainerError, SearchError, AblationError)
 

@@ -16,6 +16,7 @@ from cli.option_types import (
     TrustFactoryOption,
 )
 from cli.options import options_of
+from cli.pasted import evaluate_line
 from cli.paths import make_folder
 from cli.placing import ray_address_of
 from search.errors import ConfigError
@@ -37,7 +38,7 @@ LINE_S = 30.0
 @options_of(RunConfig, *names_where(RunConfig, lambda scope: scope is Scope.RECIPE), "finetune_gpu", "wait_for_nodes")
 def command(
     checkpoint: CheckpointOption,
-    out: Annotated[Path, typer.Option(help="Folder for the fine-tuned model.")] = Path("finetuned"),
+    out: Annotated[Path, typer.Option(help="Folder to train in; the model is in its `model/`.")] = Path("finetuned"),
     dataset: DatasetOption = "digits",
     data_path: DataPathOption = None,
     seed: SeedOption = 42,
@@ -47,6 +48,9 @@ def command(
     model: Annotated[str | None, typer.Option(help="If given, must be the checkpoint's model.")] = None,
     trust_factory: TrustFactoryOption = None,
     ray_address: RayAddressOption = None,
+    teacher: Annotated[
+        Path | None, typer.Option(help="Checkpoint folder of the unpruned model, for --distill.")
+    ] = None,
     **given: Any,
 ) -> None:
     """Fine-tune a pruned checkpoint on as many workers as there are."""
@@ -55,8 +59,10 @@ def command(
     from trainers.base import check_fit
     from trainers.datasets.registry import dataset as find_dataset
     from trainers.defaults import finetune_recipe
+    from trainers.place import here_in_bf16
     from trainers.progress import Paced
     from trainers.recalibrate import has_batch_norm
+    from trainers.recipe_words import in_words, price_in_words
 
     config = make_config({name: value for name, value in given.items() if value is not None})
     address = ray_address_of(ray_address)
@@ -72,12 +78,20 @@ def command(
     check_fit(pruned.spec, data.info(data_path, input_size=pruned.spec.input_size), dataset)
     changes = config.finetune_changes()
     images = None if "batch_size" in changes else data.check(data_path)
-    recipe = finetune_recipe(dataset, batch_norm=has_batch_norm(pruned.module), images=images).override(**changes)
+    chosen = finetune_recipe(
+        dataset, model=pruned.spec.name, batch_norm=has_batch_norm(pruned.module), images=images
+    ).asked(**changes)
+    teacher_macs = _teacher_macs(chosen.distill is not None, teacher)
     with private_folder() as scratch, finetune_session(config) as (count, gpu):
         # After the session has set what Ray reads on import.
         from trainers.finetune import finetune
 
+        recipe = chosen.resolved(gpu=gpu, bf16=config.cluster is not None or here_in_bf16())
         say(f"training on {count.words} workers, {'each with a GPU' if gpu else 'on CPUs'}")
+        say(f"recipe   {in_words(recipe)}")
+        price = price_in_words(recipe, pruned.macs, teacher_macs)
+        if price is not None:
+            say(f"price    {price}")
         result = finetune(
             checkpoint,
             dataset,
@@ -89,6 +103,7 @@ def command(
             out_dir=out,
             # Ray Train wants to write where all nodes see it.
             storage_dir=scratch if address is None else out / _RAY,
+            teacher_dir=teacher,
             trusted=(pruned.spec.name,),
             on_epoch=lambda report: _show_epoch(report, recipe.epochs),
             on_progress=Paced(lambda progress: say(f"{progress}"), LINE_S),
@@ -98,7 +113,25 @@ def command(
     for path, reason in result.unreadable.items():
         say(f"left out {path}: {reason}")
     say(f"model    {result.checkpoint_dir}")
-    say(f"test it: python launch.py evaluate --checkpoint {result.checkpoint_dir} --dataset {dataset}")
+    say(f"test it: {evaluate_line(result.checkpoint_dir, dataset, data_path)}", pasted=True)
+
+
+def _teacher_macs(wanted: bool, teacher: Path | None) -> int:
+    """The MACs of the unpruned model, where it is learned from.
+
+    Raises:
+        ConfigError: it is named and not learned from, or the other way round.
+        CheckpointError: its checkpoint cannot be read.
+    """
+    from pruning.checkpoint import read_architecture
+
+    if wanted != (teacher is not None):
+        raise ConfigError(
+            "--distill needs the unpruned model: name its checkpoint folder with --teacher."
+            if wanted
+            else f"--teacher {teacher} is used with --distill soft or --distill hard only: add that, or omit it."
+        )
+    return 0 if teacher is None else read_architecture(teacher).macs
 
 
 def _workers(given: str | None) -> Workers | None:
@@ -110,4 +143,9 @@ def _workers(given: str | None) -> Workers | None:
 
 def _show_epoch(report: "EpochReport", epochs: int) -> None:
     accuracy = share_text(report.holdout_accuracy)
-    say(f"epoch {report.epoch:>3}/{epochs}  loss {report.train_loss:.4f}  holdout {accuracy}  lr {report.lr:.2e}")
+    average = "" if report.ema_accuracy is None else f"  averaged {share_text(report.ema_accuracy)}"
+    speed = f"  {report.images_per_s:.4g} images/s" if report.images_per_s is not None else ""
+    say(
+        f"epoch {report.epoch:>3}/{epochs}  loss {report.train_loss:.4f}  holdout {accuracy}{average}  "
+        f"lr {report.lr:.2e}{speed}"
+    )

@@ -10,18 +10,20 @@ from pathlib import Path
 import typer
 
 from cli import logs
-from cli.console import say_error
+from cli.called import program, program_name
+from cli.console import say, say_error
 from cli.errors import BAD_INPUT, run_guarded
 from cli.keys import take_keys
 from cli.lazy import group_of
-from cli.spelling import DEBUG, normalise
+from cli.spelling import DEBUG, VERSION, normalise
 from cli.verbs import VERBS
+from ground.version import describe
 from pruning.errors import UntrustedFactoryError
 from search.errors import UntrustedServerError
 
 HELP = (
     "Cut a trained vision model down to an exact compute budget. With no verb: search, on the built-in demo. "
-    "Every verb takes --help, and --debug for the traceback of an error."
+    "Every verb takes --help, and --debug for the traceback of an error. --version says which Espalier this is."
 )
 
 
@@ -57,12 +59,14 @@ def _prepare_process() -> None:
 
 
 def _run(arguments: list[str]) -> int:
+    if arguments == [VERSION]:
+        say(describe())
+        return 0
     take_keys()
     try:
-        code = group_of(VERBS, text=HELP)(arguments, prog_name="launch.py", standalone_mode=False)
+        code = group_of(VERBS, text=HELP)(arguments, prog_name=program_name(), standalone_mode=False)
     except (UntrustedFactoryError, UntrustedServerError) as error:
-        command = shlex.join(["python", "launch.py", *arguments])
-        raise error.answered_by(f"{command} {error.given()}") from None
+        raise error.answered_by(f"{program()} {shlex.join(arguments)} {error.given()}") from None
     except SystemExit as leaving:
         code = leaving.code
     except typer.TyperException as error:

@@ -57,7 +57,7 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     """An option for a field. All but switches are text: the model parses them, and its errors quote the text."""
     extra = field.json_schema_extra
     assert isinstance(extra, dict), f"{name} has no help panel"
-    flag = "--" + name.replace("_", "-")
+    flag = str(extra.get("flag") or f"--{name.replace('_', '-')}")
     plain = _plain(field.annotation)
     switch = plain is bool
     option = typer.Option(

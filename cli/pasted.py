@@ -2,24 +2,28 @@
 
 import os
 import shlex
-import sys
 from pathlib import Path
 
+from cli.called import program
 from tracking.runs import RunDir
 from tracking.stores import URI_VARIABLE
 from tracking.uris import without_password
 
-_SCRIPT = "launch.py"
-
 
 def resume_line(folder: RunDir) -> str:
     """Return the command that goes on with a run."""
-    return f"{_program()} resume {_named(folder)}"
+    return f"{program()} resume {_named(folder)}"
 
 
 def sync_line(folder: RunDir) -> str:
     """Return the command that brings MLflow up to date; the run itself records its store and experiment."""
-    return f"{_program()} sync {_named(folder)}"
+    return f"{program()} sync {_named(folder)}"
+
+
+def evaluate_line(checkpoint: Path, dataset: str, data_path: Path | None) -> str:
+    """Return the command that scores a checkpoint on the test set of the dataset that it was trained on."""
+    words = ["evaluate", "--checkpoint", str(checkpoint), "--dataset", dataset]
+    return f"{program()} {shlex.join([*words, *([] if data_path is None else ['--data-path', str(data_path)])])}"
 
 
 def ui_line(shown_uri: str) -> str:
@@ -34,12 +38,6 @@ def ui_line(shown_uri: str) -> str:
     if "***" in shown_uri and without_password(exported) == shown_uri:
         return f'mlflow ui --backend-store-uri "${URI_VARIABLE}"'
     return f"mlflow ui --backend-store-uri {shlex.quote(shown_uri)}"
-
-
-def _program() -> str:
-    """Return how this program was started, so that its path is right from the present folder."""
-    script = Path(sys.argv[0])
-    return f"python {shlex.quote(str(script) if script.name == _SCRIPT else _SCRIPT)}"
 
 
 def _named(folder: RunDir) -> str:

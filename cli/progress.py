@@ -15,14 +15,16 @@ from rich.text import Text
 from cli.console import console
 from cli.plain import one_line
 from cli.status import SearchStatus
+from search.outcome.decisions import describe
 from search.outcome.formats import count_text, macs_text, share_text
 from tracking.events import Event
-from tracking.kinds import DecisionKind
 from tracking.payloads import (
     BaseReady,
     Decision,
     Evaluated,
     Exported,
+    FinalistEnded,
+    Finalists,
     FinetuneEnded,
     FinetuneEpoch,
     FinetuneStarted,
@@ -36,6 +38,8 @@ from tracking.payloads import (
 from tracking.phases import worked_seconds
 from trainers.history import EpochReport
 from trainers.progress import Paced, Progress
+from trainers.recipe import Recipe
+from trainers.recipe_words import in_words, price_in_words
 from trainers.workers import Workers
 
 LOG_EVERY = 5
@@ -59,6 +63,7 @@ class ProgressView:
         self._began = time.monotonic()
         self._status = SearchStatus(trials)
         self._epochs = 0
+        self._baseline_macs = self._winner_macs = 1
         self._bar = ProgressBar(
             TextColumn("[bold]{task.description}"),
             BarColumn(BAR_WIDTH),
@@ -86,6 +91,7 @@ class ProgressView:
         """Take the events of earlier sessions without showing them again. Their time counts as elapsed."""
         for event in events:
             self._status.take(event.payload)
+            self._note(event.payload)
         if events:
             self._began -= worked_seconds(events, events[-1].time)
 
@@ -108,11 +114,20 @@ class ProgressView:
     def event(self, event: Event) -> None:
         """Show one event of the ledger."""
         self._status.take(event.payload)
+        self._note(event.payload)
         self._report(event.payload)
         if self._status.searching:
             status = "" if self._status.specs else "starting Ray"
             self._advance("search", self._status.ended, self._status.trials, status)
         self._show()
+
+    def _note(self, payload: Payload) -> None:
+        """Keep what a later line needs."""
+        match payload:
+            case PlanReady():
+                self._baseline_macs = payload.baseline_macs
+            case Winner():
+                self._winner_macs = payload.macs
 
     def _report(self, payload: Payload) -> None:
         match payload:
@@ -129,14 +144,23 @@ class ProgressView:
                 given = f", {call.quality.strategies} strategies" if call.quality else ""
                 self._line(f"llm call {call.call}: {call.outcome} by {call.model} in {call.latency_s:.1f} s{given}")
             case Decision() as decision:
-                self._line(describe_decision(decision))
+                self._line(describe(decision))
+            case Finalists() | FinalistEnded() as final:
+                self._final(final)
             case FinetuneStarted() as begun:
                 self._epochs = int(begun.recipe["epochs"])
                 workers = Workers(begun.workers, begun.most_workers or begun.workers)
                 self._line(f"fine-tune: {self._epochs} epochs on {workers.words} DDP workers")
+                self._recipe(Recipe.parse(dict(begun.recipe)))
                 self._advance("fine-tune", 0, self._epochs, "starting Ray Train")
             case FinetuneEpoch() as epoch:
                 self._finetune_epoch(epoch)
+
+    def _recipe(self, recipe: Recipe) -> None:
+        self._line(f"recipe: {in_words(recipe)}")
+        price = price_in_words(recipe, self._winner_macs, self._baseline_macs)
+        if price is not None:
+            self._line(f"recipe: {price}")
 
     def _milestone(self, payload: PlanReady | BaseReady | Winner | FinetuneEnded | Evaluated | Exported) -> None:
         match payload:
@@ -148,7 +172,7 @@ class ProgressView:
                     f"target {macs_text(payload.target_macs)} ({share_text(share)})"
                 )
             case BaseReady():
-                origin = "from the cache" if payload.cached else "trained"
+                origin = _origin_of(payload)
                 self._line(
                     f"base model {origin}: holdout {share_text(payload.holdout_accuracy)}, "
                     f"{macs_text(payload.macs)}, {count_text(payload.params)} parameters"
@@ -169,10 +193,23 @@ class ProgressView:
             case Exported():
                 self._line(f"exported: {payload.path}")
 
+    def _final(self, payload: Finalists | FinalistEnded) -> None:
+        match payload:
+            case Finalists():
+                trials = ", ".join(str(trial) for trial in payload.trials)
+                self._line(f"finalists: trials {trials}, fine-tuned for {payload.epochs} epochs each")
+                self._epochs = payload.epochs
+            case FinalistEnded():
+                self._line(
+                    f"finalist {payload.trial}: holdout {share_text(payload.holdout_accuracy)} after "
+                    f"{payload.epochs} epochs, in {payload.wall_s:.1f} s"
+                )
+
     def _trial(self, ended: TrialEnded) -> None:
         spec = self._status.specs[ended.trial]
         outcome = ended.error or f"{ended.state.value.replace('_', ' ')} at {share_text(ended.accuracy)}"
-        best = ", the best so far" if self._status.best_trial == ended.trial else ""
+        tie = f" ({self._status.best_by_tie})" if self._status.best_by_tie else ""
+        best = f", the best so far{tie}" if self._status.best_trial == ended.trial else ""
         line = f"trial {ended.trial:>3} · {outcome}{best} · {spec.rationale} · {spec.proposer} · {spec.macs:,} MACs"
         # The report has the whole line; an error is shown whole here, too.
         self._line(line, cropped=self._console.is_terminal and ended.error is None)
@@ -213,12 +250,15 @@ class ProgressView:
             self._console.print(stamped, soft_wrap=True)
 
 
+def _origin_of(base: BaseReady) -> str:
+    match base.source:
+        case "file":
+            return f"read from {base.checkpoint}"
+        case "pretrained":
+            return "with pretrained weights"
+        case _:
+            return "from the cache" if base.cached else "trained"
+
+
 def _row(name: str, text: str) -> Text:
     return Text.assemble((f"{name:<9}", "dim"), one_line(text), no_wrap=True, overflow="ellipsis")
-
-
-def describe_decision(decision: Decision) -> str:
-    """What was decided and why, in one line."""
-    seen = f"{decision.condition}: " if decision.condition else ""
-    again = f"trial {decision.trial}: " if decision.decision is DecisionKind.RETRIED else ""
-    return f"{decision.decision.replace('_', ' ')}: {seen}{again}{decision.reason}"

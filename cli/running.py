@@ -8,7 +8,7 @@ from cli.pasted import resume_line, sync_line, ui_line
 from cli.placing import say_place
 from cli.progress import ProgressView
 from search.launching import Launch, begin, remake_outputs, reopen
-from search.outcome.formats import macs_text, share_text
+from search.outcome.formats import macs_text, ms_text, share_text
 from search.outcome.report import trial_rows
 from search.outcome.sentences import sentences
 from search.outcome.summary import LlmSummary, Summary
@@ -104,7 +104,7 @@ def _show_result(outcome: RunOutcome) -> None:
     if summary.winner and summary.winner.accuracy is not None:
         say(f"model    {folder.model}")
     if summary.mlflow:
-        say(f"MLflow   {ui_line(summary.mlflow.tracking_uri)}")
+        say(f"MLflow   {ui_line(summary.mlflow.tracking_uri)}", pasted=True)
     _say_doubts(outcome)
 
 
@@ -131,6 +131,8 @@ def _say_use(use: LlmSummary) -> None:
 
 def _show_trials(events: Sequence[Event]) -> None:
     rows = trial_rows(events)
+    if not rows:
+        return
     shown = rows[:SHOWN_TRIALS]
     show_table(
         f"The best {len(shown)} of {len(rows)} trials",
@@ -155,18 +157,17 @@ def _show_models(summary: Summary) -> None:
     base, winner = summary.baseline, summary.winner
     assert base is not None, "a winner has a base"
     assert winner is not None
-    latency = "–" if winner.latency_ms is None else f"{winner.latency_ms:.2f} ms"
     show_table(
         "Base and winner",
         ("model", "MACs", "params", "test accuracy", "latency"),
         [
-            ("base", f"{base.macs:,}", f"{base.params:,}", share_text(base.accuracy), ""),
+            ("base", f"{base.macs:,}", f"{base.params:,}", share_text(base.accuracy), ms_text(base.latency_ms)),
             (
                 f"winner (trial {winner.trial}, {winner.proposer})",
                 f"{winner.macs:,}",
                 f"{winner.params:,}",
                 share_text(winner.accuracy),
-                latency,
+                ms_text(winner.latency_ms),
             ),
             ("share of the base", f"{winner.macs / base.macs:.2%}", f"{winner.params / base.params:.2%}", "", ""),
         ],

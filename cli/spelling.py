@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 DEFAULT_VERB = "search"
 DEBUG = "--debug"
+VERSION = "--version"
 PUBLISHED = {"--llm-model": "--llm"}
 """Options of the published system that have another name here."""
 
@@ -12,7 +13,7 @@ def normalise(arguments: Sequence[str]) -> list[str]:
     """Replace `_` in option names by `-` and published names by ours, and fill in the verb where none is given."""
     spelled = [_spell(argument) for argument in arguments]
     first = next((argument for argument in spelled if argument != DEBUG), None)
-    if first is None or (first.startswith("-") and first not in ("--help", "-h")):
+    if first is None or (first.startswith("-") and first not in ("--help", "-h", VERSION)):
         return [DEFAULT_VERB, *spelled]
     return ["--help" if argument == "-h" else argument for argument in spelled]
 

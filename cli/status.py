@@ -1,11 +1,11 @@
 """The state of a search, counted from its events."""
 
 from search.outcome.formats import share_text
-from search.outcome.strategy_queue import StrategyQueue
 from tracking.kinds import TrialState
 from tracking.payloads import (
     BaseReady,
     Extended,
+    Finalists,
     LlmCall,
     Payload,
     Proposed,
@@ -15,6 +15,7 @@ from tracking.payloads import (
     TrialStarted,
     Winner,
 )
+from tracking.strategy_queue import StrategyQueue
 from tracking.totals import COMMON_START, Totals
 
 
@@ -39,10 +40,16 @@ class SearchStatus:
         self._cut_off: set[int] = set()
         # Ordered as the winner is chosen: accuracy, then fewer MACs, then the earlier trial.
         self._best: tuple[float, int, int] | None = None
+        self._tie = ""
         self._start: float | None = None
         self._totals = Totals()
         self._use: dict[str, float] = {}
         self._queue = StrategyQueue()
+
+    @property
+    def best_by_tie(self) -> str:
+        """Why the best trial was preferred to another of the same score; empty if it scored higher than all."""
+        return self._tie
 
     @property
     def best_trial(self) -> int | None:
@@ -55,7 +62,7 @@ class SearchStatus:
         match payload:
             case BaseReady() | Extended():
                 self.searching = True
-            case Winner():
+            case Finalists() | Winner():
                 self.searching = False
             case LlmCall():
                 self._use = self._totals.call_llm(payload)
@@ -95,6 +102,12 @@ class SearchStatus:
     def _completed(self, ended: TrialEnded) -> None:
         accuracy, spec = ended.accuracy or 0.0, self.specs[ended.trial]
         score = (accuracy, -spec.macs, -ended.trial)
+        if self._best is not None and score[0] == self._best[0]:
+            why = "fewer MACs" if score[1] != self._best[1] else "being the earlier trial"
+            loser = -min(self._best, score)[2]
+            self._tie = f"equal to trial {loser}, preferred for {why}"
+        elif self._best is None or score > self._best:
+            self._tie = ""
         self._best = score if self._best is None else max(self._best, score)
         if spec.proposer == COMMON_START:
             self._start = accuracy

@@ -16,6 +16,8 @@ VERBS = (
     Verb("export", "cli.export", "ONNX, torch.export or TorchScript, checked, with a model card."),
     Verb("latency", "cli.latency", "Base and pruned model side by side, in milliseconds."),
     Verb("compare", "cli.compare", "Runs side by side, from MLflow."),
+    Verb("ui", "cli.ui", "MLflow's page of the runs, on this machine."),
+    Verb("mlflow", "cli.mlflow", "An MLflow server for several machines, with its own database and files."),
     Verb("sync", "cli.sync", "Bring MLflow up to a run's ledger."),
     Verb("doctor", "cli.doctor", "Is everything there: keys, endpoints, Ray, MLflow, disk, machine."),
     Verb("ablate", "cli.ablate", "Run a study on equal terms: searches, or conditions of its own."),

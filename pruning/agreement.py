@@ -25,6 +25,7 @@ _LENGTHS = frozenset({"size", "shape", "sizes", "split_size", "split_sizes", "no
 _LENGTHS_OF = {
     "slice": ("start", "end"),
     "narrow": ("start",),
+    "group_norm": ("num_groups",),
     "conv1d": ("groups",),
     "conv2d": ("groups",),
     "conv3d": ("groups",),

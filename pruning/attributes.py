@@ -60,8 +60,9 @@ def settle_shared(trace: Trace, model: nn.Module) -> None:
             if trace.axes.identity(first) == trace.axes.identity(other):
                 continue  # another attribute of the layer has united them
             if _share_a_dimension(trace, first, other):
-                trace.axes.fix(first)
-                trace.axes.fix(other)
+                trace.axes.at = ("", "attribute")
+                trace.axes.fix(first, "one number states two of its lengths")
+                trace.axes.fix(other, "one number states two of its lengths")
             else:
                 trace.axes.unite(first, other)
 

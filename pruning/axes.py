@@ -17,7 +17,7 @@ concatenation nor a grid of existing axes, its leaves are fixed: cutting less is
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from itertools import pairwise
 
@@ -36,6 +36,21 @@ class Form(Enum):
     GRID = auto()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Cause:
+    """Why an axis cannot be cut. Two causes are one only if they are the same object: it stands for one set of units.
+
+    Attributes:
+        layer: the layer in which it was fixed.
+        operation: the operation that fixed it.
+        why: what that operation does with it.
+    """
+
+    layer: str
+    operation: str
+    why: str
+
+
 @dataclass(slots=True)
 class _Node:
     size: int
@@ -43,14 +58,20 @@ class _Node:
     children: tuple[Axis, ...] = ()
     fixed: bool = False
     same_as: Axis | None = None
+    cause: Cause | None = None
 
 
 class Axes:
-    """A union-find over axes whose sets can be refined by concatenation and by product."""
+    """A union-find over axes whose sets can be refined by concatenation and by product.
+
+    Attributes:
+        at: the layer and the operation that are being followed, for the causes of what they fix.
+    """
 
     def __init__(self) -> None:
         self._nodes: list[_Node] = []
         self._constants: dict[int, Axis] = {}
+        self.at = ("", "")
 
     # ---- making axes
 
@@ -65,6 +86,12 @@ class Axes:
         if size not in self._constants:
             self._constants[size] = self._add(_Node(size, fixed=True))
         return self._constants[size]
+
+    def fixed(self, size: int, why: str) -> Axis:
+        """A new axis that can never be cut, for a reason that is worth telling."""
+        if size <= 1:
+            return self.constant(size)
+        return self._add(_Node(size, fixed=True, cause=Cause(*self.at, why)))
 
     def concat(self, parts: Iterable[Axis]) -> Axis:
         """The concatenation of the parts."""
@@ -86,12 +113,15 @@ class Axes:
 
     def find(self, axis: Axis) -> Axis:
         """The representative of all axes that are united with this one."""
-        root = axis
+        root, passed = axis, []
         while (parent := self._nodes[root].same_as) is not None:
+            passed.append(root)
             root = parent
-        while (parent := self._nodes[axis].same_as) is not None:
-            self._nodes[axis].same_as = root
-            axis = parent
+        cause = self._nodes[root].cause
+        for member in reversed(passed):  # each keeps the nearest cause when its way is shortened
+            node = self._nodes[member]
+            node.same_as, cause = root, node.cause or cause
+            node.cause = cause
         return root
 
     def size(self, axis: Axis) -> int:
@@ -126,12 +156,24 @@ class Axes:
         """Whether no index of this axis can ever be cut."""
         return all(self._nodes[leaf].fixed for leaf in self.leaves(axis))
 
+    def cause(self, leaf: Axis) -> Cause | None:
+        """Why this leaf is fixed; None if it is free, or fixed by nature (pixels, tokens, kernels)."""
+        return self._nodes[leaf].cause or self._nodes[self.find(leaf)].cause
+
     # ---- refinements
 
-    def fix(self, axis: Axis) -> None:
-        """Declare that no index of this axis can be cut."""
+    def fix(self, axis: Axis, why: str | None = None) -> None:
+        """Declare that no index of this axis can be cut.
+
+        Args:
+            axis: the axis.
+            why: what the operation that is being followed does with it; None for what nobody would want to cut.
+        """
         for leaf in list(self.leaves(axis)):
-            self._nodes[leaf].fixed = True
+            node = self._nodes[leaf]
+            if not node.fixed:
+                node.fixed = True
+                node.cause = None if why is None else Cause(*self.at, why)
 
     def unite(self, a: Axis, b: Axis) -> None:
         """Declare two axes equal: index i of one is cut exactly when index i of the other is.
@@ -145,8 +187,7 @@ class Axes:
         if self.size(a) != self.size(b):
             raise AxisMismatchError(f"axes of {self.size(a)} and {self.size(b)} indices meet")
         if self.is_fixed(a) or self.is_fixed(b):
-            self.fix(a)
-            self.fix(b)
+            self._fix_both(a, b)
         elif self.form(a) is not Form.LEAF and self.form(b) is not Form.LEAF:
             self._unite_parts(a, b)
         if self.form(a) is Form.LEAF:
@@ -158,7 +199,7 @@ class Axes:
         """Divide the axis into consecutive runs of the given sizes, whose sum is its own size."""
         assert sum(sizes) == self.size(axis), (sizes, self.size(axis))
         if self.is_fixed(axis):
-            return [self.constant(size) for size in sizes]
+            return [self._fixed_part(axis, size) for size in sizes]
         waiting = deque(self._runs(axis))
         return [self._take_run(waiting, size) for size in sizes]
 
@@ -166,15 +207,34 @@ class Axes:
         """Factor the axis into a row-major grid of the given sizes, whose product is its own size."""
         assert math.prod(sizes) == self.size(axis), (sizes, self.size(axis))
         if self.is_fixed(axis):
-            return [self.constant(size) for size in sizes]
+            return [self._fixed_part(axis, size) for size in sizes]
         waiting = deque(self._factors(axis))
         taken = [self._take_factor(waiting, size) for size in sizes]
         if None in taken:
-            self.fix(axis)
-            return [self.constant(size) for size in sizes]
+            self.fix(axis, "its reshape goes across what is cut together")
+            return [self._fixed_part(axis, size) for size in sizes]
         return [factor for factor in taken if factor is not None]
 
     # ---- refining nodes in place
+
+    def _fixed_part(self, axis: Axis, size: int) -> Axis:
+        """A part of a fixed axis; it is fixed for the same reason."""
+        cause = next((cause for leaf in self.leaves(axis) if (cause := self.cause(leaf)) is not None), None)
+        if cause is None or size <= 1:
+            return self.constant(size)
+        return self._add(_Node(size, fixed=True, cause=cause))
+
+    def _fix_both(self, a: Axis, b: Axis) -> None:
+        """Fix two axes of which one is fixed, for the same reason, or for none if that one has none."""
+        causes = [cause for side in (a, b) for leaf in self.leaves(side) if (cause := self.cause(leaf)) is not None]
+        for side in (a, b):
+            leaves = list(self.leaves(side))
+            for leaf in leaves:
+                node = self._nodes[leaf]
+                if not node.fixed:
+                    node.fixed = True
+                    # Each leaf of a composite axis is a set of units of its own.
+                    node.cause = None if not causes else causes[0] if len(leaves) == 1 else replace(causes[0])
 
     def _add(self, node: _Node) -> Axis:
         self._nodes.append(node)
@@ -215,15 +275,15 @@ class Axes:
     def _cut_run(self, run: Axis, at: int) -> tuple[Axis, Axis]:
         rest = self.size(run) - at
         if self.is_fixed(run):
-            return self.constant(at), self.constant(rest)
+            return self._fixed_part(run, at), self._fixed_part(run, rest)
         if self.form(run) is Form.LEAF:
             head, tail = self.leaf(at), self.leaf(rest)
         else:
             outer, *inner = self._factors(run)
             stride = self.size(run) // self.size(outer)
             if at % stride:  # the cut goes through a row of the grid: no form describes the halves
-                self.fix(run)
-                return self.constant(at), self.constant(rest)
+                self.fix(run, "a slice of it ends inside a row of what is cut together")
+                return self._fixed_part(run, at), self._fixed_part(run, rest)
             first, second = self.cut(outer, [at // stride, rest // stride])
             head, tail = self.grid([first, *inner]), self.grid([second, *inner])
         self._become(run, Form.CONCAT, (head, tail))
@@ -247,7 +307,7 @@ class Axes:
     def _split_factor(self, factor: Axis, outer_size: int) -> tuple[Axis, Axis]:
         inner_size = self.size(factor) // outer_size
         if self.is_fixed(factor):
-            return self.constant(outer_size), self.constant(inner_size)
+            return self._fixed_part(factor, outer_size), self._fixed_part(factor, inner_size)
         if self.form(factor) is Form.LEAF:
             outer, inner = self.leaf(outer_size), self.leaf(inner_size)
         elif all(self.size(run) % inner_size == 0 for run in self._runs(factor)):
@@ -271,8 +331,8 @@ class Axes:
         else:
             common = _common_factors([self.size(f) for f in self._factors(a)], [self.size(f) for f in self._factors(b)])
             if common is None:
-                self.fix(a)
-                self.fix(b)
+                self.fix(a, "it meets an axis whose parts do not correspond to its own")
+                self.fix(b, "it meets an axis whose parts do not correspond to its own")
                 return
             pairs = zip(self.split(a, common), self.split(b, common), strict=True)
         for x, y in pairs:

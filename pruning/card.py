@@ -1,6 +1,6 @@
 """Write a model card: the base, the units kept, the cost, the accuracy, and who proposed the cut."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,10 @@ class Measured:
         latency_setting: hardware, batch size and threads of the latencies.
         proposer: who proposed the strategy.
         strategy: what was requested: ratios, criterion, rounding.
+        weights_bytes: of the pruned model's parameters and buffers.
+        base_weights_bytes: of the unpruned model's.
+        recipe: that the pruned model was fine-tuned by.
+        made_with: software and hardware, a line each.
     """
 
     dataset: str | None = None
@@ -33,6 +37,10 @@ class Measured:
     latency_setting: str | None = None
     proposer: str | None = None
     strategy: Mapping[str, Any] = field(default_factory=dict)
+    weights_bytes: int | None = None
+    base_weights_bytes: int | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    made_with: Sequence[str] = ()
 
 
 def model_card(model: Architecture, known: Measured | None = None) -> str:
@@ -46,6 +54,7 @@ def model_card(model: Architecture, known: Measured | None = None) -> str:
         _row("parameters", model.baseline_params, model.params, "{:,}"),
         _row(f"accuracy ({known.dataset or 'no dataset'})", known.base_accuracy, known.accuracy, "{:.2%}"),
         _row(latency, known.base_latency_ms, known.latency_ms, "{:.2f}"),
+        _row("weights, bytes", known.base_weights_bytes, known.weights_bytes, "{:,}"),
     ]
     groups = zip(model.groups, model.allocation, strict=True)
     strategy = [f"- {name}: `{_quoted(value)}`" for name, value in known.strategy.items()] or ["- not recorded"]
@@ -64,6 +73,8 @@ def model_card(model: Architecture, known: Measured | None = None) -> str:
         "",
         *strategy,
         "",
+        *_listed("Fine-tuned by this recipe:", [f"{name}: `{_quoted(value)}`" for name, value in known.recipe.items()]),
+        *_listed("Made with:", [f"`{_quoted(line)}`" for line in known.made_with]),
         "Units kept in each group:",
         "",
         "| group | kept |",
@@ -73,6 +84,10 @@ def model_card(model: Architecture, known: Measured | None = None) -> str:
         "Read it back with `pruning.checkpoint.load_pruned(folder).module`; nothing is unpickled.",
         "",
     ])  # fmt: skip
+
+
+def _listed(heading: str, lines: Sequence[str]) -> list[str]:
+    return [heading, "", *(f"- {line}" for line in lines), ""] if lines else []
 
 
 def _quoted(value: object) -> str:

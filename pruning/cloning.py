@@ -9,13 +9,14 @@ graph and is not a weight: the copy starts without it, like the layer before its
 
 import copy
 from collections import OrderedDict, deque
-from types import FunctionType
+from types import CellType, FunctionType
 from typing import Any
 
 import torch
 from torch import nn
 
 _TABLES = ("_parameters", "_buffers", "_modules")
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 _ATOMS = (int, float, str, bool, type(None), torch.dtype)
 _CONTAINERS = (OrderedDict, dict, list, set, tuple)
 
@@ -59,14 +60,52 @@ def _copy_value(name: str, value: Any, memo: dict[int, Any]) -> Any:
         return value
     if name in _TABLES:
         return type(value)((key, copy.deepcopy(held, memo)) for key, held in value.items())
-    if type(value) in _CONTAINERS and not value:
+    if type(value) in _CONTAINERS:
+        # What two layers, or a layer and a hook, hold together is held together in the copy.
+        if id(value) not in memo:
+            memo[id(value)] = _copy_container(name, value, memo)
+        return memo[id(value)]
+    return _copy_content(value, memo)
+
+
+def _copy_container(name: str, value: Any, memo: dict[int, Any]) -> Any:
+    if not value:
         return type(value)()
+    if name in _HOOKS:
+        return type(value)((key, _copy_hook(hook, memo)) for key, hook in value.items())
+    return _copy_content(value, memo)
+
+
+def _copy_content(value: Any, memo: dict[int, Any]) -> Any:
     if is_activation(value):
         return None
     if caught := _activations(value, set()):
         memo.update((id(tensor), torch.empty(0)) for tensor in caught)
         value = _without_activations(value)
     return copy.deepcopy(value, memo)
+
+
+def _copy_hook(hook: Any, memo: dict[int, Any]) -> Any:
+    """The hook; if it is a closure, one over the copies of the layers and containers that it holds.
+
+    A hook that stores a feature map in a dict of the model must store the copy's in the copy's dict.
+    """
+    if not isinstance(hook, FunctionType) or hook.__closure__ is None:
+        return copy.deepcopy(hook, memo)
+    cells = tuple(_copy_cell(cell, memo) for cell in hook.__closure__)
+    copied = FunctionType(hook.__code__, hook.__globals__, hook.__name__, hook.__defaults__, cells)
+    copied.__kwdefaults__ = hook.__kwdefaults__
+    return copied
+
+
+def _copy_cell(cell: CellType, memo: dict[int, Any]) -> CellType:
+    try:
+        held = cell.cell_contents
+    except ValueError:  # not bound yet
+        return cell
+    if isinstance(held, nn.Module):
+        return CellType(memo.get(id(held), held))
+    return CellType(_copy_value("", held, memo)) if type(held) in _CONTAINERS else cell
 
 
 def _activations(value: object, seen: set[int]) -> list[torch.Tensor]:

@@ -9,8 +9,10 @@ eval mode with attention unfused (a fused attention hides its two products from 
 * BatchNorm in eval mode: 2 per element of its input (1 without weights). LayerNorm, GroupNorm: 5 (4).
 * `adaptive_avg_pool2d`: 1 per element of its input; a mean over pixels, other pools, activations, additions: 0.
 * Upsampling: nearest 1, bilinear 4 per element of the output.
-* `einsum` of two operands: the product of all its letters' lengths. fvcore's own handler parses numpy's printed report,
-  which has four digits only; it is replaced here by the exact product.
+* `einsum`: the product of the lengths of all letters, for each pair of operands from the left. fvcore's own handler
+  parses numpy's printed report, which has four digits only; it is replaced here by the exact product.
+* `matmul` with a vector, which fvcore's handler does not take: a vector is a matrix of one row or column.
+* `baddbmm`, and a deformable convolution (torchvision's): like `bmm` and like any convolution; their handlers are added.
 * `scaled_dot_product_attention`, where a layer (torch's `MultiheadAttention`) has no unfused form: its two products.
   fvcore does not know the operation; its handler is added here.
 * A convolution with `padding="same"` or `"valid"`: like any other; its handler is added here.
@@ -29,6 +31,7 @@ from torch import nn
 
 from pruning.following import unfuse_attention
 from pruning.outputs import tensors_of
+from pruning.rules.contraction import contractions, read_equation
 
 
 def count_macs(model: nn.Module, input_size: tuple[int, int, int]) -> int:
@@ -45,6 +48,9 @@ def macs_by_module(model: nn.Module, input_size: tuple[int, int, int]) -> dict[s
     with _as_counted(model), torch.no_grad():
         analysis = FlopCountAnalysis(model, image)
         analysis.set_op_handle("aten::einsum", _exact_einsum)
+        analysis.set_op_handle("aten::matmul", _product)
+        analysis.set_op_handle("aten::baddbmm", _batched_addition)
+        analysis.set_op_handle("torchvision::deform_conv2d", _convolution)
         analysis.set_op_handle("aten::_convolution_mode", _convolution)
         analysis.set_op_handle("aten::scaled_dot_product_attention", _two_products)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
@@ -52,15 +58,25 @@ def macs_by_module(model: nn.Module, input_size: tuple[int, int, int]) -> dict[s
 
 
 def _exact_einsum(inputs: list[Any], _outputs: list[Any]) -> int:
-    sources = inputs[0].toIValue().replace(" ", "").split("->")[0].split(",")
+    shapes = [value.type().sizes() for value in inputs[1].node().inputs()]
+    sources, target = read_equation(inputs[0].toIValue(), [len(shape) for shape in shapes])
     lengths: dict[str, int] = {}
-    for names, value in zip(sources, inputs[1].node().inputs(), strict=True):
-        lengths |= zip(names, value.type().sizes(), strict=True)
-    return math.prod(lengths.values())
+    for names, shape in zip(sources, shapes, strict=True):
+        lengths |= {name: n for name, n in zip(names, shape, strict=True) if n != 1 or name not in lengths}
+    return sum(math.prod(lengths[name] for name in pair) for pair in contractions(sources, target))
+
+
+def _product(inputs: list[Any], _outputs: list[Any]) -> int:
+    a, b = (tensor.type().sizes() for tensor in inputs[:2])
+    return int(math.prod(a) * (b[-1] if len(b) > 1 else 1))
+
+
+def _batched_addition(inputs: list[Any], _outputs: list[Any]) -> int:
+    return int(math.prod(inputs[1].type().sizes()) * inputs[2].type().sizes()[-1])
 
 
 def _convolution(inputs: list[Any], outputs: list[Any]) -> int:
-    """A convolution whose padding is a string (`same`), an operation that fvcore does not know."""
+    """A convolution that fvcore does not know: one whose padding is a string (`same`), or a deformable one."""
     weight, out = inputs[1].type().sizes(), outputs[0].type().sizes()
     return int(math.prod(weight) * out[0] * math.prod(out[2:]))
 
@@ -78,12 +94,16 @@ def _as_counted(model: nn.Module) -> Iterator[None]:
     unfuse_attention(model.eval())
     # fvcore's tracer does not accept dataclasses or other custom outputs.
     flat = model.register_forward_hook(lambda _module, _inputs, output: tuple(tensors_of(output)))
+    check = torch._check_with
     fast_path = torch.backends.mha.get_fastpath_enabled()
     # The fast path runs a whole attention layer as one operation, which fvcore does not count.
     torch.backends.mha.set_fastpath_enabled(False)
+    # fvcore's tracer makes a tensor of every size, and torch checks no condition that is one (in `max_unpool2d`).
+    torch._check_with = lambda kind, holds, message: check(kind, bool(holds), message)
     try:
         yield
     finally:
+        torch._check_with = check
         flat.remove()
         torch.backends.mha.set_fastpath_enabled(fast_path)
         for module, was in fused:

@@ -2,7 +2,9 @@
 
 The model is copied to the `meta` device (shapes only) and run in inference mode, where each operation still has the
 name that fvcore counts by: `linear`, `matmul`, `layer_norm`. An operation without a rule is decomposed, and its parts
-are followed.
+are followed. One that has no parts is a step of its own: what it touches stays whole.
+
+A copy that lives on the CPU is run on values instead: some models compute with them.
 """
 
 import hashlib
@@ -75,9 +77,17 @@ def unfuse_attention(model: nn.Module) -> None:
 
 
 def blank_images(model: nn.Module, input_size: tuple[int, int, int], *, training: bool) -> torch.Tensor:
-    """Images without values for one pass of a shadow: one in eval mode, two in training mode."""
+    """Images for one pass of a shadow: one in eval mode, two in training mode, without values if it has none."""
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+    if has_values(model):
+        generator = torch.Generator().manual_seed(0)
+        return torch.rand(_IMAGES[training], *input_size, dtype=dtype, generator=generator)
     return torch.empty(_IMAGES[training], *input_size, device="meta", dtype=dtype)
+
+
+def has_values(shadow: nn.Module) -> bool:
+    """Whether this copy of a model runs on values, and not on shapes alone."""
+    return not all(parameter.is_meta for parameter in shadow.parameters())
 
 
 class Follower(TorchDispatchMode):
@@ -155,7 +165,9 @@ class Follower(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         args, kwargs = self._without_values(func, args, kwargs or {})
         if rule_of(func) is None:
-            return self._decomposed(func, args, kwargs)
+            made = self._decomposed(func, args, kwargs)
+            if made is not NotImplemented:
+                return made
         out = self.run_operation(func, args, kwargs)
         bound = _bind(func, args, kwargs)
         if func.overloadpacket.__name__ == "contiguous":
@@ -173,6 +185,7 @@ class Follower(TorchDispatchMode):
         return out
 
     def _decomposed(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """The result of the operation's parts, which are followed; NotImplemented if it has none."""
         outermost, self.free = not self.free, True
         try:
             with self:
@@ -180,8 +193,6 @@ class Follower(TorchDispatchMode):
         finally:
             if outermost:
                 self.free = False
-        if out is NotImplemented:
-            raise UnsupportedModelError(self.layers[-1], str(func))
         return out
 
     def plain_data(self, value: Any) -> Any:
@@ -232,7 +243,7 @@ def tensors_in(value: Any) -> list[torch.Tensor]:
 
 
 def rule_of(func: Any) -> Rule | None:
-    """The rule that follows an operation; None if the operation has to be decomposed."""
+    """The rule that follows an operation; None if it is decomposed, or fixes all that it touches if it has no parts."""
     found = RULES.get(func.overloadpacket.__name__)
     if found is not None or func.namespace != "aten":
         return found

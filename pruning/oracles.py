@@ -10,8 +10,7 @@ biases and statistics are random, so that no fault is hidden by a zero or a one.
 compared, however nested.
 """
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -19,12 +18,13 @@ import torch
 from torch import nn
 
 from pruning.cloning import clone_structure
+from pruning.errors import UnsupportedModelError, describe_exception
 from pruning.following import unfuse_attention
 from pruning.outputs import tensors_of
 from pruning.plan import Plan
 from pruning.rubbish import difference, rubbish_error
 from pruning.slicing import Selection, slice_model
-from pruning.stillness import Stillness
+from pruning.stillness import deterministic
 
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -69,7 +69,7 @@ class Oracles:
         Raises:
             UnsupportedModelError: an operation differs by more than rounding; the message names the layer.
         """
-        with self._deterministic():
+        with deterministic():
             return rubbish_error(self._plan, self._subject, self._selection, self._images, training=self._training)
 
     @cached_property
@@ -96,20 +96,8 @@ class Oracles:
     def _run(self, model: nn.Module) -> list[torch.Tensor]:
         """The outputs. A training pass changes running statistics, so it runs on a copy that is thrown away."""
         subject = clone_structure(model, {}).train() if self._training else model
-        with torch.inference_mode(), self._deterministic():
+        with torch.inference_mode(), deterministic():
             return tensors_of(subject(self._images))
-
-    @staticmethod
-    @contextlib.contextmanager
-    def _deterministic() -> Iterator[None]:
-        """Without randomness, and without the fast path that runs a whole attention layer as one operation."""
-        fast_path = torch.backends.mha.get_fastpath_enabled()
-        torch.backends.mha.set_fastpath_enabled(False)
-        try:
-            with Stillness():
-                yield
-        finally:
-            torch.backends.mha.set_fastpath_enabled(fast_path)
 
 
 def randomised_copy(model: nn.Module, generator: torch.Generator) -> nn.Module:
@@ -121,6 +109,18 @@ def randomised_copy(model: nn.Module, generator: torch.Generator) -> nn.Module:
     subject = clone_structure(model, memo).eval()
     unfuse_attention(subject)
     return subject
+
+
+def valued_copy(model: nn.Module) -> nn.Module:
+    """The copy of a model on which passes are followed where tensors without values do not do.
+
+    Raises:
+        UnsupportedModelError: the model cannot be copied.
+    """
+    try:
+        return randomised_copy(model, torch.Generator().manual_seed(0))
+    except Exception as error:
+        raise UnsupportedModelError("", "copying the model", describe_exception(error)) from error
 
 
 def is_randomised(name: str, tensor: torch.Tensor) -> bool:

@@ -151,6 +151,27 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class FixedUnits:
+    """Units that a layer makes and that cannot be cut.
+
+    Attributes:
+        name: the layer that makes them, numbered like a group's name if it makes several such sets.
+        units: their number.
+        layer: the layer in which they were fixed.
+        operation: the operation that fixed them.
+        reason: what that operation does with them.
+        macs_out_of_reach: MACs that could be saved beyond the plan's floor if these units could be cut down to one.
+    """
+
+    name: str
+    units: int
+    layer: str
+    operation: str
+    reason: str
+    macs_out_of_reach: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """All that is needed to price and prune one architecture. It holds no weights and can be pickled.
 
@@ -173,6 +194,9 @@ class Plan:
         held: units that could not be followed through a cut and stay whole.
         proof: a description of how the plan was verified; starts with "unverified" if it was not.
         counter: the convention by which MACs are counted.
+        fixed: units that cannot be cut, in order of execution; those held among them.
+        macs_out_of_reach: MACs that could be saved beyond the floor if all of these could be cut down to one.
+        valued: whether it was traced on values, because the model computes with them.
     """
 
     spec: ModelSpec
@@ -192,6 +216,9 @@ class Plan:
     held: tuple[Held, ...]
     proof: str
     counter: str = COUNTER
+    fixed: tuple[FixedUnits, ...] = ()
+    macs_out_of_reach: int = 0
+    valued: bool = False
 
     def macs(self, kept: Sequence[int]) -> int:
         """Exact MACs with `kept[g]` units left in group g, by the counter named in `counter`."""

@@ -1,12 +1,15 @@
 """Build a plan: trace the model, group its units, price them, and prove the plan."""
 
 import dataclasses
+import re
 
 from torch import nn
 
+from pruning.errors import UnsupportedModelError
 from pruning.following import shadow_of
 from pruning.masks import without_masks
 from pruning.models import ModelSpec
+from pruning.oracles import valued_copy
 from pruning.plan import (
     Allocation,
     AttributeCut,
@@ -20,6 +23,7 @@ from pruning.plan import (
 from pruning.proof import prove
 from pruning.proof_cache import known_proof, proofs_folder, remember_proof, structural_key
 from pruning.settling import settle_plan
+from pruning.stillness import deterministic
 from pruning.trace import trace
 
 __all__ = [
@@ -35,8 +39,14 @@ __all__ = [
 ]
 
 
+# What torch says where tensors without values do not do: a model asks one for a number, or mixes devices.
+_NEEDS_VALUES = re.compile(r"\bmeta\b|\bdevice\b", re.IGNORECASE)
+
+
 def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Plan:
     """Build the plan of `model` at the input size of `spec`. The model is neither run nor changed.
+
+    It is traced on tensors without values; where those do not do, a copy with random weights is run on values.
 
     Args:
         model: the unpruned model.
@@ -48,9 +58,21 @@ def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Pla
         UnsupportedModelError: an operation could not be followed, nothing can be cut, or the proof failed.
     """
     model = without_masks(model)
-    shadow = shadow_of(model)
-    plan = settle_plan(trace(shadow, spec.input_size), shadow, spec)
+    try:
+        shadow = shadow_of(model)
+        plan = settle_plan(trace(shadow, spec.input_size), shadow, spec)
+    except UnsupportedModelError as error:
+        if not _NEEDS_VALUES.search(error.reason):
+            raise
+        plan = _plan_on_values(model, spec)
     return _proven(plan, model) if verify else plan
+
+
+def _plan_on_values(model: nn.Module, spec: ModelSpec) -> Plan:
+    subject = valued_copy(model)
+    with deterministic():
+        plan = settle_plan(trace(subject, spec.input_size, valued=True), subject, spec)
+    return dataclasses.replace(plan, valued=True)
 
 
 def _proven(plan: Plan, model: nn.Module) -> Plan:

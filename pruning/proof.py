@@ -8,6 +8,7 @@
 4. **Counting.** Sliced models have the MACs that the plan states, counted by fvcore, and its number of parameters.
 """
 
+import contextlib
 import random
 from collections.abc import Callable, Iterator, Sequence
 
@@ -17,14 +18,14 @@ from pruning.agreement import find_disagreement, length_arguments, name_of
 from pruning.counter import count_macs
 from pruning.errors import PruningError, UnsupportedModelError, describe_exception
 from pruning.following import shadow_of
-from pruning.oracles import Oracles, randomised_copy
+from pruning.oracles import Oracles, randomised_copy, valued_copy
 from pruning.owners import Fixed
 from pruning.plan import Plan, PlannedPass
 from pruning.rubbish import TOLERANCE
 from pruning.settling import probes
 from pruning.slicing import Selection, slice_model
 from pruning.stated import misstated_sizes
-from pruning.stillness import DROPOUTS
+from pruning.stillness import DROPOUTS, deterministic
 
 __all__ = ["permutation_error", "prove", "random_selection", "randomised_copy"]
 
@@ -44,12 +45,14 @@ def prove(plan: Plan, model: nn.Module) -> str:
     if {planned.training for planned in plan.passes} != {False, True}:
         raise UnsupportedModelError("", "the whole network", "the plan does not describe a training pass")
     selections = probes(plan, _SEED)
-    shadow = shadow_of(model)
+    shadow = valued_copy(model) if plan.valued else shadow_of(model)
     everything = tuple(tuple(range(group.units)) for group in plan.groups)
-    for selection in (everything, *selections):
-        if (wrong := find_disagreement(plan, shadow, selection)) is not None:
-            failed = wrong.error
-            raise UnsupportedModelError(failed.layer, f"{failed.operation} of a sliced model", failed.reason)
+    with deterministic() if plan.valued else contextlib.nullcontext():
+        wrongs = (find_disagreement(plan, shadow, selection) for selection in (everything, *selections))
+        wrong = next((wrong for wrong in wrongs if wrong is not None), None)
+    if wrong is not None:
+        failed = wrong.error
+        raise UnsupportedModelError(failed.layer, f"{failed.operation} of a sliced model", failed.reason)
     modes = (False, True) if _trains_otherwise(plan) else (False,)
     error = max(_largest_oracle_error(plan, model, selections[1], training=mode) for mode in modes)
     rng = random.Random(0)  # noqa: S311 - a sample, not a secret
@@ -64,6 +67,7 @@ def prove(plan: Plan, model: nn.Module) -> str:
         f"every length of {len(selections)} sliced models in both modes; permutation of all groups before and after "
         "a cut, and every operation beside that of a sliced model, in float64 "
         f"(error {error:.0e}{', both modes' if len(modes) > 1 else ''}); fvcore on {_PRUNINGS} random prunings"
+        f"{'; followed on values, because the model computes with them' if plan.valued else ''}"
     )
 
 

@@ -26,12 +26,13 @@ from pruning.slicing import Selection, selection_tensors, slice_model
 
 _SUMS = {
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
-    "linear", "matmul", "mm", "bmm", "addmm", "einsum", "scaled_dot_product_attention",
+    "linear", "matmul", "mm", "bmm", "addmm", "einsum", "scaled_dot_product_attention", "baddbmm", "deform_conv2d",
     "sum", "norm", "linalg_vector_norm", "frobenius_norm",
 }  # fmt: skip
 _SYMMETRIC = {
     "mean", "var", "std", "var_mean", "std_mean", "amax", "amin", "prod", "logsumexp", "any", "all",
-    "softmax", "log_softmax", "_softmax", "_log_softmax", "layer_norm", "group_norm",
+    "softmax", "log_softmax", "_softmax", "_log_softmax", "layer_norm", "group_norm", "rms_norm", "max", "min",
+    "batch_norm",
 }  # fmt: skip
 
 # The operations by which torch writes one number into a part of a meta tensor; with values it runs a `fill_` instead.
@@ -166,9 +167,13 @@ class _Comparison(Follower):
         """Whether the operation normalises or compares over a dimension that is cut."""
         subject = args["self"] if "self" in args else args["input"]
         kept = self._known.get(id(subject), ())
+        if "other" in args:  # the larger of two tensors
+            return False
         if name == "group_norm":
-            over: Sequence[int] = [1]
-        elif name == "layer_norm":
+            over: Sequence[int] = [1] if args["num_groups"] < subject.shape[1] else []
+        elif name == "batch_norm":  # weights are standardised by one with the batch's own statistics
+            over = [dim for dim in range(subject.dim()) if dim != 1] if args["training"] else []
+        elif name in ("layer_norm", "rms_norm"):
             over = range(subject.dim() - len(args["normalized_shape"]), subject.dim())
         else:
             given = args.get("dim")
@@ -204,6 +209,8 @@ def difference(a: torch.Tensor, b: torch.Tensor) -> float:
     """
     if not a.numel() or torch.equal(a, b):
         return 0.0
+    if a.is_complex():
+        return difference(torch.view_as_real(a), torch.view_as_real(b))
     a, b = a.double(), b.double()
     same = (a == b) | (a.isnan() & b.isnan())
     apart = torch.where(same, 0.0, a - b).abs().max()

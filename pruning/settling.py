@@ -27,9 +27,10 @@ from pruning.models import ModelSpec
 from pruning.owners import Fixed, WidthTerms, add, evaluate, multiply
 from pruning.plan import Held, LayerCost, Plan, PlannedPass, PlannedStep
 from pruning.polynomial import Polynomial
+from pruning.reach import causes_of_made, fixed_units
 from pruning.rules.registry import CostKind
 from pruning.slicing import Selection
-from pruning.trace import FollowedPass, Trace
+from pruning.trace import RETURNED, FollowedPass, Trace
 
 _VARIANT = frozenset(str(kind) for kind in (CostKind.CONVOLUTION, CostKind.LINEAR, CostKind.PRODUCTS))
 _ROUNDS = 1000  # never reached: each round fixes or unites an axis
@@ -73,8 +74,9 @@ def settle_plan(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
     for _ in range(_ROUNDS):
         draft = _make_draft(found, shadow, spec, held)
         if free := _unpriced_groups(draft.plan):
+            found.axes.at = ("", "training pass")
             for index in free:
-                found.axes.fix(draft.leaves[index])
+                found.axes.fix(draft.leaves[index], "only the training pass uses it")
             continue
         low, probe, high = probes(draft.plan)
         # Most drafts differ from the previous one by a tie in the next layer: one comparison shows it.
@@ -85,7 +87,8 @@ def settle_plan(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
         # That model was just compared.
         wrong = _first_disagreement(plan, shadow, (low, high) if agrees else (low, probe, high))
         if wrong is None:
-            return plan
+            fixed, out_of_reach = fixed_units(found, plan, draft.leaves)
+            return dataclasses.replace(plan, fixed=fixed, macs_out_of_reach=out_of_reach)
         if _tie_lengths(found, wrong):
             continue
         failing = _failing_groups(draft, plan, shadow)
@@ -96,7 +99,8 @@ def settle_plan(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
         if any(newly_tied):
             continue
         for index, alone in failing.items():
-            found.axes.fix(draft.leaves[index])
+            found.axes.at = (alone.error.layer, alone.error.operation)
+            found.axes.fix(draft.leaves[index], f"a model cut there would do something else: {alone.error.reason}")
             held.append(Held(plan.groups[index].name, plan.groups[index].units, _describe_disagreement(alone)))
     raise AssertionError("no draft was settled")
 
@@ -208,8 +212,7 @@ def _describe_disagreement(wrong: Disagreement) -> str:
 def _make_draft(found: Trace, model: nn.Module, spec: ModelSpec, held: Sequence[Held]) -> _Draft:
     groups, sets, table = group_axes(found, model)
     if not groups:
-        why = f" ({held[0].name} {held[0].reason})" if held else ""
-        raise UnsupportedModelError("", "the whole network", f"it has no channels that could be cut{why}")
+        raise _nothing_to_cut(found)
     full = [group.units for group in groups]
     cuts = _parameter_cuts(found, table)
     costs = _layer_costs(found, table, full)
@@ -237,6 +240,17 @@ def _make_draft(found: Trace, model: nn.Module, spec: ModelSpec, held: Sequence[
         proof="unverified: built with verify=False",
     )
     return _Draft(plan, guesses, table.leaves())
+
+
+def _nothing_to_cut(found: Trace) -> UnsupportedModelError:
+    """The error for a model whose every axis is fixed; it names what fixed the first ones."""
+    causes = [(layer, cause) for cause, (layer, _) in causes_of_made(found).items() if cause.why != RETURNED]
+    if not causes:
+        return UnsupportedModelError("", "the whole network", "it has no channels that could be cut")
+    others = "".join(f"; {layer}: {cause.why}, {cause.operation}" for layer, cause in causes[1:3])
+    first = causes[0][1]
+    reason = f"it has no channels that could be cut: {causes[0][0]}: {first.why}{others}"
+    return UnsupportedModelError(first.layer, first.operation, reason)
 
 
 def _plan_pass(training: bool, one: FollowedPass, table: OwnerTable) -> PlannedPass:

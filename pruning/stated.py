@@ -37,5 +37,5 @@ def _sizes(module: nn.Module) -> Iterator[tuple[str, object]]:
         yield "num_features", weight.shape[0]
     elif isinstance(module, nn.GroupNorm):
         yield "num_channels", weight.shape[0]
-    elif isinstance(module, nn.LayerNorm):
+    elif isinstance(module, (nn.LayerNorm, nn.RMSNorm)):
         yield "normalized_shape", tuple(weight.shape)

@@ -1,5 +1,7 @@
 """Training passes without randomness, so that two of them can be compared."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -40,6 +42,18 @@ class Stillness(TorchDispatchMode):
             for tensor in tensors_in(out):
                 tensor.fill_(0.5 if tensor.is_floating_point() else 0)
         return out
+
+
+@contextlib.contextmanager
+def deterministic() -> Iterator[None]:
+    """Without randomness, and without the fast path that runs a whole attention layer as one operation."""
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with Stillness():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast_path)
 
 
 def _undropped(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:

@@ -5,7 +5,7 @@ axis lengths. The training pass is traced too: it can tie axes, and its costs ar
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,10 +13,12 @@ import torch
 from torch import nn
 
 from pruning.axes import Axes, Axis, AxisMismatchError
-from pruning.errors import UnsupportedModelError
 from pruning.following import Follower, Returned, Step, rule_of, shadow_of, tensors_in
 from pruning.outputs import named_tensors
+from pruning.rules.opaque import opaque
 from pruning.rules.registry import AxisUse, Call, CannotFollowError, CostKind
+
+RETURNED = "the model returns it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +101,21 @@ class Trace:
         return sum(cost.times * math.prod(self.axes.size(axis) for axis in cost.factors) for cost in self.costs)
 
 
-def trace(model: nn.Module, input_size: tuple[int, int, int], *, training: bool = True) -> Trace:
+def trace(
+    model: nn.Module, input_size: tuple[int, int, int], *, training: bool = True, valued: bool = False
+) -> Trace:
     """Trace `model` in eval mode and then in training mode. The model itself is neither run nor changed.
 
     Args:
         model: the model.
         input_size: channels, height and width of the images.
         training: False traces the eval pass only, which is enough for counting MACs.
+        valued: run this very model, on values; it is a copy made for that (`pruning.oracles.valued_copy`).
 
     Raises:
-        UnsupportedModelError: an operation has no rule, or is used in a way that its rule cannot follow.
+        UnsupportedModelError: the model cannot be copied, or its forward pass failed.
     """
-    tracer = _Tracer(shadow_of(model))
+    tracer = _Tracer(model if valued else shadow_of(model))
     for mode in (False, True) if training else (False,):
         tracer.follow(input_size, mode)
     return tracer.found
@@ -125,6 +130,7 @@ class _Tracer(Follower):
         self.axes = self.found.axes
         self._labels: dict[int, tuple[Axis, ...]] = {}
         self._labelled: list[torch.Tensor] = []  # labels are stored by `id`, so no tensor may be freed
+        self._pending: dict[int, tuple[tuple[Axis, ...], str]] = {}  # of tensors that are labelled, so not freed
         self._training = False
         self._start: Axis | None = None
 
@@ -133,9 +139,11 @@ class _Tracer(Follower):
         self._training = training
         current = self.found.passes[training] = FollowedPass()
         returned = named_tensors(self.run(input_size, training=training))
+        self._settle_used(list(returned.values()))
         for tensor in returned.values():
+            self.axes.at = ("", "output")
             for axis in self.dims(tensor):
-                self.axes.fix(axis)
+                self.axes.fix(axis, RETURNED)
         current.outputs = tuple((path, self.plain_data(t), tuple(t.shape)) for path, t in returned.items())
 
     # ---- the Walk that rules see
@@ -173,8 +181,16 @@ class _Tracer(Follower):
         assert size == self.axes.size(axis), (size, self.axes.size(axis))
         self.found.statements.append(Statement(self.layers[-1], None, (axis,)))
 
+    def fix_if_used(self, tensor: torch.Tensor, axes: Sequence[Axis], why: str) -> None:
+        self._pending[id(tensor)] = tuple(axes), why
+
     def starts_after(self, axis: Axis) -> None:
         self._start = axis
+
+    def _settle_used(self, tensors: list[torch.Tensor]) -> None:
+        for tensor in tensors:
+            for axis in (used := self._pending.pop(id(tensor), ((), "")))[0]:
+                self.axes.fix(axis, used[1])
 
     # ---- following the run
 
@@ -183,15 +199,19 @@ class _Tracer(Follower):
         self.found.inputs[layer] = (*self.found.inputs.get(layer, ()), *axes)
 
     def on_copied(self, original: torch.Tensor, copy: torch.Tensor) -> None:
+        self._settle_used([original])
         self.label(copy, self.dims(original))
 
     def on_executed(self, step: Step, func: Any, args: dict[str, Any], out: Any) -> None:
-        follow = rule_of(func)
-        assert follow is not None, func
+        follow = rule_of(func) or opaque
+        call = Call(func.overloadpacket.__name__, args, out)
         self._start = None
+        self.axes.at = (self.layers[-1], str(func))
+        self._settle_used(tensors_in(list(args.values())))
         try:
-            follow(self, Call(func.overloadpacket.__name__, args, out))
+            follow(self, call)
             outputs = tuple(self.dims(tensor) for tensor in tensors_in(out))
         except (AxisMismatchError, CannotFollowError) as error:
-            raise UnsupportedModelError(self.layers[-1], str(func), str(error)) from error
+            opaque(self, call, str(error))
+            outputs = tuple(self.dims(tensor) for tensor in tensors_in(out))
         self.found.passes[self._training].steps.append(Followed(step, outputs, self._start))

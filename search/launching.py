@@ -338,7 +338,8 @@ def _moved(config: RunConfig, prepared: Prepared) -> bool:
 def _tracker(config: RunConfig, folder: RunDir) -> Tracker:
     if not config.mlflow:
         return NullTracker()
+    from search.outcome.mirrored import making
     from tracking.mirror.mlflow_view import MlflowMirror
 
     destination = destination_of_run(folder, config.model_dump())
-    return MlflowMirror(folder, destination.uri, destination.experiment)
+    return MlflowMirror(folder, destination.uri, destination.experiment, making=making((config.model,)))

@@ -19,10 +19,12 @@ from search.outcome.outputs import write_outputs
 from search.outcome.summary import Summary, mlflow_ids, summarise
 from search.setup.config import RunConfig
 from search.setup.preparation import Prepared
+from search.setup.provenance import provenance_here
 from search.setup.search_ground import BaseProgress
 from search.steps.base import BaseStep
 from search.steps.evaluation import EvaluationStep
 from search.steps.export import ExportStep
+from search.steps.finalists import FinalistsStep
 from search.steps.finetune import FinetuneStep
 from search.steps.plan import PlanStep
 from search.steps.search import SearchStep
@@ -43,7 +45,15 @@ _log = logging.getLogger(__name__)
 GRACE_S = 5.0
 """Seconds that a run has to end in order once Ray is lost."""
 
-STEPS: tuple[type[Step], ...] = (PlanStep, BaseStep, SearchStep, FinetuneStep, ExportStep, EvaluationStep)
+STEPS: tuple[type[Step], ...] = (
+    PlanStep,
+    BaseStep,
+    SearchStep,
+    FinalistsStep,
+    FinetuneStep,
+    ExportStep,
+    EvaluationStep,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +104,10 @@ class Run:
             Exception: any other error of the rooms. It is recorded as the run's failure before it is raised again.
         """
         context = self._context
-        self._begin()
         # One thread, as in the workers: results then do not depend on the number of cores, and on a busy machine
         # threads that wait for each other make small models tenfold slower.
         torch.set_num_threads(1)
+        self._begin()
         with context.interrupts.installed():
             try:
                 carry_out(context, self._lose)
@@ -123,7 +133,7 @@ class Run:
             ledger.record(self._started())
             return
         self._earlier_s = worked_seconds(earlier, earlier[-1].time)
-        ledger.record(Resumed(from_seq=earlier[-1].seq))
+        ledger.record(Resumed(from_seq=earlier[-1].seq, provenance=provenance_here()))
         if self._added_trials:
             ledger.record(Extended(added=self._added_trials))
 
@@ -139,6 +149,7 @@ class Run:
             started_at=utc_now(),
             # the window as it came out, so that a resume or a replay on another machine reads the same results
             config=config.model_dump(mode="json") | {"window": prepared.window},
+            provenance=provenance_here(),
         )
 
     def _is_interrupt(self, error: BaseException) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from search.outcome.explanation import Explanation, Rival, StageShare
+from search.outcome.explanation import Explanation, Final, Rival, StageShare
 from search.outcome.summary import SCHEMA, Baseline, LlmSummary, MlflowIds, Summary, TrialCounts, WinnerSummary
 
 DOCUMENT = (Path(__file__).resolve().parents[1] / "docs" / "summary-schema.md").read_text(encoding="utf-8")
@@ -22,6 +22,7 @@ DOCUMENT = (Path(__file__).resolve().parents[1] / "docs" / "summary-schema.md").
         ("mlflow", MlflowIds),
         ("llm_use", LlmSummary),
         ("explanation", Explanation),
+        ("finalists", Final),
         ("stages", StageShare),
         ("rival", Rival),
     ],

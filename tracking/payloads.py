@@ -28,6 +28,7 @@ from tracking.kinds import (
     Subject,
     TrialState,
 )
+from tracking.provenance import Provenance
 
 SCHEMA = 3
 """The version of this format; `run_started` and `study_started` state it, and `resumed` for what follows it."""
@@ -51,6 +52,7 @@ class RunStarted(Payload):
 
     Attributes:
         config: The complete configuration as JSON, without any key or password.
+        provenance: Software and hardware of the session; None in older ledgers.
     """
 
     kind = EventKind.RUN_STARTED
@@ -63,13 +65,39 @@ class RunStarted(Payload):
     seed: Annotated[int, Field(strict=True)]
     started_at: Moment
     config: JsonObject
+    provenance: Provenance | None = None
+
+
+class SplitRecord(_Value):
+    """One part of a dataset: its number of images, and a hash that changes with them."""
+
+    images: Count
+    fingerprint: Text
+
+
+class DataRecord(_Value):
+    """What a run is trained and scored on.
+
+    Attributes:
+        input_size: Channels, height and width of an image.
+        preprocessing: What is done to each image before a model sees it, in words.
+    """
+
+    input_size: tuple[Count, Count, Count]
+    classes: Count
+    preprocessing: Text
+    train: SplitRecord
+    holdout: SplitRecord
+    test: SplitRecord
 
 
 class BaseReady(Payload):
-    """The trained model that will be pruned.
+    """The trained model that will be pruned, and the data.
 
     Attributes:
-        cached: Whether it was taken from the cache instead of trained in this run.
+        cached: Whether it was not trained in this run.
+        source: Where it comes from: `train`, `pretrained` or `file`; None in older ledgers.
+        data: None in older ledgers.
     """
 
     kind = EventKind.BASE_READY
@@ -78,6 +106,8 @@ class BaseReady(Payload):
     holdout_accuracy: Fraction
     checkpoint: Text
     cached: bool
+    source: Text | None = None
+    data: DataRecord | None = None
 
 
 class GroupShape(_Value):
@@ -358,6 +388,48 @@ class TrialEnded(Payload):
         return self
 
 
+class Finalists(Payload):
+    """The best trials, which are fine-tuned for a while before one of them becomes the winner.
+
+    Attributes:
+        trials: Best first, by their score in the search.
+        epochs: After how many epochs of the recipe they are compared.
+    """
+
+    kind = EventKind.FINALISTS
+    trials: Annotated[tuple[Count, ...], Field(min_length=2)]
+    epochs: Annotated[int, Field(ge=1, strict=True)]
+    recipe: JsonObject
+
+
+class FinalistEpoch(Payload):
+    """One epoch of a finalist's fine-tune, counted from 1."""
+
+    kind = EventKind.FINALIST_EPOCH
+    trial: Count
+    epoch: Count
+    train_loss: Real
+    holdout_accuracy: Fraction
+    holdout_loss: Real
+    lr: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    wall_s: Seconds
+
+
+class FinalistEnded(Payload):
+    """A finalist was fine-tuned for as long as all of them are, and scored on the holdout.
+
+    Attributes:
+        wall_s: Seconds of its last part, if it was interrupted.
+    """
+
+    kind = EventKind.FINALIST_ENDED
+    trial: Count
+    epochs: Annotated[int, Field(ge=1, strict=True)]
+    holdout_accuracy: Fraction
+    holdout_loss: Real
+    wall_s: Seconds
+
+
 class Winner(Payload):
     """The trial that the search chose.
 
@@ -390,7 +462,12 @@ class FinetuneStarted(Payload):
 
 
 class FinetuneEpoch(Payload):
-    """One epoch of the fine-tune, counted from 1."""
+    """One epoch of the fine-tune, counted from 1.
+
+    Attributes:
+        holdout_loss: None in older ledgers, and where the holdout is trained on.
+        images_per_s: Of all workers together; None in older ledgers.
+    """
 
     kind = EventKind.FINETUNE_EPOCH
     epoch: Count
@@ -398,6 +475,8 @@ class FinetuneEpoch(Payload):
     holdout_accuracy: Fraction | None
     lr: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     wall_s: Seconds
+    holdout_loss: Real | None = None
+    images_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 class FinetuneEnded(Payload):
@@ -422,6 +501,8 @@ class Evaluated(Payload):
 
     Attributes:
         accuracy: Must equal `correct / total`.
+        weights_bytes: Of all parameters and buffers, which is the size of their file but for its header; None in older
+            ledgers.
     """
 
     kind = EventKind.EVALUATED
@@ -432,6 +513,7 @@ class Evaluated(Payload):
     correct: Count
     total: Annotated[int, Field(ge=1, strict=True)]
     latency_ms: Latency | None
+    weights_bytes: Count | None = None
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
@@ -457,11 +539,16 @@ class Interrupted(Payload):
 
 
 class Resumed(Payload):
-    """The run goes on after its event `from_seq`; from here on its lines have the format `schema`."""
+    """The run goes on after its event `from_seq`; from here on its lines have the format `schema`.
+
+    Attributes:
+        provenance: Software and hardware of this session; None in older ledgers.
+    """
 
     kind = EventKind.RESUMED
     from_seq: Count
     schema_version: int = Field(default=SCHEMA, alias="schema", ge=1, le=SCHEMA)
+    provenance: Provenance | None = None
 
 
 class Extended(Payload):

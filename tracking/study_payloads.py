@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from tracking.fields import Count, JsonObject, Moment, Seconds, Text
 from tracking.kinds import EventKind, RunStatus
 from tracking.payloads import SCHEMA, Payload
+from tracking.provenance import Provenance
 
 
 class StudyStarted(Payload):
@@ -23,6 +24,7 @@ class StudyStarted(Payload):
         mlflow: Whether it is mirrored in MLflow.
         tracking_uri: The address of the store, without a password.
         experiment: The name of the experiment.
+        provenance: Software and hardware of the session; None in older ledgers.
     """
 
     kind = EventKind.STUDY_STARTED
@@ -35,6 +37,7 @@ class StudyStarted(Payload):
     mlflow: bool
     tracking_uri: Text | None
     experiment: Text | None
+    provenance: Provenance | None = None
 
 
 class StudyExtended(Payload):

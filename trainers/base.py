@@ -2,21 +2,22 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from ground.cache import cache_folder, content_key, locked_if_usable, warn_damaged, warn_unusable
 from ground.files import file_hash, folder_replaced
 from pruning.models import ModelSpec, create_model
 from pruning.preprocessing import DEFAULT
 from trainers.datasets.base import DataInfo, Dataset, Splits
+from trainers.devices import streamed
 from trainers.errors import DataPathError
 from trainers.evaluate import evaluate
 from trainers.history import EpochReport
@@ -30,6 +31,22 @@ from trainers.tensors import write_tensors
 # Increased whenever the loop would train other weights from the same recipe.
 _FORMAT = 1
 _WEIGHTS, _RECORD = "model.safetensors", "base.json"
+
+_T = TypeVar("_T")
+
+Trained = EpochReport | dict[str, Tensor]
+"""What a training yields: each epoch, and at the end the weights, on the CPU."""
+
+
+class Trains(Protocol):
+    """Calls a training on some device, perhaps in another process."""
+
+    def __call__(self, work: Callable[..., Iterator[_T]], *arguments: Any) -> Iterator[_T]:
+        """Yield what `work(*arguments, device)` yields."""
+
+
+def _here(work: Callable[..., Iterator[_T]], *arguments: Any) -> Iterator[_T]:
+    return streamed(default_device(), work, *arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +75,7 @@ def train_base(
     cache_dir: Path | None = None,
     data_path: Path | None = None,
     splits: Splits | None = None,
-    device: torch.device | None = None,
+    stream: Trains = _here,
     progress: Callable[[EpochReport], None] | None = None,
 ) -> BaseModel:
     """Train the model of `spec`, or read it from the cache if the same training was done before.
@@ -74,7 +91,7 @@ def train_base(
         cache_dir: the cache; None takes the user's cache folder.
         data_path: folder of a dataset that is read from disk.
         splits: the dataset's parts with this seed, so that it is not read again.
-        device: None takes the GPU if there is one.
+        stream: where it is trained: in this process by default, on the GPU if there is one.
         progress: called after each epoch that is trained.
 
     Raises:
@@ -83,8 +100,7 @@ def train_base(
     """
     splits = splits or dataset.splits(data_path, seed=seed, input_size=spec.input_size)
     check_fit(spec, splits.info, dataset.name)
-    device = device or default_device()
-    recipe = recipe.resolved(gpu=device.type == "cuda", bf16=computes_in_bf16(device))
+    recipe = _resolved(recipe, stream)
     key = {
         "format": _FORMAT,
         "spec": spec.to_json(),
@@ -103,7 +119,7 @@ def train_base(
         found = _read(entry, spec, key)
         if found is not None:
             return found
-        base = _train(spec, splits, recipe, seed, Place(device), entry, progress)
+        base = _base_of(stream(_train, spec, splits, recipe, seed), spec, entry, progress)
         if may_write:
             try:
                 _store(base, key)
@@ -132,30 +148,44 @@ def initial_model(spec: ModelSpec, seed: int) -> nn.Module:
         return create_model(spec)
 
 
-def _train(
-    spec: ModelSpec,
-    splits: Splits,
-    recipe: Recipe,
-    seed: int,
-    place: Place,
-    entry: Path,
-    progress: Callable[[EpochReport], None] | None,
-) -> BaseModel:
+def _resolved(recipe: Recipe, stream: Trains) -> Recipe:
+    """The recipe with what it leaves to the device, which only where it is trained is known."""
+    if recipe.precision is not None and recipe.channels_last is not None:
+        return recipe
+    [(gpu, bf16)] = stream(_abilities)
+    return recipe.resolved(gpu=gpu, bf16=bf16)
+
+
+def _abilities(device: torch.device) -> Iterator[tuple[bool, bool]]:
+    yield device.type == "cuda", computes_in_bf16(device)
+
+
+def _train(spec: ModelSpec, splits: Splits, recipe: Recipe, seed: int, device: torch.device) -> Iterator[Trained]:
+    place = Place(device)
     module = initial_model(spec, seed)
     training = Training(module, splits.train, recipe, seed=seed, place=place, output=spec.output)
     holdout = splits.holdout.to(place.device)
-    report = None
     for trained in training.epochs():
         with training.exported():
-            report = EpochReport.of(trained, evaluate(module, holdout, place=place, output=spec.output))
-        if progress is not None:
-            progress(report)
+            yield EpochReport.of(trained, evaluate(module, holdout, place=place, output=spec.output))
+    with training.exported():
+        yield {name: value.cpu() for name, value in module.state_dict().items()}
+
+
+def _base_of(
+    training: Iterator[Trained], spec: ModelSpec, entry: Path, progress: Callable[[EpochReport], None] | None
+) -> BaseModel:
+    """Hear a training to its end. The model is a fresh one: what layers caught while they were trained stays behind."""
+    report, fresh = None, create_model(spec)
+    for told in training:
+        if isinstance(told, EpochReport):
+            report = told
+            if progress is not None:
+                progress(report)
+        else:
+            fresh.load_state_dict(told)
     assert report is not None, "a recipe has at least one epoch"
     assert report.holdout_accuracy is not None, "it was scored"
-    # A fresh module, as one that is read from the cache: what layers caught while they were trained stays behind.
-    fresh = create_model(spec)
-    with training.exported():
-        fresh.load_state_dict({name: value.cpu() for name, value in module.state_dict().items()})
     return BaseModel(fresh.eval(), report.holdout_accuracy, entry, cached=False)
 
 

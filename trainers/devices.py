@@ -5,7 +5,7 @@ that takes the first GPU wherever there is one would put every such process on t
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -76,6 +76,15 @@ def computed(device: torch.device, work: Callable[..., _T], *arguments: Any) -> 
     """Return `work(*arguments, device)`, and leave no memory of a GPU to this process: others will need it."""
     try:
         return work(*arguments, device)
+    finally:
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def streamed(device: torch.device, work: Callable[..., Iterator[_T]], *arguments: Any) -> Iterator[_T]:
+    """Yield what `work(*arguments, device)` yields, and leave no memory of a GPU to this process."""
+    try:
+        yield from work(*arguments, device)
     finally:
         if device.type == "cuda":
             torch.cuda.empty_cache()

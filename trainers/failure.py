@@ -24,11 +24,14 @@ def is_lost_worker(error: BaseException) -> bool:
 
 
 def write_failure(out_dir: Path, error: Exception) -> None:
-    """Write an error down; the first one counts, because others follow from it."""
+    """Write an error down; the first one counts, because others follow from it.
+
+    On a full disk the file stays empty, which says that much.
+    """
     text = json.dumps(
         {"kind": type(error).__name__, "text": str(error), "trace": "".join(traceback.format_exception(error))}
     )
-    with contextlib.suppress(FileExistsError), (out_dir / FAILED).open("x", encoding="utf-8") as stream:
+    with contextlib.suppress(OSError), (out_dir / FAILED).open("x", encoding="utf-8") as stream:
         stream.write(text)
 
 
@@ -37,7 +40,13 @@ def read_failure(out_dir: Path) -> TrainerError | None:
     path = out_dir / FAILED
     if not path.exists():
         return None
-    found = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return FinetuneError(
+            f"the fine-tune failed, and there was no room to write down why: {path} is empty or cut. Make room on its "
+            "disk; the same command then goes on from the last state"
+        )
     kind = getattr(trainers.errors, found["kind"], None)
     if isinstance(kind, type) and issubclass(kind, TrainerError):
         return kind(found["text"])

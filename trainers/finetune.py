@@ -77,6 +77,7 @@ def finetune(
     storage_dir: Path,
     teacher_dir: Path | None = None,
     trusted: Collection[str] = (),
+    stop_after: int | None = None,
     on_epoch: OnEpoch | None = None,
     on_progress: OnProgress = unheard,
     cpus_per_worker: int = 1,
@@ -103,6 +104,7 @@ def finetune(
         storage_dir: for Ray Train's own files.
         teacher_dir: the unpruned model, for a recipe with distillation.
         trusted: factories that the checkpoint may name as its model, because the user named them.
+        stop_after: the epoch after which it ends, to be continued later; None trains to the end of the recipe.
         on_epoch: called in the caller's thread while training runs; first with the epochs of a continued training.
         on_progress: called in the caller's thread with what the fine-tune is doing, from its first second on.
         cpus_per_worker: CPUs and torch threads of each worker.
@@ -130,6 +132,7 @@ def finetune(
         out_dir=out_dir.absolute(),
         teacher_dir=teacher_dir.absolute() if teacher_dir else None,
         trusted=tuple(trusted),
+        stop_after=stop_after,
     ).resolved(gpu=group.gpu, bf16=all_compute_in_bf16())
     check_job(job)
     prepare_folder(job)

@@ -52,6 +52,8 @@ class FinetuneJob(BaseModel):
         teacher_dir: the unpruned model, likewise, for a recipe with distillation.
         trusted: factories that the checkpoint may name as its model, because the user named them. It is no part of
             the training's identity.
+        stop_after: the epoch after which it ends, to be continued later by the same job without this; None trains to
+            the end of the recipe. It is no part of the training's identity either.
         state_every_s: seconds between two states within an epoch, so that no more is lost when a process is.
     """
 
@@ -65,6 +67,7 @@ class FinetuneJob(BaseModel):
     out_dir: Path
     teacher_dir: Path | None = None
     trusted: tuple[str, ...] = ()
+    stop_after: int | None = Field(default=None, ge=1)
     state_every_s: float = Field(default=STATE_EVERY_S, ge=0)
 
     def resolved(self, *, gpu: bool, bf16: bool = True) -> "FinetuneJob":
@@ -148,6 +151,9 @@ def run_job(
         return keeper.check(training, history, standing)
 
     on_progress(Progress(f"training on {len(train):,} images, from epoch {len(history) + 1} on"))
+    if job.stop_after is not None and len(history) >= job.stop_after:
+        splits.close()
+        return WorkerOutcome(history, len(history) == job.recipe.epochs)
     scorer = _Scorer(splits, training.recipe, place, output)
     for trained in training.epochs(on_check):
         report = scorer.report(training, trained)
@@ -158,7 +164,7 @@ def run_job(
             append_epoch(job.out_dir / EPOCHS, report)
         if on_epoch is not None:
             on_epoch(report)
-        if _stopped(job, place):
+        if _stopped(job, place) or report.epoch == job.stop_after:
             break
     completed = len(history) == job.recipe.epochs
     if place.is_main and completed:

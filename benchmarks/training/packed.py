@@ -1,7 +1,9 @@
 """Four proxy trials at once on one GPU, in a process each, beside the same four one after another."""
 
+import queue
 import statistics
 import time
+from collections.abc import Sequence
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
@@ -14,7 +16,6 @@ from trainers.proxy import ProxyData, proxy_rungs
 from trainers.recipe import ProxyRecipe
 
 TRIALS = 4
-_PATIENCE_S = 300
 _SIDES = {"small": 32, "large": 224}
 _NAMES = {"small": "resnet18_quarter", "large": "resnet50"}
 
@@ -32,10 +33,12 @@ def packed(kind: str, device: torch.device, *, dry: bool) -> dict[str, Any]:
     workers = [context.Process(target=_work, args=(r, kind, str(device), dry, barrier, results)) for r in range(TRIALS)]
     for worker in workers:
         worker.start()
-    found = [results.get(timeout=_PATIENCE_S) for _ in workers]
-    for worker in workers:
-        worker.join()
+    found = [_next(results, workers) for _ in workers]
     errors = [one["error"] for one in found if "error" in one]
+    for worker in workers:
+        if errors:
+            worker.terminate()
+        worker.join()
     if errors:
         return {"error": errors[0]}
     together = max(one["together_s"] for one in found)
@@ -47,6 +50,18 @@ def packed(kind: str, device: torch.device, *, dry: bool) -> dict[str, Any]:
         "packed": alone / together,
         "accuracy": statistics.mean(one["accuracy"] for one in found),
     }
+
+
+def _next(results: Any, workers: Sequence[Any]) -> dict[str, Any]:
+    """The next result; that of a process which has ended without one is an error."""
+    while True:
+        try:
+            result: dict[str, Any] = results.get(timeout=1)
+            return result
+        except queue.Empty:
+            failed = [worker.exitcode for worker in workers if worker.exitcode]
+            if failed:
+                return {"error": f"a process ended with {failed[0]}"}
 
 
 def _work(rank: int, kind: str, device: str, dry: bool, barrier: Barrier, results: Any) -> None:

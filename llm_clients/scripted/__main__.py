@@ -25,7 +25,7 @@ from llm_clients.scripted.server import ScriptedServer
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns 0 after SIGINT or SIGTERM, and 2 for a bad script."""
     parser = argparse.ArgumentParser(prog="python -m llm_clients.scripted", description="Serve a script.")
-    parser.add_argument("script", type=Path, help="JSON file, see llm_clients/scripted/script.py")
+    parser.add_argument("script", type=Path, help="a JSON file, or the name of a script that comes with the package")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
     parser.add_argument("--host", default="127.0.0.1", help="loopback by default")
     options = parser.parse_args(arguments)

@@ -141,11 +141,19 @@ class RateLimit(_Frozen):
     retry_after: bool = True
 
 
+class MadeFor(_Frozen):
+    """What a script's strategies fit: a model, by the number of its isomorphic sets."""
+
+    model: str
+    sets: Annotated[int, Field(ge=1)]
+
+
 class Script(_Frozen):
     """How a scripted server behaves.
 
     Attributes:
         model: reported with each answer; starts with "scripted".
+        made_for: the model that its answers fit, if they fit one only; a search of another refuses the script.
         wire: the vendor whose client `scripted:FILE` uses. The server itself has all formats at once.
         calls: what the first calls get, one by one.
         replies: what a call after those gets if the key is in its first user message, whatever the order of arrival;
@@ -171,6 +179,7 @@ class Script(_Frozen):
     """
 
     model: Annotated[str, Field(pattern=r"^scripted")] = "scripted"
+    made_for: MadeFor | None = None
     wire: WireName = WireName.OPENAI
     calls: tuple[Step, ...] = ()
     replies: Mapping[str, Json] = Field(default_factory=dict)
@@ -199,16 +208,33 @@ class Script(_Frozen):
         return self
 
 
+SHIPPED = Path(__file__).with_name("scripts")
+"""The scripts that come with the package, which are named without a folder and an ending."""
+
+
+def shipped_scripts() -> tuple[str, ...]:
+    """Return the names of the scripts that come with the package."""
+    return tuple(sorted(path.stem for path in SHIPPED.glob("*.json")))
+
+
 def load_script(path: Path) -> Script:
     """Load a script.
+
+    Args:
+        path: of the file; or the name of a script that comes with the package, unless a file is there.
 
     Raises:
         ScriptError: the file cannot be used; the message names it and what is wrong in it.
     """
+    if str(path) in shipped_scripts() and not path.exists():
+        path = SHIPPED / f"{path}.json"
     try:
         return Script.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ScriptError(f"cannot read the script {str(path)!r}: {error.strerror}") from None
+        raise ScriptError(
+            f"cannot read the script {str(path)!r}: {error.strerror}. It is neither a file nor one of the scripts that "
+            f"come with the package: {', '.join(shipped_scripts())}."
+        ) from None
     except UnicodeDecodeError:
         raise ScriptError(f"{str(path)!r} is not a script: it is not text in UTF-8") from None
     except ValidationError as error:

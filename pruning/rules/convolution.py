@@ -3,6 +3,7 @@
 MACs: `batch · prod(weight shape) · prod(output pixels)`, as fvcore counts them; the bias is free.
 """
 
+from pruning.axes import Axis
 from pruning.rules.registry import AxisUse, Call, CostKind, Walk, rule
 
 
@@ -59,3 +60,27 @@ def transposed_convolution(walk: Walk, call: Call) -> None:
         walk.axes.unite(walk.dims(bias)[0], outputs)
     walk.label(out, [batch, outputs, *(walk.axes.constant(n) for n in out.shape[2:])])
     walk.charge(CostKind.CONVOLUTION, batch, inputs, each_out, *kernel, *pixels)
+
+
+@rule("deform_conv2d")
+def deformable_convolution(walk: Walk, call: Call) -> None:
+    """As a convolution of places that another layer computes. In groups, no channels can be cut."""
+    x, weight, out = call.tensor("input"), call.tensor("weight"), call.out
+    batch, channels, *_ = walk.dims(x)
+    outputs, inputs, *kernel = walk.dims(weight)
+    places = [*walk.dims(call.tensor("offset"))[1:], *kernel]
+    if call.args["use_mask"]:
+        places += walk.dims(call.tensor("mask"))[1:]
+    for axis in places:
+        walk.axes.fix(axis, "it holds places or weights of a deformable convolution")
+    if call.args["groups"] == call.args["offset_groups"] == 1:
+        walk.axes.unite(channels, inputs)
+        walk.bind("in_channels", channels)
+        walk.bind("out_channels", outputs)
+    else:
+        for axis in (channels, inputs, outputs):
+            walk.axes.fix(axis, "a deformable convolution in groups")
+    walk.axes.unite(walk.dims(call.tensor("bias"))[0], outputs)
+    pixels: list[Axis] = [walk.axes.constant(n) for n in out.shape[2:]]
+    walk.label(out, [batch, outputs, *pixels])
+    walk.charge(CostKind.CONVOLUTION, batch, outputs, inputs, *kernel, *pixels)

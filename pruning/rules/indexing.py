@@ -44,7 +44,7 @@ def take_slice(walk: Walk, call: Call) -> None:
         return
     start, step = _start(call, length), call.args.get("step") or 1
     if step != 1:
-        walk.axes.fix(dims[dim])
+        walk.axes.fix(dims[dim], "every so many of its units are taken")
         dims[dim] = walk.axes.constant(taken)
     else:
         pieces = walk.axes.cut(dims[dim], [start, taken, length - start - taken])
@@ -65,7 +65,7 @@ def _start(call: Call, length: int) -> int:
 def select(walk: Walk, call: Call) -> None:
     """Takes one index of a dimension by its number, so the dimension cannot be cut."""
     dims = list(walk.dims(call.tensor("self")))
-    walk.axes.fix(dims.pop(call.args["dim"] % len(dims)))
+    walk.axes.fix(dims.pop(call.args["dim"] % len(dims)), "one of its units is taken by its number")
     walk.label(call.out, dims)
 
 
@@ -73,7 +73,7 @@ def select(walk: Walk, call: Call) -> None:
 def unbind(walk: Walk, call: Call) -> None:
     """Takes each index of a dimension by its number, so the dimension cannot be cut."""
     dims = list(walk.dims(call.tensor("self")))
-    walk.axes.fix(dims.pop(call.args["dim"] % len(dims)))
+    walk.axes.fix(dims.pop(call.args["dim"] % len(dims)), "its units are taken one by one")
     for out in call.out:
         walk.label(out, dims)
 
@@ -86,7 +86,7 @@ def chunk(walk: Walk, call: Call) -> None:
         if equal:
             walk.axes.unite(pieces[0], piece)
         else:
-            walk.axes.fix(piece)
+            walk.axes.fix(piece, "it is divided into parts of different lengths")
 
 
 @rule("split", "unsafe_split")
@@ -125,7 +125,7 @@ def index(walk: Walk, call: Call) -> None:
     dims = list(walk.dims(x))
     picked = _picked(call)
     for i in picked:
-        walk.axes.fix(dims[i])
+        walk.axes.fix(dims[i], "its units are selected by a table")
     for table in _tables(call):
         for axis in walk.dims(table):
             walk.axes.fix(axis)
@@ -159,7 +159,7 @@ def reorder(walk: Walk, call: Call) -> None:
     dims = walk.dims(call.tensor("self"))
     shifted = call.args["dims"] if call.args["dims"] != [] else range(len(dims))
     for d in [shifted] if isinstance(shifted, int) else shifted:
-        walk.axes.fix(dims[d])
+        walk.axes.fix(dims[d], "its order is changed")
     walk.label(call.out, dims)
 
 
@@ -167,5 +167,5 @@ def reorder(walk: Walk, call: Call) -> None:
 def unfold(walk: Walk, call: Call) -> None:
     """Extracts windows; no dimension can be cut."""
     for axis in walk.dims(call.args["self"]):
-        walk.axes.fix(axis)
+        walk.axes.fix(axis, "windows are taken from it")
     walk.label(call.out, [walk.axes.constant(n) for n in call.out.shape])

@@ -4,7 +4,7 @@ A batch norm costs 2 (1 without weight) in eval mode and 5 (4) when it uses the 
 or instance norm costs 5 (4).
 """
 
-from pruning.rules.registry import AxisUse, Call, CannotFollowError, CostKind, Walk, rule
+from pruning.rules.registry import AxisUse, Call, CostKind, Walk, rule
 
 
 @rule("batch_norm")
@@ -39,15 +39,32 @@ def layer_norm(walk: Walk, call: Call) -> None:
     _price(walk, call, (4, 5))
 
 
+@rule("rms_norm")
+def rms_norm(walk: Walk, call: Call) -> None:
+    """As a layer norm without bias; fvcore does not know it, so it is free."""
+    dims = walk.dims(call.tensor("input"))
+    normalised = dims[len(dims) - len(call.args["normalized_shape"]) :]
+    if (weight := call.args["weight"]) is not None:
+        for axis, own in zip(normalised, walk.dims(weight), strict=True):
+            walk.axes.unite(axis, own)
+    for axis in normalised:
+        walk.note(axis, AxisUse.NORMALISED)
+    walk.bind("normalized_shape", *normalised)
+    walk.label(call.out, dims)
+
+
 @rule("group_norm")
 def group_norm(walk: Walk, call: Call) -> None:
-    """With one group it is a layer norm over channels; with more, each group loses the same units."""
+    """With one group it is a layer norm over channels, and with a group per channel the groups follow the channels.
+
+    With any other number each group loses the same units.
+    """
     channels, groups = walk.dims(call.tensor("input"))[1], call.args["num_groups"]
-    if groups not in (1, walk.axes.size(channels)):
+    if groups == walk.axes.size(channels):
+        walk.bind("num_groups", channels)
+    elif groups > 1:
         outer, _ = walk.axes.split(channels, [groups, walk.axes.size(channels) // groups])
         walk.axes.fix(outer)
-    elif groups > 1:
-        raise CannotFollowError("a group norm with one group per channel")
     walk.bind("num_channels", channels)
     _norm(walk, call, 1, ("weight", "bias"), (4, 5))
 

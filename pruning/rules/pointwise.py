@@ -35,7 +35,7 @@ def _meet(walk: Walk, tensors: list[torch.Tensor], out: torch.Tensor, position: 
     "dropout_", "feature_dropout", "float", "half", "bfloat16", "relu6", "relu6_", "zeros_like", "ones_like",
     "full_like", "empty_like", "rand_like", "randn_like", "randint_like", "normal_", "uniform_", "exponential_",
     "log_normal_", "geometric_", "new_empty_strided", "requires_grad_", "alpha_dropout", "softmax", "log_softmax",
-    "_softmax", "_log_softmax",
+    "_softmax", "_log_softmax", "log_sigmoid", "resolve_conj", "resolve_neg", "conj", "_conj", "conj_physical",
 )  # fmt: skip
 def same_shape(walk: Walk, call: Call) -> None:
     """The output has the input's axes; a softmax does not depend on the order of its elements either."""
@@ -43,7 +43,7 @@ def same_shape(walk: Walk, call: Call) -> None:
     walk.label(call.out, walk.dims(first))
 
 
-@rule("copy_", "fill_", "zero_", "masked_fill_", "masked_fill", "prelu", "where", "hardswish", "hardswish_")
+@rule("copy_", "fill_", "zero_", "masked_fill_", "masked_fill", "prelu", "where", "hardswish", "hardswish_", "complex")
 def untagged(walk: Walk, call: Call) -> None:
     """Operations that are pointwise though not tagged so; PReLU's weight follows the channels."""
     if call.name == "prelu" and call.tensor("weight").numel() > 1:
@@ -51,6 +51,17 @@ def untagged(walk: Walk, call: Call) -> None:
         walk.label(call.out, walk.dims(call.tensor("self")))
         return
     pointwise(walk, call)
+
+
+@rule("glu")
+def gated(walk: Walk, call: Call) -> None:
+    """Multiplies one half of a dimension by the sigmoid of the other: both halves are cut alike."""
+    dims, dim = list(walk.dims(call.tensor("self"))), call.args["dim"]
+    half = call.out.shape[dim]
+    first, second = walk.axes.cut(dims[dim], [half, half])
+    walk.axes.unite(first, second)
+    dims[dim] = first
+    walk.label(call.out, dims)
 
 
 @rule("zeros", "ones", "full", "empty", "new_zeros", "new_ones", "new_full", "new_empty")
@@ -75,4 +86,4 @@ def uniform(walk: Walk, call: Call) -> None:
 )
 def counted(walk: Walk, call: Call) -> None:
     """Creates values that depend on their position, so no dimension can be cut."""
-    walk.label(call.out, [walk.axes.constant(n) for n in call.out.shape])
+    walk.label(call.out, [walk.axes.fixed(n, "it meets numbers that depend on the position") for n in call.out.shape])

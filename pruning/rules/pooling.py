@@ -11,7 +11,8 @@ from pruning.rules.registry import Call, CostKind, Walk, rule
 
 @rule(
     "max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool2d",
-    "adaptive_max_pool2d", "max_pool2d_with_indices", "upsample_bicubic2d",
+    "adaptive_max_pool2d", "max_pool2d_with_indices", "upsample_bicubic2d", "adaptive_max_pool1d", "adaptive_max_pool3d",
+    "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "upsample_linear1d", "upsample_trilinear3d",
 )  # fmt: skip
 def pool(walk: Walk, call: Call) -> None:
     """Pools each channel separately."""
@@ -54,6 +55,38 @@ def _source(call: Call) -> torch.Tensor:
     return call.tensor("input" if "input" in call.args else "self")
 
 
+@rule("max_unpool2d", "max_unpool3d")
+def unpool(walk: Walk, call: Call) -> None:
+    """Puts each value back to where it was in its channel; fvcore does not know it, so it is free."""
+    dims, places = walk.dims(call.tensor("self")), walk.dims(call.tensor("indices"))
+    spatial = 2 if call.name == "max_unpool2d" else 3
+    kept = len(dims) - spatial
+    for axis, other in zip(dims[:kept], places[:kept], strict=True):
+        walk.axes.unite(axis, other)
+    walk.label(call.out, [*dims[:kept], *(walk.axes.constant(n) for n in call.out.shape[kept:])])
+
+
+@rule("grid_sampler")
+def sample(walk: Walk, call: Call) -> None:
+    """Samples each channel at the same places; costs four per output element, as a bilinear upsampling."""
+    batch, channels, *_ = walk.dims(call.tensor("input"))
+    for axis in walk.dims(call.tensor("grid"))[1:]:
+        walk.axes.fix(axis, "it holds places in an image")
+    labelled = [batch, channels, *(walk.axes.constant(n) for n in call.out.shape[2:])]
+    walk.label(call.out, labelled)
+    walk.charge(CostKind.RESAMPLING, *labelled, times=4)
+
+
+@rule("_fft_r2c", "_fft_c2r", "_fft_c2c")
+def transform(walk: Walk, call: Call) -> None:
+    """Mixes the positions of some dimensions, which cannot be cut; fvcore does not know it, so it is free."""
+    dims = list(walk.dims(call.tensor("self")))
+    for d in call.args["dim"]:
+        walk.axes.fix(dims[d], "its positions are mixed by a Fourier transform")
+        dims[d] = walk.axes.constant(call.out.shape[d])
+    walk.label(call.out, dims)
+
+
 @rule("pad", "constant_pad_nd", "reflection_pad2d", "replication_pad2d")
 def pad(walk: Walk, call: Call) -> None:
     """A padded dimension cannot be cut, because its padding was written as a number; the others keep their axes."""
@@ -61,6 +94,6 @@ def pad(walk: Walk, call: Call) -> None:
     dims = []
     for axis, before, after in zip(walk.dims(x), x.shape, call.out.shape, strict=True):
         if before != after:
-            walk.axes.fix(axis)
+            walk.axes.fix(axis, "it is padded by a number of units that is written in the code")
         dims.append(axis if before == after else walk.axes.constant(after))
     walk.label(call.out, dims)

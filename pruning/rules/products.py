@@ -1,7 +1,11 @@
 """Linear layers and products of activations; as in fvcore, they cost their number of multiplications."""
 
+import torch
+
 from pruning.axes import Axis
-from pruning.rules.registry import AxisUse, Call, CannotFollowError, CostKind, Walk, rule
+from pruning.rules.registry import AxisUse, Call, CostKind, Walk, rule
+
+_HEADS = 2  # the place of the heads, counted from the end: heads, rows, columns
 
 
 @rule("linear")
@@ -23,7 +27,8 @@ def product(walk: Walk, call: Call) -> None:
     """`y[…, m, n] = Σ_k a[…, m, k] b[…, k, n]`; costs `prod(a shape) · n`."""
     a, b = list(call.args.values())[:2]
     if a.dim() < 2 or b.dim() < 2:
-        raise CannotFollowError(f"a product of {a.dim()}- and {b.dim()}-dimensional tensors")
+        _product_with_vector(walk, call, a, b)
+        return
     *a_batch, rows, inner = walk.dims(a)
     *b_batch, other, columns = walk.dims(b)
     walk.axes.unite(inner, other)
@@ -33,6 +38,30 @@ def product(walk: Walk, call: Call) -> None:
         _note_attention(walk, batch, (rows, inner, columns))
     kind = CostKind.PRODUCTS if len(b_batch) else CostKind.LINEAR
     walk.charge(kind, *a_batch, rows, inner, columns)
+
+
+def _product_with_vector(walk: Walk, call: Call, a: torch.Tensor, b: torch.Tensor) -> None:
+    """A vector is a row on the left and a column on the right; the result lacks its dimension."""
+    rows, columns = list(walk.dims(a)), list(walk.dims(b))
+    inner, other = rows.pop(), columns.pop(-2 if b.dim() > 1 else -1)
+    walk.axes.unite(inner, other)
+    walk.label(call.out, [*columns[:-1], *rows, *columns[-1:]])
+    walk.charge(CostKind.LINEAR, *rows, inner, *columns)
+
+
+@rule("baddbmm")
+def batched_addition(walk: Walk, call: Call) -> None:
+    """`β · input + α · a @ b` for each matrix of a batch; costs `prod(a shape) · n`."""
+    batch, rows, inner = walk.dims(call.tensor("batch1"))
+    other_batch, other, columns = walk.dims(call.tensor("batch2"))
+    walk.axes.unite(inner, other)
+    walk.axes.unite(batch, other_batch)
+    dims = [batch, rows, columns]
+    for axis, added in zip(reversed(dims), reversed(walk.dims(call.tensor("self"))), strict=False):
+        if walk.axes.size(added) == walk.axes.size(axis):
+            walk.axes.unite(axis, added)
+    walk.label(call.out, dims)
+    walk.charge(CostKind.PRODUCTS, batch, rows, inner, columns)
 
 
 def _batch(walk: Walk, a_batch: list[Axis], b_batch: list[Axis]) -> list[Axis]:
@@ -65,19 +94,29 @@ def fused_attention(walk: Walk, call: Call) -> None:
     *key_batch, columns, key_dims = walk.dims(key)
     *value_batch, value_columns, outputs = walk.dims(value)
     if len(batch) != len(key_batch) or call.args.get("enable_gqa"):
-        raise CannotFollowError("fused attention whose queries and keys have other batch dimensions")
+        for axis in (*batch, *key_batch, *value_batch):
+            walk.axes.fix(axis, "several heads of queries share one of keys")
+        key_batch = value_batch = batch
     walk.axes.unite(dims, key_dims)
     walk.axes.unite(columns, value_columns)
     _batch(walk, _batch(walk, batch, key_batch), value_batch)
     if call.args["scale"] is None:
-        walk.axes.fix(dims)
+        walk.axes.fix(dims, "fused attention divides by the root of its length")
     if (mask := call.args["attn_mask"]) is not None:
-        for axis in walk.dims(mask):
-            walk.axes.fix(axis)
+        _follow_mask(walk, walk.dims(mask), [*batch, rows, columns])
     walk.label(call.out, [*batch, rows, outputs])
     _note_attention(walk, batch, (rows, columns, dims, outputs))
     walk.charge(CostKind.PRODUCTS, *batch, rows, dims, columns)
     walk.charge(CostKind.PRODUCTS, *batch, rows, columns, outputs)
+
+
+def _follow_mask(walk: Walk, mask: tuple[Axis, ...], scores: list[Axis]) -> None:
+    """The mask is added to the scores of all heads, or has its own for each head, which follows the head."""
+    for place, (axis, met) in enumerate(zip(reversed(mask), reversed(scores), strict=False)):
+        if walk.axes.size(axis) == walk.axes.size(met) and place == _HEADS:
+            walk.axes.unite(axis, met)
+        else:
+            walk.axes.fix(axis)
 
 
 @rule("addmm")
@@ -91,20 +130,3 @@ def addmm(walk: Walk, call: Call) -> None:
         walk.axes.unite(bias[-1], columns)
     walk.label(call.out, [rows, columns])
     walk.charge(CostKind.LINEAR, rows, inner, columns)
-
-
-@rule("einsum")
-def einsum(walk: Walk, call: Call) -> None:
-    """Unites axes of equal letters; costs the product of all letters' lengths."""
-    equation = call.args["equation"].replace(" ", "")
-    if "." in equation or "->" not in equation or len(call.args["tensors"]) != 2:
-        raise CannotFollowError(f"einsum {equation!r}")
-    sources, target = equation.split("->")
-    letters: dict[str, Axis] = {}
-    for names, tensor in zip(sources.split(","), call.args["tensors"], strict=True):
-        for name, axis in zip(names, walk.dims(tensor), strict=True):
-            walk.axes.unite(letters.setdefault(name, axis), axis)
-    walk.label(call.out, [letters[name] for name in target])
-    if set(letters) == set(target):
-        raise CannotFollowError(f"einsum {equation!r} without a summed letter")
-    walk.charge(CostKind.PRODUCTS, *letters.values())

@@ -3,6 +3,7 @@
 A sum over a cut axis has fewer terms and does not depend on their order, so the axis can be cut.
 """
 
+from pruning.rules.pointwise import pointwise
 from pruning.rules.registry import Call, Walk, rule
 
 
@@ -15,14 +16,34 @@ def reduction(walk: Walk, call: Call) -> None:
         walk.label(out, _reduced(walk, call, source))
 
 
-@rule("max", "min", "argmax", "argmin", "median", "cumsum", "sort", "topk")
+@rule("max", "min")
+def extreme(walk: Walk, call: Call) -> None:
+    """The largest values do not depend on the order of the elements, but where they are does.
+
+    So the reduced dimension can be cut unless something uses the positions.
+    """
+    if "other" in call.args:
+        pointwise(walk, call)
+        return
+    source = walk.dims(_source(call))
+    reduced = _reduced(walk, call, source)
+    if not isinstance(call.out, tuple):
+        walk.label(call.out, reduced)
+        return
+    for out in call.out:
+        walk.label(out, reduced)
+    gone = [source[i] for i in _dims(call, len(source))]
+    walk.fix_if_used(call.out[1], gone, "the positions of its largest or smallest values are used")
+
+
+@rule("argmax", "argmin", "median", "cumsum", "sort", "topk")
 def ordered(walk: Walk, call: Call) -> None:
     """The result holds positions or depends on them, so the reduced dimension cannot be cut."""
     x = _source(call)
     source = walk.dims(x)
     reduced = _dims(call, len(source))
     for i in reduced:
-        walk.axes.fix(source[i])
+        walk.axes.fix(source[i], "the result holds positions in it, or depends on them")
     for out in call.out if isinstance(call.out, tuple) else (call.out,):
         if out.dim() == len(source):
             walk.label(out, [

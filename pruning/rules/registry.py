@@ -1,6 +1,6 @@
 """The table of rules by operation name, and the interface that a rule uses."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -70,6 +70,9 @@ class Walk(Protocol):
 
     def bind(self, attribute: str, *axes: Axis) -> None:
         """Record that the running module states these lengths in an attribute, which must follow a cut."""
+
+    def fix_if_used(self, tensor: torch.Tensor, axes: Sequence[Axis], why: str) -> None:
+        """Fix these axes if any later operation takes this tensor, or the model returns it."""
 
     def starts_after(self, axis: Axis) -> None:
         """Record that the operation's start is the length of this axis, the part before its result."""

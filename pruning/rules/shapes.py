@@ -107,10 +107,64 @@ def repeat(walk: Walk, call: Call) -> None:
     ])  # fmt: skip
 
 
-@rule("pixel_shuffle", "pixel_unshuffle", "channel_shuffle")
-def shuffle(walk: Walk, call: Call) -> None:
-    """Moves channels to pixels or among each other; no dimension can be cut."""
-    dims = walk.dims(call.args["self"])
-    for axis in dims[1:]:
-        walk.axes.fix(axis)
-    walk.label(call.out, [dims[0], *(walk.axes.constant(n) for n in call.out.shape[1:])])
+@rule("pixel_shuffle")
+def pixel_shuffle(walk: Walk, call: Call) -> None:
+    """Channels are a grid of those of the result and of the pixels that each becomes, which cannot be cut."""
+    *batch, channels, _, _ = walk.dims(call.tensor("self"))
+    *_, made, height, width = call.out.shape
+    kept, pixels = walk.axes.split(channels, [made, walk.axes.size(channels) // made])
+    walk.axes.fix(pixels)
+    walk.label(call.out, [*batch, kept, walk.axes.constant(height), walk.axes.constant(width)])
+
+
+@rule("pixel_unshuffle")
+def pixel_unshuffle(walk: Walk, call: Call) -> None:
+    """Each channel becomes as many as a square has pixels: the channels of the result are a grid."""
+    *batch, channels, _, _ = walk.dims(call.tensor("self"))
+    *_, made, height, width = call.out.shape
+    pixels = walk.axes.constant(made // walk.axes.size(channels))
+    grid = walk.axes.grid([channels, pixels])
+    walk.label(call.out, [*batch, grid, walk.axes.constant(height), walk.axes.constant(width)])
+
+
+@rule("channel_shuffle")
+def channel_shuffle(walk: Walk, call: Call) -> None:
+    """Transposes a grid of groups, whose number is written as a number, and of the channels of each."""
+    batch, channels, *pixels = walk.dims(call.tensor("self"))
+    groups = call.args["groups"]
+    outer, inner = walk.axes.split(channels, [groups, walk.axes.size(channels) // groups])
+    walk.axes.fix(outer)
+    walk.label(call.out, [batch, walk.axes.grid([inner, outer]), *pixels])
+
+
+@rule("rot90")
+def rotate(walk: Walk, call: Call) -> None:
+    """Rotates a plane, whose dimensions cannot be cut because the result depends on their order."""
+    dims = list(walk.dims(call.tensor("self")))
+    for d in call.args["dims"]:
+        walk.axes.fix(dims[d], "it is rotated")
+        dims[d] = walk.axes.constant(call.out.shape[d])
+    walk.label(call.out, dims)
+
+
+@rule("tril", "triu")
+def triangle(walk: Walk, call: Call) -> None:
+    """Sets a triangle of each matrix to zero: which elements those are depends on their positions."""
+    dims = walk.dims(call.tensor("self"))
+    for axis in dims[-2:]:
+        walk.axes.fix(axis, "a triangle of it is set to zero")
+    walk.label(call.out, dims)
+
+
+@rule("view_as_real")
+def view_as_real(walk: Walk, call: Call) -> None:
+    """Adds a dimension of two: the real and the imaginary part."""
+    walk.label(call.out, [*walk.dims(call.tensor("self")), walk.axes.constant(2)])
+
+
+@rule("view_as_complex")
+def view_as_complex(walk: Walk, call: Call) -> None:
+    """Removes a dimension of two."""
+    *dims, parts = walk.dims(call.tensor("self"))
+    walk.axes.fix(parts)
+    walk.label(call.out, dims)

@@ -1,6 +1,6 @@
 """The executor's interface: Ray or this process carries out what a search decides, which knows nothing of either."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -33,6 +33,9 @@ class Executor(Protocol):
 
     def compute(self, work: Callable[..., _T], *arguments: Any) -> _T:
         """Return `work(*arguments, device)`, computed where a GPU is, if the run may use one; see `Compute`."""
+
+    def stream(self, work: Callable[..., Iterator[_T]], *arguments: Any) -> Iterator[_T]:
+        """Yield what `work(*arguments, device)` yields, computed where `compute` would; see `Stream`."""
 
     def finetune_workers(self) -> Workers:
         """Return how many workers a fine-tune would have now: on a cluster, nodes come and go."""

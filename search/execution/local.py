@@ -14,7 +14,7 @@ from search.execution.executor import Lost
 from search.execution.trial import TrialContext, TrialWorker, trial_config
 from search.space.history import TrialSpec
 from trainers.alone import finetune_alone
-from trainers.devices import CPU, computed
+from trainers.devices import CPU, computed, streamed
 from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
 from trainers.place import default_device
 from trainers.progress import OnProgress
@@ -61,7 +61,14 @@ class LocalExecutor:
 
     def compute(self, work: Callable[..., _T], *arguments: Any) -> _T:
         """Compute here."""
-        return computed(_device(gpu=self._trial_gpu or self._finetune_gpu), work, *arguments)
+        return computed(self._any_device(), work, *arguments)
+
+    def stream(self, work: Callable[..., Iterator[_T]], *arguments: Any) -> Iterator[_T]:
+        """Compute here."""
+        return streamed(self._any_device(), work, *arguments)
+
+    def _any_device(self) -> torch.device:
+        return _device(gpu=self._trial_gpu or self._finetune_gpu)
 
     def finetune_workers(self) -> Workers:
         """One, which is this process."""

@@ -3,10 +3,12 @@
 Ray is imported once its session is there: it reads its environment on import.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
+
+import torch
 
 from search.control.session import SearchSession
 from search.execution.cluster import connected, ray_session
@@ -15,7 +17,7 @@ from search.execution.trial import TrialContext
 from search.setup.config import RunConfig
 from search.setup.needs import finetune_place
 from search.setup.resources import Needs
-from trainers.devices import CPU, computed
+from trainers.devices import CPU, computed, streamed
 from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
 from trainers.place import default_device
 from trainers.progress import OnProgress
@@ -62,15 +64,30 @@ class RayExecutor:
 
     def compute(self, work: Callable[..., _T], *arguments: Any) -> _T:
         """Compute here, on the GPU if there is one; for a cluster that had GPUs when the run began, on one of those."""
-        if self._config.cluster is None:
-            return computed(default_device() if self._config.may_use_gpu else CPU, work, *arguments)
-        if not self._needs.any_gpu:
-            return computed(CPU, work, *arguments)
+        if self._config.cluster is None or not self._needs.any_gpu:
+            return computed(self._own_device(), work, *arguments)
         with connected(self._config.cluster):
             from search.execution.nodes import cluster_now
             from search.execution.remote import on_a_gpu
 
             return on_a_gpu(work, *arguments) if cluster_now().gpus >= 1 else computed(CPU, work, *arguments)
+
+    def stream(self, work: Callable[..., Iterator[_T]], *arguments: Any) -> Iterator[_T]:
+        """Compute where `compute` does."""
+        if self._config.cluster is None or not self._needs.any_gpu:
+            yield from streamed(self._own_device(), work, *arguments)
+            return
+        with connected(self._config.cluster):
+            from search.execution.nodes import cluster_now
+            from search.execution.remote import streamed_from_a_gpu
+
+            has_gpu = cluster_now().gpus >= 1
+            yield from streamed_from_a_gpu(work, *arguments) if has_gpu else streamed(CPU, work, *arguments)
+
+    def _own_device(self) -> torch.device:
+        """What this process computes on."""
+        private = self._config.cluster is None
+        return default_device() if private and self._config.may_use_gpu else CPU
 
     def finetune_workers(self) -> Workers:
         """As many as the run needs, or as the cluster has room for by now."""
@@ -101,7 +118,9 @@ class RayExecutor:
             use_gpu=gpu,
             out_dir=job.out_dir,
             storage_dir=self._storage,
+            teacher_dir=job.teacher_dir,
             trusted=job.trusted,
+            stop_after=job.stop_after,
             on_epoch=on_epoch,
             on_progress=on_progress,
         )

@@ -6,9 +6,11 @@ from pathlib import Path
 from ground.files import replaced
 from pruning.card import CARD, Measured, model_card
 from pruning.checkpoint import read_architecture
+from search.outcome.made_with import provenance_lines, sessions_of, used_fields
 from tracking.events import Event, payloads_of
 from tracking.kinds import Subject
-from tracking.payloads import Evaluated, Proposed, RunStarted, Winner
+from tracking.payloads import Evaluated, FinetuneStarted, Proposed, RunStarted, Winner
+from tracking.phases import since_winner
 
 
 def write_card(events: Sequence[Event], folder: Path) -> Path:
@@ -25,6 +27,7 @@ def write_card(events: Sequence[Event], folder: Path) -> Path:
     winner = payloads_of(events, Winner)[-1]
     proposed = next(record for record in payloads_of(events, Proposed) if record.trial == winner.trial)
     readings = {record.subject: record for record in payloads_of(events, Evaluated)}
+    begun = payloads_of(since_winner(events), FinetuneStarted)
     base, tuned = readings.get(Subject.BASE), readings.get(Subject.WINNER)
     measured = Measured(
         dataset=started.dataset,
@@ -41,6 +44,10 @@ def write_card(events: Sequence[Event], folder: Path) -> Path:
             "keep ratio of each set, before projection": ", ".join(f"{ratio:.3f}" for ratio in winner.strategy.ratios),
             "rationale": proposed.rationale,
         },
+        weights_bytes=tuned.weights_bytes if tuned else None,
+        base_weights_bytes=base.weights_bytes if base else None,
+        recipe=used_fields(begun[-1].recipe) if begun else {},
+        made_with=[line for session in sessions_of(events) for line in provenance_lines(session)],
     )
     card = folder / CARD
     text = model_card(read_architecture(folder), measured)

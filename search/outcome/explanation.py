@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pruning.owners import evaluate
 from pruning.stages import stage_of
 from search.outcome.part import Part
-from search.outcome.strategy_queue import StrategyQueue
 from tracking.events import Event, payloads_of
 from tracking.kinds import TrialState
-from tracking.payloads import PlanReady, Proposed, TrialEnded, Winner
-from tracking.phases import rungs_by_trial
+from tracking.payloads import FinalistEnded, Finalists, PlanReady, Proposed, TrialEnded, Winner
+from tracking.phases import rungs_by_trial, since_extension
+from tracking.strategy_queue import StrategyQueue
 from tracking.totals import COMMON_START
 
 
@@ -52,6 +52,15 @@ class Rival(Part):
     standard_error: float | None
 
 
+class Final(Part):
+    """A finalist: how it scored when all finalists had been fine-tuned for the same number of epochs."""
+
+    trial: int
+    proxy_accuracy: float
+    epochs: int
+    accuracy: float
+
+
 class Explanation(Part):
     """How the winner differs from the uniform start, and what it gained by that.
 
@@ -65,6 +74,8 @@ class Explanation(Part):
         same_units: whether the winner keeps as many units in every group as the uniform start.
         start: the uniform start as a rival; None when it won, or has no score.
         runner_up: the best of the other completed trials.
+        finalists: the trials among which the winner was chosen after some fine-tuning, in the order of their scores in
+            the search; empty where the search chose it.
     """
 
     start_trial: int
@@ -77,6 +88,7 @@ class Explanation(Part):
     stages: tuple[StageShare, ...]
     start: Rival | None
     runner_up: Rival | None
+    finalists: tuple[Final, ...] = ()
 
 
 def explain(events: Sequence[Event]) -> Explanation | None:
@@ -106,6 +118,26 @@ def explain(events: Sequence[Event]) -> Explanation | None:
         stages=_stages(payloads_of(events, PlanReady)[-1], winner.allocation, start.allocation),
         start=next((rival for rival in rivals if rival.trial == start.trial), None),
         runner_up=max(completed, key=lambda rival: (rival.accuracy, -rival.macs, -rival.trial), default=None),
+        finalists=_finalists(events),
+    )
+
+
+def _finalists(events: Sequence[Event]) -> tuple[Final, ...]:
+    """The finalists of the present winner; none where an extension chose it without."""
+    named = payloads_of(since_extension(events), Finalists)
+    if not named:
+        return ()
+    searched = {end.trial: end.accuracy for end in payloads_of(events, TrialEnded)}
+    scores = {end.trial: end for end in payloads_of(events, FinalistEnded)}
+    return tuple(
+        Final(
+            trial=trial,
+            proxy_accuracy=searched[trial] or 0.0,
+            epochs=scores[trial].epochs,
+            accuracy=scores[trial].holdout_accuracy,
+        )
+        for trial in named[-1].trials
+        if trial in scores
     )
 
 

@@ -25,3 +25,18 @@ def share_text(share: float | None) -> str:
 def points_text(change: float) -> str:
     """Format a change of a share in percentage points: `+2.1`, `−0.4`, `±0`."""
     return f"{100 * change:+.1f}".replace("-", "−") if abs(change) >= 0.0005 else "±0"
+
+
+def ms_text(milliseconds: float | None) -> str:
+    """Format a duration as `1.23 ms`, and as a dash where it was not measured."""
+    return "–" if milliseconds is None else f"{milliseconds:.2f} ms"
+
+
+def bytes_text(size: int | None) -> str:
+    """Format a size with three significant digits: `11.2 MB`, `45.2 kB`; a dash where it is not known."""
+    if size is None:
+        return "–"
+    for unit_size, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= unit_size:
+            return f"{size / unit_size:.3g} {unit}"
+    return f"{size} B"

@@ -1,7 +1,7 @@
 """What a run leaves for people: summary, plots, model card, report. All can be made from the ledger at any time."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -85,12 +85,12 @@ def _writers(folder: RunDir, events: Sequence[Event], summary: Summary) -> Itera
         yield path, partial(drawing[name], path)
     if payloads_of(events, Exported):
         yield folder.model / CARD, lambda: write_card(events, folder.model)
-    yield folder.report, lambda: write_report(events, summary, _there(plots), folder.report)
+    yield folder.report, lambda: write_report(events, summary, folder.report)
     yield folder.summary, lambda: summary.write(folder.summary)
 
 
 def _plots(folder: RunDir, events: Sequence[Event], summary: Summary) -> dict[str, Path]:
-    """Return the plots that the events allow, by the names that the report uses."""
+    """Return the plots that the events allow, as pictures for slides and MLflow; the report draws its own."""
     plots = {}
     if payloads_of(events, PlanReady):
         plots["trade-off"] = folder.plot
@@ -99,10 +99,6 @@ def _plots(folder: RunDir, events: Sequence[Event], summary: Summary) -> dict[st
         if any(stage.shift is not None for stage in summary.explanation.stages):
             plots["stages"] = folder.path / "stages.png"
     return plots
-
-
-def _there(plots: Mapping[str, Path]) -> dict[str, Path]:
-    return {name: path for name, path in plots.items() if path.is_file()}
 
 
 def _sweep(folder: RunDir) -> None:

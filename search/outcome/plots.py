@@ -30,6 +30,8 @@ COLOURS = {
 WINNER = "#2f855a"
 START = "#a0aec0"
 BASE = "#b7791f"
+OVER = 0.004
+"""Above 100 %, so that a mark there is whole."""
 SHOWN_SHARE = 0.001
 """Stages that spend less of the budget are not drawn."""
 LABELS = {TrialState.COMPLETED: "trial", TrialState.STOPPED_EARLY: "trial, stopped early"}
@@ -161,7 +163,7 @@ def _draw_whole(axes: Axes, events: Sequence[Event], summary: Summary) -> None:
         axes.axvline(summary.target_macs, color=INK, linewidth=0.8, linestyle=":", label="target")
     axes.margins(x=0.22, y=0.12)
     axes.set_xlim(left=0)
-    axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]), top=min(1.04, axes.get_ylim()[1]))
+    axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]), top=min(1.0 + OVER, axes.get_ylim()[1]))
     _label(axes, "MACs of one forward pass")
 
 
@@ -185,6 +187,7 @@ def _draw_trials(axes: Axes, events: Sequence[Event], summary: Summary) -> None:
             labelled.add(end.state)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.margins(x=0.08)
+    axes.set_ylim(top=min(1.0 + OVER, axes.get_ylim()[1]))
     _label(axes, "rung")
 
 
@@ -196,7 +199,7 @@ def _ended(events: Sequence[Event]) -> list[tuple[Proposed, TrialEnded]]:
 def _label(axes: Axes, x_label: str) -> None:
     axes.set_xlabel(x_label)
     axes.set_ylabel("accuracy")
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
     if "MACs" in x_label:
         axes.xaxis.set_major_formatter(lambda value, _: macs_text(int(value)))
         axes.tick_params(axis="x", labelsize=8)

@@ -1,7 +1,6 @@
 """`report.html`: one self-contained page that says what was found, how, and what it is worth."""
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,7 +8,12 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from ground.files import replaced
-from search.outcome.formats import count_text, macs_text, points_text, share_text
+from search.outcome.charts.all_charts import charts_of
+from search.outcome.charts.sets import telling_rung
+from search.outcome.charts.trials import drawn_trials
+from search.outcome.decisions import describe
+from search.outcome.formats import bytes_text, count_text, macs_text, ms_text, points_text, share_text
+from search.outcome.made_with import provenance_lines, used_fields
 from search.outcome.sentences import sentences
 from search.outcome.summary import Summary
 from tracking.events import Event, payloads_of
@@ -25,25 +29,36 @@ class TrialRow:
     is_winner: bool
 
 
-def write_report(events: Sequence[Event], summary: Summary, plots: Mapping[str, Path], path: Path) -> None:
-    """Render the page.
+def write_report(events: Sequence[Event], summary: Summary, path: Path) -> None:
+    """Render the page, which needs no other file.
 
     Args:
         events: of the run.
         summary: of the run.
-        plots: PNG files by the names that the template uses. They are embedded in the page.
         path: of the page.
     """
+    plan = next(iter(payloads_of(events, PlanReady)), None)
+    trials = drawn_trials(events)
     page = report_template().render(
         summary=summary,
         started=payloads_of(events, RunStarted)[0],
-        plan=next(iter(payloads_of(events, PlanReady)), None),
+        plan=plan,
         rows=trial_rows(events),
-        decisions=payloads_of(events, Decision),
+        decisions=[describe(decision) for decision in payloads_of(events, Decision)],
         epochs=payloads_of(events, FinetuneEpoch),
         calls=payloads_of(events, LlmCall),
         reasons=sentences(summary.explanation, summary.winner) if summary.explanation and summary.winner else [],
-        plots={name: base64.b64encode(file.read_bytes()).decode() for name, file in plots.items()},
+        charts=charts_of(events, summary),
+        rung=telling_rung(trials),
+        recipe=used_fields(summary.recipe or {}),
+        sessions=[provenance_lines(session) for session in summary.provenance],
+        latency=latency_gain(summary),
+        gain=accuracy_gain(summary),
+        macs=macs_text,
+        share=share_text,
+        ms=ms_text,
+        size=bytes_text,
+        count=count_text,
     )
     with replaced(path, durable=True) as draft:
         draft.write_text(page, encoding="utf-8")
@@ -55,6 +70,23 @@ def report_template() -> Template:
     environment = Environment(loader=PackageLoader("search.outcome"), autoescape=True, undefined=StrictUndefined)
     environment.filters.update(macs=macs_text, count=count_text, share=share_text, points=points_text)
     return environment.get_template("report.html.j2")
+
+
+def latency_gain(summary: Summary) -> str:
+    """Return how much faster the winner is than the base, in words; empty where one of them was not measured."""
+    base, winner = summary.baseline, summary.winner
+    if base is None or winner is None or not base.latency_ms or not winner.latency_ms:
+        return ""
+    ratio = base.latency_ms / winner.latency_ms
+    return f"{ratio:.2f} times as fast" if ratio >= 1 else f"{1 / ratio:.2f} times as slow"
+
+
+def accuracy_gain(summary: Summary) -> str:
+    """Return the change of the accuracy in points; a dash where one of them was not measured."""
+    base, winner = summary.baseline, summary.winner
+    if base is None or winner is None or base.accuracy is None or winner.accuracy is None:
+        return "–"
+    return f"{points_text(winner.accuracy - base.accuracy)} points"
 
 
 def trial_rows(events: Sequence[Event]) -> list[TrialRow]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from search.outcome.explanation import Explanation, Rival, StageShare
+from search.outcome.explanation import Explanation, Final, Rival, StageShare
 from search.outcome.formats import macs_text, share_text
 from search.outcome.summary import WinnerSummary
 from tracking.kinds import TrialState
@@ -28,7 +28,20 @@ def sentences(why: Explanation, winner: WinnerSummary) -> list[str]:
     else:
         first = [*_budget(why, winner), _start(why, winner)]
     flattered = f"It is the best of {why.completed} completed trials on the same images, which flatters its score."
-    return [*first, _runner_up(why, winner), *([flattered] if why.completed > 1 else [])]
+    last = [_final(why.finalists, winner)] if why.finalists else [flattered] if why.completed > 1 else []
+    return [*first, _runner_up(why, winner), *last]
+
+
+def _final(finalists: Sequence[Final], winner: WinnerSummary) -> str:
+    """How the winner was chosen among the finalists, and what its score there is worth."""
+    own = next(final for final in finalists if final.trial == winner.trial)
+    others = ", ".join(f"trial {final.trial} {share_text(final.accuracy)}" for final in finalists if final != own)
+    epochs = f"{own.epochs} epoch{'s' * (own.epochs > 1)}"
+    return (
+        f"It was chosen from the {len(finalists)} best trials after {epochs} of fine-tuning each: "
+        f"{share_text(own.accuracy)} of the holdout, and {others}. The best of several on the same images is flattered "
+        "by its holdout scores; the test set was read for it alone."
+    )
 
 
 def _budget(why: Explanation, winner: WinnerSummary) -> list[str]:

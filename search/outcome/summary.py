@@ -8,6 +8,7 @@ from pydantic import Field
 
 from ground.files import replaced
 from search.outcome.explanation import Explanation, explain
+from search.outcome.made_with import sessions_of
 from search.outcome.part import Part
 from search.outcome.warnings import warnings_of
 from tracking.events import Event, payloads_of
@@ -17,6 +18,7 @@ from tracking.payloads import (
     Decision,
     Evaluated,
     FinetuneEnded,
+    FinetuneStarted,
     LlmCall,
     Payload,
     PlanReady,
@@ -27,6 +29,7 @@ from tracking.payloads import (
     Winner,
 )
 from tracking.phases import asked_trials, since_winner
+from tracking.provenance import Provenance
 from tracking.totals import QUALITIES, is_revision
 from tracking.tracker import TrackingState
 
@@ -39,11 +42,15 @@ class Baseline(Part):
 
     Attributes:
         accuracy: on the test set; None until it was read.
+        latency_ms: the median at batch 1, measured beside the winner's.
+        weights_bytes: of parameters and buffers; None until they were counted, and in older ledgers.
     """
 
     macs: int
     params: int
     accuracy: float | None
+    latency_ms: float | None = None
+    weights_bytes: int | None = None
 
 
 class WinnerSummary(Part):
@@ -52,6 +59,7 @@ class WinnerSummary(Part):
     Attributes:
         accuracy: on the test set, after the fine-tune; None until it was read.
         latency_ms: the median at batch 1.
+        weights_bytes: of parameters and buffers; None until they were counted, and in older ledgers.
     """
 
     trial: int
@@ -62,6 +70,7 @@ class WinnerSummary(Part):
     proxy_accuracy: float
     accuracy: float | None
     latency_ms: float | None
+    weights_bytes: int | None = None
 
 
 class TrialCounts(Part):
@@ -120,6 +129,8 @@ class Summary(Part):
     explanation: Explanation | None = None
     ended_early: str | None = None
     warnings: tuple[str, ...] = ()
+    recipe: dict[str, Any] | None = None
+    provenance: tuple[Provenance, ...] = ()
 
     def write(self, path: Path) -> None:
         """Write it as JSON, replacing an earlier one whole."""
@@ -163,6 +174,8 @@ def summarise(events: Sequence[Event], mlflow: MlflowIds | None = None) -> Summa
         explanation=explain(events),
         ended_early=_ended_early(events),
         warnings=tuple(warnings_of(events)),
+        recipe=_recipe(events),
+        provenance=sessions_of(events),
     )
 
 
@@ -191,7 +204,14 @@ def _baseline(events: Sequence[Event]) -> Baseline | None:
     base = _last(events, BaseReady)
     if base is None:
         return None
-    return Baseline(macs=base.macs, params=base.params, accuracy=_accuracy(events, Subject.BASE))
+    reading = _last_of(_evaluations(events, Subject.BASE))
+    return Baseline(
+        macs=base.macs,
+        params=base.params,
+        accuracy=reading.accuracy if reading else None,
+        latency_ms=_latency(reading),
+        weights_bytes=reading.weights_bytes if reading else None,
+    )
 
 
 def _winner(events: Sequence[Event]) -> WinnerSummary | None:
@@ -199,7 +219,7 @@ def _winner(events: Sequence[Event]) -> WinnerSummary | None:
     if winner is None:
         return None
     own = since_winner(events)
-    latency = [record.latency_ms for record in _evaluations(own, Subject.WINNER) if record.latency_ms]
+    reading = _last_of(_evaluations(own, Subject.WINNER))
     proposer = next(record.proposer for record in payloads_of(events, Proposed) if record.trial == winner.trial)
     return WinnerSummary(
         trial=winner.trial,
@@ -208,8 +228,9 @@ def _winner(events: Sequence[Event]) -> WinnerSummary | None:
         macs=winner.macs,
         params=winner.params,
         proxy_accuracy=winner.proxy_accuracy,
-        accuracy=_accuracy(own, Subject.WINNER) if _last(own, FinetuneEnded) else None,
-        latency_ms=round(latency[-1].median, 4) if latency else None,
+        accuracy=reading.accuracy if reading and _last(own, FinetuneEnded) else None,
+        latency_ms=_latency(reading),
+        weights_bytes=reading.weights_bytes if reading else None,
     )
 
 
@@ -242,9 +263,18 @@ def _llm_use(calls: Sequence[LlmCall]) -> LlmSummary | None:
     )
 
 
-def _accuracy(events: Sequence[Event], subject: Subject) -> float | None:
-    found = _evaluations(events, subject)
-    return found[-1].accuracy if found else None
+def _recipe(events: Sequence[Event]) -> dict[str, Any] | None:
+    """The recipe that the winner's fine-tune really used; None before it began."""
+    begun = _last(since_winner(events), FinetuneStarted)
+    return None if begun is None else dict(begun.recipe)
+
+
+def _latency(reading: Evaluated | None) -> float | None:
+    return round(reading.latency_ms.median, 4) if reading and reading.latency_ms else None
+
+
+def _last_of(readings: Sequence[Evaluated]) -> Evaluated | None:
+    return readings[-1] if readings else None
 
 
 def _evaluations(events: Sequence[Event], subject: Subject) -> list[Evaluated]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pruning.errors import ModelCreationError
 from pruning.models import ModelSpec, create_model
 from search.errors import ConfigError
-from search.setup.computing import Compute, compute_here
+from search.setup.computing import Compute, Stream, compute_here, stream_here
 from search.setup.config import RunConfig
 from trainers.base import BaseModel, train_base
 from trainers.datasets.base import Dataset, Split, Splits
@@ -84,9 +84,9 @@ def obtain_base(
     seed: int,
     data_path: Path | None,
     progress: Callable[[EpochReport], None],
-    device: torch.device | None = None,
     accuracy: float | None = None,
     compute: Compute = compute_here,
+    stream: Stream = stream_here,
 ) -> BaseModel:
     """Train or load the base model.
 
@@ -99,9 +99,9 @@ def obtain_base(
         seed: of the training.
         data_path: folder of a dataset that is read from disk.
         progress: hears of each epoch that is trained.
-        device: where it is trained, if it is trained here; None takes the GPU if there is one.
         accuracy: on the holdout, where it is known; otherwise weights that were read are scored.
         compute: scores them.
+        stream: trains it, where it is trained here.
 
     Returns:
         The model in eval mode, with its holdout accuracy.
@@ -111,7 +111,7 @@ def obtain_base(
     """
     if source.kind is SourceKind.TRAIN:
         return train_base(
-            spec, dataset, recipe, seed=seed, data_path=data_path, splits=splits, device=device, progress=progress
+            spec, dataset, recipe, seed=seed, data_path=data_path, splits=splits, stream=stream, progress=progress
         )
     if source.kind is SourceKind.PRETRAINED:
         module, path = _pretrained(spec), Path(spec.name)

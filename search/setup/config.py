@@ -11,6 +11,7 @@ from pydantic import ConfigDict, ValidationError, model_validator
 
 from ground.names import did_you_mean, near_misses
 from llm_clients.redaction import redact
+from pruning.importance.names import CRITERION_NAMES
 from search.arms import ASKING_ARMS, CLASSICAL_ARMS, ArmName
 from search.errors import ConfigError
 from search.setup.address import PRIVATE, ray_address
@@ -64,7 +65,9 @@ class RunConfig(RecipeOptions):
         "output tensor that contains the logits, such as features.0; default: logits, out, or the first",
     )
     base: str | None = _option(
-        "Model and data", "base weights: train (here, cached), pretrained (by timm), or a .safetensors or .pth file"
+        "Model and data",
+        "base weights: train (here, cached), pretrained (by timm), or a .safetensors or .pth file; default: train for "
+        "digits and shapes, else pretrained",
     )
 
     target_macs: str = _option(
@@ -86,7 +89,7 @@ class RunConfig(RecipeOptions):
     )
     llm: str | None = _option(
         "Proposer",
-        "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, vllm:…, scripted:FILE, replay:RUN",
+        "model to ask: claude-…, gpt-…, openrouter:…, ollama:…, vllm:…, scripted:FILE (or rehearsal, any), replay:RUN",
         scope=Scope.MODEL_ASKED,
     )
     llm_temperature: float | None = _option(
@@ -131,7 +134,9 @@ class RunConfig(RecipeOptions):
     window: int | None = _option("Search", "a proposal reads results at least this many trials back", ge=1)
     eta: float = _option("Search", "successive halving keeps 1/eta at each rung; 1 stops nothing early", 3.0, ge=1)
     criteria: tuple[str, ...] = _option(
-        "Search", "importance criteria to choose from, comma-separated", ("l2", "taylor")
+        "Search",
+        f"importance criteria to choose from, comma-separated: {', '.join(CRITERION_NAMES)}",
+        ("l2", "taylor"),
     )
     trial_timeout: float | None = _option(
         "Search", "seconds until a trial counts as hung; default: ten times the slowest so far, at least 120", gt=0
@@ -156,6 +161,18 @@ class RunConfig(RecipeOptions):
         "Fine-tune", "one GPU per worker; default: if there are any", scope=Scope.RESOURCES
     )
 
+    finalists: int | None = _option(
+        "Fine-tune",
+        "how many of the best trials are fine-tuned for a while; the best of them then goes on to the end",
+        ge=1,
+        shown="1",
+    )
+    finalist_epochs: int | None = _option(
+        "Fine-tune",
+        "epochs after which the finalists are compared; default: a fifth of the recipe's, and one beyond its warm-up",
+        ge=1,
+    )
+
     runs: Path = _option("Record", "folder that contains the run folders", Path("runs"), scope=Scope.RECORD)
     tracking_uri: str | None = _option(
         "Record",
@@ -166,6 +183,12 @@ class RunConfig(RecipeOptions):
         "Record", "MLflow experiment; default: MLFLOW_EXPERIMENT_NAME, or espalier", scope=Scope.RECORD
     )
     mlflow: bool = _option("Record", "mirror the run in MLflow", True, scope=Scope.RECORD)
+    register_model: str | None = _option(
+        "Record",
+        "registered model in MLflow of which the winner becomes a version",
+        scope=Scope.RECORD,
+        flag="--register",
+    )
     executor: ExecutorName = _option(
         "Record",
         "ray: concurrent trials and DDP; local: in this process without Ray, one after another",
@@ -189,7 +212,7 @@ class RunConfig(RecipeOptions):
     @model_validator(mode="before")
     @classmethod
     def _spell(cls, data: Any) -> Any:
-        """Accept a number as the target, text as the band, and comma-separated lists."""
+        """Accept a number as the target, text as the band, comma-separated lists, and `register`."""
         if not isinstance(data, dict):
             return data
         spelled = dict(data)
@@ -200,6 +223,8 @@ class RunConfig(RecipeOptions):
         for name in ("criteria", "mean", "std"):
             if isinstance(spelled.get(name), str):
                 spelled[name] = tuple(part.strip() for part in spelled[name].split(",") if part.strip())
+        if "register" in spelled:
+            spelled["register_model"] = spelled.pop("register")
         for name in _PATHS:
             if isinstance(spelled.get(name), str | Path):
                 spelled[name] = expand(str(spelled[name]))
@@ -234,15 +259,32 @@ class RunConfig(RecipeOptions):
                 "written to the ledger. Omit it from the address; PostgreSQL reads PGPASSWORD or ~/.pgpass, an MLflow "
                 "server MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
             )
-        epochs, rungs = getattr(self, "proxy_epochs"), getattr(self, "proxy_rungs")  # noqa: B009  made from the recipe
+        if self.finalist_epochs is not None and (self.finalists or 1) < 2:
+            raise ConfigError(
+                f"--finalist-epochs {self.finalist_epochs} says when finalists are compared, and there is one: add "
+                "--finalists 3, or omit it."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _trial_ends_with_its_last_rung(self) -> Self:
+        epochs, rungs = self.proxy_epochs, self.proxy_rungs
         if epochs is not None and rungs is not None and rungs[-1] != epochs:
             raise ConfigError(
                 f"--proxy-epochs {epochs} and --proxy-rungs {','.join(map(str, rungs))} contradict each other: a trial "
                 "ends with its last rung. Omit one of them."
             )
-        if not self.mlflow and self.tracking_uri is not None:
+        return self
+
+    @model_validator(mode="after")
+    def _no_record_without_mlflow(self) -> Self:
+        for option, value in (("--tracking-uri", self.tracking_uri), ("--register", self.register_model)):
+            if not self.mlflow and value is not None:
+                raise ConfigError(f"--no-mlflow and {option} {value} contradict each other: omit one of them.")
+        if self.register_model is not None and (not self.register_model or set("/:") & set(self.register_model)):
             raise ConfigError(
-                f"--no-mlflow and --tracking-uri {self.tracking_uri} contradict each other: omit one of them."
+                f"--register {self.register_model!r} is no name of a model in MLflow, which has at least one character "
+                "and no / or : in it; resnet50-2G would work."
             )
         return self
 

@@ -1,5 +1,6 @@
 """All that can be checked before anything costs time or money, and what the checks make ready for the run."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import environ
@@ -27,6 +28,7 @@ from search.setup.config import RunConfig
 from search.setup.needs import resolve_needs
 from search.setup.preparing_images import prepared_dataset
 from search.setup.recipes import chosen_recipes
+from search.setup.rehearsing import check_rehearsal
 from search.setup.replaying import recorded_calls
 from search.setup.resources import Needs
 from search.space.budget import Budget, parse_target
@@ -36,6 +38,7 @@ from tracking.payloads import LlmAsked, LlmCall, PlanReady, Profiled
 from tracking.uris import check_kind
 from trainers.datasets.base import Dataset, Splits
 from trainers.datasets.registry import dataset
+from trainers.place import here_in_bf16
 from trainers.recalibrate import has_batch_norm
 from trainers.recipe import ProxyRecipe, Recipe
 
@@ -52,7 +55,7 @@ class Prepared:
         client: connected but not yet asked; None for a classical arm. To be closed by whoever runs the search.
         base_recipe: how the base is trained, if it is trained here.
         proxy_recipe: how a trial is scored.
-        recipe: of the fine-tune.
+        chosen_recipe: of the fine-tune; it may leave something to the device, see `recipe`.
         needs: resources of each phase, defaults filled in; of a cluster once it was looked at, see `search.launching`.
     """
 
@@ -65,7 +68,7 @@ class Prepared:
     source: BaseSource
     base_recipe: Recipe
     proxy_recipe: ProxyRecipe
-    recipe: Recipe
+    chosen_recipe: Recipe
     needs: Needs
     client: LLMClient | None
 
@@ -77,6 +80,23 @@ class Prepared:
         """
         config = self.config
         return self.dataset.splits(config.data_path, seed=config.seed, input_size=self.spec.input_size)
+
+    @property
+    def recipe(self) -> Recipe:
+        """Of the fine-tune, as it is carried out on what the run needs."""
+        bf16 = self.config.cluster is not None or here_in_bf16()
+        return self.chosen_recipe.resolved(gpu=self.needs.finetune_gpu, bf16=bf16)
+
+    @property
+    def finalists(self) -> int:
+        """How many of the best trials are fine-tuned for a while before the winner is named; 1 for none."""
+        return self.config.finalists or 1
+
+    @property
+    def finalist_epochs(self) -> int:
+        """After how many epochs of the recipe they are compared: by default a fifth, and one beyond the warm-up."""
+        recipe = self.recipe
+        return self.config.finalist_epochs or max(math.ceil(recipe.warmup_epochs) + 1, round(recipe.epochs / 5))
 
     def space(self, scores: Mapping[str, Scores], sensitivity: Profiled | None = None) -> SearchSpace:
         """Return what the proposers may choose from, once the units have been scored."""
@@ -140,8 +160,9 @@ def _prepare_model(
     plan, batch_norm = build_plan(model, spec), has_batch_norm(model)
     check_output(model, spec)
     budget = resolve_budget(config, plan)
+    check_rehearsal(config.llm, config.model, sets=len(plan.sets))
     recipes = chosen_recipes(config, batch_norm=batch_norm, images=images, trains_base=source.kind is SourceKind.TRAIN)
-    return Prepared(
+    prepared = Prepared(
         config=config,
         dataset=data,
         spec=spec,
@@ -151,10 +172,32 @@ def _prepare_model(
         source=source,
         base_recipe=recipes.base,
         proxy_recipe=recipes.proxy,
-        recipe=recipes.finetune,
+        chosen_recipe=recipes.finetune,
         needs=needs,
         client=client,
     )
+    check_finalists(prepared)
+    return prepared
+
+
+def check_finalists(prepared: Prepared) -> None:
+    """Check that finalists can be compared before the end of their training.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    epochs, all_epochs = prepared.finalist_epochs, prepared.recipe.epochs
+    if prepared.finalists > 1 and prepared.recipe.train_on_holdout:
+        raise ConfigError(
+            f"--finalists {prepared.finalists} and --train-on-holdout contradict each other: finalists are compared on "
+            "the holdout. Omit one of them."
+        )
+    if prepared.finalists > 1 and epochs >= all_epochs:
+        raise ConfigError(
+            f"--finalists {prepared.finalists} are compared after {epochs} epoch{'s' * (epochs > 1)}, and the recipe "
+            f"has {all_epochs}: nothing would be left for the best of them. Ask for more epochs with --epochs, or "
+            "compare them earlier with --finalist-epochs."
+        )
 
 
 def resolve_model(config: RunConfig) -> tuple[Dataset, ModelSpec]:

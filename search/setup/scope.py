@@ -50,12 +50,18 @@ def option(
     *,
     scope: Scope = Scope.TERM,
     shown: str | None = None,
+    flag: str | None = None,
     **constraints: Any,
 ) -> Any:
-    """Declare a field with its help text, its panel in the help, its scope, and its default as the help shows it."""
+    """Declare a field with its help text, its panel in the help, its scope, and its default as the help shows it.
+
+    Its option on the command line is `flag`, where that is not the field's own name.
+    """
     extra: JsonDict = {"panel": panel, "scope": scope.value}
     if shown is not None:
         extra["shown"] = shown
+    if flag is not None:
+        extra["flag"] = flag
     return Field(default=default, description=text, json_schema_extra=extra, **constraints)
 
 

@@ -13,7 +13,7 @@ from pruning.plan import Plan
 from pruning.selection import select
 from pruning.slicing import Selection, slice_model
 from search.setup.base_model import obtain_base
-from search.setup.computing import Compute, compute_here
+from search.setup.computing import Compute, Stream, compute_here, stream_here
 from search.setup.preparation import Prepared
 from search.setup.sensitivity import SensitivityInputs, measure_sensitivity
 from search.space.search_space import SearchSpace
@@ -90,6 +90,7 @@ def load_base(
     progress: BaseProgress | None = None,
     accuracy: float | None = None,
     compute: Compute = compute_here,
+    stream: Stream = stream_here,
 ) -> BaseModel:
     """Obtain the base model that a configuration names.
 
@@ -100,6 +101,7 @@ def load_base(
         progress: hears of each epoch that is trained.
         accuracy: of the base on the holdout, where the ledger holds it; otherwise weights that were read are scored.
         compute: scores them.
+        stream: trains it, where it is trained here.
 
     Raises:
         ConfigError: the weights cannot be fetched or read, or do not fit the model.
@@ -119,9 +121,9 @@ def load_base(
         seed=prepared.config.seed,
         data_path=prepared.config.data_path,
         progress=on_epoch,
-        device=None if prepared.config.may_use_gpu else CPU,
         accuracy=accuracy,
         compute=compute,
+        stream=stream,
     )
 
 

@@ -108,7 +108,12 @@ class History:
 
 def best_of(ended: tuple[tuple[TrialSpec, TrialResult], ...]) -> tuple[TrialSpec, TrialResult] | None:
     """Return the best completed trial among these; a trial that was stopped early was trained less and cannot win."""
+    return next(iter(ranked(ended)), None)
+
+
+def ranked(ended: tuple[tuple[TrialSpec, TrialResult], ...]) -> tuple[tuple[TrialSpec, TrialResult], ...]:
+    """Return the completed trials among these, the best first, in the order by which `best_of` chooses."""
     completed = [pair for pair in ended if pair[1].state is TrialState.COMPLETED]
-    if not completed:
-        return None
-    return max(completed, key=lambda pair: (pair[1].accuracy or 0.0, -pair[0].macs, -pair[0].trial))
+    return tuple(
+        sorted(completed, key=lambda pair: (pair[1].accuracy or 0.0, -pair[0].macs, -pair[0].trial), reverse=True)
+    )

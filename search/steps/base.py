@@ -4,7 +4,8 @@ import logging
 from pathlib import Path
 
 from search.steps.step import Step
-from tracking.payloads import BaseReady
+from tracking.payloads import BaseReady, DataRecord, SplitRecord
+from trainers.datasets.base import Split, Splits
 
 _log = logging.getLogger(__name__)
 
@@ -36,5 +37,24 @@ class BaseStep(Step):
                     holdout_accuracy=base.accuracy_holdout,
                     checkpoint=str(base.path),
                     cached=base.cached,
+                    source=context.prepared.source.kind.value,
+                    data=data_record(context.splits),
                 )
             )
+
+
+def data_record(splits: Splits) -> DataRecord:
+    """What is written down of a dataset: its parts by number and fingerprint, and what is done to an image."""
+    info = splits.info
+    return DataRecord(
+        input_size=info.input_size,
+        classes=info.num_classes,
+        preprocessing=info.preprocessing_words,
+        train=_record(splits.train),
+        holdout=_record(splits.holdout),
+        test=_record(splits.test),
+    )
+
+
+def _record(split: Split) -> SplitRecord:
+    return SplitRecord(images=len(split), fingerprint=split.fingerprint())

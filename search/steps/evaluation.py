@@ -38,7 +38,7 @@ class EvaluationStep(Step):
         ):
             if subject not in scored:
                 score = compute(score_on, model, context.splits.test, spec.output)
-                context.ledger.record(_record_of(subject, score, speed))
+                context.ledger.record(_record_of(subject, score, speed, weights_bytes(model)))
 
     def _scored(self) -> set[Subject]:
         """The models whose score stands: the base's from any part of the run, the winner's since it is the winner."""
@@ -59,6 +59,12 @@ def score_on(model: nn.Module, split: Split, output: str | None, device: torch.d
     return evaluate(model.to(device), split.to(device), output=output)
 
 
-def _record_of(subject: Subject, score: Evaluation, speed: MeasuredLatency) -> Evaluated:
+def weights_bytes(model: nn.Module) -> int:
+    """Return the bytes of all parameters and buffers that a checkpoint holds."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+
+
+def _record_of(subject: Subject, score: Evaluation, speed: MeasuredLatency, size: int) -> Evaluated:
     latency = Latency(median=speed.median_ms, p95=speed.p95_ms)
-    return Evaluated(subject=subject, split=SplitName.TEST, latency_ms=latency, **dataclasses.asdict(score))
+    of_score = dataclasses.asdict(score)
+    return Evaluated(subject=subject, split=SplitName.TEST, latency_ms=latency, weights_bytes=size, **of_score)

@@ -1,13 +1,15 @@
 """The step that fine-tunes the winner."""
 
 import logging
+from pathlib import Path
 
 from pruning.checkpoint import is_whole
-from search.steps.step import Step
+from search.steps.step import RunContext, Step
+from search.steps.teacher import teacher_of
 from search.steps.winner import restore_winner
 from tracking.events import payloads_of
-from tracking.payloads import Exported, FinetuneEnded, FinetuneEpoch, FinetuneStarted
-from tracking.phases import since_winner
+from tracking.payloads import Exported, Finalists, FinetuneEnded, FinetuneEpoch, FinetuneStarted
+from tracking.phases import since_extension, since_winner
 from trainers.history import EpochReport
 from trainers.job import FinetuneJob
 from trainers.recipe import Recipe
@@ -67,20 +69,30 @@ class FinetuneStep(Step):
 
     def _recipe(self) -> Recipe:
         """The recipe by which the present winner's fine-tune began, if it has, whatever the defaults are by now."""
-        begun = self.context.find(FinetuneStarted, since_winner)
+        # As a finalist it has begun already.
+        begun = self.context.find(FinetuneStarted, since_winner) or self.context.find(Finalists, since_extension)
         return self.context.prepared.recipe if begun is None else Recipe.parse(dict(begun.recipe))
 
     def _job(self) -> FinetuneJob:
-        config = self.context.prepared.config
-        return FinetuneJob(
-            checkpoint_dir=self.context.pruned.absolute(),
-            dataset=config.dataset,
-            data_path=config.data_path.absolute() if config.data_path else None,
-            recipe=self._recipe(),
-            seed=config.seed,
-            out_dir=self.context.finetune.absolute(),
-            trusted=(config.model,),
-        )
+        return job_of(self.context, self.context.pruned, self._recipe(), self.context.finetune)
+
+
+def job_of(
+    context: RunContext, checkpoint: Path, recipe: Recipe, out: Path, stop_after: int | None = None
+) -> FinetuneJob:
+    """The training of a checkpoint of a run; see `FinetuneJob`."""
+    config = context.prepared.config
+    return FinetuneJob(
+        checkpoint_dir=checkpoint.absolute(),
+        dataset=config.dataset,
+        data_path=config.data_path.absolute() if config.data_path else None,
+        recipe=recipe,
+        seed=config.seed,
+        out_dir=out.absolute(),
+        teacher_dir=teacher_of(context, recipe),
+        trusted=(config.model,),
+        stop_after=stop_after,
+    )
 
 
 def _record_of(report: EpochReport) -> FinetuneEpoch:
@@ -90,4 +102,6 @@ def _record_of(report: EpochReport) -> FinetuneEpoch:
         holdout_accuracy=report.holdout_accuracy,
         lr=report.lr,
         wall_s=report.wall_s,
+        holdout_loss=report.holdout_loss,
+        images_per_s=report.images_per_s,
     )

@@ -1,7 +1,5 @@
 """The step that searches a strategy and names the winner."""
 
-import shutil
-
 from search.arms import ArmName
 from search.control.session import SearchSession
 from search.errors import SearchFailedError
@@ -10,10 +8,10 @@ from search.proposers.registry import CLASSICAL, arm_class
 from search.setup.proposer import make_proposer
 from search.setup.rules import session_rules
 from search.setup.search_ground import SearchGround, make_ground
-from search.space.history import History
+from search.space.history import History, ranked
 from search.steps.step import Step
-from search.steps.winner import save_winner
-from tracking.payloads import Profiled, Proposed, StrategyRecord, Winner
+from search.steps.winner import name_winner
+from tracking.payloads import Finalists, Profiled, Proposed, Winner
 from tracking.phases import since_extension
 from tracking.totals import proposed_by_an_arm
 
@@ -24,8 +22,9 @@ class SearchStep(Step):
     needs_executor = True
 
     def is_done(self) -> bool:
-        """Return whether there is a winner among all trials that were asked for."""
-        return self.context.find(Winner, since_extension) is not None
+        """Return whether there is a winner among all trials that were asked for, or a final that will name one."""
+        find = self.context.find
+        return find(Winner, since_extension) is not None or find(Finalists, since_extension) is not None
 
     def run(self) -> None:
         """Search.
@@ -36,7 +35,7 @@ class SearchStep(Step):
         """
         ground = self._ground()
         session = self._search(ground)
-        self._name_winner(ground, session.history, session.stop_reason)
+        self._choose(ground, session.history, session.stop_reason)
 
     def _ground(self) -> SearchGround:
         context = self.context
@@ -99,28 +98,17 @@ class SearchStep(Step):
             "--switch-to rules, or search without an LLM."
         )
 
-    def _name_winner(self, ground: SearchGround, history: History, stop_reason: str | None) -> None:
-        """Cut the winner as its trial did, and name it once its checkpoint is there."""
+    def _choose(self, ground: SearchGround, history: History, stop_reason: str | None) -> None:
+        """Name the winner, or the finalists among whom the next step chooses it."""
         context, best = self.context, history.best()
         if best is None:
             errors = [result.error for _, result in history.ended if result.error]
             why = f"{len(errors)} trials failed, the last with: {errors[-1]}" if errors else stop_reason
             raise SearchFailedError(f"No trial was completed, so there is no winner: {why}.")
-        spec, result = best
-        assert result.accuracy is not None, "a completed trial has a score"
-        former = context.find(Winner)
-        if former is not None and former.trial != spec.trial:
-            # What the former winner's fine-tune left would be taken for this one's.
-            shutil.rmtree(context.finetune, ignore_errors=True)
-        save_winner(context, ground, spec.proposal.strategy.importance, spec.allocation)
-        context.ledger.record(
-            Winner(
-                trial=spec.trial,
-                strategy=StrategyRecord.model_validate(spec.proposal.strategy.to_json()),
-                allocation=spec.allocation,
-                macs=spec.macs,
-                params=spec.params,
-                proxy_accuracy=result.accuracy,
-                holdout_images=len(ground.data.holdout_labels),
-            )
-        )
+        prepared = context.prepared
+        trials = tuple(spec.trial for spec, _ in ranked(history.ended)[: prepared.finalists])
+        if len(trials) == 1:
+            name_winner(context, ground, best[0].trial)
+            return
+        recipe = prepared.recipe.model_dump(mode="json")
+        context.ledger.record(Finalists(trials=trials, epochs=prepared.finalist_epochs, recipe=recipe))

@@ -60,6 +60,7 @@ class RunContext:
             progress=self.base_progress,
             accuracy=None if recorded is None else recorded.holdout_accuracy,
             compute=self.executor.compute,
+            stream=self.executor.stream,
         )
 
     @property

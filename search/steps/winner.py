@@ -1,34 +1,64 @@
 """The winner's checkpoint before its fine-tune: saved when it is named, and cut again where it has been lost."""
 
 import logging
+import shutil
+from pathlib import Path
 
 from pruning.checkpoint import is_whole, read_architecture, save_pruned
 from search.setup.search_ground import SearchGround, make_ground
 from search.steps.step import RunContext
-from tracking.payloads import Winner
+from tracking.events import payloads_of
+from tracking.payloads import Proposed, TrialEnded, Winner
 from tracking.phases import since_extension
 
 _log = logging.getLogger(__name__)
 
 
-def save_winner(context: RunContext, ground: SearchGround, importance: str, allocation: tuple[int, ...]) -> None:
-    """Cut the base as the winner's trial did, and save it.
+def name_winner(context: RunContext, ground: SearchGround, trial: int) -> None:
+    """Cut the winner as its trial did, and name it once its checkpoint is there.
 
     Args:
         context: of the run.
         ground: of its search.
-        importance: the criterion of the winner's strategy.
-        allocation: the units that each group keeps.
+        trial: its number; it was completed.
     """
-    module, selection = ground.cut(importance, allocation)
-    save_pruned(
-        module,
-        context.prepared.plan,
-        selection,
-        context.pruned,
-        recipe={"run": context.folder.run_id},
-        preprocessing=context.splits.info.preprocessing,
+    forget_former(context, trial)
+    events = context.ledger.events
+    spec = next(record for record in payloads_of(events, Proposed) if record.trial == trial)
+    accuracy = next(end.accuracy for end in reversed(payloads_of(events, TrialEnded)) if end.trial == trial)
+    assert accuracy is not None, "a completed trial has a score"
+    save_cut(context, ground, trial, context.pruned)
+    context.ledger.record(
+        Winner(
+            trial=trial,
+            strategy=spec.strategy,
+            allocation=spec.allocation,
+            macs=spec.macs,
+            params=spec.params,
+            proxy_accuracy=accuracy,
+            holdout_images=len(ground.data.holdout_labels),
+        )
     )
+
+
+def forget_former(context: RunContext, trial: int) -> None:
+    """Remove what a former winner's fine-tune left: it would be taken for that of this trial."""
+    former = context.find(Winner)
+    if former is not None and former.trial != trial:
+        shutil.rmtree(context.finetune, ignore_errors=True)
+
+
+def save_cut(context: RunContext, ground: SearchGround, trial: int, folder: Path) -> None:
+    """Cut the base as a trial did, and save it.
+
+    Args:
+        context: of the run.
+        ground: of its search.
+        trial: the number of the trial.
+        folder: where it is saved.
+    """
+    spec = next(record for record in payloads_of(context.ledger.events, Proposed) if record.trial == trial)
+    _save(context, ground, spec.strategy.importance, spec.allocation, folder)
 
 
 def restore_winner(context: RunContext) -> None:
@@ -43,4 +73,18 @@ def restore_winner(context: RunContext) -> None:
         return
     _log.warning("the winner's checkpoint %s is missing or damaged: cutting it again", context.pruned)
     ground = make_ground(context.prepared, context.splits, context.base, context.executor.compute)
-    save_winner(context, ground, winner.strategy.importance, winner.allocation)
+    _save(context, ground, winner.strategy.importance, winner.allocation, context.pruned)
+
+
+def _save(
+    context: RunContext, ground: SearchGround, importance: str, allocation: tuple[int, ...], folder: Path
+) -> None:
+    module, selection = ground.cut(importance, allocation)
+    save_pruned(
+        module,
+        context.prepared.plan,
+        selection,
+        folder,
+        recipe={"run": context.folder.run_id},
+        preprocessing=context.splits.info.preprocessing,
+    )

@@ -42,7 +42,11 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("--dataset digits --data-path .", ("built in",)),
         ("--llm claude-sonnet-4-5", ("ANTHROPIC_API_KEY",)),
         ("--llm gpt-4", ("OPENAI_API_KEY",)),
-        ("--llm scripted:none.json", ("none.json",)),
+        ("--llm scripted:none.json", ("none.json", "rehearsal-faults")),
+        (
+            "--llm scripted:strategist",
+            ("benchmarks.search.vit", "6 keep ratios", "9 isomorphic", "scripted:any"),
+        ),
         ("--llm vllm:x@http://example.invalid/v1 --max-cost 1", ("--max-cost 1", "is not known", "--max-tokens-total")),
         ("--llm vllm:x@http://127.0.0.1:1/v1 --max-cost 0", ("max_cost", "'0'", "greater than 0")),
         ("--llm vllm:x@http://127.0.0.1:1/v1 --max-tokens-total some", ("max_tokens_total", "'some'")),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cli.main import main
+from cli.pasted import evaluate_line
 from search.execution.survey import finetune_session
 from search.setup.config import RunConfig, make_config
 from search.setup.resources import Machines, Needs, Node
@@ -53,6 +54,9 @@ def test_it_has_the_gpu_options_of_a_search(
     said = capsys.readouterr().out
     assert "training on 2 to 8 workers, each with a GPU" in said
     assert "on 3 workers in 1.0 s" in said
+    model = tmp_path / "out" / "model"
+    assert f"test it: python launch.py evaluate --checkpoint {model} --dataset digits\n" in said
+    assert evaluate_line(model, "imagefolder", Path("my data")).endswith("imagefolder --data-path 'my data'")
 
 
 def test_what_is_no_number_of_workers_is_refused(

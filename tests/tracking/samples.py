@@ -11,6 +11,7 @@ from tracking.ledger import Ledger
 from tracking.payloads import (
     AnswerQuality,
     BaseReady,
+    DataRecord,
     Decision,
     Evaluated,
     Exported,
@@ -27,6 +28,7 @@ from tracking.payloads import (
     RunEnded,
     Rung,
     RunStarted,
+    SplitRecord,
     StrategyRecord,
     TrialEnded,
     TrialStarted,
@@ -41,9 +43,22 @@ STRATEGY = StrategyRecord(ratios=(0.25, 0.5), importance="magnitude", round_to=1
 
 
 def run_started(
-    run_id: str = "r1", *, proposer: str = "rules", llm: str | None = None, seed: int = 0, epochs: int = 3
+    run_id: str = "r1",
+    *,
+    proposer: str = "rules",
+    llm: str | None = None,
+    seed: int = 0,
+    epochs: int = 3,
+    register: str | None = None,
 ) -> RunStarted:
-    config = {"model": "tiny", "recipe": {"epochs": epochs, "lr": 0.1}, "widths": [4, 8], "seed": seed, "trials": 3}
+    config: dict[str, object] = {
+        "model": "tiny",
+        "recipe": {"epochs": epochs, "lr": 0.1},
+        "widths": [4, 8],
+        "seed": seed,
+        "trials": 3,
+    }
+    config["register_model"] = register
     return RunStarted(
         run_id=run_id,
         model="tiny",
@@ -56,10 +71,20 @@ def run_started(
     )
 
 
+DATA = DataRecord(
+    input_size=(1, 8, 8),
+    classes=10,
+    preprocessing="as it is",
+    train=SplitRecord(images=1000, fingerprint="1" * 64),
+    holdout=SplitRecord(images=200, fingerprint="2" * 64),
+    test=SplitRecord(images=1000, fingerprint="3" * 64),
+)
+
+
 def preparation(target_macs: int = 1000) -> tuple[Payload, ...]:
     groups = (GroupShape(name="conv1", units=16, set=0), GroupShape(name="layer1.conv1", units=32, set=1))
     return (
-        BaseReady(macs=10_000, params=500, holdout_accuracy=0.975, checkpoint="base", cached=True),
+        BaseReady(macs=10_000, params=500, holdout_accuracy=0.975, checkpoint="base", cached=True, data=DATA),
         PlanReady(
             counter="fvcore",
             groups=groups,
@@ -155,8 +180,12 @@ def ending(*, accuracy: float = 0.95, wall_s: float = 12.5) -> tuple[Payload, ..
         Decision(decision=DecisionKind.STOP, reason="all trials are in"),
         Winner(trial=0, strategy=STRATEGY, allocation=(4, 16), macs=998, params=50, proxy_accuracy=0.9),
         FinetuneStarted(workers=2, recipe={"lr": 0.05}),
-        FinetuneEpoch(epoch=1, train_loss=0.4, holdout_accuracy=0.93, lr=0.05, wall_s=1.0),
-        FinetuneEpoch(epoch=2, train_loss=0.2, holdout_accuracy=0.96, lr=0.0, wall_s=1.0),
+        FinetuneEpoch(
+            epoch=1, train_loss=0.4, holdout_accuracy=0.93, lr=0.05, wall_s=1.0, holdout_loss=0.3, images_per_s=500
+        ),
+        FinetuneEpoch(
+            epoch=2, train_loss=0.2, holdout_accuracy=0.96, lr=0.0, wall_s=2.0, holdout_loss=0.2, images_per_s=600
+        ),
         FinetuneEnded(wall_s=2.0, epochs=2, holdout_accuracy=0.96, checkpoint="tuned"),
         evaluated(Subject.BASE, 980),
         evaluated(Subject.WINNER, correct),

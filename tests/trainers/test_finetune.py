@@ -18,6 +18,7 @@ import pytest
 import torch
 from ray.train import WorkerGroupError
 
+from tests.full_disk import full_after
 from tests.trainers.pruned import pruned_checkpoint, same_bits, weights
 from trainers.cluster.group import Group
 from trainers.errors import (
@@ -356,6 +357,20 @@ def test_a_failure_that_is_written_down_ends_the_next_attempt_and_not_the_next_f
     result = tuned(checkpoint, tmp_path, RECIPE.override(epochs=1), on_progress=lambda what: told.append(str(what)))
     assert result.completed
     assert told[0] == "starting the workers"
+
+
+def test_on_a_full_disk_an_error_cannot_be_written_down_and_that_is_said(
+    checkpoint: Path, tmp_path: Path, attempts: list[Retrying], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(*arguments: Any, **options: Any) -> None:
+        with full_after(0):
+            write_failure(tmp_path, OSError(28, "No space left on device", "state"))
+        raise OSError(28, "No space left on device", "state")
+
+    monkeypatch.setattr("trainers.finetune.run_job", fill)
+    with pytest.raises(FinetuneError, match=r"no room to write down why: .*failed\.json is empty or cut"):
+        tuned(checkpoint, tmp_path)
+    assert attempts[0].attempts == 1
 
 
 def test_a_folder_that_a_node_does_not_see_is_refused(

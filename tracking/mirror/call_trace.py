@@ -4,19 +4,20 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from tracking.mirror.assessing import ANSWERED, of_answer
 from tracking.mirror.operations import Span, Trace
+from tracking.mirror.prompt_template import prompt_of
 from tracking.payloads import LlmCall
 
-ANSWERED = "answered"
 
-
-def trace_of(call: LlmCall, ended: datetime, run_id: str) -> Trace:
+def trace_of(call: LlmCall, ended: datetime, run_id: str, arm: str = "llm") -> Trace:
     """Build the trace of a call.
 
     Args:
         call: The recorded call. It was redacted before it was written to the ledger.
         ended: The time of its event, which is the end of the call.
         run_id: The id of the run.
+        arm: Who asked.
     """
     end_ns = round(ended.timestamp() * 1e6) * 1000
     start_ns = end_ns - _ns(call.latency_s)
@@ -43,7 +44,8 @@ def trace_of(call: LlmCall, ended: datetime, run_id: str) -> Trace:
         attributes=attributes,
     )
     tags = {"espalier.run_id": run_id, "espalier.call": str(call.call), "espalier.outcome": call.outcome}
-    return Trace(f"call:{call.call}", (root, *_trips(call, start_ns, end_ns)), tags)
+    spans = (root, *_trips(call, start_ns, end_ns))
+    return Trace(f"call:{call.call}", spans, tags, tuple(of_answer(call)), prompt_of(arm, call.request))
 
 
 def _trips(call: LlmCall, start_ns: int, end_ns: int) -> Iterator[Span]:

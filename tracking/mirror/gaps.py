@@ -27,11 +27,12 @@ class Kind(StrEnum):
     DATASETS = "datasets"
     ARTIFACTS = "artifacts"
     TRACES = "traces"
+    MODELS = "models"
 
     @property
     def in_store(self) -> bool:
-        """Whether it is written to the store itself; artifacts and traces may lie elsewhere."""
-        return self not in (Kind.ARTIFACTS, Kind.TRACES)
+        """Whether it is written to the store itself; artifacts, traces and models may lie elsewhere."""
+        return self not in (Kind.ARTIFACTS, Kind.TRACES, Kind.MODELS)
 
 
 @dataclass(frozen=True, slots=True)

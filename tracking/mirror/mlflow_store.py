@@ -14,6 +14,8 @@ from tracking.mirror.databases import check_free, check_server, is_locked, no_st
 from tracking.mirror.gaps import causes
 from tracking.uris import absolute_uri, artifact_location, database_host, sqlite_path, without_password
 
+_log = logging.getLogger(__name__)
+
 # With MLflow's own limits, a call to a dead server waits for about four minutes. Variables that the user has set are
 # kept.
 _ENVIRONMENT = {
@@ -84,8 +86,14 @@ def connect(uri: str, *, create: bool) -> Store:
             return Store(_client(absolute), absolute)
 
 
+_KIND_TAG, _KIND = "mlflow.experimentKind", "custom_model_development"
+"""The tag by which MLflow's page opens an experiment on its runs, and not on an overview of traces."""
+
+
 def open_experiment(store: Store, name: str) -> str:
     """Return the id of the experiment `name`, which is created if it does not exist.
+
+    MLflow's page opens it on its runs, unless the user has chosen another view for it.
 
     Raises:
         MlflowUnreachableError: The store does not answer, or the experiment was deleted.
@@ -98,6 +106,8 @@ def open_experiment(store: Store, name: str) -> str:
         raise MlflowUnreachableError(
             store.shown_uri, f"its experiment {name!r} was deleted; restore it or choose another"
         )
+    if _KIND_TAG not in found.tags:
+        _show_runs(store, found.experiment_id)
     return str(found.experiment_id)
 
 
@@ -130,6 +140,14 @@ def _create(store: Store, name: str) -> Any:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     return store.client.get_experiment_by_name(name)
+
+
+def _show_runs(store: Store, experiment_id: str) -> None:
+    """Choose the view of an experiment; a store that refuses this tag shows the rest all the same."""
+    try:
+        store.client.set_experiment_tag(experiment_id, _KIND_TAG, _KIND)
+    except Exception:  # noqa: BLE001 - the boundary to a service: it is a matter of looks
+        _log.debug("the view of the experiment could not be chosen", exc_info=True)
 
 
 def _check_listening(uri: str) -> None:

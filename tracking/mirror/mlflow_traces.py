@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from tracking.mirror.mlflow_store import Store
-from tracking.mirror.operations import Span, Trace
+from tracking.mirror.operations import Assessment, Span, Trace
 
 _PREVIEW = 1000
 """Characters that MLflow's list of traces shows."""
 
 
-def write_trace(store: Store, experiment_id: str, run: str, trace: Trace) -> None:
-    """Write a trace and link it to an MLflow run. Repeating this changes nothing.
+def write_trace(store: Store, experiment_id: str, run: str, trace: Trace, prompt: str | None = None) -> None:
+    """Write a trace with its assessments and link it to an MLflow run. Repeating this changes nothing.
 
     A server that is too old for spans raises `NotImplementedError`; the call is also among the artifacts of the run.
 
@@ -27,6 +27,7 @@ def write_trace(store: Store, experiment_id: str, run: str, trace: Trace) -> Non
         experiment_id: MLflow's id of the experiment.
         run: MLflow's id of the run.
         trace: The trace to write.
+        prompt: The version of its prompt, as `mlflow_prompts.linked` names it.
     """
     from mlflow.entities import TraceInfo, TraceLocation, TraceState
     from mlflow.tracing.client import TracingClient
@@ -44,10 +45,32 @@ def write_trace(store: Store, experiment_id: str, run: str, trace: Trace) -> Non
         request_preview=_preview(root.inputs),
         response_preview=_preview(root.outputs),
         trace_metadata={TraceMetadataKey.SOURCE_RUN: run},
-        tags={TraceTagKey.TRACE_NAME: root.name, **trace.tags},
+        tags={
+            TraceTagKey.TRACE_NAME: root.name,
+            **({} if prompt is None else {TraceTagKey.LINKED_PROMPTS: prompt}),
+            **trace.tags,
+        },
+        assessments=[_assessment(trace_id, trace, assessment) for assessment in trace.assessments],
     )
     client.start_trace(info)
     client.log_spans(experiment_id, list(_spans(trace_id, trace)))
+
+
+def _assessment(trace_id: str, trace: Trace, assessment: Assessment) -> Any:
+    """An assessment whose id follows from its trace and its key, so that writing it again replaces it."""
+    from mlflow.entities import AssessmentSource, AssessmentSourceType, Feedback
+
+    made = Feedback(
+        name=assessment.name,
+        value=assessment.value,
+        rationale=assessment.rationale,
+        source=AssessmentSource(source_type=AssessmentSourceType.CODE, source_id="espalier"),
+        trace_id=trace_id,
+        create_time_ms=trace.ended_ms,
+        last_update_time_ms=trace.ended_ms,
+    )
+    made.assessment_id = "a-" + hashlib.sha256(f"{trace_id}:{assessment.key}".encode()).hexdigest()[:32]
+    return made
 
 
 def _spans(trace_id: str, trace: Trace) -> Iterable[Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from tracking.errors import TrackingError
 from tracking.events import Event
+from tracking.making import Making
 from tracking.mirror.mlflow_writer import MlflowWriter, mirror_lock, open_writer
 from tracking.runs import RunDir
 from tracking.tracker import Tracker, TrackingState, describe_missing
@@ -27,20 +28,23 @@ class MlflowMirror(Tracker):
     nothing else, and is tried again later and at the close. What is missing after that is left to `sync`.
     """
 
-    def __init__(self, run: RunDir, tracking_uri: str, experiment: str, *, retry_s: float = 30.0) -> None:
+    def __init__(
+        self, run: RunDir, tracking_uri: str, experiment: str, *, making: Making | None = None, retry_s: float = 30.0
+    ) -> None:
         """Start the thread.
 
         Args:
             run: The folder of the run.
             tracking_uri: The address of the MLflow store.
             experiment: The name of the experiment; it is created if it does not exist.
+            making: Makes descriptions and models; without it there are none.
             retry_s: Seconds to wait after a failure before the next attempt.
 
         Raises:
             TrackingUriError: The address is not supported. Nothing else is ever raised.
         """
         self._run, self._uri, self._experiment = run, located_uri(tracking_uri), experiment
-        self._retry_s = retry_s
+        self._making, self._retry_s = making, retry_s
         self._wake = threading.Condition()
         self._events: list[Event] = []
         self._written = 0
@@ -127,7 +131,7 @@ class MlflowMirror(Tracker):
             return
         if self._missing and (upload or time.monotonic() >= self._fill_due):
             self._writer = None  # a new one tries again what this one has given up
-        writer = self._writer or open_writer(events, self._uri, self._experiment)
+        writer = self._writer or open_writer(events, self._uri, self._experiment, self._making)
         self._writer = writer
         writer.apply(events)
         if upload:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import zip_longest
@@ -13,9 +13,14 @@ from ground.files import file_hash
 from tracking.errors import EmptyLedgerError
 from tracking.events import Event
 from tracking.locks import ExclusiveLock
+from tracking.making import Making
+from tracking.mirror.data_inputs import LONGEST_DIGEST
 from tracking.mirror.gaps import Gaps, Kind, is_connection_fault, is_file_fault
+from tracking.mirror.mlflow_models import ModelWriter
+from tracking.mirror.mlflow_prompts import PromptWriter, linked
 from tracking.mirror.mlflow_store import Store, connect, open_experiment, summarise, unreachable
 from tracking.mirror.mlflow_traces import write_trace
+from tracking.mirror.models import checkpoints
 from tracking.mirror.operations import RUN, Attach, Begin, Dataset, Finish, Log, Operation, Point, Trace
 from tracking.mirror.translation import Translation
 from tracking.payloads import RunStarted
@@ -35,8 +40,7 @@ _SHOWN_SUFFIXES = frozenset({".json", ".jsonl", ".html", ".png", ".svg", ".csv",
 _EVENTS_AT_ONCE = 200
 # MLflow's own limits on one log_batch: 1,000 metrics, 100 parameters, 100 tags, 1,000 of all together.
 _METRICS_AT_ONCE, _PAIRS_AT_ONCE = 800, 100
-_LONGEST_DIGEST = 36
-"""Characters of a dataset's digest that MLflow takes."""
+_PROMPTS_TAG, _CONTEXT_TAG = "mlflow.linkedPrompts", "mlflow.data.context"
 
 
 class MlflowWriter:
@@ -50,13 +54,14 @@ class MlflowWriter:
     at the parent run, and a new writer tries to fill it.
     """
 
-    def __init__(self, store: Store, experiment: str, run_id: str) -> None:
+    def __init__(self, store: Store, experiment: str, run_id: str, making: Making | None = None) -> None:
         """Open the experiment, and find what MLflow already contains of the run.
 
         Args:
             store: The open store.
             experiment: The name of the experiment; it is created if it does not exist.
             run_id: The id of the run.
+            making: Makes descriptions and models; without it there are none.
 
         Raises:
             MlflowUnreachableError: The store does not answer, or the experiment was deleted.
@@ -64,7 +69,11 @@ class MlflowWriter:
         self._store = store
         self._run_id = run_id
         self.experiment_id = open_experiment(store, experiment)
-        self._translation = Translation()
+        self._making = making
+        self._translation = Translation(None if making is None else making.describe)
+        self._events: Sequence[Event] = ()
+        self._prompts = PromptWriter(store.client, self.experiment_id)
+        self._linked: dict[tuple[str, int], None] = {}
         self._translated = 0
         self._waiting: list[tuple[int, tuple[Operation, ...]]] = []
         self._parts: dict[str, str] = {}
@@ -96,6 +105,7 @@ class MlflowWriter:
             events: All events of the run so far. Those that MLflow already contains only restore the state of the
                 translation.
         """
+        self._events = events
         first = min(self._first.values())
         for event in events:
             if event.seq <= self._translated:
@@ -127,6 +137,20 @@ class MlflowWriter:
             if held != known:
                 mark = partial(client.set_tag, run, _FILES_TAG, json.dumps(held, sort_keys=True))
                 self._try(Kind.TAGS, self.synced_seq, f"tag {_FILES_TAG}", mark)
+            self._put_models(folder, run)
+
+    def _put_models(self, folder: Path, run: str) -> None:
+        """Write the checkpoints that are in the run's folder as models."""
+        if self._making is None:
+            return
+        writer = ModelWriter(self._store, self.experiment_id, self._run_id, self._making)
+        for checkpoint in checkpoints(self._events):
+            where = folder / checkpoint.folder
+            if where.is_dir():
+                put = partial(writer.put, checkpoint, where, run)
+                self._try(Kind.MODELS, self.synced_seq, f"model {checkpoint.what}", put)
+            else:
+                _log.warning("%s is not there any more: MLflow does not get this model of %s", where, self._run_id)
 
     def _find_parts(self) -> None:
         query = f"tags.`{RUN_ID_TAG}` = '{self._run_id}'"
@@ -137,6 +161,8 @@ class MlflowWriter:
             if part == RUN:
                 self.synced_seq = int(run.data.tags.get(_SYNCED_TAG, "0"))
                 self._marked = json.loads(run.data.tags.get(_MISSING_TAG, "{}"))
+                known = json.loads(run.data.tags.get(_PROMPTS_TAG, "[]"))
+                self._linked = {(link["name"], int(link["version"])): None for link in known}
 
     def _carry_out(self, batch: Sequence[tuple[int, tuple[Operation, ...]]]) -> None:
         """Write the runs with what is logged to them first: an upload that fails slowly delays none of it."""
@@ -147,9 +173,8 @@ class MlflowWriter:
                 self._execute(operation, seq, since, pending)
         for part, parts_pending in pending.items():
             self._send(part, since, parts_pending)
-        for seq, operations in batch:
-            for operation in operations:
-                self._store_document(operation, seq)
+        for seq, operation in _latest((seq, operation) for seq, operations in batch for operation in operations):
+            self._store_document(operation, seq)
         self._mark(last)
 
     def _mark(self, last: int) -> None:
@@ -194,21 +219,37 @@ class MlflowWriter:
             case Attach(path, document) if seq >= self._first[Kind.ARTIFACTS]:
                 attach = partial(self._store.client.log_dict, self._parts[RUN], dict(document), path)
                 self._try(Kind.ARTIFACTS, seq, path, attach)
-            case Dataset(name) if seq >= self._first[Kind.DATASETS]:
+            case Dataset(name, part=part) if part in self._parts and seq >= self._first[Kind.DATASETS]:
                 self._try(Kind.DATASETS, seq, name, partial(self._log_dataset, operation))
             case Trace(key) if seq >= self._first[Kind.TRACES]:
-                write = partial(write_trace, self._store, self.experiment_id, self._parts[RUN], operation)
-                self._try(Kind.TRACES, seq, key, write)
+                self._try(Kind.TRACES, seq, key, partial(self._write_trace, operation))
+
+    def _write_trace(self, trace: Trace) -> None:
+        """Write a trace, linked to the version of its prompt, to which its run is linked, too."""
+        prompt = None
+        if trace.prompt is not None:
+            version = (trace.prompt.name, self._prompts.version_of(trace.prompt))
+            prompt = linked([version])
+            if version not in self._linked:
+                self._linked[version] = None
+                self._store.client.set_tag(self._parts[RUN], _PROMPTS_TAG, linked(sorted(self._linked)))
+        write_trace(self._store, self.experiment_id, self._parts[RUN], trace, prompt)
 
     def _log_dataset(self, dataset: Dataset) -> None:
-        """Name a dataset of the run; MLflow knows a name with its digest, and keeps it once."""
+        """Name a dataset of a part; MLflow knows a name with its digest, and keeps it once."""
         from mlflow.entities import Dataset as Entity
-        from mlflow.entities import DatasetInput
+        from mlflow.entities import DatasetInput, InputTag
 
-        profile = json.dumps({"rows": list(dataset.rows)})
-        digest = dataset.digest[:_LONGEST_DIGEST]
-        entity = Entity(dataset.name, digest, "file", json.dumps({"name": dataset.source}), profile=profile)
-        self._store.client.log_inputs(self._parts[RUN], [DatasetInput(entity, [])])
+        entity = Entity(
+            dataset.name,
+            dataset.digest[:LONGEST_DIGEST],
+            dataset.source_type,
+            json.dumps(dataset.source),
+            schema=json.dumps(dataset.schema) if dataset.schema else None,
+            profile=json.dumps(dataset.profile),
+        )
+        tags = [InputTag(_CONTEXT_TAG, dataset.context)] if dataset.context else []
+        self._store.client.log_inputs(self._parts[dataset.part], [DatasetInput(entity, tags)])
 
     def _begin(self, begin: Begin, seq: int) -> None:
         client, known = self._store.client, self._parts.get(begin.part)
@@ -369,13 +410,14 @@ def all_runs(store: Store, experiment_ids: Sequence[str], query: str) -> Iterato
             return
 
 
-def open_writer(events: Sequence[Event], uri: str, experiment: str) -> MlflowWriter:
+def open_writer(events: Sequence[Event], uri: str, experiment: str, making: Making | None = None) -> MlflowWriter:
     """Open a writer for the run that these events belong to.
 
     Args:
         events: The events of the run, at least one.
         uri: The address of the MLflow store.
         experiment: The name of the experiment.
+        making: Makes descriptions and models; without it there are none.
 
     Raises:
         MlflowUnreachableError: The store does not answer.
@@ -385,7 +427,7 @@ def open_writer(events: Sequence[Event], uri: str, experiment: str) -> MlflowWri
     first = events[0].payload
     if not isinstance(first, RunStarted | StudyStarted):
         raise EmptyLedgerError("the ledger")
-    return MlflowWriter(connect(uri, create=True), experiment, first.run_id)
+    return MlflowWriter(connect(uri, create=True), experiment, first.run_id, making)
 
 
 def mirror_lock(run: RunDir) -> ExclusiveLock:
@@ -398,6 +440,15 @@ def mirror_lock(run: RunDir) -> ExclusiveLock:
 
 
 _T = TypeVar("_T")
+
+
+def _latest(operations: Iterable[tuple[int, Operation]]) -> Iterator[tuple[int, Operation]]:
+    """Leave out the traces that a later operation replaces: each costs a call."""
+    known = tuple(operations)
+    last = {operation.key: index for index, (_, operation) in enumerate(known) if isinstance(operation, Trace)}
+    for index, (seq, operation) in enumerate(known):
+        if not isinstance(operation, Trace) or last[operation.key] == index:
+            yield seq, operation
 
 
 def _chunks(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:

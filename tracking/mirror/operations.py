@@ -1,6 +1,6 @@
 """Operations on MLflow, as values: `translation` decides on them, `mlflow_writer` executes them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -12,6 +12,11 @@ FINETUNE = "finetune"
 def trial_part(trial: int) -> str:
     """Return the name of a trial as a part of its run."""
     return f"trial:{trial}"
+
+
+def finalist_part(trial: int) -> str:
+    """Return the name of a finalist's fine-tune as a part of its run."""
+    return f"finalist:{trial}"
 
 
 def condition_part(number: int) -> str:
@@ -81,19 +86,27 @@ class Attach:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Name what the run was made with, as a dataset in the store itself.
+    """Name what a part was made with, as a dataset in the store itself.
 
     Attributes:
         name: Of the dataset.
         digest: Of its content.
-        source: Where it is from.
-        rows: All of it; they can be queried in the database.
+        source_type: MLflow's name for the kind of source.
+        source: Where it is from, as MLflow's class for this kind reads it.
+        profile: What is known of it; can be queried in the database.
+        schema: What an item of it looks like, as MLflow writes it; none if empty.
+        part: The part that was made with it.
+        context: What the part used it for.
     """
 
     name: str
     digest: str
-    source: str
-    rows: Sequence[Mapping[str, Any]]
+    source_type: str
+    source: Mapping[str, Any]
+    profile: Mapping[str, Any]
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    part: str = RUN
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +136,55 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Assessment:
+    """What is to be thought of an answer, found by comparison and never by a model.
+
+    Attributes:
+        key: Its name, unique within its trace.
+        name: What is assessed; several of a trace may share it.
+        value: The verdict.
+        rationale: Why, in a sentence.
+    """
+
+    key: str
+    name: str
+    value: bool
+    rationale: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is asked again and again, with the names of what changes from call to call in double braces.
+
+    Attributes:
+        name: MLflow counts the versions of each name.
+        messages: `role` and `content`.
+    """
+
+    name: str
+    messages: tuple[Mapping[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """A call with its steps.
 
     Attributes:
         key: Its name, unique within its run.
         spans: The first span is the call, the others are its children.
+        prompt: What it asks; None if that is not known.
     """
 
     key: str
     spans: tuple[Span, ...]
     tags: Mapping[str, str] = field(default_factory=dict)
+    assessments: tuple[Assessment, ...] = ()
+    prompt: Prompt | None = None
+
+    @property
+    def ended_ms(self) -> int:
+        """The end of the call, in milliseconds since the Unix epoch."""
+        return self.spans[0].end_ns // 10**6
 
 
 Operation = Begin | Log | Finish | Attach | Dataset | Trace

@@ -10,7 +10,7 @@ LONGEST = 500
 
 
 def flatten(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return one parameter with a dotted name for each leaf of a JSON object; a list is one leaf."""
+    """Return one parameter with a dotted name for each leaf of a JSON object that is not null; a list is one leaf."""
     return {_name(key): shortened(text) for key, text in _leaves(config, "")}
 
 
@@ -23,7 +23,7 @@ def _leaves(config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]
     for key, value in config.items():
         if isinstance(value, Mapping) and value:
             yield from _leaves(value, f"{prefix}{key}.")
-        else:
+        elif value is not None:
             yield f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value)
 
 

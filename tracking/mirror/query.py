@@ -13,6 +13,7 @@ from tracking.mirror.mlflow_writer import PART_TAG, RUN_ID_TAG, TRIAL_TAG, all_r
 from tracking.mirror.operations import RUN
 from tracking.mirror.records import RunRecord, StudyRecord, TrialRecord
 from tracking.mirror.study_translation import QUESTION_TAG, STUDY_TAG
+from tracking.mirror.translation import FACTS, RECIPE
 
 _log = logging.getLogger(__name__)
 
@@ -149,8 +150,9 @@ def _trial_record(run: Any) -> TrialRecord:
 
 
 def _run_record(run: Any, experiment: str, trials: tuple[TrialRecord, ...]) -> RunRecord:
-    tags, figures = run.data.tags, _Figures(run.data.metrics)
+    tags, figures = run.data.tags, _Figures({**_facts(run.data.params), **run.data.metrics})
     low, high = figures.whole("band_low_macs"), figures.whole("band_high_macs")
+    llm = tags.get("espalier.llm")
     return RunRecord(
         run_id=tags[RUN_ID_TAG],
         mlflow_run_id=run.info.run_id,
@@ -158,21 +160,21 @@ def _run_record(run: Any, experiment: str, trials: tuple[TrialRecord, ...]) -> R
         model=str(_identity(run, "model")),
         dataset=str(_identity(run, "dataset")),
         proposer=str(_identity(run, "proposer")),
-        llm=tags.get("espalier.llm"),
+        llm=llm,
         seed=int(str(_identity(run, "seed"))),
         status=_status(run),
         started_ms=run.info.start_time,
         counter=tags.get("espalier.counter"),
-        target_macs=figures.whole("target_macs"),
+        target_macs=figures.whole("target", "target_macs"),
         band_macs=None if low is None or high is None else (low, high),
         baseline_macs=figures.whole("baseline_macs"),
         baseline_params=figures.whole("baseline_params"),
         baseline_accuracy=figures.real("baseline_test_accuracy"),
-        winner_macs=figures.whole("winner_macs"),
-        winner_params=figures.whole("winner_params"),
+        winner_macs=figures.whole("macs", "winner_macs"),
+        winner_params=figures.whole("params", "winner_params"),
         proxy_accuracy=figures.real("winner_proxy_accuracy"),
-        accuracy=figures.real("winner_test_accuracy"),
-        latency_ms=figures.real("winner_latency_median_ms"),
+        accuracy=figures.real("accuracy", "winner_test_accuracy"),
+        latency_ms=figures.real("latency_median_ms", "winner_latency_median_ms"),
         trials_proposed=figures.whole("trials_proposed"),
         trials_completed=figures.whole("trials_completed"),
         trials_stopped_early=figures.whole("trials_stopped_early"),
@@ -183,9 +185,10 @@ def _run_record(run: Any, experiment: str, trials: tuple[TrialRecord, ...]) -> R
         llm_invalid_answers=figures.whole("llm_invalid_answers"),
         input_tokens=figures.whole("llm_input_tokens", unless="llm_calls_without_usage"),
         output_tokens=figures.whole("llm_output_tokens", unless="llm_calls_without_usage"),
-        cost_usd=figures.real("llm_cost_usd", unless="llm_calls_without_cost"),
+        # What asks nobody costs nothing, which is no measurement.
+        cost_usd=None if llm is None else figures.real("cost_usd", "llm_cost_usd", unless="llm_calls_without_cost"),
         **{name: figures.whole(name) for name in _QUALITIES},
-        config=dict(run.data.params),
+        config=_config(run.data.params),
         trials=trials,
     )
 
@@ -202,17 +205,34 @@ def _status(run: Any) -> RunStatus | None:
     return None if said is None or run.info.status == "RUNNING" else RunStatus(said)
 
 
+def _config(params: Mapping[str, str]) -> dict[str, str]:
+    """The configuration among the parameters; earlier versions wrote what was not set as `null`."""
+    return {
+        name: value
+        for name, value in params.items()
+        if name not in FACTS and not name.startswith(RECIPE) and value != "null"
+    }
+
+
+def _facts(params: Mapping[str, str]) -> dict[str, float]:
+    """The facts among the parameters; earlier versions wrote them as metrics."""
+    return {name: float(params[name]) for name in FACTS & params.keys()}
+
+
 class _Figures:
-    """The metrics of a run; a metric that is absent or NaN is None."""
+    """The figures of a run; one that is absent or NaN is None."""
 
-    def __init__(self, metrics: Mapping[str, float]) -> None:
-        self._metrics = metrics
+    def __init__(self, figures: Mapping[str, float]) -> None:
+        self._figures = figures
 
-    def real(self, name: str, *, unless: str = "") -> float | None:
-        """Return the metric; None also if `unless` names a nonzero count of what this sum lacks."""
-        value = self._metrics.get(name, math.nan)
-        return None if math.isnan(value) or self._metrics.get(unless, 0.0) > 0 else float(value)
+    def real(self, name: str, former: str = "", *, unless: str = "") -> float | None:
+        """Return a figure, under its name or its former one.
 
-    def whole(self, name: str, *, unless: str = "") -> int | None:
-        value = self.real(name, unless=unless)
+        It is None also if `unless` names a nonzero count of what this sum lacks.
+        """
+        value = self._figures.get(name, self._figures.get(former, math.nan))
+        return None if math.isnan(value) or self._figures.get(unless, 0.0) > 0 else float(value)
+
+    def whole(self, name: str, former: str = "", *, unless: str = "") -> int | None:
+        value = self.real(name, former, unless=unless)
         return None if value is None else round(value)

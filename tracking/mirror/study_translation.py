@@ -93,7 +93,8 @@ class StudyTranslation:
         self._prepared[payload.key] = payload.facts
         match payload.facts:
             case {"source": str(source), "sha256": str(digest), "rows": [*rows]} if payload.key.startswith(DATASET):
-                return (Dataset(payload.key.removeprefix(DATASET), digest, source, rows),)
+                name = payload.key.removeprefix(DATASET)
+                return (Dataset(name, digest, "file", {"name": source}, {"rows": rows}),)
             case _:
                 return ()
 

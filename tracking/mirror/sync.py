@@ -5,6 +5,7 @@ from typing import Any
 
 from tracking.errors import EmptyLedgerError
 from tracking.events import Event
+from tracking.making import Making
 from tracking.mirror.mlflow_writer import mirror_lock, open_writer
 from tracking.payloads import RunStarted
 from tracking.reader import read_ledger
@@ -14,7 +15,9 @@ from tracking.study_payloads import StudyStarted
 from tracking.tracker import TrackingState, describe_missing
 
 
-def sync(run: RunDir, tracking_uri: str | None = None, experiment: str | None = None) -> TrackingState:
+def sync(
+    run: RunDir, tracking_uri: str | None = None, experiment: str | None = None, *, making: Making | None = None
+) -> TrackingState:
     """Write to MLflow what it lacks of a run. Repeating this changes nothing.
 
     What the store refuses blocks nothing else; the state that is returned, and saved beside the ledger, lists it.
@@ -23,6 +26,7 @@ def sync(run: RunDir, tracking_uri: str | None = None, experiment: str | None = 
         run: The folder of the run.
         tracking_uri: The address of the MLflow store; None for the store of the run.
         experiment: The name of the experiment, which is created if it does not exist; None for the one of the run.
+        making: Makes descriptions and models; without it there are none.
 
     Raises:
         MlflowUnreachableError: MLflow does not answer.
@@ -38,7 +42,7 @@ def sync(run: RunDir, tracking_uri: str | None = None, experiment: str | None = 
         raise EmptyLedgerError(str(run.ledger))
     destination = destination_of_run(run, recorded_place(events), tracking_uri, experiment)
     with mirror_lock(run):
-        writer = open_writer(events, destination.uri, destination.experiment)
+        writer = open_writer(events, destination.uri, destination.experiment, making)
         writer.apply(events)
         writer.upload(run.path)
         state = TrackingState(

@@ -3,15 +3,18 @@
 Ray is imported once its session is there: it reads its environment on import.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from ablations.floor.execution.session import StudySession
 from ablations.floor.execution.worker import Work
-from search.execution.cluster import ray_session
+from search.execution.cluster import connected, ray_session
 from search.execution.interrupts import Interrupts
-from search.setup.resources import Needs
+from search.setup.resources import Machines, Needs, check_resources, this_machine
+
+MOST_HERE = 8
+"""Workers on this machine, where nobody said how many."""
 
 
 class RayStudyExecutor:
@@ -19,20 +22,41 @@ class RayStudyExecutor:
 
     Args:
         address: Of the cluster; None for a private session.
-        workers: Conditions at once.
+        workers: Conditions at once; None for as many as fit on this machine, at most `MOST_HERE`, or on the nodes of
+            the cluster.
+        conditions: How many there are.
         cpus: Of each.
         gpus: Of each.
         storage: A folder for what Ray writes of its own.
     """
 
-    def __init__(self, address: str | None, workers: int, cpus: float, gpus: float, storage: Path) -> None:
-        self._address, self._storage = address, storage
-        self._workers, self._cpus, self._gpus = workers, cpus, gpus
+    def __init__(
+        self, address: str | None, workers: int | None, conditions: int, cpus: float, gpus: float, storage: Path
+    ) -> None:
+        self._address, self._asked, self._conditions, self._storage = address, workers, conditions, storage
+        self._cpus, self._gpus = cpus, gpus
+        self._workers = 1
 
-    def ready(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def ready(self) -> Iterator[None]:
         """Connect to Ray, or start a private session; inside another one it is that one."""
-        needs = Needs(self._workers, self._cpus, self._gpus, finetune_workers=None, finetune_gpu=False)
-        return ray_session(self._address, needs)
+        if self._address is None:
+            with ray_session(None, self._needs(this_machine())):
+                yield
+            return
+        with connected(self._address):
+            from search.execution.nodes import cluster_now
+
+            there = cluster_now()
+            check_resources(self._needs(there), there)
+            yield
+
+    def _needs(self, there: Machines) -> Needs:
+        """Decide how many measure at once, by what there is."""
+        most = MOST_HERE if self._address is None else self._conditions
+        fit = min(most, self._conditions, there.slots(self._cpus, self._gpus))
+        self._workers = self._asked or max(1, fit)
+        return Needs(self._workers, self._cpus, self._gpus, finetune_workers=None, finetune_gpu=False)
 
     def watched(self, lost: Callable[[str], None]) -> AbstractContextManager[None]:
         """Watch the processes of a private session."""

@@ -6,7 +6,6 @@ from ablations.floor.execution.executor import StudyExecutor
 from ablations.floor.running.place import Place
 from search.setup.address import PRIVATE, check_answers, ray_address
 from search.setup.config import ExecutorName
-from search.setup.resources import machine_resources
 
 
 def executor_at(place: Place, storage: Path, conditions: int) -> StudyExecutor:
@@ -29,15 +28,5 @@ def executor_at(place: Place, storage: Path, conditions: int) -> StudyExecutor:
 
     address = ray_address(place.ray_address)
     check_answers(address)
-    workers = place.workers or _as_fit(place, conditions)
-    return RayStudyExecutor(None if address == PRIVATE else address, workers, place.cpus, place.gpus, storage)
-
-
-_MOST_WORKERS = 8
-
-
-def _as_fit(place: Place, conditions: int) -> int:
-    """Return how many workers this machine has room for."""
-    cpus, gpus = machine_resources()
-    room = [cpus / place.cpus, *([gpus / place.gpus] if place.gpus else [])]
-    return max(1, min(_MOST_WORKERS, conditions, int(min(room))))
+    private = address == PRIVATE
+    return RayStudyExecutor(None if private else address, place.workers, conditions, place.cpus, place.gpus, storage)

@@ -10,6 +10,7 @@ from ablations.floor.options import StudyOptions
 from ablations.floor.running.folder import StudyFolder, check_goes_on, recorded_options
 from ablations.floor.running.place import Place
 from ablations.floor.study import Study
+from search.setup.provenance import provenance_here
 from search.setup.servers import check_store, remember_store
 from tracking.clock import utc_now
 from tracking.events import Event
@@ -85,7 +86,7 @@ def _begin(request: Request, ledger: Ledger) -> None:
     extended = check_goes_on(request.folder, request.study, before, request.options)
     if is_over(ledger.events, retry_failed=request.retry_failed) and not extended:
         return
-    ledger.record(Resumed(from_seq=ledger.events[-1].seq))
+    ledger.record(Resumed(from_seq=ledger.events[-1].seq, provenance=provenance_here()))
     if extended:
         ledger.record(StudyExtended(options=request.options.model_dump(mode="json")))
 
@@ -109,4 +110,5 @@ def _started(request: Request) -> StudyStarted:
         mlflow=request.place.mlflow,
         tracking_uri=without_secrets(destination.uri),
         experiment=destination.experiment,
+        provenance=provenance_here(),
     )

@@ -25,7 +25,10 @@ class Place(BaseModel):
         scope=Scope.PLACE,
     )
     workers: int | None = option(
-        "Place", "conditions measured at once; default: as many as fit, at most 8", ge=1, scope=Scope.PLACE
+        "Place",
+        "conditions measured at once; default: as many as fit, here at most 8",
+        ge=1,
+        scope=Scope.PLACE,
     )
     cpus: float = option("Place", "CPUs per condition", 1.0, gt=0, scope=Scope.RESOURCES)
     gpus: float = option(

@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,9 @@ prepare_environment(local=True)
 import ray  # noqa: E402  reads the environment on import
 from ray.cluster_utils import Cluster  # noqa: E402
 
+from pruning.models import ModelSpec  # noqa: E402
 from search.control.session import SearchSession  # noqa: E402
-from search.execution import tuning  # noqa: E402
+from search.execution import remote, tuning  # noqa: E402
 from search.execution.actor import TrialActor  # noqa: E402
 from search.execution.on_ray import RayExecutor  # noqa: E402
 from search.execution.survey import awaited_machines  # noqa: E402
@@ -40,7 +41,9 @@ from search.setup.resources import Machines  # noqa: E402
 from tests.search import support  # noqa: E402
 from tests.trainers.pruned import pruned_checkpoint  # noqa: E402
 from trainers import devices, finetune  # noqa: E402
+from trainers.base import train_base  # noqa: E402
 from trainers.cluster.folders import check_shared  # noqa: E402
+from trainers.datasets.digits import Digits  # noqa: E402
 from trainers.errors import ResourcesError  # noqa: E402
 from trainers.job import FinetuneJob  # noqa: E402
 from trainers.proxy import ProxyData  # noqa: E402
@@ -66,6 +69,7 @@ def main(folder: Path, head_gpus: int) -> None:
             executor = RayExecutor(config, resolve_needs(config, there, SHARE), folder / "ray")
             share(folder)
             compute(executor)
+            base(executor, folder)
             search(executor, folder)
             train(executor, config, folder)
 
@@ -109,6 +113,18 @@ def compute(executor: RayExecutor) -> None:
         sys.stdout.write(f"refused: {error}\n")
 
 
+def base(executor: RayExecutor, folder: Path) -> None:
+    """Train a base model, of a tiny network."""
+    vars(remote)["_yielded"] = ray.remote(num_cpus=1, num_gpus=1)(yielded)
+    spec, recipe = ModelSpec("tests.trainers.small:plain_net", 10, (1, 32, 32)), Recipe(epochs=2, batch_size=512)
+    heard: list[int] = []
+    model = train_base(
+        spec, Digits(), recipe, seed=0, cache_dir=folder / "cache", stream=executor.stream,
+        progress=lambda report: heard.append(report.epoch),
+    )  # fmt: skip
+    sys.stdout.write(f"base trained: {heard}, kept {(model.path / 'base.json').exists()}\n")
+
+
 def search(executor: RayExecutor, folder: Path) -> None:
     """Run a few trials."""
     pixels, labels = torch.randn(16, 1, 32, 32, generator=torch.Generator().manual_seed(0)), torch.arange(16) % 10
@@ -147,7 +163,7 @@ class LandedActor(TrialActor):
 
     def step(self) -> dict[str, Any]:
         """Train to the next rung."""
-        while (Path(os.environ[_FOLDER]) / LANDED).read_text(encoding="utf-8").count("\n") < TRIALS:
+        while (Path(os.environ[_FOLDER]) / LANDED).read_text(encoding="utf-8").count('"trial"') < TRIALS:
             time.sleep(_POLL_S)  # leaves the cores to the actor that is still to come; nothing depends on the duration
         return super().step()
 
@@ -160,6 +176,13 @@ def work(config: dict[str, Any]) -> None:
 
 
 _work = finetune._work
+
+
+def yielded(work: Callable[..., Iterator[Any]], *arguments: Any) -> Iterator[Any]:
+    """A task on a GPU that tells where it is."""
+    pretend()
+    tell("base")
+    yield from work(*arguments, devices.CPU)
 
 
 def pretend() -> None:

@@ -25,6 +25,7 @@ class Landed:
     said: str
     trials: list[Mapping[str, Any]]
     workers: list[Mapping[str, Any]]
+    base: list[Mapping[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Landed:
         done.stdout,
         [each for each in told if each["kind"] == "trial"],
         [each for each in told if each["kind"] == "worker"],
+        [each for each in told if each["kind"] == "base"],
     )
 
 
@@ -61,6 +63,11 @@ def test_trials_share_gpus_of_the_node_that_has_them(landed: Landed) -> None:
     assert len({each["given"][0] for each in landed.trials}) == 1, "two halves are one GPU"
     assert all(each["sees"] == each["given"][0] for each in landed.trials)
     assert "best True" in landed.said
+
+
+def test_the_base_is_trained_on_a_gpu_and_kept_by_the_driver(landed: Landed) -> None:
+    assert [(each["node_gpus"], len(each["given"])) for each in landed.base] == [(8.0, 1)]
+    assert "base trained: [1, 2], kept True" in landed.said
 
 
 def test_fine_tune_workers_have_a_gpu_each(landed: Landed) -> None:

@@ -1,6 +1,6 @@
 """Scores of models and units are computed where a GPU is, once, and leave the models where they were."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,10 +13,11 @@ from search.setup.config import make_config
 from search.setup.preparation import Prepared, prepare
 from search.setup.search_ground import make_ground, scores_on
 from search.setup.sensitivity import measure
-from trainers.base import BaseModel
+from trainers.base import BaseModel, train_base
 from trainers.datasets.base import Splits
 from trainers.datasets.memory import TensorSplit
-from trainers.devices import CPU, computed
+from trainers.devices import CPU, computed, streamed
+from trainers.history import EpochReport
 
 _T = TypeVar("_T")
 
@@ -30,6 +31,14 @@ class Elsewhere:
     def __call__(self, work: Callable[..., _T], *arguments: Any) -> _T:
         self.asked.append(work)
         return work(*arguments, CPU)
+
+
+class Streaming(Elsewhere):
+    """The same of what is yielded."""
+
+    def __call__(self, work: Callable[..., Iterator[_T]], *arguments: Any) -> Iterator[_T]:
+        self.asked.append(work)
+        yield from work(*arguments, CPU)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +80,29 @@ def test_a_base_that_was_read_is_scored_once(ready: Prepared, tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("own_cache")
+def test_a_base_is_trained_there_and_kept_here(ready: Prepared, tmp_path: Path) -> None:
+    """With a cluster, the driver may have no GPU, and too little of everything else."""
+    splits, recipe = few(ready.splits()), ready.base_recipe.override(epochs=2)
+    heard: list[EpochReport] = []
+
+    def obtained(stream: Streaming) -> BaseModel:
+        return obtain_base(
+            BaseSource(SourceKind.TRAIN), ready.spec, ready.dataset, splits, recipe, seed=0, data_path=None,
+            progress=heard.append, stream=stream,
+        )  # fmt: skip
+
+    first, again = Streaming(), Streaming()
+    base = obtained(first)
+    assert len(first.asked) == 1
+    assert [report.epoch for report in heard] == [1, 2]
+    assert base.accuracy_holdout == heard[-1].holdout_accuracy
+    assert obtained(again).cached
+    assert again.asked == []
+    here = train_base(ready.spec, ready.dataset, recipe, seed=0, splits=splits, cache_dir=tmp_path / "other")
+    assert all(map(torch.equal, base.module.state_dict().values(), here.module.state_dict().values()))
+
+
+@pytest.mark.usefixtures("own_cache")
 def test_importance_and_sensitivity_are_computed_there_once_and_kept_here(ready: Prepared) -> None:
     splits, base = few(ready.splits()), BaseModel(create_model(ready.spec).eval(), 0.1, Path("base"), cached=True)
     compute = Elsewhere()
@@ -95,3 +127,5 @@ def test_a_gpu_s_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ZeroDivisionError):
         computed(gpu, lambda device: 1 / 0)
     assert emptied == ["yes", "yes"]
+    assert list(streamed(gpu, lambda number, device: iter((number, device)), 7)) == [7, gpu]
+    assert len(emptied) == 3

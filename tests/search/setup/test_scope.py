@@ -18,7 +18,7 @@ SEPARATE = {
     Scope.MONEY: ("max_cost", "max_tokens_total", "prices"),
     Scope.PLACE: ("workers", "finetune_workers", "executor", "ray_address", "wait_for_nodes"),
     Scope.RESOURCES: ("cpus_per_trial", "gpus_per_trial", "finetune_gpu"),
-    Scope.RECORD: ("runs", "tracking_uri", "experiment", "mlflow"),
+    Scope.RECORD: ("runs", "tracking_uri", "experiment", "mlflow", "register_model"),
 }
 """All but the terms of comparison, which a new option belongs to unless it says otherwise."""
 

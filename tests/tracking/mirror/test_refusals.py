@@ -108,7 +108,7 @@ class GateHandler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, store: Store) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("server"), store)
+    server = Server(tmp_path_factory.mktemp("server"), store.uri)
     server.start()
     yield server
     server.stop()

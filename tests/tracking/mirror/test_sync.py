@@ -61,19 +61,23 @@ def test_mlflow_shows_the_complete_run(make_run: MakeRun, store: Store, experime
     state = sync(run, store.uri, experiment)
     assert state.in_sync
     shown = everything(store, experiment)
-    parent = next(part for part in shown.values() if part["tags"]["espalier.part"] == "run")
+    (parent,) = (part for part in shown.values() if part["tags"]["espalier.part"] == "run")
+    (tuned,) = (part for part in shown.values() if part["tags"]["espalier.part"] == "finetune")
     assert {name: part["status"] for name, part in shown.items() if part is not parent} == {
         "trial-000": "FINISHED",
         "trial-001": "FINISHED",
         "trial-002": "FAILED",
-        "finetune": "FINISHED",
+        "fine-tune · tiny · rules · 1 kMACs · s0": "FINISHED",
     }
-    assert [(step, value) for step, _, value in shown["trial-000"]["metrics"]["accuracy"]] == [(0, "0.5"), (1, "0.9")]
-    assert [step for step, _, _ in shown["finetune"]["metrics"]["train_loss"]] == [1, 2]
-    assert shown["trial-001"]["metrics"]["loss"][0][2] == "nan"
+    assert [(step, value) for step, _, value in shown["trial-000"]["metrics"]["holdout_accuracy"]] == [
+        (0, "0.5"),
+        (1, "0.9"),
+    ]
+    assert [step for step, _, _ in tuned["metrics"]["train_loss"]] == [1, 2]
+    assert shown["trial-001"]["metrics"]["holdout_loss"][0][2] == "nan"
     assert parent["params"]["recipe.epochs"] == "3"
-    files = ["config.json", "ledger.jsonl", "llm/call-0000.json", "report.html", "summary.json", "winner.json"]
-    assert parent["files"] == files
+    files = ["config.json", "ledger.jsonl", "llm/call-0000.json", "recipe.json", "report.html", "summary.json"]
+    assert parent["files"] == [*files, "winner.json"]
 
 
 def test_a_call_of_an_llm_is_a_trace_and_a_second_sync_changes_none_of_it(

@@ -193,7 +193,7 @@ def test_the_ids_are_those_of_the_parent(folder: RunDir, store: Store, experimen
     state = mirror.flush(60)
     mirror.close()
     parent = store.client.get_run(state.run_id)
-    assert parent.info.run_name == "ids"
+    assert parent.data.tags["espalier.run_id"] == "ids"
     assert parent.info.experiment_id == state.experiment_id
     assert store.client.get_experiment(state.experiment_id).name == experiment == state.experiment
 

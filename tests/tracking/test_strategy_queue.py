@@ -6,13 +6,13 @@ from pathlib import Path
 from llm_clients.options import ClientOptions
 from llm_clients.scripted.client import ScriptedClient
 from llm_clients.scripted.script import load_script
-from search.outcome.strategy_queue import StrategyQueue
 from tests.llm_clients.support import LeapingClock
 from tests.search.rehearsed import rehearse
 from tests.tracking.samples import llm_call, proposed
 from tracking.events import payloads_of
 from tracking.kinds import DecisionKind
 from tracking.payloads import Decision, LlmCall, Proposed
+from tracking.strategy_queue import StrategyQueue
 
 REHEARSAL = Path(__file__).resolve().parents[3] / "docs" / "rehearsal.json"
 

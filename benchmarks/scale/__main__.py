@@ -1,0 +1,96 @@
+"""Measure how a search grows with its cluster: `python -m benchmarks.scale`.
+
+Actors of Ray's own test cluster stand for nodes, one each: they take a hundredth of a CPU, and their trials compute
+nothing. The session, its ledger with an fsync for each event, Tune and Ray are real. So what is left is what a trial
+costs the driver, which is one process, and the head. A power law is fitted to it, and from that follows how many nodes
+the driver could serve if their trials took `--trial-s` seconds each. The last line is one JSON object.
+"""
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+ACTOR_MIB, SPARED_MIB = 130, 4096
+"""What an idle actor takes, and what is left to the rest of the machine."""
+
+Cost = Mapping[str, float]
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", default="10,50,200", help="numbers of nodes")
+    parser.add_argument("--trials", type=int, default=300, help="of each size, beside one for each actor")
+    parser.add_argument("--trial-s", type=float, default=60.0, help="seconds that a trial would take on a node")
+    asked = parser.parse_args()
+    costs, too_large = [], []
+    for size in map(int, asked.sizes.split(",")):
+        if psutil.virtual_memory().available < (size * ACTOR_MIB + SPARED_MIB) * 2**20:
+            too_large.append(size)
+            print(f"{size} nodes: not enough memory here for as many processes", flush=True)
+            continue
+        costs.append(measured(size, asked.trials))
+        print(f"{size} nodes: {costs[-1]}", flush=True)
+    factor, exponent = growth([one["actors"] for one in costs], [one["driver_ms_per_trial"] for one in costs])
+    result = {
+        "trials_per_second": by_size(costs, "trials_per_second"),
+        "driver_ms_per_trial": by_size(costs, "driver_ms_per_trial"),
+        "session_ms_per_trial": by_size(costs, "session_ms_per_trial"),
+        "head_ms_per_trial": by_size(costs, "head_ms_per_trial"),
+        "growth_exponent": round(exponent, 3),
+        "trial_s": asked.trial_s,
+        "limit_nodes": limit(factor, exponent, asked.trial_s),
+        "too_large_for_this_machine": too_large,
+    }
+    print(json.dumps(result))
+
+
+def measured(actors: int, trials: int) -> Cost:
+    """Measure one size, in a process of its own: Ray starts once in each."""
+    with tempfile.TemporaryDirectory(prefix="esp-", ignore_cleanup_errors=True) as folder:
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.scale.measure", str(actors), str(trials), folder],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        raise RuntimeError(f"{actors} actors: {done.stderr}")
+    cost: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return cost
+
+
+def growth(sizes: Sequence[float], costs: Sequence[float]) -> tuple[float, float]:
+    """Fit `cost = factor * size ** exponent` by least squares of the logarithms; returns both."""
+    if len(sizes) < 2:
+        raise SystemExit("a growth needs two sizes that fit into this machine: give smaller ones with --sizes")
+    x, y = [math.log(size) for size in sizes], [math.log(cost) for cost in costs]
+    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+    exponent = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / sum((a - mean_x) ** 2 for a in x)
+    return math.exp(mean_y - exponent * mean_x), exponent
+
+
+def limit(factor: float, exponent: float, trial_s: float) -> int:
+    """Return how many nodes keep the driver's one core busy, with a trial of so many seconds after another on each.
+
+    `nodes` of them end `nodes / trial_s` trials a second, of `factor * nodes ** exponent` milliseconds each.
+    """
+    return int((1e3 * trial_s / factor) ** (1 / (1 + exponent)))
+
+
+def by_size(costs: Sequence[Cost], name: str) -> dict[str, float]:
+    """One figure of each size."""
+    return {f"{one['actors']:g}": round(one[name], 3) for one in costs}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""Plan, prove and check one small model of each stem of every timm family, beside torch-pruning.
+
+`nice python -m benchmarks.zoo --log FILE.jsonl`
+
+Each model runs in a process of its own. Espalier plans and proves it; what it accepts is then checked on cuts that the
+proof has not seen, as in `benchmarks.field`. torch-pruning prunes half of it, and works if the result runs forward and
+has fewer MACs. Every outcome is a line of the log: the same command goes on where it was stopped.
+
+Prints a line for each model; the last line is one JSON object: `models`, `exact` (of them `whole`: no axis is fixed
+for want of a rule), `refused` (each with its reason in `reasons`), `wrong`, `failed` (foreign errors, time or memory),
+and `peer_works`.
+"""
+
+import argparse
+import json
+import multiprocessing
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import islice
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from benchmarks.field import CLASSES, Outcome, try_network
+from benchmarks.peers import deepcopy_and_prune
+from benchmarks.zoo.sample import sample, small_models
+from pruning.counter import count_macs
+
+_FORK = multiprocessing.get_context("fork")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One model's outcome.
+
+    Attributes:
+        model: timm's name.
+        family: the module of timm that it is from.
+        side: of the square image, in pixels; 0 if the model could not be made.
+        status: `exact`, `refused`, `wrong` or `failed`.
+        text: groups and MACs, or the reason.
+        peer: "works", or why torch-pruning does not.
+    """
+
+    model: str
+    family: str
+    side: int
+    status: str
+    text: str
+    peer: str
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--log", type=Path, required=True, help="JSONL of outcomes: read first, then appended to")
+    parser.add_argument("--models", help="comma-separated names instead of the sample")
+    parser.add_argument("--limit", type=float, default=600, help="seconds for each library on one model")
+    parser.add_argument("--again", help="comma-separated statuses that are tried again")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    names = dict.fromkeys(options.models.split(","), "named") if options.models else _sample_of(options.log)
+    lines = _read(options.log)
+    again = set((options.again or "").split(","))
+    for name, family in names.items():
+        if name not in lines or lines[name].status in again:
+            lines[name] = _try_model(name, family, options.limit, lines.get(name))
+            with options.log.open("a", encoding="utf-8") as log:
+                log.write(json.dumps(asdict(lines[name])) + "\n")
+            print(f"{name:40}{lines[name].status:9}{lines[name].text[:110]} | peer {lines[name].peer[:40]}", flush=True)
+    print(json.dumps(summary([lines[name] for name in names])))
+
+
+def summary(lines: list[Line]) -> dict[str, object]:
+    """The counts, and the reason of each model that is not exact."""
+    counts = Counter(line.status for line in lines)
+    return {
+        "models": len(lines),
+        **{status: counts[status] for status in ("exact", "refused", "wrong", "failed")},
+        "whole": sum(line.status == "exact" and "fixed:" not in line.text for line in lines),
+        "exact_share": round(counts["exact"] / max(1, len(lines)), 4),
+        "peer_works": sum(line.peer == "works" for line in lines),
+        "reasons": {line.model: f"{line.status}: {line.text}" for line in lines if line.status != "exact"},
+    }
+
+
+def _sample_of(log: Path) -> dict[str, str]:
+    """The sample, which is kept beside the log, because to find it takes minutes."""
+    kept = log.with_suffix(".sample.json")
+    if not kept.exists():
+        kept.write_text(json.dumps(sample(), indent=1), encoding="utf-8")
+    return dict(json.loads(kept.read_text(encoding="utf-8")))
+
+
+def _read(log: Path) -> dict[str, Line]:
+    """The last line of each model; a line that was torn is no line."""
+    lines = {}
+    for text in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
+        try:
+            line = Line(**json.loads(text))
+        except (ValueError, TypeError):
+            continue
+        lines[line.model] = line
+    return lines
+
+
+def _try_model(name: str, family: str, limit: float, before: Line | None) -> Line:
+    side, ours = _in_process(lambda: _ours(name), limit)
+    peer = before.peer if before is not None else _in_process(lambda: (0, _peer(name)), limit)[1].status
+    return Line(name, family, side, ours.status, ours.text, peer)
+
+
+def _in_process(work: Callable[[], tuple[int, Outcome]], limit: float) -> tuple[int, Outcome]:
+    """Run `work` in a forked process, which may run out of time or memory."""
+    ours, theirs = _FORK.Pipe(duplex=False)
+    process = _FORK.Process(target=_send, args=(theirs, work))
+    process.start()
+    theirs.close()
+    try:
+        if ours.poll(limit):
+            result: tuple[int, Outcome] = ours.recv()
+            return result
+        return 0, Outcome("", "failed", f"no result within {limit:g} s")
+    except EOFError:
+        process.join()
+        return 0, Outcome("", "failed", f"the process died with exit code {process.exitcode}")
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+
+
+def _send(pipe: Connection, work: Callable[[], tuple[int, Outcome]]) -> None:
+    try:
+        pipe.send(work())
+    except Exception as error:  # noqa: BLE001 - the border of a process: recorded as a failure
+        pipe.send((0, Outcome("", "failed", f"{type(error).__name__}: {error}"[:300])))
+
+
+def _ours(name: str) -> tuple[int, Outcome]:
+    """The outcome at the smallest input size; if that is not exact, also at the next ones."""
+    side, outcome = 0, Outcome(name, "failed", "it takes none of the tried input sizes")
+    for model, size in small_models(name, CLASSES):
+        tried = try_network(name, partial(_made, model, size), checks=1, modes=1)
+        if outcome.status == "failed" or tried.status in ("exact", "wrong"):
+            side, outcome = size[-1], tried
+        if outcome.status in ("exact", "wrong"):
+            break
+    return side, outcome
+
+
+def _made(model: nn.Module, size: tuple[int, int, int]) -> tuple[nn.Module, tuple[int, int, int]]:
+    return model, size
+
+
+def _peer(name: str) -> Outcome:
+    """Whether torch-pruning prunes the model so that it runs and costs less; the status says so."""
+    for model, size in islice(small_models(name, CLASSES), 1):
+        try:
+            whole = count_macs(model, size)
+            pruned = deepcopy_and_prune(model, size, classes=CLASSES)
+            pruned.eval()(torch.zeros(1, *size))
+            less = count_macs(pruned, size)
+        except Exception as error:  # noqa: BLE001 - the peer may raise anything, and the table shows it
+            return Outcome(name, f"{type(error).__name__}: {error}"[:200], "")
+        return Outcome(name, "works" if less < whole else "nothing was cut", "")
+    return Outcome(name, "not made", "")
+
+
+if __name__ == "__main__":
+    main()
