@@ -27,6 +27,7 @@ def start_run(config: RunConfig) -> RunOutcome:
     launch = begin(config)
     _say_place(launch)
     say(f"run {launch.folder.run_id}: {config.model} on {config.dataset}, proposed by {describe_arm(config)}")
+    _say_base(launch)
     return _execute(launch)
 
 
@@ -42,6 +43,7 @@ def resume_run(
     _say_place(launch)
     more = f", with {add_trials} more trials" if add_trials else ""
     say(f"resuming {folder.run_id} after event {launch.resumed_after}{more}")
+    _say_base(launch)
     return _execute(launch)
 
 
@@ -53,6 +55,14 @@ def remake(folder: RunDir, *, asked: bool) -> RunOutcome | None:
         say(f"outputs of {folder.run_id} were made again from its ledger: {why}")
         _show_result(outcome)
     return outcome
+
+
+def _say_base(launch: Launch) -> None:
+    """Say what a model's name stands for, and how its images are prepared, where that could be something else."""
+    if launch.weights is not None:
+        say(f"weights  {launch.weights}")
+    if launch.images:
+        say(f"images   {launch.images}")
 
 
 def describe_arm(config: RunConfig) -> str:

@@ -117,6 +117,16 @@ class Launch:
         return self._prepared.needs
 
     @property
+    def weights(self) -> str | None:
+        """Which published weights are pruned, in words; None where they are trained here or read from a file."""
+        return self._prepared.weights_words
+
+    @property
+    def images(self) -> str:
+        """How images are prepared, in words; empty where the dataset's images are always prepared in one way."""
+        return self._prepared.images_words
+
+    @property
     def resumed_after(self) -> int | None:
         """The number of the last event before it goes on; None for a new run."""
         return self._ledger.events[-1].seq if self._ledger.events else None

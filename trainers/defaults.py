@@ -27,9 +27,9 @@ _SHAPES_PROXY = ProxyRecipe(
 )
 
 # On folders of images. The published pruning code trains ResNet-50, ResNet-101 and ConvNeXt-S by SGD with a learning
-# rate of 0.08, momentum 0.9, decay 1e-4 and batches of 1024 for 100 epochs, and DeiT-Tiny by AdamW with 5e-4, decay 0.05
-# and batches of 2048 for 300. Warm-up and smoothing are the usual ones (Goyal et al., 2017; Touvron et al., 2021). Not
-# measured here.
+# rate of 0.08, momentum 0.9, decay 1e-4 and batches of 1024 for 100 epochs, and DeiT-Tiny by AdamW with 5e-4, decay
+# 0.05 and batches of 2048 for 300. Warm-up and smoothing are the usual ones (Goyal et al., 2017; Touvron et al., 2021).
+# Not measured here.
 _FINETUNE_OF = {
     Family.CONVOLUTIONAL: Recipe(
         lr=0.08, momentum=0.9, weight_decay=1e-4, batch_size=1024, epochs=100, warmup_epochs=5, label_smoothing=0.1

@@ -48,7 +48,8 @@ def _parts(recipe: Recipe) -> Iterator[str]:
         yield f"average of the weights with decay {recipe.ema:g}, {exported}"
     if recipe.distill is not None:
         soft = f" at temperature {recipe.distill_temperature:g}" if recipe.distill is Distillation.SOFT else ""
-        yield f"{recipe.distill.value} distillation from the unpruned model{soft}, {recipe.distill_weight:.0%} of the loss"
+        share = f"{recipe.distill_weight:.0%} of the loss"
+        yield f"{recipe.distill.value} distillation from the unpruned model{soft}, {share}"
     if recipe.train_on_holdout:
         yield "the holdout is trained on, so that there is no holdout score"
 

@@ -21,6 +21,7 @@ from pruning.outputs import check_logits
 from pruning.plan import Plan
 from pruning.planning import build_plan
 from pruning.projection import project
+from pruning.published import weights_words
 from search.errors import ConfigError
 from search.proposers.registry import check_proposer
 from search.setup.base_model import BaseSource, SourceKind, check_source
@@ -98,6 +99,17 @@ class Prepared:
         recipe = self.recipe
         return self.config.finalist_epochs or max(math.ceil(recipe.warmup_epochs) + 1, round(recipe.epochs / 5))
 
+    @property
+    def weights_words(self) -> str | None:
+        """Which published weights are pruned; None where they are trained here or read from a file."""
+        return weights_words(self.spec.name) if self.source.published else None
+
+    @property
+    def images_words(self) -> str:
+        """How images are prepared; empty where the dataset's images are always prepared in one way."""
+        info = self.dataset.info(self.config.data_path, input_size=self.spec.input_size)
+        return info.preprocessing_words
+
     def space(self, scores: Mapping[str, Scores], sensitivity: Profiled | None = None) -> SearchSpace:
         """Return what the proposers may choose from, once the units have been scored."""
         config = self.config
@@ -154,7 +166,7 @@ def _prepare_model(
 ) -> Prepared:
     """Check what needs the model and its plan, which takes seconds; what costs nothing to check has been."""
     data, spec = resolve_model(config)
-    data = prepared_dataset(config, source, data, begun)
+    data = prepared_dataset(config, source, data, spec.name, begun)
     images = data.check(config.data_path)
     model = create_model(spec)
     plan, batch_norm = build_plan(model, spec), has_batch_norm(model)

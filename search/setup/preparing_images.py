@@ -1,7 +1,7 @@
 """How the images of a run are prepared: as its weights expect, as its user says, or as it began."""
 
 from pruning.errors import PreprocessingError
-from pruning.preprocessing import DEFAULT, Preprocessing, published_preprocessing
+from pruning.preprocessing import Preprocessing, published_preprocessing
 from search.errors import ConfigError
 from search.setup.base_model import BaseSource
 from search.setup.config import RunConfig
@@ -10,7 +10,7 @@ from trainers.datasets.base import Dataset
 
 
 def prepared_dataset(
-    config: RunConfig, source: BaseSource, dataset: Dataset, begun: PlanReady | None = None
+    config: RunConfig, source: BaseSource, dataset: Dataset, model: str, begun: PlanReady | None = None
 ) -> Dataset:
     """The dataset with its images prepared for the base of a run.
 
@@ -18,6 +18,7 @@ def prepared_dataset(
         config: of the run.
         source: where its base comes from: published weights say what they expect.
         dataset: that it names.
+        model: the full name of the model that it names.
         begun: what the ledger of a run that goes on holds: images stay as they were.
 
     Raises:
@@ -33,11 +34,11 @@ def prepared_dataset(
         return dataset
     if begun is not None:
         return dataset if begun.preprocessing is None else dataset.prepared_by(Preprocessing(**begun.preprocessing))
-    expected = published_preprocessing(config.model) if source.published else None
+    expected = published_preprocessing(model) if source.published else None
     if expected is None and not changes:
         return dataset
     try:
-        return dataset.prepared_by((expected or DEFAULT).override(**changes))
+        return dataset.prepared_by((expected or dataset.own_preprocessing).override(**changes))
     except PreprocessingError as error:
         raise ConfigError(f"{_options(changes)} cannot be used: {error}.") from error
 

@@ -12,10 +12,12 @@ import pytest
 import torch
 from torch import nn
 
+from pruning.card import model_card
 from pruning.checkpoint import ARCHITECTURE, WEIGHTS, load_pruned, read_architecture, save_pruned
 from pruning.errors import CheckpointError
 from pruning.models import ModelSpec
 from pruning.plan import Plan
+from pruning.preprocessing import DEFAULT
 from pruning.proof import random_selection
 from pruning.slicing import slice_model
 from tests.synced import needs_names, note_syncs
@@ -132,3 +134,17 @@ def test_the_name_of_the_logits_is_kept_where_there_is_one(
     assert loaded.spec == named.spec == ModelSpec.from_json(named.spec.to_json())
     assert loaded.metadata["spec"]["output"] == "heads.0"
     assert "output" not in load_pruned(saved[0]).metadata["spec"]
+
+
+def test_the_preparation_of_images_is_kept_and_on_the_card_where_it_is_known(
+    saved: tuple[Path, nn.Module], resnet: nn.Module, resnet_plan: Plan, tmp_path: Path
+) -> None:
+    """A file without it, as earlier versions wrote all, is read as before."""
+    assert "preprocessing" not in json.loads((saved[0] / ARCHITECTURE).read_text())
+    assert load_pruned(saved[0]).preprocessing is None
+    assert "Images:" not in model_card(read_architecture(saved[0]))
+    images = DEFAULT.override(interpolation="bicubic", crop=0.95, mean=(0.1, 1 / 3, 0.3))
+    full = tuple(tuple(range(group.units)) for group in resnet_plan.groups)
+    folder = save_pruned(resnet, resnet_plan, full, tmp_path / "prepared", preprocessing=images)
+    assert load_pruned(folder).preprocessing == images
+    assert f"Images: {images.in_words(32, 32)}." in model_card(read_architecture(folder))

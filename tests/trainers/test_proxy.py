@@ -11,6 +11,7 @@ from tests.trainers.datasets.test_imagefolder import make_folder
 from tests.trainers.small import small_net, small_split
 from trainers.datasets.base import DataInfo, Splits
 from trainers.datasets.imagefolder import ImageFolder
+from trainers.datasets.memory import TensorSplit
 from trainers.errors import DivergedError
 from trainers.place import Place
 from trainers.proxy import ProxyData, RungScore, proxy_data, proxy_rungs
@@ -102,3 +103,29 @@ def test_files_are_decoded_once_and_kept_as_bytes(tmp_path: Path) -> None:
     images, _ = next(iter(data.train().batches([torch.arange(2)], place=Place(CPU), augment=False, seed=0)))
     assert images.dtype == torch.float32
     assert data.flip
+
+
+def test_images_are_read_where_the_object_store_holds_them(tmp_path: Path) -> None:
+    """What is pickled beside the stream is not copied: all actors of a node share it."""
+    splits = ImageFolder().splits(make_folder(tmp_path, train=10, test=2), seed=0, input_size=(3, 24, 24))
+    data, beside = proxy_data(splits, RECIPE, seed=0), list[pickle.PickleBuffer]()
+    stream = pickle.dumps(data, protocol=5, buffer_callback=beside.append)
+    assert len(stream) < 5000
+    held = [np.frombuffer(buffer.raw(), dtype=np.uint8) for buffer in beside]  # cannot be written, as in the store
+    there = pickle.loads(stream, buffers=[one.data.toreadonly() for one in held])  # noqa: S301  ours
+    assert {there.train_images.data_ptr(), there.holdout_images.data_ptr()} <= {one.ctypes.data for one in held}
+    assert data.nbytes == 30 * 3 * 24 * 24
+    assert torch.equal(there.train().images(torch.arange(5)), splits.train.images(torch.arange(5)))
+
+
+def test_bytes_train_as_the_floats_that_they_stand_for(tmp_path: Path) -> None:
+    splits = ImageFolder().splits(make_folder(tmp_path, train=10, test=2), seed=0, input_size=(3, 24, 24))
+    data = proxy_data(splits, RECIPE, seed=0)
+    asked = [torch.arange(8)]
+    floats = TensorSplit(data.train().images(torch.arange(27)), data.train_labels, data.shift, data.flip)
+    for augment in (False, True):
+        (bytes_,), (numbers,) = (
+            split.batches(asked, place=Place(CPU), augment=augment, seed=4) for split in (data.train(), floats)
+        )
+        assert torch.equal(bytes_[0], numbers[0])
+        assert torch.equal(bytes_[1], numbers[1])

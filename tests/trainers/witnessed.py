@@ -24,6 +24,7 @@ from pruning.checkpoint import load_pruned, save_pruned
 from pruning.models import ModelSpec
 from pruning.planning import build_plan
 from trainers.base import initial_model
+from trainers.datasets.augmentation import Augmentation
 from trainers.datasets.base import Batch, DataInfo, Dataset, InputSize, Split, Splits
 from trainers.datasets.imagefolder import FolderSplit
 from trainers.datasets.memory import TensorSplit
@@ -76,7 +77,7 @@ class Watched(Split):
         index_batches: Sequence[Tensor],
         *,
         place: Place,
-        augment: bool,
+        augment: bool | Augmentation,
         seed: int,
         first: int = 0,
         lenient: bool = False,

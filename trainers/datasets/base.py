@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from pruning.preprocessing import Preprocessing
+from pruning.preprocessing import DEFAULT, Preprocessing
 from trainers.datasets.augmentation import Augmentation
 from trainers.datasets.normalising import Pixels
 from trainers.errors import DataPathError
@@ -163,12 +163,14 @@ class Dataset(ABC):
         name: what users call it.
         needs_path: whether it is read from a folder that the user names.
         takes_preprocessing: whether its images can be prepared as a model's weights expect them.
+        own_preprocessing: how they are prepared if it takes preprocessing and nothing is known of the weights.
         preprocessing: how they are prepared, see `prepared_by`; None is the dataset's own way.
     """
 
     name: ClassVar[str]
     needs_path: ClassVar[bool] = False
     takes_preprocessing: ClassVar[bool] = False
+    own_preprocessing: ClassVar[Preprocessing] = DEFAULT
     preprocessing: Preprocessing | None = None
 
     def prepared_by(self, preprocessing: Preprocessing) -> Self:

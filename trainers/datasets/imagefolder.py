@@ -88,10 +88,10 @@ class ImageFolder(Dataset):
         size = input_size or DEFAULT_SIZE
         if size[0] != 3:
             raise DataPathError(f"image folders are read in colour (3 channels), the model takes {size[0]}")
-        return DataInfo(len(classes), size, classes, self.preprocessing or DEFAULT)
+        return DataInfo(len(classes), size, classes, self.preprocessing or self.own_preprocessing)
 
     def _split(self, files: Files, info: DataInfo) -> FolderSplit:
-        return FolderSplit(files, info.input_size, preprocessing=self.preprocessing or DEFAULT)
+        return FolderSplit(files, info.input_size, preprocessing=self.preprocessing or self.own_preprocessing)
 
     def _part(self, data_path: Path | None, part: str) -> Path:
         if data_path is None:

@@ -90,7 +90,7 @@ class ReadSplit(Split):
         for found in self._answers([indices], None, 0, lenient=lenient, pinned=False):
             some, of = self._whole(found)
             images = some.new_empty((len(indices), *some.shape[1:])) if images is None else images
-            images[at : at + len(some)], labels[at : at + len(some)] = some, of
+            images[at : at + len(some)], labels[at : at + len(some)] = some, torch.tensor(of)
             at += len(some)
         assert images is not None, "some pictures were asked for"
         return Pixels(images, labels, self._normalisation)
@@ -106,6 +106,11 @@ class ReadSplit(Split):
         """Both splits' pictures, with readers of their own."""
         assert isinstance(other, ReadSplit), "parts of one data set are of one kind"
         return ReadSplit(JoinedSource(self.source, other.source), self.size, self.preprocessing, self.readers)
+
+    @property
+    def reader_ids(self) -> tuple[int, ...]:
+        """The ids of the reader processes that live now."""
+        return () if self._pool is None else self._pool.ids
 
     def close(self) -> None:
         """End the readers."""
@@ -136,29 +141,28 @@ class ReadSplit(Split):
     def _joined(self, count: int, found: Iterator[Found], device: torch.device) -> Batch:
         """Put a batch together from the next answers, on its device."""
         images, are_bytes = None, False
-        labels, at = torch.empty(count, dtype=torch.int64, device=device), 0
+        labels, at = list[int](), 0
         while at < count:
             some, of = self._whole(next(found))
             if images is None:
                 are_bytes = some.dtype == torch.uint8
                 images = torch.empty((count, *some.shape[1:]), dtype=torch.float32, device=device)
             images[at : at + len(some)] = some.to(device, non_blocking=True)
-            labels[at : at + len(some)] = of.to(device, non_blocking=True)
+            labels += of
             at += len(some)
         assert images is not None, "a batch has pictures"
-        return self._normalisation.in_place(images) if are_bytes else images, labels
+        return self._normalisation.in_place(images) if are_bytes else images, torch.tensor(labels, device=device)
 
-    def _whole(self, found: Found) -> tuple[Tensor, Tensor]:
+    def _whole(self, found: Found) -> tuple[Tensor, list[int]]:
         """Pictures and labels of an answer.
 
         Raises:
             DataPathError: some cannot be read, or too many could not be so far.
         """
         images, labels, problems = found
-        if images is None or labels is None:
+        if images is None:
             refuse((Problem(*problem) for problem in problems), len(self))
         assert images is not None, "what cannot be read was refused"
-        assert labels is not None, "likewise"
         self._leave_out(problems)
         return images, labels
 

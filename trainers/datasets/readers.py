@@ -77,6 +77,12 @@ class Readers:
             yield found
             assert turn == self._turn, "another series of requests has begun"
 
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The processes' ids, once they were started."""
+        started: Any = None if self._loader is None else self._loader._iterator
+        return () if started is None else tuple(worker.pid for worker in started._workers)
+
     def close(self) -> None:
         """End the processes."""
         if self._loader is not None and self._loader._iterator is not None:

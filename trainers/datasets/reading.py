@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
+from torch.utils.data import get_worker_info
 
 from pruning.preprocessing import Preprocessing
 from trainers.datasets.augmentation import Augmentation
@@ -36,8 +37,8 @@ class Request:
     lenient: bool
 
 
-Found = tuple[Tensor | None, Tensor | None, list[tuple[str, str]]]
-"""Pictures [n, C, H, W] and labels [n], None if one cannot be read; and names and reasons of those that cannot."""
+Found = tuple[Tensor | None, list[int], list[tuple[str, str]]]
+"""Pictures [n, C, H, W], None if one cannot be read, with their labels; and names and reasons of those that cannot."""
 
 
 class Reading(TorchDataset[Found]):
@@ -50,15 +51,16 @@ class Reading(TorchDataset[Found]):
 
     def __getitem__(self, request: Request) -> Found:
         """Read pictures."""
-        images, labels, problems = list[Tensor](), list[int](), list[tuple[str, str]]()
+        images: Tensor | None = None
+        labels, problems = list[int](), list[tuple[str, str]]()
         for index in request.indices:
             found = self._first_readable(index, request, problems)
             if found is not None:
-                images.append(found[0])
-                labels.append(found[1])
-        if len(images) < len(request.indices):
-            return None, None, problems
-        return torch.stack(images), torch.tensor(labels), problems
+                pixels, label = found
+                images = _room(len(request.indices), pixels) if images is None else images
+                images[len(labels)] = pixels
+                labels.append(label)
+        return images if len(labels) == len(request.indices) else None, labels, problems
 
     # torch's loader hands a whole batch over by this name.
     __getitems__ = __getitem__
@@ -89,3 +91,11 @@ class Reading(TorchDataset[Found]):
             transform = TrainingTransform(self._size, self._preprocessing, augmentation)
             self._training = augmentation, transform
         return self._training[1]
+
+
+def _room(count: int, like: Tensor) -> Tensor:
+    """An empty tensor for so many pictures; in a reader in shared memory, so that they are not copied once more."""
+    if get_worker_info() is None:
+        return like.new_empty((count, *like.shape))
+    storage = torch.UntypedStorage._new_shared(count * like.numel() * like.element_size())
+    return torch.empty(0, dtype=like.dtype).set_(storage, 0, (count, *like.shape))  # type: ignore[call-overload]

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from trainers.datasets.augmentation import Augmentation
 from trainers.datasets.memory import TensorSplit, drawn_offsets, fitted, row_major, shifted
+from trainers.errors import RecipeError
 from trainers.place import Place
 
 ALONE = Place(torch.device("cpu"))
@@ -74,3 +76,17 @@ def test_a_reading_that_begins_later_sees_the_same_pixels() -> None:
     rest = list(split.batches(batches, place=ALONE, augment=True, seed=4, first=2))
     assert all(torch.equal(one, other) for (one, _), (other, _) in zip(rest, whole[2:], strict=True))
     assert [labels.tolist() for _, labels in rest] == [labels.tolist() for _, labels in whole[2:]]
+
+
+def test_what_cannot_be_done_to_images_in_memory_is_refused() -> None:
+    split = TensorSplit(torch.zeros(4, 1, 8, 8), torch.zeros(4, dtype=torch.int64), shift=1)
+    with pytest.raises(RecipeError, match=r"in memory.*rand-m9"):
+        next(split.batches([torch.arange(4)], place=ALONE, augment=Augmentation(auto="rand-m9"), seed=0))
+
+
+def test_another_copy_of_an_image_in_memory_is_moved_anew() -> None:
+    pixels = torch.arange(64.0).reshape(1, 1, 8, 8).repeat(3, 1, 1, 1)
+    split = TensorSplit(pixels, torch.arange(3), shift=4)
+    ((images, labels),) = split.batches([torch.tensor([1, 4, 7, 10])], place=ALONE, augment=True, seed=0)
+    assert labels.tolist() == [1, 1, 1, 1]
+    assert len({image.numpy().tobytes() for image in images}) > 1
