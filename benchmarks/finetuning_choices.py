@@ -148,8 +148,8 @@ def _alone(folder: Path, job: Job, epochs: int) -> dict[str, Any]:
 def _pair(rank: int, folder: Path, number: int, jobs: Sequence[Job], epochs: int) -> None:
     """One of two workers, which train all jobs together."""
     torch.set_num_threads(1)
-    store = dist.FileStore(str(folder / f"store-{os.getppid()}-{number}"), 2)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=2)
+    meeting = (folder / f"store-{os.getppid()}-{number}").absolute()
+    dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
     place = Place(torch.device("cpu"), rank, 2)
     for job in jobs:
         model, share, choice, seed = job

@@ -59,7 +59,7 @@ class Stepper:
         """
         with self._alone():
             loss = self._objective.loss(batch)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
         kept = [torch.empty_like(p) for p in self._forward.parameters() if p.requires_grad for _ in range(self._states)]
         del kept, loss
         self._optimizer.zero_grad(set_to_none=True)
@@ -92,7 +92,7 @@ class Stepper:
             loss = loss * share
         # A layer that is computed again takes its batch's statistics in again.
         with kept_buffers(self._forward) if self._recomputes else nullcontext():
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
         return loss.detach()
 
     def _alone(self) -> AbstractContextManager[None]:

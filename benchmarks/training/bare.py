@@ -9,8 +9,9 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from timm import create_model
-from timm.data import ImageDataset, create_loader
-from timm.optim import create_optimizer_v2
+from timm.data.dataset import ImageDataset
+from timm.data.loader import create_loader
+from timm.optim._optim_factory import create_optimizer_v2
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
