@@ -1,9 +1,10 @@
-"""The part of the benchmark that needs no GPU: our loop beside a bare one, under Ray Train, torchrun and by two workers.
+"""The part of the benchmark that needs no GPU: our loop beside a bare one, under Ray Train and torchrun, by two workers.
 
 Other programs share the processor, so a loop is judged by the processor's seconds, and runs of several processes by
 their fastest epoch.
 """
 
+import itertools
 import json
 import os
 import statistics
@@ -90,7 +91,7 @@ def _ours(data: Path) -> tuple[tuple[float, float], float]:
     training = Training(model, train, _RECIPE, seed=0, place=Place(torch.device("cpu")))
     spent = _spent(lambda: list(training.epochs()))
     steps = training.steps_per_epoch
-    between = [later - earlier for earlier, later in zip(begins, begins[1:], strict=False)]
+    between = [later - earlier for earlier, later in itertools.pairwise(begins)]
     at_ends = between[steps - 1 :: steps]
     usual = statistics.median(between)
     return spent, max(0.0, statistics.median(at_ends) - usual)
