@@ -16,6 +16,7 @@ from cli.option_types import (
     TrustFactoryOption,
     TrustOption,
 )
+from cli.recording import RecordExperimentOption, Recording, RecordUriOption
 from search.outcome.formats import share_text
 
 
@@ -29,6 +30,8 @@ def command(
     trust_pickle: TrustOption = False,
     trust_factory: TrustFactoryOption = None,
     device: DeviceOption = "auto",
+    tracking_uri: RecordUriOption = None,
+    experiment: RecordExperimentOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read the test set with a checkpoint, and count its MACs with the independent counter.
@@ -37,33 +40,37 @@ def command(
     """
     from cli.opening import ModelSource, open_model
     from pruning.counter import count_macs
-    from pruning.models import ModelSpec
+    from pruning.models import ModelSpec, full_name
     from pruning.outputs import check_logits
     from trainers.base import check_fit
     from trainers.datasets.registry import dataset as find_dataset
     from trainers.evaluate import evaluate
     from trainers.latency import measure_latency
 
+    recording = Recording(tracking_uri, experiment)
+    recording.check()
     place = device_of(device)
     data = find_dataset(dataset)
     # A published file must fit the dataset; a checkpoint folder says itself what it is.
     spec = None
     if model is not None and checkpoint.is_file():
         info = data.test_info(data_path)
-        spec = ModelSpec(model, info.num_classes, info.input_size, output)
+        spec = ModelSpec(full_name(model), info.num_classes, info.input_size, output)
     source = ModelSource(
         checkpoint, model, trust_pickle=trust_pickle, output=output, trusted=tuple(trust_factory or ())
     )
     pruned = open_model(source, spec)
     data = find_dataset(dataset, pruned.preprocessing)
     data.check_test(data_path)
-    info, test = data.test_part(data_path, input_size=pruned.spec.input_size)
+    info, test = data.test_part(data_path, input_size=pruned.spec.image_size)
     check_fit(pruned.spec, info, dataset)
     check_logits(pruned.module.eval(), pruned.spec)
     counted = count_macs(pruned.module, pruned.spec.input_size)
     model_there = pruned.module.to(place)
     score = evaluate(model_there, test.to(place), batch_size=batch_size, output=pruned.spec.output)
-    latency = measure_latency(model_there, pruned.spec.input_size, threads=1)
+    latency = measure_latency(model_there, pruned.spec.image_size, threads=1)
+    told = {"dataset": dataset, "data_path": data_path}
+    recording.evaluated(checkpoint, pruned, told, score, latency.median_ms)
     found = {
         "model": pruned.spec.name,
         "dataset": dataset,

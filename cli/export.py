@@ -9,6 +9,7 @@ from cli.console import say, say_json, show_table
 from cli.option_types import (
     ArchitectureOption,
     ClassesOption,
+    InputShapeOption,
     InputSizeOption,
     JsonOption,
     OutputOption,
@@ -28,6 +29,7 @@ def command(
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("exported"),
     model: ArchitectureOption = None,
     input_size: InputSizeOption = None,
+    input_shape: InputShapeOption = None,
     num_classes: ClassesOption = None,
     output: OutputOption = None,
     trust_pickle: TrustOption = False,
@@ -40,7 +42,14 @@ def command(
 
     kinds = read_formats(formats or ["onnx"])
     source = ModelSource(
-        checkpoint, model, num_classes, input_size, trust_pickle, output, trusted=tuple(trust_factory or ())
+        checkpoint,
+        model,
+        num_classes,
+        input_size,
+        trust_pickle,
+        output,
+        trusted=tuple(trust_factory or ()),
+        input_shape=input_shape,
     )
     pruned = open_model(source)
     make_folder(out)

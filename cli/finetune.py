@@ -19,6 +19,7 @@ from cli.options import options_of
 from cli.pasted import evaluate_line
 from cli.paths import make_folder
 from cli.placing import ray_address_of
+from cli.recording import RecordExperimentOption, Recording, RecordUriOption, RegisterOption
 from search.errors import ConfigError
 from search.execution.scratch import private_folder
 from search.outcome.formats import share_text
@@ -51,6 +52,9 @@ def command(
     teacher: Annotated[
         Path | None, typer.Option(help="Checkpoint folder of the unpruned model, for --distill.")
     ] = None,
+    tracking_uri: RecordUriOption = None,
+    experiment: RecordExperimentOption = None,
+    register: RegisterOption = None,
     **given: Any,
 ) -> None:
     """Fine-tune a pruned checkpoint on as many workers as there are."""
@@ -74,8 +78,10 @@ def command(
         )
     pruned = open_model(ModelSource(checkpoint, model, trusted=tuple(trust_factory or ())))
     make_folder(out)
+    recording = Recording(tracking_uri, experiment, register)
+    recording.check()
     data = find_dataset(dataset)
-    check_fit(pruned.spec, data.info(data_path, input_size=pruned.spec.input_size), dataset)
+    check_fit(pruned.spec, data.info(data_path, input_size=pruned.spec.image_size), dataset)
     changes = config.finetune_changes()
     images = None if "batch_size" in changes else data.check(data_path)
     chosen = finetune_recipe(
@@ -109,6 +115,8 @@ def command(
             on_progress=Paced(lambda progress: say(f"{progress}"), LINE_S),
         )
     shutil.rmtree(out / _RAY, ignore_errors=True)
+    told = {"dataset": dataset, "data_path": data_path, "seed": seed}
+    recording.finetuned(result.checkpoint_dir, result.history, recipe, told, result.wall_s)
     say(f"{len(result.history)} epochs on {result.workers} workers in {result.wall_s:.1f} s")
     for path, reason in result.unreadable.items():
         say(f"left out {path}: {reason}")

@@ -61,7 +61,7 @@ def command(
         compare_latency(
             base,
             pruned.module,
-            pruned.spec.input_size,
+            pruned.spec.image_size,
             batch_size=batch,
             threads=count,
             repeats=repeats,
@@ -75,8 +75,7 @@ def command(
         say_json({"model": pruned.spec.name, "base_macs": baseline, "macs": pruned.macs, "settings": sides})
         return
     show_table(
-        f"{pruned.spec.name} at {'×'.join(map(str, pruned.spec.input_size))} {_where(settings.device)}, "
-        "ms per batch: median (p95)",
+        f"{pruned.spec.name} at {pruned.spec.size_text} {_where(settings.device)}, ms per batch: median (p95)",
         ("batch", "threads", "memory format", "base", "pruned", "speedup"),
         [_row(one) for one in measured],
         text=("memory format",),

@@ -4,9 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.console import say_aside
 from pruning.checkpoint import ARCHITECTURE, PrunedModel, load_pruned, read_architecture
 from pruning.foreign import open_foreign
-from pruning.models import ModelSpec, published_spec
+from pruning.inputs import parse_input_size
+from pruning.models import ModelSpec, full_name, published_spec
 from pruning.outputs import check_logits
 from search.errors import ConfigError
 
@@ -22,6 +24,7 @@ class ModelSource:
         input_size: side of the square input of a published file, in pixels, where it is not the architecture's own.
         trust_pickle: whether a whole pickled module may be opened, which runs its author's code.
         trusted: factories that a checkpoint folder may name as its model; `model` counts as one of them.
+        input_shape: the shape of any input, or of several, as text.
         output: which tensor of a published file's output holds the logits, where convention would not find it.
     """
 
@@ -32,6 +35,7 @@ class ModelSource:
     trust_pickle: bool = False
     output: str | None = None
     trusted: Collection[str] = ()
+    input_shape: str | None = None
 
 
 def open_model(source: ModelSource, spec: ModelSpec | None = None) -> PrunedModel:
@@ -47,6 +51,8 @@ def open_model(source: ModelSource, spec: ModelSpec | None = None) -> PrunedMode
         CheckpointError: it cannot be opened, or is not what it says it is.
         OutputError: the output that was named does not hold its logits.
     """
+    if not source.checkpoint.exists():
+        raise ConfigError(f"--checkpoint {source.checkpoint}: there is no file and no folder of that name.")
     if not source.checkpoint.is_file():
         return _open_checkpoint(source)
     if source.model is None:
@@ -55,9 +61,15 @@ def open_model(source: ModelSource, spec: ModelSpec | None = None) -> PrunedMode
             "name it with --model. A checkpoint folder states its own."
         )
     spec = spec or published_spec(
-        source.model, num_classes=source.num_classes, input_size=source.input_size, output=source.output
+        source.model,
+        num_classes=source.num_classes,
+        input_size=source.input_size,
+        output=source.output,
+        input_shape=None if source.input_shape is None else parse_input_size(source.input_shape),
     )
     pruned = open_foreign(source.checkpoint, spec, trust_pickle=source.trust_pickle)
+    for note in pruned.notes:
+        say_aside(note)
     if source.output is not None:
         check_logits(pruned.module, spec)
     return pruned
@@ -69,7 +81,12 @@ def is_checkpoint(path: str | Path) -> bool:
 
 
 def _open_checkpoint(source: ModelSource) -> PrunedModel:
-    given = {"--num-classes": source.num_classes, "--input-size": source.input_size, "--output": source.output}
+    given = {
+        "--num-classes": source.num_classes,
+        "--input-size": source.input_size,
+        "--input-shape": source.input_shape,
+        "--output": source.output,
+    }
     extra = [f"{name} {value}" for name, value in given.items() if value is not None]
     if extra:
         raise ConfigError(
@@ -77,7 +94,7 @@ def _open_checkpoint(source: ModelSource) -> PrunedModel:
             "Leave it out."
         )
     name = read_architecture(source.checkpoint).spec.name
-    if source.model is not None and source.model != name:
+    if source.model is not None and full_name(source.model) != name:
         raise ConfigError(
             f"--model {source.model} and --checkpoint {source.checkpoint} contradict each other: the checkpoint holds "
             f"a {name}. Leave --model out."

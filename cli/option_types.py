@@ -15,6 +15,10 @@ ArchitectureOption = Annotated[
     str | None, typer.Option(help="Architecture of a published file; a checkpoint folder names its own.")
 ]
 InputSizeOption = Annotated[int | None, typer.Option(min=8, max=LARGEST_SIDE, help="Side of the square input.")]
+InputShapeOption = Annotated[
+    str | None,
+    typer.Option(help="Shape of the input: 1x28x28, 1x16000, or a=3x32x32,b=10 for several inputs by name."),
+]
 ClassesOption = Annotated[int | None, typer.Option(min=1, max=MOST_CLASSES, help="Instead of the published number.")]
 OutputOption = Annotated[
     str | None, typer.Option(help="Tensor of a published model's output that holds the logits, as features.0.")

@@ -27,7 +27,7 @@ def evaluate_line(checkpoint: Path, dataset: str, data_path: Path | None) -> str
 
 
 def ui_line(shown_uri: str) -> str:
-    """Return where MLflow shows a store: its own address, or the command that serves a database.
+    """Return where MLflow shows a store: its own address, or the command that shows a database.
 
     Args:
         shown_uri: The address of the store, without its password.
@@ -36,8 +36,8 @@ def ui_line(shown_uri: str) -> str:
         return shown_uri
     exported = os.environ.get(URI_VARIABLE, "").strip()
     if "***" in shown_uri and without_password(exported) == shown_uri:
-        return f'mlflow ui --backend-store-uri "${URI_VARIABLE}"'
-    return f"mlflow ui --backend-store-uri {shlex.quote(shown_uri)}"
+        return f'{program()} ui --tracking-uri "${URI_VARIABLE}"'
+    return f"{program()} ui --tracking-uri {shlex.quote(shown_uri)}"
 
 
 def _named(folder: RunDir) -> str:

@@ -10,6 +10,7 @@ from cli.console import say, say_json, show_table
 from cli.option_types import (
     ClassesOption,
     DataPathOption,
+    InputShapeOption,
     InputSizeOption,
     JsonTablesOption,
     TrustFactoryOption,
@@ -39,6 +40,7 @@ def command(
     ] = None,
     data_path: DataPathOption = None,
     input_size: InputSizeOption = None,
+    input_shape: InputShapeOption = None,
     num_classes: ClassesOption = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Profile this pruned model instead.")] = None,
     trust_pickle: TrustOption = False,
@@ -52,7 +54,9 @@ def command(
     from search.space.profile import profile_plan
 
     trusted = tuple(trust_factory or ())
-    plan = _plan(Subject(model, dataset, data_path, input_size, num_classes, checkpoint, trust_pickle, trusted))
+    plan = _plan(
+        Subject(model, dataset, data_path, input_size, num_classes, checkpoint, trust_pickle, trusted, input_shape)
+    )
     profile, stages = profile_plan(plan), macs_by_stage(plan)
     if plot is not None:
         from search.outcome.plots import plot_stages  # matplotlib takes as long to import as the plan to be made
@@ -86,6 +90,7 @@ class Subject:
         checkpoint: a pruned model to profile instead.
         trust_pickle: whether a whole pickled module may be opened.
         trusted: factories that a checkpoint may name.
+        input_shape: of any input, or of several, as text.
     """
 
     model: str | None = None
@@ -96,6 +101,7 @@ class Subject:
     checkpoint: Path | None = None
     trust_pickle: bool = False
     trusted: tuple[str, ...] = ()
+    input_shape: str | None = None
 
 
 def _plan(subject: Subject) -> "Plan":
@@ -121,21 +127,24 @@ def _plan(subject: Subject) -> "Plan":
         subject.input_size,
         subject.trust_pickle,
         trusted=subject.trusted,
+        input_shape=subject.input_shape,
     )
     pruned = open_model(source)
     return build_plan(pruned.module, pruned.spec)
 
 
 def _spec(subject: Subject, model: str) -> "ModelSpec":
+    from pruning.inputs import parse_input_size
     from pruning.models import ModelSpec, published_spec
 
     if subject.dataset is None:
-        return published_spec(model, num_classes=subject.num_classes, input_size=subject.input_size)
+        shape = None if subject.input_shape is None else parse_input_size(subject.input_shape)
+        return published_spec(model, num_classes=subject.num_classes, input_size=subject.input_size, input_shape=shape)
     # Preparing a search imports the proposers' packages: seconds that no published model needs.
     from search.setup.config import make_config
     from search.setup.preparation import resolve_model
 
-    fields = {name: getattr(subject, name) for name in ("dataset", "data_path", "input_size")}
+    fields = {name: getattr(subject, name) for name in ("dataset", "data_path", "input_size", "input_shape")}
     spec = resolve_model(make_config({"model": model, **fields}))[1]
     return spec if subject.num_classes is None else ModelSpec(spec.name, subject.num_classes, spec.input_size)
 
@@ -153,7 +162,7 @@ def _show_whole(plan: "Plan", profile: "Profile") -> None:
 
 def _show_sets(plan: "Plan", profile: "Profile") -> None:
     show_table(
-        f"{plan.spec.name} at {'×'.join(map(str, plan.spec.input_size))}: {len(plan.sets)} isomorphic sets",
+        f"{plan.spec.name} at {plan.spec.size_text}: {len(plan.sets)} isomorphic sets",
         ("set", "layers", "groups", "units", "MACs", "params", "reaches"),
         [
             (
@@ -202,9 +211,11 @@ def _show_stages(plan: "Plan", stages: "tuple[Stage, ...]") -> None:
 
 
 def _as_json(plan: "Plan", profile: "Profile", stages: "tuple[Stage, ...]") -> dict[str, object]:
+    from pruning.inputs import size_to_json
+
     return {
         **asdict(profile),
-        "input_size": list(plan.spec.input_size),
+        "input_size": size_to_json(plan.spec.input_size),
         "baseline_params": plan.baseline_params,
         "variant_macs": plan.variant_macs(plan.full()),
         "groups": [

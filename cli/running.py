@@ -154,7 +154,7 @@ def _show_trials(events: Sequence[Event]) -> None:
                 row.spec.rationale,
                 f"{row.spec.macs:,}",
                 share_text(row.end.accuracy if row.end else None),
-                row.end.state.value.replace("_", " ") if row.end else "unfinished",
+                row.state,
             )
             for row in shown
         ],

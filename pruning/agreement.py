@@ -14,6 +14,7 @@ from torch import nn
 
 from pruning.errors import UnsupportedModelError
 from pruning.following import Follower, Step, tensors_in
+from pruning.inputs import InputSize
 from pruning.outputs import named_tensors
 from pruning.owners import evaluate
 from pruning.plan import Plan, PlannedPass
@@ -84,7 +85,7 @@ class _Observer(Follower):
         self.agreed = 0
         self.number = False
 
-    def departure(self, input_size: tuple[int, int, int]) -> UnsupportedModelError | None:
+    def departure(self, input_size: InputSize) -> UnsupportedModelError | None:
         try:
             out = self.run(input_size, training=self._planned.training)
             if self.agreed < len(self._planned.steps):

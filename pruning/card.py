@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pruning.checkpoint import Architecture
+from pruning.inputs import image_size, size_from_json, size_text
 
 CARD = "MODEL_CARD.md"
 """File name of the card in a checkpoint's folder."""
@@ -46,7 +47,7 @@ class Measured:
 def model_card(model: Architecture, known: Measured | None = None) -> str:
     """The card as Markdown."""
     known = known or Measured()
-    channels, height, width = model.spec.input_size
+    size = size_from_json(model.spec.input_size)
     prepared = model.preprocessing
     latency = f"latency, ms ({known.latency_setting or 'no setting'})"
     rows = [
@@ -61,8 +62,8 @@ def model_card(model: Architecture, known: Measured | None = None) -> str:
     return "\n".join([
         f"# {model.spec.name}, pruned to {model.macs / model.baseline_macs:.1%} of its MACs",
         "",
-        f"Base: `{model.spec.name}`, {model.spec.num_classes} classes, input {channels}×{height}×{width}.",
-        *([] if prepared is None else [f"Images: {prepared.in_words(height, width)}."]),
+        f"Base: `{model.spec.name}`, {model.spec.num_classes} classes, input {size_text(size)}.",
+        *([] if prepared is None else [f"Images: {prepared.in_words(*image_size(size)[1:])}."]),
         f"MACs are counted by {model.counter}.",
         "",
         "| | base | pruned | pruned / base |",

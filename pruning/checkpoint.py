@@ -6,13 +6,13 @@ module without training code. Its hashes and counts are checked when it is read.
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
@@ -21,6 +21,7 @@ from ground.files import file_hash, folder_replaced, replaced
 from ground.problems import describe_problems
 from pruning.errors import CheckpointError, PruningError
 from pruning.factories import check_factory
+from pruning.inputs import LARGEST_SIDE, MOST_CHANNELS, checked_size
 from pruning.models import ModelSpec, create_model
 from pruning.plan import Plan
 from pruning.planning import build_plan
@@ -31,20 +32,29 @@ WEIGHTS = "model.safetensors"
 ARCHITECTURE = "architecture.json"
 _SCHEMA = 1
 # Far beyond any image classifier. A file that states more would only run this machine out of memory.
-MOST_CLASSES, LARGEST_SIDE, _MOST_CHANNELS = 1_000_000, 16_384, 4096
+MOST_CLASSES = 1_000_000
 _LONGEST_NAME = 500
 _LARGEST_DOCUMENT = 64 * 2**20
+
+
+def _check_shape(shape: list[int]) -> list[int]:
+    """Images within the limits of images, other inputs within those of `checked_size`."""
+    limits = (MOST_CHANNELS, LARGEST_SIDE, LARGEST_SIDE)
+    if len(shape) == len(limits) and not all(1 <= n <= most for n, most in zip(shape, limits, strict=True)):
+        raise ValueError(f"{shape} is no size of an image: at most {list(limits)} would work")
+    checked_size(tuple(shape))
+    return shape
+
+
+_InputName = Annotated[str, Field(max_length=_LONGEST_NAME)]
+_Shape = Annotated[list[int], AfterValidator(_check_shape)]
 
 
 class _Spec(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: Annotated[str, Field(max_length=_LONGEST_NAME)]
     num_classes: Annotated[int, Field(ge=0, le=MOST_CLASSES)]
-    input_size: tuple[
-        Annotated[int, Field(ge=1, le=_MOST_CHANNELS)],
-        Annotated[int, Field(ge=1, le=LARGEST_SIDE)],
-        Annotated[int, Field(ge=1, le=LARGEST_SIDE)],
-    ]
+    input_size: _Shape | dict[_InputName, _Shape]
     output: Annotated[str, Field(max_length=_LONGEST_NAME)] | None = None
 
 
@@ -86,6 +96,11 @@ class Architecture(BaseModel):
     weights_sha256: str
     sha256: str
 
+    @property
+    def model_spec(self) -> ModelSpec:
+        """The unpruned architecture, as it is created."""
+        return ModelSpec.from_json(self.spec.model_dump())
+
 
 @dataclass(frozen=True, slots=True)
 class PrunedModel:
@@ -99,6 +114,7 @@ class PrunedModel:
         selection: indices of the units that stayed, per group.
         metadata: the contents of `architecture.json`; empty for files from elsewhere.
         preprocessing: what is done to an image before the model sees it, where the file says so.
+        notes: what was taken of a file from elsewhere, where there was a choice.
     """
 
     module: nn.Module
@@ -108,6 +124,7 @@ class PrunedModel:
     selection: Selection
     metadata: Mapping[str, Any]
     preprocessing: Preprocessing | None = None
+    notes: tuple[str, ...] = ()
 
 
 def save_pruned(
@@ -162,9 +179,23 @@ def save_pruned(
     }
     if preprocessing is not None:
         document["preprocessing"] = preprocessing.model_dump(mode="json")
+    document = _readable(document)
     document["sha256"] = _document_hash(document)
     _write(folder, {WEIGHTS: stored, ARCHITECTURE: f"{json.dumps(document, indent=1)}\n".encode()})
     return folder
+
+
+def _readable(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document as it will be read; what could not be read is not written."""
+    try:
+        read: dict[str, Any] = json.loads(json.dumps(document))
+        Architecture.model_validate(read | {"sha256": ""})
+        return read
+    except ValidationError as error:
+        wrong = describe_problems(error, "the document", most=1)
+        raise CheckpointError(f"this model cannot be saved as a checkpoint that can be read: {wrong}") from error
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"the recipe of this checkpoint does not consist of JSON values: {error}") from error
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -208,10 +239,46 @@ def load_pruned(directory: Path | str, *, trusted: Collection[str] = ()) -> Prun
     folder = Path(directory)
     document = read_architecture(folder)
     check_factory(document.spec.name, trusted, str(folder / ARCHITECTURE))
+    return _loaded(folder, document, _planned_again)
+
+
+Planned = Callable[[Architecture], tuple[nn.Module, Plan]]
+"""Makes the unpruned module that a checkpoint was cut from, and its plan."""
+
+
+def load_pruned_by(
+    directory: Path | str, planned: Planned, inside: Callable[[nn.Module], nn.Module] = lambda module: module
+) -> PrunedModel:
+    """Rebuild a pruned module of which no name says how to create its base.
+
+    Args:
+        directory: the checkpoint.
+        planned: makes the base and its plan.
+        inside: finds the module that was saved in what was planned.
+
+    Raises:
+        CheckpointError: as `load_pruned`; also where the base is another architecture.
+    """
+    folder = Path(directory)
+    return _loaded(folder, read_architecture(folder), planned, inside)
+
+
+def _loaded(
+    folder: Path,
+    document: Architecture,
+    planned: Planned,
+    inside: Callable[[nn.Module], nn.Module] = lambda module: module,
+) -> PrunedModel:
     weights = _read_weights(folder, document)
-    spec = ModelSpec.from_json(document.spec.model_dump())
+    spec = document.model_spec
     selection = tuple(tuple(units) for units in document.selection)
-    module, plan = _rebuild(spec, selection, folder)
+    base, plan = planned(document)
+    try:
+        module = inside(slice_model(base, plan, selection))
+    except PruningError as error:
+        raise CheckpointError(
+            f"{folder / ARCHITECTURE} does not fit {spec.name} as it is created here: {error}"
+        ) from error
     _load(module, weights, folder)
     if plan.macs(document.allocation) != document.macs or plan.params(document.allocation) != document.params:
         raise CheckpointError(
@@ -275,15 +342,10 @@ def _read_weights(folder: Path, document: Architecture) -> dict[str, torch.Tenso
     return weights
 
 
-def _rebuild(spec: ModelSpec, selection: Selection, folder: Path) -> tuple[nn.Module, Plan]:
+def _planned_again(document: Architecture) -> tuple[nn.Module, Plan]:
+    spec = document.model_spec
     base = create_model(spec)
-    plan = build_plan(base, spec, verify=False)
-    try:
-        return slice_model(base, plan, selection), plan
-    except PruningError as error:
-        raise CheckpointError(
-            f"{folder / ARCHITECTURE} does not fit {spec.name} as this installation creates it: {error}"
-        ) from error
+    return base, build_plan(base, spec, verify=False)
 
 
 def _load(module: nn.Module, weights: dict[str, torch.Tensor], folder: Path) -> None:

@@ -30,23 +30,26 @@ import torch
 from torch import nn
 
 from pruning.following import unfuse_attention
+from pruning.inputs import InputSize, made_inputs
 from pruning.outputs import tensors_of
 from pruning.rules.contraction import contractions, read_equation
 
 
-def count_macs(model: nn.Module, input_size: tuple[int, int, int]) -> int:
+def count_macs(model: nn.Module, input_size: InputSize) -> int:
     """Count the MACs of `model` with fvcore, at batch 1. The model's modes and its attention are restored."""
     return macs_by_module(model, input_size)[""]
 
 
-def macs_by_module(model: nn.Module, input_size: tuple[int, int, int]) -> dict[str, int]:
+def macs_by_module(model: nn.Module, input_size: InputSize) -> dict[str, int]:
     """Count the MACs of each module with fvcore, its children included, by name; the whole model is `""`."""
     from fvcore.nn import FlopCountAnalysis  # imported on use: a command that counts nothing starts without it
 
     first = next(model.parameters())
-    image = torch.zeros(1, *input_size, device=first.device, dtype=first.dtype)
+    inputs = made_inputs(
+        model, input_size, lambda shape: torch.zeros(1, *shape, device=first.device, dtype=first.dtype)
+    )
     with _as_counted(model), torch.no_grad():
-        analysis = FlopCountAnalysis(model, image)
+        analysis = FlopCountAnalysis(model, inputs)
         analysis.set_op_handle("aten::einsum", _exact_einsum)
         analysis.set_op_handle("aten::matmul", _product)
         analysis.set_op_handle("aten::baddbmm", _batched_addition)

@@ -16,16 +16,22 @@ class PruningError(ValueError):
 class UnknownModelError(PruningError):
     """The name of a model is in no registry."""
 
-    def __init__(self, name: str, near: Sequence[str] = ()) -> None:
-        super().__init__(name, tuple(near))
-        self.name, self.near = name, tuple(near)
+    def __init__(self, name: str, near: Sequence[str] = (), reason: str = "") -> None:
+        super().__init__(name, tuple(near), reason)
+        self.name, self.near, self.reason = name, tuple(near), reason
 
     def __str__(self) -> str:
         near = f" Did you mean {', '.join(self.near)}?" if self.near else ""
+        if self.reason:
+            return f"No model is called {self.name!r}: {self.reason}.{near}"
         return (
             f"No model is called {self.name!r}.{near} A timm name, a torchvision name (or torchvision:NAME), "
             "or your own factory as package.module:factory would work."
         )
+
+
+class InputShapeError(PruningError):
+    """The shape of a model's input cannot be used."""
 
 
 class UntrustedFactoryError(PruningError):
@@ -40,10 +46,16 @@ class UntrustedFactoryError(PruningError):
         return UntrustedFactoryError(self.name, self.where, self.option, command)
 
     def __str__(self) -> str:
+        kind, what = (
+            "factory",
+            ("import that module and call that function, and a file can name any code on this machine"),
+        )
+        if self.name.startswith(("hf-hub:", "hf_hub:", "local-dir:")):
+            kind, what = "place", "read its architecture there, and a file can name any place"
         return (
-            f"{self.where} names {self.name!r} as its model: opening it would import that module and call that "
-            "function, and a file can name any code on this machine. Nothing was imported or called. If you know the "
-            f"factory and trust it, name it yourself with {self.option}: {self.command or self.given()}"
+            f"{self.where} names {self.name!r} as its model: opening it would {what}. Nothing was imported or "
+            f"called. If you know the {kind} and trust it, name it yourself with {self.option}: "
+            f"{self.command or self.given()}"
         )
 
     def given(self) -> str:
@@ -75,6 +87,18 @@ class UnsupportedModelError(PruningError):
             f"{self.operation} stopped the plan ({self.reason}). Nothing was cut. A model built from "
             "operations listed in pruning/rules would work."
         )
+
+
+class UnusableModuleError(PruningError):
+    """A module of a kind that cannot be pruned, whatever it computes."""
+
+    def __init__(self, layer: str, what: str, advice: str) -> None:
+        super().__init__(layer, what, advice)
+        self.layer, self.what, self.advice = layer, what, advice
+
+    def __str__(self) -> str:
+        where = f"its layer {self.layer!r}" if self.layer else "it"
+        return f"This model cannot be pruned: {where} is {self.what}. {self.advice}. Nothing was cut."
 
 
 class OutputError(PruningError):

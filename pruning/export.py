@@ -21,10 +21,12 @@ import torch
 from torch import nn
 
 from pruning.errors import ExportError, describe_exception
+from pruning.inputs import InputSize, made_inputs, ordered_names
 from pruning.outputs import named_tensors
 
 _TOLERANCE = 1e-3
 _IMAGE, _ONLY = "image", "logits"
+Inputs = tuple[torch.Tensor, ...]
 
 
 class ExportFormat(StrEnum):
@@ -50,12 +52,12 @@ class Exported:
     error: float
 
 
-def export(module: nn.Module, input_size: tuple[int, int, int], path: Path | str, kind: ExportFormat) -> Exported:
+def export(module: nn.Module, input_size: InputSize, path: Path | str, kind: ExportFormat) -> Exported:
     """Export `module` in eval mode at batch 1, read the file back with the format's own runtime, and compare.
 
     Args:
         module: the model; it is moved to the CPU and put into eval mode.
-        input_size: channels, height and width of the image.
+        input_size: of each input.
         path: the file to write; its folder is created.
         kind: the format.
 
@@ -66,17 +68,20 @@ def export(module: nn.Module, input_size: tuple[int, int, int], path: Path | str
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    image = _image(input_size)
     subject = module.eval().cpu()
+    inputs = _inputs(subject, input_size)
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporters' many warnings concern their own internals
-        output = subject(image)
+        output = subject(*inputs)
         expected = _named_outputs(output)
         if not expected:
             raise ExportError(f"this model returns a {type(output).__name__} without a tensor: nothing can be compared")
+        names = [name or _IMAGE for name in ordered_names(subject, input_size)]
         try:
             written = _named_outputs(
-                _WRITERS[kind](_exportable(subject, output), image.clone(), target, list(expected))
+                _WRITERS[kind](
+                    _exportable(subject, output), tuple(t.clone() for t in inputs), target, names, list(expected)
+                )
             )
         except ImportError as error:
             raise ExportError(f"writing {kind} needs {error.name}; `pip install espalier[onnx]` installs it") from error
@@ -90,20 +95,21 @@ def export(module: nn.Module, input_size: tuple[int, int, int], path: Path | str
     return Exported(target, kind, distance)
 
 
-def difference(first: nn.Module, second: nn.Module, input_size: tuple[int, int, int]) -> float:
+def difference(first: nn.Module, second: nn.Module, input_size: InputSize) -> float:
     """The difference of the second module's output on random input from the first's, measured as `Exported.error`.
 
     Both modules are moved to the CPU and put into eval mode.
     """
-    image = _image(input_size)
+    inputs = _inputs(first, input_size)
     with torch.inference_mode():
         return _largest_difference(
-            _named_outputs(second.eval().cpu()(image)), _named_outputs(first.eval().cpu()(image))
+            _named_outputs(second.eval().cpu()(*inputs)), _named_outputs(first.eval().cpu()(*inputs))
         )
 
 
-def _image(input_size: tuple[int, int, int]) -> torch.Tensor:
-    return torch.randn(1, *input_size, generator=torch.Generator().manual_seed(0))
+def _inputs(module: nn.Module, input_size: InputSize) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(0)
+    return made_inputs(module, input_size, lambda shape: torch.randn(1, *shape, generator=generator))
 
 
 def _named_outputs(output: object) -> dict[str, torch.Tensor]:
@@ -137,8 +143,8 @@ class _Flat(nn.Module):
         super().__init__()
         self.module = module
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor | dict[str, torch.Tensor]:
-        found = named_tensors(self.module(image))
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor | dict[str, torch.Tensor]:
+        found = named_tensors(self.module(*inputs))
         return found if len(found) > 1 else next(iter(found.values()))
 
 
@@ -155,12 +161,12 @@ def _exportable(module: nn.Module, output: object) -> nn.Module:
     return module if several and all(isinstance(value, torch.Tensor) for value in values) else _Flat(module)
 
 
-def _onnx(module: nn.Module, image: torch.Tensor, path: Path, names: Sequence[str]) -> object:
+def _onnx(module: nn.Module, inputs: Inputs, path: Path, sources: Sequence[str], names: Sequence[str]) -> object:
     import onnxruntime
 
-    source = _IMAGE if _IMAGE not in names else f"{_IMAGE}_in"
+    sources = [name if name not in names else f"{name}_in" for name in sources]
     program = torch.onnx.export(
-        module, (image,), input_names=[source], output_names=list(names), dynamo=True, verbose=False
+        module, inputs, input_names=sources, output_names=list(names), dynamo=True, verbose=False
     )
     assert program is not None, "the exporter returns the program when it is given no path"
     for node in program.model.graph:
@@ -171,24 +177,24 @@ def _onnx(module: nn.Module, image: torch.Tensor, path: Path, names: Sequence[st
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    outputs = session.run(None, {source: image.numpy()})
+    outputs = session.run(None, {name: tensor.numpy() for name, tensor in zip(sources, inputs, strict=True)})
     return {place.name: torch.from_numpy(array) for place, array in zip(session.get_outputs(), outputs, strict=True)}
 
 
-def _torch_export(module: nn.Module, image: torch.Tensor, path: Path, _names: Sequence[str]) -> object:
-    torch.export.save(torch.export.export(module, (image,)), path)
-    return torch.export.load(path).module()(image)
+def _torch_export(module: nn.Module, inputs: Inputs, path: Path, _sources: object, _names: object) -> object:
+    torch.export.save(torch.export.export(module, inputs), path)
+    return torch.export.load(path).module()(*inputs)
 
 
-def _torchscript(module: nn.Module, image: torch.Tensor, path: Path, _names: Sequence[str]) -> object:
+def _torchscript(module: nn.Module, inputs: Inputs, path: Path, _sources: object, _names: object) -> object:
     # Strict tracing rejects mutable outputs: lists and dicts.
-    traced = torch.jit.trace(module, image, check_trace=False, strict=False)
+    traced = torch.jit.trace(module, inputs, check_trace=False, strict=False)
     torch.jit.save(traced, str(path))
-    return torch.jit.load(str(path))(image)
+    return torch.jit.load(str(path))(*inputs)
 
 
-# Module, image, path and the outputs' names → what the written module returns.
-_WRITERS: dict[ExportFormat, Callable[[nn.Module, torch.Tensor, Path, Sequence[str]], object]] = {
+# Module, inputs, path, the inputs' and the outputs' names → what the written module returns.
+_WRITERS: dict[ExportFormat, Callable[[nn.Module, Inputs, Path, Sequence[str], Sequence[str]], object]] = {
     ExportFormat.ONNX: _onnx,
     ExportFormat.TORCH_EXPORT: _torch_export,
     ExportFormat.TORCHSCRIPT: _torchscript,

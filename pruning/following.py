@@ -19,6 +19,7 @@ from torch.utils.hooks import RemovableHandle
 
 from pruning.cloning import clone_structure, is_activation
 from pruning.errors import UnsupportedModelError, describe_exception
+from pruning.inputs import InputSize, made_inputs
 from pruning.norm_shapes import norm_output
 from pruning.rules.pointwise import pointwise
 from pruning.rules.registry import Rule
@@ -76,13 +77,16 @@ def unfuse_attention(model: nn.Module) -> None:
             vars(module)["fused_attn"] = False
 
 
-def blank_images(model: nn.Module, input_size: tuple[int, int, int], *, training: bool) -> torch.Tensor:
-    """Images for one pass of a shadow: one in eval mode, two in training mode, without values if it has none."""
+def blank_inputs(model: nn.Module, input_size: InputSize, *, training: bool) -> tuple[torch.Tensor, ...]:
+    """Inputs for one pass of a shadow: one image in eval mode, two in training mode, without values if it has none."""
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+    images = _IMAGES[training]
     if has_values(model):
         generator = torch.Generator().manual_seed(0)
-        return torch.rand(_IMAGES[training], *input_size, dtype=dtype, generator=generator)
-    return torch.empty(_IMAGES[training], *input_size, device="meta", dtype=dtype)
+        return made_inputs(
+            model, input_size, lambda shape: torch.rand(images, *shape, dtype=dtype, generator=generator)
+        )
+    return made_inputs(model, input_size, lambda shape: torch.empty(images, *shape, device="meta", dtype=dtype))
 
 
 def has_values(shadow: nn.Module) -> bool:
@@ -123,20 +127,22 @@ class Follower(TorchDispatchMode):
 
     # ---- one pass
 
-    def run(self, input_size: tuple[int, int, int], *, training: bool, images: torch.Tensor | None = None) -> object:
+    def run(self, input_size: InputSize, *, training: bool, images: tuple[torch.Tensor, ...] | None = None) -> object:
         """Run one pass and return the model's output.
 
         Args:
-            input_size: channels, height and width of the images.
+            input_size: of each input.
             training: run in training mode; the shadow is put back into eval mode afterwards.
-            images: the input; None means blank images.
+            images: the inputs; None means blank ones.
 
         Raises:
             UnsupportedModelError: the forward pass failed, or an operation could not be followed.
         """
-        images = blank_images(self._shadow, input_size, training=training) if images is None else images
-        self._origins[id(images)] = ("image",)
-        self._alive.append(images)
+        if images is None:
+            images = blank_inputs(self._shadow, input_size, training=training)
+        for place, image in enumerate(images):
+            self._origins[id(image)] = ("image", place) if place else ("image",)
+            self._alive.append(image)
         self.layers, self.free, self._count = [""], False, 0
         hooks: list[RemovableHandle] = []
         try:
@@ -144,7 +150,7 @@ class Follower(TorchDispatchMode):
                 hooks.append(module.register_forward_pre_hook(partial(self._enter, name)))
                 hooks.append(module.register_forward_hook(self._leave))
             with torch.inference_mode(), self:
-                return self._shadow.train(training)(images)
+                return self._shadow.train(training)(*images)
         except UnsupportedModelError as error:
             raise _in_training(error) if training else error from error.__cause__
         except Exception as error:

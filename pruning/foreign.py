@@ -1,34 +1,34 @@
-"""Open pruned models that others published: a state dict of a known architecture, or a whole pickled module.
+"""Open models that others published: weights of a known architecture, pruned or not, or a whole pickled module.
 
-A state dict (`.pth`) is read without executing code from the file; the shapes of its weights give the width of each
-layer. A pickled module (`.pt`) runs its author's code when it is opened, so it needs the user's explicit trust.
+Weights are read without executing code from the file (`pruning.weights`); their shapes give the width of each layer. A
+pickled module runs its author's code when it is opened, so it needs the user's explicit trust.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from pruning.checkpoint import PrunedModel
 from pruning.errors import AllocationError, CheckpointError, NoStateDictError
+from pruning.masks import without_masks
 from pruning.models import ModelSpec, create_model
+from pruning.owners import Fixed
+from pruning.plan import Plan
 from pruning.planning import build_plan
 from pruning.slicing import slice_model
 from pruning.trace import trace
+from pruning.weights import Found, fitted, mismatch, read_file
 from pruning.widths import allocation_from_shapes
 
-_WRAPPERS = ("state_dict_ema", "state_dict", "model_state_dict", "model")
-_PREFIXES = ("module.", "_orig_mod.")
+_SHOWN = 3
 
 
 def open_foreign(path: Path | str, spec: ModelSpec, *, trust_pickle: bool) -> PrunedModel:
     """Open a published file of either kind.
 
-    It is read as a state dict first, so the trust is used only where it is needed.
+    It is read as weights first, so the trust is used only where it is needed.
 
     Args:
         path: the file.
@@ -38,43 +38,29 @@ def open_foreign(path: Path | str, spec: ModelSpec, *, trust_pickle: bool) -> Pr
     Raises:
         CheckpointError: as `open_state_dict` and `open_pickled_module`.
     """
-    try:
-        return open_state_dict(path, spec)
-    except NoStateDictError:
-        if not trust_pickle:
-            raise
-    return open_pickled_module(path, spec, trust_pickle=trust_pickle)
+    found = read_file(path, trust_pickle=trust_pickle)
+    return _as_pruned(found, path, spec) if found.module is None else _as_it_is(found.module, spec, found.notes)
 
 
 def open_state_dict(path: Path | str, spec: ModelSpec) -> PrunedModel:
-    """Load a state dict into a module of the architecture `spec` whose widths are those of the file's weights.
+    """Load weights into a module of the architecture `spec` whose widths are those of the file's weights.
 
     Such a file does not record which units of the unpruned base stayed, so `selection` counts them from zero. Nor does
     it record the scale of an attention whose head dims were cut. The base's scale is used: it is the author's, unless
     the author fine-tuned with torch's fused attention.
 
     Raises:
-        NoStateDictError: the file is not a readable state dict.
-        CheckpointError: no pruning of this architecture has these shapes.
+        NoStateDictError: the file holds no weights that can be read without running code.
+        CheckpointError: no pruning of this architecture has these keys and shapes.
     """
-    weights = _state_dict(Path(path))
-    base = create_model(spec)
-    plan = build_plan(base, spec, verify=False)
-    try:
-        allocation = allocation_from_shapes(plan, {name: tuple(t.shape) for name, t in weights.items()})
-    except AllocationError as error:
-        raise CheckpointError(f"{path} is no pruning of {spec.name}: {error}") from error
-    selection = tuple(tuple(range(count)) for count in allocation)
-    module = slice_model(base, plan, selection)
-    _fill(module, weights, path, spec)
-    return PrunedModel(module.eval(), spec, plan.macs(allocation), plan.params(allocation), selection, {})
+    return _as_pruned(read_file(path), path, spec)
 
 
 def open_pickled_module(path: Path | str, spec: ModelSpec, *, trust_pickle: bool) -> PrunedModel:
     """Load a whole module from a pickle, which executes the code that its author put there.
 
     Args:
-        path: the file.
+        path: the file, which holds the module alone or in a dict.
         spec: the architecture; its input size is used to count MACs.
         trust_pickle: whether the user trusts the file's author to run code.
 
@@ -88,59 +74,68 @@ def open_pickled_module(path: Path | str, spec: ModelSpec, *, trust_pickle: bool
             "--trust-pickle; a state dict (.pth) or a checkpoint written by Espalier needs no trust"
         )
     try:
-        module = torch.load(path, map_location="cpu", weights_only=False)
-    except Exception as error:
-        raise CheckpointError(f"{path} could not be unpickled: {type(error).__name__}: {error}") from error
-    if not isinstance(module, nn.Module):
-        raise CheckpointError(f"{path} holds a {type(module).__name__}, not a torch module; try it as a state dict")
+        found = read_file(path, trust_pickle=True)
+    except NoStateDictError as error:
+        raise CheckpointError(f"{error}, and is not a torch module") from error
+    if found.module is None:
+        raise CheckpointError(f"{path} holds a dict of weights, not a torch module; try it as a state dict")
+    return _as_it_is(found.module, spec, found.notes)
+
+
+def _as_it_is(module: nn.Module, spec: ModelSpec, notes: tuple[str, ...]) -> PrunedModel:
+    """A whole module, without the wrappers around it, and in single precision."""
+    module = without_masks(module).float().eval()
     macs = trace(module, spec.input_size).macs()
-    return PrunedModel(module.eval(), spec, macs, sum(p.numel() for p in module.parameters()), (), {})
+    return PrunedModel(module, spec, macs, sum(p.numel() for p in module.parameters()), (), {}, notes=notes)
 
 
-def _state_dict(path: Path) -> dict[str, torch.Tensor]:
-    if not path.is_file():
-        raise CheckpointError(f"there is no file {path}")
+def _as_pruned(found: Found, path: Path | str, spec: ModelSpec) -> PrunedModel:
+    assert found.weights is not None, "a file holds weights or a module"
+    base = create_model(spec)
+    weights = fitted(found.weights, base)
+    refused = f"{path} is no state dict of {spec.name}"
+    wrong = mismatch(weights, base, shapes=False)
+    if wrong is not None:
+        raise CheckpointError(f"{refused}: of its keys {wrong}")
+    plan = build_plan(base, spec, verify=False)
+    if other := _no_pruning(weights, base, plan):
+        raise CheckpointError(f"{refused} with {_sizes(spec)}: {other}")
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except SafetensorError as error:
-        raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # an unpickler of foreign bytes raises anything
-        reason = " ".join(str(error).split())[:200]
-        raise NoStateDictError(
-            f"{path} is not a state dict that can be read without running code in it ({reason}). "
-            "A whole pickled module needs --trust-pickle"
-        ) from error
-    for wrapper in _WRAPPERS:
-        if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapper), Mapping):
-            loaded = loaded[wrapper]
-    if not isinstance(loaded, Mapping) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
-        raise NoStateDictError(f"{path} holds a {type(loaded).__name__} that is not a plain dict of tensors")
-    return {_plain(name): tensor for name, tensor in loaded.items()}
-
-
-def _plain(name: Any) -> str:
-    text = str(name)
-    for prefix in _PREFIXES:
-        text = text.removeprefix(prefix)
-    return text
-
-
-def _fill(module: nn.Module, weights: dict[str, torch.Tensor], path: Path | str, spec: ModelSpec) -> None:
-    own = module.state_dict()
-    optional = {name for name in own if name.endswith(("num_batches_tracked", "relative_position_index"))}
-    missing, extra = own.keys() - weights.keys() - optional, weights.keys() - own.keys() - optional
-    if missing or extra:
-        raise CheckpointError(
-            f"{path} is no state dict of {spec.name}: it lacks {sorted(missing)[:3]} and has {sorted(extra)[:3]}"
-        )
-    for name, tensor in weights.items():
-        if name in own and tensor.shape != own[name].shape:
-            raise CheckpointError(
-                f"{path}: {name} is {list(tensor.shape)}, but this pruning of {spec.name} with {spec.num_classes} "
-                f"classes at {spec.input_size} has {list(own[name].shape)}"
-            )
+        allocation = allocation_from_shapes(plan, {name: tuple(t.shape) for name, t in weights.items()})
+    except AllocationError as error:
+        raise CheckpointError(f"{path} is no pruning of {spec.name}: {error}") from error
+    selection = tuple(tuple(range(count)) for count in allocation)
+    module = slice_model(base, plan, selection)
+    wrong = mismatch(weights, module)
+    if wrong is not None:
+        raise CheckpointError(f"{refused} with {_sizes(spec)}: of its keys {wrong}")
     module.load_state_dict(weights, strict=False)
+    macs, params = plan.macs(allocation), plan.params(allocation)
+    return PrunedModel(module.eval(), spec, macs, params, selection, {}, notes=found.notes)
+
+
+def _sizes(spec: ModelSpec) -> str:
+    return f"{spec.num_classes} classes at {spec.size_text}"
+
+
+def _no_pruning(weights: Mapping[str, torch.Tensor], base: nn.Module, plan: Plan) -> str | None:
+    """The weights of a shape that no pruning has: of other dimensions, or another length where nothing is cut."""
+    own = base.state_dict()
+    wrong = [
+        f"{name} {list(tensor.shape)} for {list(own[name].shape)}"
+        for name, tensor in weights.items()
+        if name in own and not _could_be(name, tensor, own[name], plan)
+    ]
+    if not wrong:
+        return None
+    rest = f" and {len(wrong) - _SHOWN:,} more" if len(wrong) > _SHOWN else ""
+    return f"{len(wrong):,} of its weights have another shape ({', '.join(wrong[:_SHOWN])}{rest})"
+
+
+def _could_be(name: str, tensor: torch.Tensor, whole: torch.Tensor, plan: Plan) -> bool:
+    if tensor.dim() != whole.dim():
+        return False
+    places = plan.parameters.get(name)
+    fixed = [True] * whole.dim() if places is None else [isinstance(plan.owners[i], Fixed) for i in places]
+    pairs = zip(tensor.shape, whole.shape, fixed, strict=True)
+    return all(length == full if stays else 1 <= length <= full for length, full, stays in pairs)

@@ -6,13 +6,18 @@ from torch import nn
 from torch.nn.utils import prune
 
 from pruning.cloning import clone_structure
+from pruning.wrappers import unwrapped
 
 
 def without_masks(model: nn.Module) -> nn.Module:
-    """Return `model` itself if nothing is masked, else a copy with the masks applied to its weights.
+    """Return `model` without wrappers, itself if nothing is masked, else a copy with the masks applied to its weights.
 
     The parameters of the copy have their usual names (`weight`, not `weight_orig`).
+
+    Raises:
+        UnusableModuleError: it is of a kind that cannot be pruned; see `pruning.wrappers`.
     """
+    model = unwrapped(model)
     if not any(True for _ in _masked(model)):
         return model
     plain = clone_structure(model, {})

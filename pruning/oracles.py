@@ -20,6 +20,7 @@ from torch import nn
 from pruning.cloning import clone_structure
 from pruning.errors import UnsupportedModelError, describe_exception
 from pruning.following import unfuse_attention
+from pruning.inputs import Shape, made_inputs
 from pruning.outputs import tensors_of
 from pruning.plan import Plan
 from pruning.rubbish import difference, rubbish_error
@@ -46,8 +47,7 @@ class Oracles:
         self._plan, self._selection, self._training = plan, selection, training
         self._generator = torch.Generator().manual_seed(seed)
         self._subject = randomised_copy(model, self._generator)
-        shape = (2 if training else 1, *plan.spec.input_size)
-        self._images = torch.randn(shape, generator=self._generator, dtype=torch.float64)
+        self._images = made_inputs(self._subject, plan.spec.input_size, self._random_input)
 
     def permutation_error(self, groups: Sequence[int] | None = None) -> float:
         """The change of the output when the units of `groups` (all by default) are reordered.
@@ -97,7 +97,11 @@ class Oracles:
         """The outputs. A training pass changes running statistics, so it runs on a copy that is thrown away."""
         subject = clone_structure(model, {}).train() if self._training else model
         with torch.inference_mode(), deterministic():
-            return tensors_of(subject(self._images))
+            return tensors_of(subject(*self._images))
+
+    def _random_input(self, shape: Shape) -> torch.Tensor:
+        images = 2 if self._training else 1
+        return torch.randn((images, *shape), generator=self._generator, dtype=torch.float64)
 
 
 def randomised_copy(model: nn.Module, generator: torch.Generator) -> nn.Module:

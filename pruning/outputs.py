@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from pruning.errors import LogitsError, OutputError, UnsupportedModelError, describe_exception
+from pruning.inputs import made_inputs
 from pruning.models import ModelSpec
 
 _PLAIN = (
@@ -83,10 +84,10 @@ def check_logits(model: nn.Module, spec: ModelSpec) -> None:
         OutputError: the logits are missing, or are not one number for each image and class.
         UnsupportedModelError: the model does not run on several images.
     """
-    images = torch.zeros(_IMAGES, *spec.input_size)
+    images = made_inputs(model, spec.input_size, lambda shape: torch.zeros(_IMAGES, *shape))
     try:
         with torch.inference_mode():
-            output = model(images)
+            output = model(*images)
     except Exception as error:
         raise UnsupportedModelError("", f"forward of {_IMAGES} images", describe_exception(error)) from error
     found = named_tensors(output)

@@ -197,6 +197,7 @@ class Plan:
         fixed: units that cannot be cut, in order of execution; those held among them.
         macs_out_of_reach: MACs that could be saved beyond the floor if all of these could be cut down to one.
         valued: whether it was traced on values, because the model computes with them.
+        least: the fewest units that each group may keep, where the user set a limit; empty for no limits.
     """
 
     spec: ModelSpec
@@ -219,6 +220,7 @@ class Plan:
     fixed: tuple[FixedUnits, ...] = ()
     macs_out_of_reach: int = 0
     valued: bool = False
+    least: Allocation = ()
 
     def macs(self, kept: Sequence[int]) -> int:
         """Exact MACs with `kept[g]` units left in group g, by the counter named in `counter`."""
@@ -241,8 +243,15 @@ class Plan:
         return tuple(group.units for group in self.groups)
 
     def floor(self, round_to: int = 1) -> Allocation:
-        """The fewest units that each group may keep: one step, or all units of a group smaller than a step."""
-        return tuple(min(step, group.units) for group, step in zip(self.groups, self.steps(round_to), strict=True))
+        """The fewest units that each group may keep: one step, or all units of a group smaller than a step.
+
+        A group with a limit keeps the steps that reach it.
+        """
+        least = self.least or (1,) * len(self.groups)
+        return tuple(
+            min(-(-few // step) * step, group.units)
+            for group, step, few in zip(self.groups, self.steps(round_to), least, strict=True)
+        )
 
     def floor_macs(self, round_to: int = 1) -> int:
         """The fewest MACs that can be reached."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Callable, Collection
 
 from torch import nn
 
@@ -43,7 +44,9 @@ __all__ = [
 _NEEDS_VALUES = re.compile(r"\bmeta\b|\bdevice\b", re.IGNORECASE)
 
 
-def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Plan:
+def build_plan(
+    model: nn.Module, spec: ModelSpec, *, verify: bool = True, whole: Callable[[Plan], Collection[int]] = lambda _: ()
+) -> Plan:
     """Build the plan of `model` at the input size of `spec`. The model is neither run nor changed.
 
     It is traced on tensors without values; where those do not do, a copy with random weights is run on values.
@@ -53,6 +56,7 @@ def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Pla
         spec: its architecture, input size and number of classes.
         verify: prove the plan on random weights (see `pruning.proof`), unless an equal plan was proved on this machine
             before.
+        whole: says which groups of a draft stay whole, because the user wants them to.
 
     Raises:
         UnsupportedModelError: an operation could not be followed, nothing can be cut, or the proof failed.
@@ -60,18 +64,18 @@ def build_plan(model: nn.Module, spec: ModelSpec, *, verify: bool = True) -> Pla
     model = without_masks(model)
     try:
         shadow = shadow_of(model)
-        plan = settle_plan(trace(shadow, spec.input_size), shadow, spec)
+        plan = settle_plan(trace(shadow, spec.input_size), shadow, spec, whole)
     except UnsupportedModelError as error:
         if not _NEEDS_VALUES.search(error.reason):
             raise
-        plan = _plan_on_values(model, spec)
+        plan = _plan_on_values(model, spec, whole)
     return _proven(plan, model) if verify else plan
 
 
-def _plan_on_values(model: nn.Module, spec: ModelSpec) -> Plan:
+def _plan_on_values(model: nn.Module, spec: ModelSpec, whole: Callable[[Plan], Collection[int]]) -> Plan:
     subject = valued_copy(model)
     with deterministic():
-        plan = settle_plan(trace(subject, spec.input_size, valued=True), subject, spec)
+        plan = settle_plan(trace(subject, spec.input_size, valued=True), subject, spec, whole)
     return dataclasses.replace(plan, valued=True)
 
 

@@ -55,20 +55,20 @@ def write_program(pruned: PrunedModel, path: Path) -> Program:
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's many warnings concern its own internals
         try:
-            batch, images = None, _images(_CHECKED, pruned.spec.input_size)
-            traced = _traced(module, pruned.spec.input_size)
+            batch, images = None, _images(_CHECKED, pruned.spec.image_size)
+            traced = _traced(module, pruned.spec.image_size)
         except Exception:  # noqa: BLE001  the exporter raises what it meets; then the module is asked for one image
-            batch, images = 1, _images(1, pruned.spec.input_size)
+            batch, images = 1, _images(1, pruned.spec.image_size)
             try:
                 traced = torch.export.export(module, (images,))
             except Exception as error:
                 raise ExportError(f"this model cannot be traced: {describe_exception(error)}") from error
         torch.export.save(traced, path)
         expected, written = module(images), torch.export.load(path).module()(images)
-    error = float((written - expected).abs().max() / expected.abs().max().clamp_min(1e-12))
-    if not error <= _TOLERANCE:
-        raise ExportError(f"{path} differs from the module by {error:.1e} of the largest logit")
-    return Program(path, pruned.spec.input_size, expected.shape[1], batch, error, str(torch.__version__))
+    largest = float((written - expected).abs().max() / expected.abs().max().clamp_min(1e-12))
+    if not largest <= _TOLERANCE:
+        raise ExportError(f"{path} differs from the module by {largest:.1e} of the largest logit")
+    return Program(path, pruned.spec.image_size, expected.shape[1], batch, largest, str(torch.__version__))
 
 
 def _traced(module: nn.Module, input_size: tuple[int, int, int]) -> torch.export.ExportedProgram:

@@ -81,7 +81,8 @@ def project(plan: Plan, allocation: Sequence[int], target_macs: int, *, round_to
     with _one_thread().limit(limits=1):
         scaled = _scale(plan, ladder, np.array(requested), target_macs)
         final, macs = _Search(plan, ladder, scaled, target_macs).best()
-        if target_macs - macs > MOST_UNSPENT * target_macs:
+        # The refill counts from one step up, so it knows no limits.
+        if not plan.least and target_macs - macs > MOST_UNSPENT * target_macs:
             other, other_macs = _Refill(plan, ladder, scaled, target_macs).best(np.array(requested))
             final, macs = (other, other_macs) if other_macs > macs else (final, macs)
     return Projection(ladder.counts(final), macs, requested, plan.macs(requested), ladder.counts(scaled))
@@ -104,7 +105,7 @@ class _Ladder:
         self.units = np.array(plan.full())
         self.steps = np.array(plan.steps(round_to))
         self.top = -(-self.units // self.steps)
-        self.bottom = np.ones_like(self.top)
+        self.bottom = -(-np.array(plan.floor(round_to)) // self.steps)
 
     def counts_of(self, rungs: Vector) -> Vector:
         """The counts of units at rungs `[…, groups]`."""

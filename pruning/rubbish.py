@@ -46,7 +46,7 @@ _Kept = tuple[torch.Tensor | None, ...]
 
 
 def rubbish_error(
-    plan: Plan, model: nn.Module, selection: Selection, images: torch.Tensor, *, training: bool = False
+    plan: Plan, model: nn.Module, selection: Selection, images: tuple[torch.Tensor, ...], *, training: bool = False
 ) -> float:
     """The largest difference of any operation's result, relative to the result's largest element.
 
@@ -54,7 +54,7 @@ def rubbish_error(
         plan: the plan under test.
         model: the unpruned model, in float64 with random weights.
         selection: the units that the sliced model keeps.
-        images: the input of both models.
+        images: the inputs of both models.
         training: run in training mode.
 
     Raises:
@@ -64,7 +64,7 @@ def rubbish_error(
     recorder = _Recorder(slice_model(model, plan, selection))
     recorder.run(plan.spec.input_size, training=training, images=images)
     comparison = _Comparison(plan, model, planned, selection, recorder.results)
-    comparison.run(plan.spec.input_size, training=training, images=images.clone())
+    comparison.run(plan.spec.input_size, training=training, images=tuple(image.clone() for image in images))
     return comparison.error
 
 

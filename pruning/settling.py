@@ -14,7 +14,7 @@ The result depends only on the architecture, so a checkpoint's plan is the same 
 
 import dataclasses
 import random
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import reduce
 
 from torch import nn
@@ -55,13 +55,16 @@ class _Draft:
         return dataclasses.replace(self.plan, attributes=(*self.plan.attributes, *cuts))
 
 
-def settle_plan(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
+def settle_plan(
+    found: Trace, shadow: nn.Module, spec: ModelSpec, whole: Callable[[Plan], Collection[int]] = lambda _: ()
+) -> Plan:
     """Build the plan that models sliced by it agree with; it is not proved yet.
 
     Args:
         found: the trace; its axes are tied and fixed in place.
         shadow: the traced model on the meta device.
         spec: what the plan is for.
+        whole: says which groups of a draft the user wants to stay whole.
 
     Raises:
         UnsupportedModelError: nothing can be cut, or models cut in several groups disagree with the plan although
@@ -73,10 +76,9 @@ def settle_plan(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
     chosen: frozenset[object] | None = None  # kinds of guesses that the last draft needed
     for _ in range(_ROUNDS):
         draft = _make_draft(found, shadow, spec, held)
-        if free := _unpriced_groups(draft.plan):
-            found.axes.at = ("", "training pass")
-            for index in free:
-                found.axes.fix(draft.leaves[index], "only the training pass uses it")
+        if _fix_groups(found, draft, whole(draft.plan), "settling", "it was asked to stay whole"):
+            continue
+        if _fix_groups(found, draft, _unpriced_groups(draft.plan), "training pass", "only the training pass uses it"):
             continue
         low, probe, high = probes(draft.plan)
         # Most drafts differ from the previous one by a tie in the next layer: one comparison shows it.
@@ -103,6 +105,14 @@ def settle_plan(found: Trace, shadow: nn.Module, spec: ModelSpec) -> Plan:
             found.axes.fix(draft.leaves[index], f"a model cut there would do something else: {alone.error.reason}")
             held.append(Held(plan.groups[index].name, plan.groups[index].units, _describe_disagreement(alone)))
     raise AssertionError("no draft was settled")
+
+
+def _fix_groups(found: Trace, draft: _Draft, groups: Collection[int], where: str, reason: str) -> bool:
+    """Fix the axes of these groups, and return whether there were any."""
+    found.axes.at = ("", where) if groups else found.axes.at
+    for index in groups:
+        found.axes.fix(draft.leaves[index], reason)
+    return bool(groups)
 
 
 def _tie_lengths(found: Trace, wrong: Disagreement | None) -> bool:

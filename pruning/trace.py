@@ -14,6 +14,7 @@ from torch import nn
 
 from pruning.axes import Axes, Axis, AxisMismatchError
 from pruning.following import Follower, Returned, Step, rule_of, shadow_of, tensors_in
+from pruning.inputs import InputSize
 from pruning.outputs import named_tensors
 from pruning.rules.opaque import opaque
 from pruning.rules.registry import AxisUse, Call, CannotFollowError, CostKind
@@ -101,14 +102,12 @@ class Trace:
         return sum(cost.times * math.prod(self.axes.size(axis) for axis in cost.factors) for cost in self.costs)
 
 
-def trace(
-    model: nn.Module, input_size: tuple[int, int, int], *, training: bool = True, valued: bool = False
-) -> Trace:
+def trace(model: nn.Module, input_size: InputSize, *, training: bool = True, valued: bool = False) -> Trace:
     """Trace `model` in eval mode and then in training mode. The model itself is neither run nor changed.
 
     Args:
         model: the model.
-        input_size: channels, height and width of the images.
+        input_size: of each input.
         training: False traces the eval pass only, which is enough for counting MACs.
         valued: run this very model, on values; it is a copy made for that (`pruning.oracles.valued_copy`).
 
@@ -134,7 +133,7 @@ class _Tracer(Follower):
         self._training = False
         self._start: Axis | None = None
 
-    def follow(self, input_size: tuple[int, int, int], training: bool) -> None:
+    def follow(self, input_size: InputSize, training: bool) -> None:
         """Trace one pass and fix the axes of its outputs, because no cut may change what the user receives."""
         self._training = training
         current = self.found.passes[training] = FollowedPass()

@@ -17,6 +17,7 @@ from search.setup.address import check_answers
 from search.setup.caching import tidy_cache
 from search.setup.config import ExecutorName, RunConfig, make_config, placed, with_destination
 from search.setup.factories import check_run_factory, remember_factory
+from search.setup.own_score import check_has_data
 from search.setup.preparation import Prepared, prepare
 from search.setup.recorded import check_owner, check_recorded
 from search.setup.resources import Needs
@@ -160,7 +161,7 @@ class Launch:
                 listener.remember(ledger.events)
                 ledger.subscribe(listener.event)
             executor = executor_of(self.config, self._prepared.needs, self.folder.path / "ray")
-            tracker = _tracker(self.config, self.folder)
+            tracker = tracker_of(self.config, self.folder)
             return Run(
                 *(self._prepared, self.folder, ledger, tracker, executor, base_epoch),
                 added_trials=self._added_trials,
@@ -221,6 +222,7 @@ def reopen(
     if not started:
         raise ConfigError(f"The ledger of {folder.run_id} holds no event yet: start a new search instead.")
     check_owner(folder, started[0])
+    check_has_data(started[0].dataset, str(folder.path))
     changed = {name: value for name, value in (elsewhere or {}).items() if value is not None}
     # The folder of runs may be recorded relative to where the run began.
     here = {"runs": folder.path.parent, "trials": asked_trials(events) + add_trials}
@@ -345,7 +347,8 @@ def _moved(config: RunConfig, prepared: Prepared) -> bool:
     return prepared.config.ray_address != config.ray_address
 
 
-def _tracker(config: RunConfig, folder: RunDir) -> Tracker:
+def tracker_of(config: RunConfig, folder: RunDir) -> Tracker:
+    """Return what mirrors a run in MLflow; one that does nothing where that is not wanted."""
     if not config.mlflow:
         return NullTracker()
     from search.outcome.mirrored import making

@@ -6,7 +6,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -45,6 +45,7 @@ _log = logging.getLogger(__name__)
 GRACE_S = 5.0
 """Seconds that a run has to end in order once Ray is lost."""
 
+MakeStep = Callable[[RunContext], Step]
 STEPS: tuple[type[Step], ...] = (
     PlanStep,
     BaseStep,
@@ -88,10 +89,12 @@ class Run:
         base_progress: BaseProgress,
         added_trials: int = 0,
         finetune_progress: OnProgress = unheard,
+        steps: Sequence[MakeStep] = STEPS,
     ) -> None:
         self._context = RunContext(prepared, folder, ledger, executor, Interrupts(), base_progress, finetune_progress)
         self._tracker = tracker
         self._added_trials = added_trials
+        self._steps = steps
         self._began = time.monotonic()
         self._earlier_s = 0.0
         self._ending = threading.Lock()
@@ -110,7 +113,7 @@ class Run:
         self._begin()
         with context.interrupts.installed():
             try:
-                carry_out(context, self._lose)
+                carry_out(context, self._lose, self._steps)
                 status = RunStatus.FINISHED
             except BaseException as error:
                 if not self._is_interrupt(error):
@@ -212,14 +215,15 @@ class Run:
         return self._earlier_s + time.monotonic() - self._began
 
 
-def carry_out(context: RunContext, lost: Lost = lambda _: None) -> None:
+def carry_out(context: RunContext, lost: Lost = lambda _: None, makers: Sequence[MakeStep] = STEPS) -> None:
     """Run the steps whose results the ledger lacks, in their order.
 
     Args:
         context: what they share.
         lost: hears, in another thread, that what the executor needs is gone.
+        makers: make the steps.
     """
-    steps = [step(context) for step in STEPS]
+    steps = [make(context) for make in makers]
     for needs_executor, neighbours in groupby(steps, lambda step: step.needs_executor):
         group = list(neighbours)
         with _ready(context, group, lost) if needs_executor else nullcontext():

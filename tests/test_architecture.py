@@ -17,7 +17,7 @@ BESIDE_THE_ROOMS = frozenset({"tests", "benchmarks", "docs"})
 # may do so.
 _VENDORS = ("anthropic", "openai")
 _SEARCH_TENSORS = (
-    *("search/proposers/isomorphic.py", "search/setup/", "search/execution/"),
+    *("search/proposers/isomorphic.py", "search/setup/", "search/execution/", "search/scored/"),
     *("search/steps/evaluation.py", "search/run.py"),
 )
 BANNED: Mapping[str, tuple[str, ...]] = {
@@ -48,6 +48,7 @@ BANNED: Mapping[str, tuple[str, ...]] = {
     ),
     "ablations": ("ray: ablations/floor/execution/", "mlflow", "fvcore", "torch_pruning", *_VENDORS),
     "cli": ("torch_pruning", "fvcore", *_VENDORS),
+    "espalier": ("ray", "mlflow", "optuna", "torch_pruning", "fvcore", *_VENDORS),
 }
 
 Picture = Mapping[str, frozenset[str]]

@@ -98,7 +98,7 @@ def train_base(
         DataPathError: dataset and model do not fit.
         DivergedError: the training loss is not a finite number.
     """
-    splits = splits or dataset.splits(data_path, seed=seed, input_size=spec.input_size)
+    splits = splits or dataset.splits(data_path, seed=seed, input_size=spec.image_size)
     check_fit(spec, splits.info, dataset.name)
     recipe = _resolved(recipe, stream)
     key = {

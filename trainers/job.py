@@ -134,7 +134,7 @@ def run_job(
     job = job.resolved(gpu=place.device.type == "cuda", bf16=computes_in_bf16(place.device))
     pruned = load_pruned(job.checkpoint_dir, trusted=job.trusted)
     data = dataset(job.dataset, pruned.preprocessing)
-    splits = data.splits(job.data_path, seed=job.seed, input_size=pruned.spec.input_size)
+    splits = data.splits(job.data_path, seed=job.seed, input_size=pruned.spec.image_size)
     check_fit(pruned.spec, splits.info, job.dataset)
     identity = identity_of(job, splits)
     check_same(place, identity)
@@ -237,7 +237,7 @@ def check_job(job: FinetuneJob) -> None:
     """
     spec = load_pruned(job.checkpoint_dir, trusted=job.trusted).spec
     data = dataset(job.dataset)
-    check_fit(spec, data.info(job.data_path, input_size=spec.input_size), job.dataset)
+    check_fit(spec, data.info(job.data_path, input_size=spec.image_size), job.dataset)
     data.check(job.data_path)
 
 
@@ -306,7 +306,8 @@ def identity_of(job: FinetuneJob, splits: Splits) -> Identity:
 def _identity_here(job: FinetuneJob) -> Identity:
     written = read_architecture(job.checkpoint_dir)
     data = dataset(job.dataset, written.preprocessing)
-    return identity_of(job, data.splits(job.data_path, seed=job.seed, input_size=written.spec.input_size))
+    size = written.model_spec.image_size
+    return identity_of(job, data.splits(job.data_path, seed=job.seed, input_size=size))
 
 
 def _write_model(pruned: PrunedModel, job: FinetuneJob, info: DataInfo) -> None:

@@ -42,7 +42,7 @@ def measure_step(spec: ModelSpec, recipe: ProxyRecipe, device: torch.device) -> 
 def _timed(spec: ModelSpec, recipe: ProxyRecipe, batch_size: int, device: torch.device) -> float:
     """Seconds of a step."""
     generator = torch.Generator().manual_seed(0)
-    images = torch.randn(_STEPS * batch_size, *spec.input_size, generator=generator)
+    images = torch.randn(_STEPS * batch_size, *spec.image_size, generator=generator)
     labels = torch.arange(len(images)) % spec.num_classes
     whole = recipe.training().override(epochs=_EPOCHS, batch_size=batch_size)
     split = TensorSplit(images, labels).to(device)
@@ -56,6 +56,6 @@ def _timed(spec: ModelSpec, recipe: ProxyRecipe, batch_size: int, device: torch.
 
 
 def _images_bytes(spec: ModelSpec, recipe: ProxyRecipe) -> int:
-    channels, height, width = spec.input_size
+    channels, height, width = spec.image_size
     images = (recipe.train_limit or _TRAIN) + (recipe.holdout_limit or _HOLDOUT)
     return images * channels * height * width * _BYTES

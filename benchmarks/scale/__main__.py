@@ -21,6 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 ACTOR_MIB, SPARED_MIB = 130, 4096
 """What an idle actor takes, and what is left to the rest of the machine."""
 
+MANY = 5
+"""A longer search, to see whether a trial costs more after many others."""
+
 Cost = Mapping[str, float]
 
 
@@ -39,6 +42,9 @@ def main() -> None:
             continue
         costs.append(measured(size, asked.trials))
         print(f"{size} nodes: {costs[-1]}", flush=True)
+    few = int(asked.sizes.split(",")[0])
+    many = measured(few, MANY * asked.trials)
+    print(f"{few} nodes, {MANY} times as many trials: {many}", flush=True)
     factor, exponent = growth([one["actors"] for one in costs], [one["driver_ms_per_trial"] for one in costs])
     result = {
         "trials_per_second": by_size(costs, "trials_per_second"),
@@ -46,6 +52,7 @@ def main() -> None:
         "session_ms_per_trial": by_size(costs, "session_ms_per_trial"),
         "head_ms_per_trial": by_size(costs, "head_ms_per_trial"),
         "growth_exponent": round(exponent, 3),
+        "driver_ms_per_trial_of_many": {f"{many['trials']:g}": round(many["driver_ms_per_trial"], 3)},
         "trial_s": asked.trial_s,
         "limit_nodes": limit(factor, exponent, asked.trial_s),
         "too_large_for_this_machine": too_large,

@@ -37,6 +37,15 @@ class Stage:
         plan.out.mkdir()
         return cls(folder, plan)
 
+    def tell(self, faults: Sequence[Fault]) -> None:
+        """Plant other faults in what is played next."""
+        (self.folder / PLAN).write_text(self.plan.model_copy(update={"faults": tuple(faults)}).model_dump_json())
+
+    @property
+    def last_step(self) -> int:
+        """The last step that rank 0 took."""
+        return max((note["step"] for note in self.lines(STEPS)), default=0)
+
     @property
     def log(self) -> str:
         """What all drivers said."""
@@ -46,6 +55,8 @@ class Stage:
         """Run a driver to its end; returns what it wrote down, which is nothing where it was killed."""
         (self.folder / RESULT).unlink(missing_ok=True)
         self._run([*self._driver()])
+        if "timed out during startup" in self.log:
+            raise RuntimeError("Ray did not start within its own 30 s: this machine is too busy for the benchmark")
         return self._result()
 
     def can_mount(self) -> bool:

@@ -11,7 +11,7 @@ with without_collection():  # each actor is a process of its own, which imports 
 
     from search.execution.devices import own_device
     from search.execution.served import ID_DIGITS, REPORT
-    from search.execution.trial import TrialContext, TrialWorker
+    from search.execution.trial import Trials, TrialWorker
 
 
 class TrialActor(tune.Trainable):
@@ -21,7 +21,7 @@ class TrialActor(tune.Trainable):
     object store once, are loaded once per actor.
     """
 
-    def setup(self, config: dict[str, Any], context: TrialContext) -> None:
+    def setup(self, config: dict[str, Any], context: Trials) -> None:
         """Load what all trials share, and take up the first trial."""
         torch.set_num_threads(context.threads)
         actor = ray.get_runtime_context().get_actor_id() or "driver"

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 from search.control.session import SearchSession
-from search.execution.trial import TrialContext
+from search.execution.trial import Trials
 from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
 from trainers.progress import OnProgress
 from trainers.workers import Workers
@@ -28,7 +28,7 @@ class Executor(Protocol):
     def watched(self, lost: Lost) -> AbstractContextManager[None]:
         """Within a block, call `lost` in another thread once what it needs is gone and cannot come back."""
 
-    def run_trials(self, session: SearchSession, context: TrialContext) -> None:
+    def run_trials(self, session: SearchSession, context: Trials) -> None:
         """Run the search to its end, or to an interrupt. The session holds the outcome."""
 
     def compute(self, work: Callable[..., _T], *arguments: Any) -> _T:

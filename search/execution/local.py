@@ -11,7 +11,7 @@ import torch
 from search.control.report import Report
 from search.control.session import SearchSession
 from search.execution.executor import Lost
-from search.execution.trial import TrialContext, TrialWorker, trial_config
+from search.execution.trial import Trials, TrialWorker, trial_config
 from search.space.history import TrialSpec
 from trainers.alone import finetune_alone
 from trainers.devices import CPU, computed, streamed
@@ -44,7 +44,7 @@ class LocalExecutor:
         """Watch nothing: nothing else is needed."""
         return nullcontext()
 
-    def run_trials(self, session: SearchSession, context: TrialContext) -> None:
+    def run_trials(self, session: SearchSession, context: Trials) -> None:
         """Run the trials one after another, on as many threads as a trial actor would have."""
         worker, threads = TrialWorker(context, "local", lambda: _device(gpu=self._trial_gpu)), torch.get_num_threads()
 

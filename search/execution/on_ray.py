@@ -13,7 +13,7 @@ import torch
 from search.control.session import SearchSession
 from search.execution.cluster import connected, ray_session
 from search.execution.executor import Lost
-from search.execution.trial import TrialContext
+from search.execution.trial import Trials
 from search.setup.config import RunConfig
 from search.setup.needs import finetune_place
 from search.setup.resources import Needs
@@ -48,7 +48,7 @@ class RayExecutor:
 
         return watched(lost)
 
-    def run_trials(self, session: SearchSession, context: TrialContext) -> None:
+    def run_trials(self, session: SearchSession, context: Trials) -> None:
         """Run the trials by Tune, as many at once as the run needs, or as nodes that joined have room for."""
         from search.execution.tuning import run_trials
 

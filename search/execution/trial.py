@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -27,9 +27,36 @@ from trainers.recipe import ProxyRecipe
 _log = logging.getLogger(__name__)
 
 
+class Trials(Protocol):
+    """What every trial shares, whatever scores them: it travels to every actor."""
+
+    @property
+    def base(self) -> nn.Module:
+        """The trained, unpruned model."""
+
+    @property
+    def plan(self) -> Plan:
+        """Its plan."""
+
+    @property
+    def scores(self) -> Mapping[str, Scores]:
+        """Importance of each unit of each group, by criterion."""
+
+    @property
+    def threads(self) -> int:
+        """Torch threads of one trial."""
+
+    @property
+    def batch_size(self) -> int:
+        """Images of a step. After an error for want of memory the trial is tried with fewer."""
+
+    def rungs(self, model: nn.Module, batch_size: int, device: torch.device) -> Iterator[RungScore]:
+        """Score a sliced model, rung by rung."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrialContext:
-    """What every trial shares.
+    """What every trial shares that is scored by the proxy.
 
     Attributes:
         base: the trained, unpruned model.
@@ -47,6 +74,18 @@ class TrialContext:
     recipe: ProxyRecipe
     seed: int
     threads: int
+
+    @property
+    def batch_size(self) -> int:
+        """Images of a training step."""
+        return self.recipe.batch_size
+
+    def rungs(self, model: nn.Module, batch_size: int, device: torch.device) -> Iterator[RungScore]:
+        """Train and score a sliced model by the proxy."""
+        recipe = self.recipe.model_copy(update={"batch_size": batch_size})
+        # One seed for all trials: they differ in what was cut, and in nothing else.
+        output = self.plan.spec.output
+        return proxy_rungs(model, self.data, recipe, seed=self.seed, device=device, output=output)
 
     @classmethod
     def of(cls, ground: SearchGround) -> "TrialContext":
@@ -73,7 +112,7 @@ class TrialWorker:
             trial.
     """
 
-    def __init__(self, context: TrialContext, name: str, device: Callable[[], torch.device]) -> None:
+    def __init__(self, context: Trials, name: str, device: Callable[[], torch.device]) -> None:
         self._context, self._name, self._device = context, name, device
         self._served = 0
 
@@ -110,7 +149,7 @@ class TrialWorker:
         """The next rung with the note that goes with it, or an error."""
         try:
             if self._scores is None:
-                self._scores = with_less_memory(self._train, self._context.recipe.batch_size)
+                self._scores = with_less_memory(self._train, self._context.batch_size)
             score, note = next(self._scores)
             return Rung(trial=self._trial, **dataclasses.asdict(score)), note, None
         except Exception as error:  # noqa: BLE001  whatever it is, it ends this trial alone, and is recorded
@@ -120,11 +159,7 @@ class TrialWorker:
     def _train(self, batch_size: int) -> Iterator[RungScore]:
         shared, device = self._context, self._device()
         selection = select(shared.scores[self._importance], self._allocation)
-        model = slice_model(shared.base, shared.plan, selection)
-        recipe = shared.recipe.model_copy(update={"batch_size": batch_size})
-        # One seed for all trials: they differ in what was cut, and in nothing else.
-        output = shared.plan.spec.output
-        return proxy_rungs(model, shared.data, recipe, seed=shared.seed, device=device, output=output)
+        return shared.rungs(slice_model(shared.base, shared.plan, selection), batch_size, device)
 
 
 def trial_config(spec: TrialSpec) -> dict[str, Any]:

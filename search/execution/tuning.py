@@ -19,7 +19,7 @@ from search.execution.actor import TrialActor
 from search.execution.handing import propagate_no_secrets
 from search.execution.nodes import MOST_WORKERS, Room
 from search.execution.served import REPORT, Served, TaskConfig, Turn
-from search.execution.trial import TrialContext, trial_config
+from search.execution.trial import Trials, trial_config
 
 _LIVE: WeakValueDictionary[int, Served] = WeakValueDictionary()
 
@@ -192,7 +192,7 @@ class ServedSearch:
 
 def run_trials(
     session: SearchSession,
-    context: TrialContext,
+    context: Trials,
     *,
     workers: int,
     cpus: float,

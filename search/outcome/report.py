@@ -17,16 +17,42 @@ from search.outcome.made_with import provenance_lines, used_fields
 from search.outcome.sentences import sentences
 from search.outcome.summary import Summary
 from tracking.events import Event, payloads_of
-from tracking.payloads import Decision, FinetuneEpoch, LlmCall, PlanReady, Proposed, RunStarted, TrialEnded, Winner
+from tracking.payloads import (
+    Decision,
+    FinalistEnded,
+    FinetuneEpoch,
+    LlmCall,
+    PlanReady,
+    Proposed,
+    RunStarted,
+    TrialEnded,
+    Winner,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class TrialRow:
-    """One line of the report's table of trials."""
+    """One line of the report's table of trials.
+
+    Attributes:
+        final: its score as a finalist; None for a trial that was none.
+    """
 
     spec: Proposed
     end: TrialEnded | None
     is_winner: bool
+    final: FinalistEnded | None = None
+
+    @property
+    def state(self) -> str:
+        """How it ended, and what it scored as a finalist."""
+        if self.end is None:
+            return "unfinished"
+        ended = self.end.state.value.replace("_", " ")
+        if self.final is None:
+            return ended
+        epochs = f"{self.final.epochs} epoch{'s' * (self.final.epochs > 1)}"
+        return f"{ended}, finalist: {share_text(self.final.holdout_accuracy)} after {epochs}"
 
 
 def write_report(events: Sequence[Event], summary: Summary, path: Path) -> None:
@@ -93,7 +119,11 @@ def trial_rows(events: Sequence[Event]) -> list[TrialRow]:
     """Return every proposed trial, best first, those without a score last."""
     ends = {record.trial: record for record in payloads_of(events, TrialEnded)}
     winner = next((record.trial for record in reversed(payloads_of(events, Winner))), None)
-    rows = [TrialRow(spec, ends.get(spec.trial), spec.trial == winner) for spec in payloads_of(events, Proposed)]
+    finals = {record.trial: record for record in payloads_of(events, FinalistEnded)}
+    rows = [
+        TrialRow(spec, ends.get(spec.trial), spec.trial == winner, finals.get(spec.trial))
+        for spec in payloads_of(events, Proposed)
+    ]
     return sorted(rows, key=lambda row: (not row.is_winner, -_reached(row), -_accuracy(row), row.spec.trial))
 
 

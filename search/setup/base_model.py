@@ -1,18 +1,17 @@
 """Where the base model comes from: trained here and cached, pretrained by timm, or read from a file of weights."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
-from pruning.errors import ModelCreationError
+from pruning.errors import CheckpointError, ModelCreationError, NoStateDictError
 from pruning.models import ModelSpec, create_model
+from pruning.weights import SUFFIXES, load_into
 from search.errors import ConfigError
 from search.setup.computing import Compute, Stream, compute_here, stream_here
 from search.setup.config import RunConfig
@@ -25,6 +24,9 @@ from trainers.recipe import Recipe
 
 BUILT_IN = frozenset({"digits", "shapes"})
 """Datasets small enough to train a base on as part of a run."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class SourceKind(StrEnum):
@@ -64,12 +66,8 @@ def check_source(config: RunConfig) -> BaseSource:
     path = Path(given)
     if not path.is_file():
         raise ConfigError(
-            f"--base {given!r} is neither `train`, nor `pretrained`, nor a file: give one of the words, or the path of "
-            "a .safetensors or .pth file that holds the base model's weights."
-        )
-    if path.suffix not in {".safetensors", ".pth", ".pt"}:
-        raise ConfigError(
-            f"--base {given!r} ends in {path.suffix!r}; weights are read from .safetensors or .pth files."
+            f"--base {given!r} is neither `train`, nor `pretrained`, nor a file that is there: give one of the words, "
+            f"or the path of a file that holds the base model's weights ({', '.join(SUFFIXES)})."
         )
     return BaseSource(SourceKind.FILE, path)
 
@@ -124,6 +122,18 @@ def obtain_base(
     return BaseModel(module.eval(), accuracy, path, cached=True)
 
 
+def check_base(source: BaseSource, module: nn.Module, spec: ModelSpec) -> None:
+    """Read the weights of a base from its file, if that is where they are, before anything is begun.
+
+    Raises:
+        ConfigError: they cannot be read, or are another model's; the message names the keys.
+    """
+    if source.kind is SourceKind.FILE:
+        assert source.path is not None
+        for note in _load(module, source.path, spec):
+            _log.warning("--base: %s", note)
+
+
 def accuracy_of(module: nn.Module, split: Split, output: str | None, device: torch.device) -> float:
     """The accuracy of a model on a split, computed on a device; the model then is on the CPU."""
     try:
@@ -142,19 +152,13 @@ def _pretrained(spec: ModelSpec) -> nn.Module:
         ) from error
 
 
-def _load(module: nn.Module, path: Path, spec: ModelSpec) -> None:
+def _load(module: nn.Module, path: Path, spec: ModelSpec) -> tuple[str, ...]:
     try:
-        module.load_state_dict(_read(path))
-    except (OSError, RuntimeError, SafetensorError, UnpicklingError, TypeError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise ConfigError(f"--base {str(path)!r} does not hold the weights of {spec.name}: {first}") from error
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    loaded = torch.load(path, map_location="cpu", weights_only=True)
-    weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
-    if not isinstance(weights, dict):
-        raise TypeError(f"it holds a {type(loaded).__name__}, not a state_dict")
-    return weights
+        return load_into(module, path, f"{spec.name} with {spec.num_classes:,} classes")
+    except NoStateDictError as error:
+        raise ConfigError(
+            f"--base: {error} where a pruned file is opened, and is never given for a base: save its weights first, "
+            "with torch.save(module.state_dict(), FILE)."
+        ) from error
+    except CheckpointError as error:
+        raise ConfigError(f"--base: {error}") from error

@@ -47,6 +47,9 @@ class RunConfig(RecipeOptions):
     input_size: int | None = _option(
         "Model and data", "width of the square input; default: the dataset's", ge=8, le=16_384
     )
+    input_shape: str | None = _option(
+        "Model and data", "shape of the image, as 1x28x28 or 3x160x224; default: the dataset's"
+    )
     mean: tuple[float, ...] | None = _option(
         "Model and data",
         "mean of each channel of pixels in 0…1, comma-separated; default, as for the next four: what published weights "
@@ -285,6 +288,14 @@ class RunConfig(RecipeOptions):
             raise ConfigError(
                 f"--register {self.register_model!r} is no name of a model in MLflow, which has at least one character "
                 "and no / or : in it; resnet50-2G would work."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_input_size(self) -> Self:
+        if self.input_size is not None and self.input_shape is not None:
+            raise ConfigError(
+                f"--input-size {self.input_size} and --input-shape {self.input_shape} both state the input: omit one."
             )
         return self
 

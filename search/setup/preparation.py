@@ -16,7 +16,9 @@ from llm_clients.spend_limit import Hold, SpendLimit, recorded_spending
 from pruning.errors import InfeasibleTargetError, OutputError
 from pruning.importance.base import Scores
 from pruning.importance.registry import importance
+from pruning.inputs import image_size, parse_input_size
 from pruning.models import ModelSpec, create_model
+from pruning.names import full_name
 from pruning.outputs import check_logits
 from pruning.plan import Plan
 from pruning.planning import build_plan
@@ -24,7 +26,7 @@ from pruning.projection import project
 from pruning.published import weights_words
 from search.errors import ConfigError
 from search.proposers.registry import check_proposer
-from search.setup.base_model import BaseSource, SourceKind, check_source
+from search.setup.base_model import BaseSource, SourceKind, check_base, check_source
 from search.setup.config import RunConfig
 from search.setup.needs import resolve_needs
 from search.setup.preparing_images import prepared_dataset
@@ -80,7 +82,7 @@ class Prepared:
             DataPathError: the data is not where the configuration says.
         """
         config = self.config
-        return self.dataset.splits(config.data_path, seed=config.seed, input_size=self.spec.input_size)
+        return self.dataset.splits(config.data_path, seed=config.seed, input_size=self.spec.image_size)
 
     @property
     def recipe(self) -> Recipe:
@@ -152,7 +154,7 @@ def prepare(
     for name in config.criteria:
         importance(name)
     needs = resolve_needs(config)
-    client = _client(config, environment, earlier, unsettled)
+    client = connected_client(config, environment, earlier, unsettled)
     try:
         return _prepare_model(config, source, needs, client, begun)
     except BaseException:
@@ -169,6 +171,7 @@ def _prepare_model(
     data = prepared_dataset(config, source, data, spec.name, begun)
     images = data.check(config.data_path)
     model = create_model(spec)
+    check_base(source, model, spec)
     plan, batch_norm = build_plan(model, spec), has_batch_norm(model)
     check_output(model, spec)
     budget = resolve_budget(config, plan)
@@ -216,11 +219,13 @@ def resolve_model(config: RunConfig) -> tuple[Dataset, ModelSpec]:
     """Return the dataset, and the model with its classes and image size."""
     data = dataset(config.dataset)
     size = None
-    if config.input_size is not None:
+    if config.input_shape is not None:
+        size = image_size(parse_input_size(config.input_shape))
+    elif config.input_size is not None:
         channels = data.info(config.data_path).input_size[0]
         size = (channels, config.input_size, config.input_size)
     info = data.info(config.data_path, input_size=size)
-    return data, ModelSpec(config.model, info.num_classes, info.input_size, config.output)
+    return data, ModelSpec(full_name(config.model), info.num_classes, info.input_size, config.output)
 
 
 def check_output(model: nn.Module, spec: ModelSpec) -> None:
@@ -261,9 +266,10 @@ def resolve_budget(config: RunConfig, plan: Plan) -> Budget:
     return budget
 
 
-def _client(
+def connected_client(
     config: RunConfig, environment: Mapping[str, str], earlier: Sequence[LlmCall], unsettled: Sequence[LlmAsked]
 ) -> LLMClient | None:
+    """Return the client of the model that the configuration names, connected; None where it names none."""
     if config.llm is None:
         return None
     return connect(

@@ -31,7 +31,7 @@ class EvaluationStep(Step):
         compute = context.executor.compute
         winner = load_pruned(context.folder.model, trusted=(spec.name,)).module.eval()
         base = context.base.module
-        latency = compute(latencies_on, base, winner, spec.input_size)
+        latency = compute(latencies_on, base, winner, spec.image_size)
         for subject, model, speed in (
             (Subject.BASE, base, latency.first),
             (Subject.WINNER, winner, latency.second),

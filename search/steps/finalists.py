@@ -46,7 +46,7 @@ class FinalistsStep(Step):
         best = max(final.trials, key=lambda trial: self._rank(trial, final))
         forget_former(context, best)
         self._hand_over(best)
-        name_winner(context, ground, best)
+        name_winner(context, best, ground)
 
     def _rank(self, trial: int, final: Finalists) -> tuple[float, float, int]:
         """Accuracy, then the lower loss, then the place that the search gave it."""

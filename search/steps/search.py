@@ -3,12 +3,13 @@
 from search.arms import ArmName
 from search.control.session import SearchSession
 from search.errors import SearchFailedError
-from search.execution.trial import TrialContext
+from search.execution.trial import TrialContext, Trials
 from search.proposers.registry import CLASSICAL, arm_class
 from search.setup.proposer import make_proposer
 from search.setup.rules import session_rules
 from search.setup.search_ground import SearchGround, make_ground
 from search.space.history import History, ranked
+from search.space.search_space import SearchSpace
 from search.steps.step import Step
 from search.steps.winner import name_winner
 from tracking.payloads import Finalists, Profiled, Proposed, Winner
@@ -34,8 +35,8 @@ class SearchStep(Step):
             KeyboardInterrupt: the user interrupted the search. The trials that were running start again on a resume.
         """
         ground = self._ground()
-        session = self._search(ground)
-        self._choose(ground, session.history, session.stop_reason)
+        session = self.search(ground.space, TrialContext.of(ground))
+        self.choose(session.history, session.stop_reason, ground)
 
     def _ground(self) -> SearchGround:
         context = self.context
@@ -56,17 +57,27 @@ class SearchStep(Step):
         context.ledger.record(measured)
         return measured
 
-    def _search(self, ground: SearchGround) -> SearchSession:
+    def search(self, space: SearchSpace, trials: Trials) -> SearchSession:
+        """Run the trials, or those that are missing.
+
+        Args:
+            space: what the arm may choose from.
+            trials: what they share.
+
+        Raises:
+            SearchFailedError: the arm has proposed nothing and cannot any more.
+            KeyboardInterrupt: the user interrupted the search.
+        """
         context = self.context
         prepared, ledger, switch_to = context.prepared, context.ledger, context.prepared.config.switch_to
-        proposer = make_proposer(prepared, ground.space, ledger)
-        substitute = CLASSICAL[switch_to](ground.space) if switch_to else None
-        session = SearchSession(ground.space, proposer, session_rules(prepared), ledger, prepared.window, substitute)
+        proposer = make_proposer(prepared, space, ledger)
+        substitute = CLASSICAL[switch_to](space) if switch_to else None
+        session = SearchSession(space, proposer, session_rules(prepared), ledger, prepared.window, substitute)
         session.restore(ledger.events)
         session.begin()
         try:
             with context.interrupts.flagged(session.interrupt):
-                context.executor.run_trials(session, TrialContext.of(ground))
+                context.executor.run_trials(session, trials)
         finally:
             proposer.close()
         if session.interrupted:
@@ -98,17 +109,27 @@ class SearchStep(Step):
             "--switch-to rules, or search without an LLM."
         )
 
-    def _choose(self, ground: SearchGround, history: History, stop_reason: str | None) -> None:
-        """Name the winner, or the finalists among whom the next step chooses it."""
+    def choose(self, history: History, stop_reason: str | None, ground: SearchGround | None) -> None:
+        """Name the winner, or the finalists among whom the next step chooses it.
+
+        Args:
+            history: of the trials.
+            stop_reason: why nothing new was begun.
+            ground: by which the winner is cut; None where it is cut when it is needed, and has no fine-tune.
+
+        Raises:
+            SearchFailedError: no trial was completed.
+        """
         context, best = self.context, history.best()
         if best is None:
             errors = [result.error for _, result in history.ended if result.error]
             why = f"{len(errors)} trials failed, the last with: {errors[-1]}" if errors else stop_reason
             raise SearchFailedError(f"No trial was completed, so there is no winner: {why}.")
-        prepared = context.prepared
-        trials = tuple(spec.trial for spec, _ in ranked(history.ended)[: prepared.finalists])
+        finalists = 1 if ground is None else context.prepared.finalists
+        trials = tuple(spec.trial for spec, _ in ranked(history.ended)[:finalists])
         if len(trials) == 1:
-            name_winner(context, ground, best[0].trial)
+            name_winner(context, trials[0], ground)
             return
+        prepared = context.prepared
         recipe = prepared.recipe.model_dump(mode="json")
         context.ledger.record(Finalists(trials=trials, epochs=prepared.finalist_epochs, recipe=recipe))

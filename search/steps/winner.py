@@ -14,20 +14,21 @@ from tracking.phases import since_extension
 _log = logging.getLogger(__name__)
 
 
-def name_winner(context: RunContext, ground: SearchGround, trial: int) -> None:
+def name_winner(context: RunContext, trial: int, ground: SearchGround | None) -> None:
     """Cut the winner as its trial did, and name it once its checkpoint is there.
 
     Args:
         context: of the run.
-        ground: of its search.
         trial: its number; it was completed.
+        ground: of its search; None where the winner is cut when it is needed.
     """
     forget_former(context, trial)
     events = context.ledger.events
     spec = next(record for record in payloads_of(events, Proposed) if record.trial == trial)
     accuracy = next(end.accuracy for end in reversed(payloads_of(events, TrialEnded)) if end.trial == trial)
     assert accuracy is not None, "a completed trial has a score"
-    save_cut(context, ground, trial, context.pruned)
+    if ground is not None:
+        save_cut(context, ground, trial, context.pruned)
     context.ledger.record(
         Winner(
             trial=trial,
@@ -36,7 +37,7 @@ def name_winner(context: RunContext, ground: SearchGround, trial: int) -> None:
             macs=spec.macs,
             params=spec.params,
             proxy_accuracy=accuracy,
-            holdout_images=len(ground.data.holdout_labels),
+            holdout_images=None if ground is None else len(ground.data.holdout_labels),
         )
     )
 

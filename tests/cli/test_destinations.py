@@ -81,7 +81,7 @@ def test_the_default_folder_and_the_program_are_named_as_they_were_called(
     monkeypatch.setattr(sys, "argv", ["../my tools/launch.py"])
     assert resume_line(run) == "python '../my tools/launch.py' resume r1"
     monkeypatch.setenv(URI_VARIABLE, "postgresql://me:hunter2@db/mlflow")
-    assert ui_line("postgresql://me:***@db/mlflow") == 'mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'
+    assert ui_line("postgresql://me:***@db/mlflow").endswith(' ui --tracking-uri "$MLFLOW_TRACKING_URI"')
     assert ui_line("http://h:5000") == "http://h:5000"
 
 

@@ -92,7 +92,7 @@ def test_what_is_left_for_people(whole: Launched) -> None:
     assert "http" not in page.replace("http-equiv", "").split("<body>")[0]
     assert whole.run.plot.stat().st_size > 10_000
     assert (whole.folder / "runs" / "latest").resolve() == whole.run.path.resolve()
-    assert "mlflow ui --backend-store-uri sqlite:///" in whole.output
+    assert " ui --tracking-uri sqlite:///" in whole.output
     assert "rules (classical, no LLM)" in whole.output
 
 

@@ -90,9 +90,9 @@ def test_a_factory_of_one_s_own(
         "from torch import nn\n"
         "def net(num_classes):\n"
         "    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, num_classes))\n"
-        "def broken():\n"
+        "def broken(num_classes):\n"
         "    raise RuntimeError('no weights today')\n"
-        "def number():\n"
+        "def number(num_classes):\n"
         "    return 7\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -208,7 +208,7 @@ def test_latency_as_a_table(capsys: pytest.CaptureFixture[str], checkpoint: Path
     [
         ("evaluate --checkpoint {folder}/whole.pt --model resnet18_quarter", ("--trust-pickle",)),
         ("profile --checkpoint {folder}/odd.pth --model resnet18_quarter", ("no pruning of resnet18_quarter",)),
-        ("profile --checkpoint {folder}/clean.pth --model vit_quarter", ("no pruning of vit_quarter",)),
+        ("profile --checkpoint {folder}/clean.pth --model vit_quarter", ("of vit_quarter", "missing (cls_token")),
         ("export --checkpoint {folder}/clean.pth", ("--model",)),
         ("export --checkpoint {folder}/own --format onnxx", ("'onnxx'", "torchscript")),
         ("export --checkpoint {folder}/own --format ,", ("empty", "onnx")),
@@ -226,7 +226,7 @@ def test_latency_as_a_table(capsys: pytest.CaptureFixture[str], checkpoint: Path
         ("profile --checkpoint {folder}/clean.pth", ("--model",)),
         ("profile --checkpoint {folder}/own --model resnet50", ("contradict", "resnet18_quarter")),
         ("profile --checkpoint {folder}/own --dataset digits", ("contradict", "digits")),
-        ("profile --model resnet18 --checkpoint {folder}/none", ("none", "not a checkpoint")),
+        ("profile --model resnet18 --checkpoint {folder}/none", ("none", "there is no file and no folder")),
     ],
 )
 def test_it_is_refused(capsys: pytest.CaptureFixture[str], checkpoint: Path, line: str, words: tuple[str, ...]) -> None:

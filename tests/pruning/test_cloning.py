@@ -24,7 +24,7 @@ SPEC = ModelSpec("toy", 5, (3, 16, 16))
 def trained() -> field.Keeper:
     """A model that has run forward and backward, and still holds its activations."""
     model = field.Keeper()
-    model(torch.randn(2, *SPEC.input_size)).sum().backward()
+    model(torch.randn(2, *SPEC.image_size)).sum().backward()
     with pytest.raises(RuntimeError, match="graph leaves"):
         copy.deepcopy(model)
     return model
@@ -45,12 +45,12 @@ def test_a_trained_model_that_keeps_activations_is_planned_and_cut(trained: fiel
     plan = build_plan(trained, SPEC)
     assert [group.units for group in plan.groups] == [16, 8]
     pruned = slice_model(trained, plan, (tuple(range(5)), tuple(range(3))))
-    assert pruned(torch.randn(2, *SPEC.input_size)).shape == (2, 5)
+    assert pruned(torch.randn(2, *SPEC.image_size)).shape == (2, 5)
     assert vars(pruned)["map"].shape == (2, 8, 8)
-    batches = [(torch.randn(2, *SPEC.input_size), torch.tensor([0, 1]))]
+    batches = [(torch.randn(2, *SPEC.image_size), torch.tensor([0, 1]))]
     for name in ("l2", "taylor"):
         assert [len(scores) for scores in importance(name).scores(trained, plan, batches)] == [16, 8]
-    assert measure_latency(trained, SPEC.input_size, batch_size=1, repeats=1).median_ms > 0
+    assert measure_latency(trained, SPEC.image_size, batch_size=1, repeats=1).median_ms > 0
 
 
 def masked() -> nn.Sequential:
@@ -68,7 +68,7 @@ def test_masks_are_baked_into_a_copy() -> None:
     model = masked()
     plain = without_masks(model)
     assert set(plain.state_dict()) == {f"{layer}.{part}" for layer in (0, 2, 5) for part in ("weight", "bias")}
-    image = torch.randn(2, *SPEC.input_size)
+    image = torch.randn(2, *SPEC.image_size)
     assert torch.equal(plain(image), model(image))
     assert (plain.get_parameter("2.weight") == 0).sum() == plain.get_parameter("2.weight").numel() // 2
     assert hasattr(model[0], "weight_mask"), "the original stays masked"

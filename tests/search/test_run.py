@@ -131,7 +131,7 @@ def test_while_the_steps_run_the_loss_of_ray_is_heard(
     prepared: Prepared, folder: RunDir, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[Lost] = []
-    monkeypatch.setattr("search.run.carry_out", lambda _, lost: told.append(lost))
+    monkeypatch.setattr("search.run.carry_out", lambda _, lost, __: told.append(lost))
     run = run_of(prepared, folder, ledger)
     run.execute()
     assert told == [run._lose]

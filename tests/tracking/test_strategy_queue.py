@@ -14,7 +14,7 @@ from tracking.kinds import DecisionKind
 from tracking.payloads import Decision, LlmCall, Proposed
 from tracking.strategy_queue import StrategyQueue
 
-REHEARSAL = Path(__file__).resolve().parents[3] / "docs" / "rehearsal.json"
+REHEARSAL = Path(__file__).resolve().parents[2] / "docs" / "rehearsal.json"
 
 
 def answered(call: int, strategies: int) -> LlmCall:

@@ -1,7 +1,7 @@
 """What a run is trained and scored on, as MLflow's datasets: one for each part of the data, named by its use."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tracking.mirror.operations import FINETUNE, RUN, Dataset
@@ -14,14 +14,26 @@ LONGEST_DIGEST = 36
 
 def run_inputs(started: RunStarted, data: DataRecord) -> tuple[Dataset, ...]:
     """The three parts of the data, for the run itself."""
-    parts = {TRAINING: data.train, VALIDATION: data.holdout, TEST: data.test}
-    return tuple(_input(RUN, context, split, started, data) for context, split in parts.items())
+    return inputs(RUN, (TRAINING, VALIDATION, TEST), started.dataset, started.config.get("data_path"), data)
 
 
 def finetune_inputs(started: RunStarted, data: DataRecord) -> tuple[Dataset, ...]:
     """The two parts that a fine-tune reads; the test set is not among them."""
-    parts = {TRAINING: data.train, VALIDATION: data.holdout}
-    return tuple(_input(FINETUNE, context, split, started, data) for context, split in parts.items())
+    return inputs(FINETUNE, (TRAINING, VALIDATION), started.dataset, started.config.get("data_path"), data)
+
+
+def inputs(part: str, contexts: Sequence[str], name: str, path: object, data: DataRecord) -> tuple[Dataset, ...]:
+    """Parts of a dataset as inputs.
+
+    Args:
+        part: The part of a run that reads them.
+        contexts: What they are used for; decides which they are.
+        name: The name of the dataset.
+        path: The user's folder of it; None for a built-in one.
+        data: What is known of it.
+    """
+    splits = {TRAINING: data.train, VALIDATION: data.holdout, TEST: data.test}
+    return tuple(_input(part, context, splits[context], name, path, data) for context in contexts)
 
 
 def digest_of(split: SplitRecord) -> str:
@@ -29,18 +41,17 @@ def digest_of(split: SplitRecord) -> str:
     return split.fingerprint[:LONGEST_DIGEST]
 
 
-def _input(part: str, context: str, split: SplitRecord, started: RunStarted, data: DataRecord) -> Dataset:
-    kind, source = _source(started)
+def _input(part: str, context: str, split: SplitRecord, name: str, path: object, data: DataRecord) -> Dataset:
+    kind, source = _source(name, path)
     profile = {"num_rows": split.images, "num_classes": data.classes, "preprocessing": data.preprocessing}
-    return Dataset(started.dataset, digest_of(split), kind, source, profile, _schema(data), part=part, context=context)
+    return Dataset(name, digest_of(split), kind, source, profile, _schema(data), part=part, context=context)
 
 
-def _source(started: RunStarted) -> tuple[str, Mapping[str, Any]]:
+def _source(name: str, path: object) -> tuple[str, Mapping[str, Any]]:
     """A folder of the user's, or the code that makes a built-in one."""
-    path = started.config.get("data_path")
     if path is not None:
         return "local", {"uri": str(path)}
-    return "code", {"tags": {"mlflow.source.name": f"espalier: {started.dataset}", "mlflow.source.type": "LOCAL"}}
+    return "code", {"tags": {"mlflow.source.name": f"espalier: {name}", "mlflow.source.type": "LOCAL"}}
 
 
 def _schema(data: DataRecord) -> Mapping[str, Any]:

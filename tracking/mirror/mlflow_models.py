@@ -46,7 +46,7 @@ class ModelWriter:
             folder: The checkpoint's own folder.
             mlflow_run_id: MLflow's id of the run that made it.
         """
-        weights = file_hash(folder / _WEIGHTS)[:16]
+        weights = weights_of(folder)
         model = self._find(checkpoint, weights) or self._client.create_logged_model(
             self._experiment_id,
             name=checkpoint.name,
@@ -152,3 +152,8 @@ class ModelWriter:
         """
         is_server = self._store.uri.startswith("http")
         return f"models:/{model.model_id}" if is_server else str(model.artifact_location)
+
+
+def weights_of(folder: Path) -> str:
+    """What identifies the weights of a checkpoint folder, as the tag of its model says it."""
+    return file_hash(folder / _WEIGHTS)[:16]

@@ -14,8 +14,8 @@ from tracking.errors import EmptyLedgerError
 from tracking.events import Event
 from tracking.locks import ExclusiveLock
 from tracking.making import Making
-from tracking.mirror.data_inputs import LONGEST_DIGEST
 from tracking.mirror.gaps import Gaps, Kind, is_connection_fault, is_file_fault
+from tracking.mirror.mlflow_datasets import dataset_input
 from tracking.mirror.mlflow_models import ModelWriter
 from tracking.mirror.mlflow_prompts import PromptWriter, linked
 from tracking.mirror.mlflow_store import Store, connect, open_experiment, summarise, unreachable
@@ -40,7 +40,7 @@ _SHOWN_SUFFIXES = frozenset({".json", ".jsonl", ".html", ".png", ".svg", ".csv",
 _EVENTS_AT_ONCE = 200
 # MLflow's own limits on one log_batch: 1,000 metrics, 100 parameters, 100 tags, 1,000 of all together.
 _METRICS_AT_ONCE, _PAIRS_AT_ONCE = 800, 100
-_PROMPTS_TAG, _CONTEXT_TAG = "mlflow.linkedPrompts", "mlflow.data.context"
+_PROMPTS_TAG = "mlflow.linkedPrompts"
 
 
 class MlflowWriter:
@@ -173,6 +173,7 @@ class MlflowWriter:
                 self._execute(operation, seq, since, pending)
         for part, parts_pending in pending.items():
             self._send(part, since, parts_pending)
+        self._log_datasets([(seq, op) for seq, operations in batch for op in operations if isinstance(op, Dataset)])
         for seq, operation in _latest((seq, operation) for seq, operations in batch for operation in operations):
             self._store_document(operation, seq)
         self._mark(last)
@@ -212,15 +213,13 @@ class MlflowWriter:
                     )
                     self._try(Kind.RUNS, seq, f"end of {part}", end)
             case Attach() | Dataset() | Trace():
-                pass  # `_store_document`, after everything else
+                pass  # `_log_datasets` and `_store_document`, after everything else
 
     def _store_document(self, operation: Operation, seq: int) -> None:
         match operation:
             case Attach(path, document) if seq >= self._first[Kind.ARTIFACTS]:
                 attach = partial(self._store.client.log_dict, self._parts[RUN], dict(document), path)
                 self._try(Kind.ARTIFACTS, seq, path, attach)
-            case Dataset(name, part=part) if part in self._parts and seq >= self._first[Kind.DATASETS]:
-                self._try(Kind.DATASETS, seq, name, partial(self._log_dataset, operation))
             case Trace(key) if seq >= self._first[Kind.TRACES]:
                 self._try(Kind.TRACES, seq, key, partial(self._write_trace, operation))
 
@@ -235,21 +234,16 @@ class MlflowWriter:
                 self._store.client.set_tag(self._parts[RUN], _PROMPTS_TAG, linked(sorted(self._linked)))
         write_trace(self._store, self.experiment_id, self._parts[RUN], trace, prompt)
 
-    def _log_dataset(self, dataset: Dataset) -> None:
-        """Name a dataset of a part; MLflow knows a name with its digest, and keeps it once."""
-        from mlflow.entities import Dataset as Entity
-        from mlflow.entities import DatasetInput, InputTag
+    def _log_datasets(self, found: Sequence[tuple[int, Dataset]]) -> None:
+        """Name the datasets of each part; MLflow knows a name with its digest, and keeps it once."""
+        wanted = [(seq, d) for seq, d in found if d.part in self._parts and seq >= self._first[Kind.DATASETS]]
+        for part in dict.fromkeys(dataset.part for _, dataset in wanted):
+            own = [(seq, dataset) for seq, dataset in wanted if dataset.part == part]
+            send = partial(self._send_datasets, part, [dataset for _, dataset in own])
+            self._try(Kind.DATASETS, own[0][0], own[0][1].name, send)
 
-        entity = Entity(
-            dataset.name,
-            dataset.digest[:LONGEST_DIGEST],
-            dataset.source_type,
-            json.dumps(dataset.source),
-            schema=json.dumps(dataset.schema) if dataset.schema else None,
-            profile=json.dumps(dataset.profile),
-        )
-        tags = [InputTag(_CONTEXT_TAG, dataset.context)] if dataset.context else []
-        self._store.client.log_inputs(self._parts[dataset.part], [DatasetInput(entity, tags)])
+    def _send_datasets(self, part: str, datasets: Sequence[Dataset]) -> None:
+        self._store.client.log_inputs(self._parts[part], [dataset_input(dataset) for dataset in datasets])
 
     def _begin(self, begin: Begin, seq: int) -> None:
         client, known = self._store.client, self._parts.get(begin.part)

@@ -17,7 +17,12 @@ def run_name(started: RunStarted, plan: PlanReady | None = None, accuracy: float
 
 def model_name(started: RunStarted, what: str) -> str:
     """The name of a model of the run; MLflow takes no `/ : . % " '` in it."""
-    return re.sub(r"[^\w\- ]", "_", f"{started.model} {started.proposer} {what}")
+    return allowed(f"{started.model} {started.proposer} {what}")
+
+
+def allowed(name: str) -> str:
+    """The name with `_` for what MLflow refuses in the name of a model."""
+    return re.sub(r"[^\w\- ]", "_", name)
 
 
 def _macs(macs: int) -> str:

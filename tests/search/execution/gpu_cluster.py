@@ -1,12 +1,14 @@
-"""Where actors and workers land on a Ray cluster with GPUs that are none: a search's trials, and a fine-tune.
+"""Where actors and workers land on a Ray cluster with GPUs that are none: a search's, and those of the verb `finetune`.
 
-Run as a program (`FOLDER HEAD_GPUS`): a process that is connected to one Ray session cannot easily start another. The
-cluster is a head and, unless that has the GPUs, a node with eight of them, which joins while it is waited for. All that
-landed is written to `landed.jsonl` in the folder, and what was said to standard output.
+Run as a program (`FOLDER HEAD_GPUS [SECONDS]`): a process that is connected to one Ray session cannot easily start
+another. The cluster is a head and, unless that has the GPUs, a node with eight of them, which joins while it is waited
+for, after so many seconds. All that landed is written to `landed.jsonl` in the folder, and what was said to standard
+output.
 
 The GPUs exist for Ray alone: what computes on one computes on the CPU, and the workers' group is gloo's.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -27,6 +29,7 @@ prepare_environment(local=True)
 import ray  # noqa: E402  reads the environment on import
 from ray.cluster_utils import Cluster  # noqa: E402
 
+from cli.main import main as command_line  # noqa: E402
 from pruning.models import ModelSpec  # noqa: E402
 from search.control.session import SearchSession  # noqa: E402
 from search.execution import remote, tuning  # noqa: E402
@@ -55,7 +58,7 @@ _FOLDER = "ESPALIER_TEST_LANDED"
 _POLL_S = 0.1
 
 
-def main(folder: Path, head_gpus: int) -> None:
+def main(folder: Path, head_gpus: int, joins_after_s: float = 0.0) -> None:
     os.environ[_FOLDER] = str(folder)
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(message)s")
     finetune._work = work
@@ -65,13 +68,14 @@ def main(folder: Path, head_gpus: int) -> None:
         asked = {"workers": TRIALS, "gpus_per_trial": SHARE, "finetune_workers": 2, "finetune_gpu": True}
         config = make_config({"ray_address": cluster.address, "wait_for_nodes": 300, **asked})
         with connected(cluster.address):
-            there = awaited_machines(config) if head_gpus else joined(config, cluster)
+            there = awaited_machines(config) if head_gpus else joined(config, cluster, joins_after_s)
             executor = RayExecutor(config, resolve_needs(config, there, SHARE), folder / "ray")
             share(folder)
             compute(executor)
             base(executor, folder)
             search(executor, folder)
             train(executor, config, folder)
+            tune(cluster.address, folder)
 
 
 @contextmanager
@@ -85,11 +89,12 @@ def running(head_gpus: int) -> Iterator[Cluster]:
         cluster.shutdown()
 
 
-def joined(config: RunConfig, cluster: Cluster) -> Machines:
+def joined(config: RunConfig, cluster: Cluster, after_s: float) -> Machines:
     """The nodes, after one with GPUs has joined while they are waited for. A cluster takes nodes in the main thread."""
     found: list[Machines] = []
     waits = threading.Thread(target=lambda: found.append(awaited_machines(config)))
     waits.start()
+    time.sleep(after_s)
     cluster.add_node(num_cpus=4, num_gpus=GPUS)
     waits.join()
     return found[0]
@@ -152,6 +157,16 @@ def train(executor: RayExecutor, config: RunConfig, folder: Path) -> None:
     sys.stdout.write(f"trained by {result.workers}: {result.completed}\n")
 
 
+def tune(address: str, folder: Path) -> None:
+    """Fine-tune by the command line; into a folder that no other node sees, too."""
+    given = ["finetune", "--checkpoint", str(folder / "pruned"), "--ray-address", address, "--epochs", "1"]
+    given += ["--workers", "2", "--batch-size", "512"]
+    os.chdir(folder)
+    with contextlib.redirect_stderr(sys.stdout):
+        for out in ("/proc/self/cwd/own", str(folder / "verb")):
+            sys.stdout.write(f"the verb ends with {command_line([*given, '--out', out])}\n")
+
+
 class LandedActor(TrialActor):
     """A trial actor that tells where it is, and begins once all have: otherwise the first might run every trial."""
 
@@ -171,7 +186,7 @@ class LandedActor(TrialActor):
 def work(config: dict[str, Any]) -> None:
     """A fine-tune worker that tells where it is."""
     pretend()
-    tell("worker")
+    tell(Path(json.loads(config["job"])["out_dir"]).name)
     _work(config)
 
 
@@ -210,4 +225,4 @@ def _gpus_of(node: str) -> float:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), *map(float, sys.argv[3:]))

@@ -26,6 +26,7 @@ class Landed:
     trials: list[Mapping[str, Any]]
     workers: list[Mapping[str, Any]]
     base: list[Mapping[str, Any]]
+    verb: list[Mapping[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +45,8 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Landed:
         )
     assert done.returncode == 0, done.stderr
     told = [json.loads(line) for line in (folder / "landed.jsonl").read_text().splitlines()]
-    return Landed(
-        done.stdout,
-        [each for each in told if each["kind"] == "trial"],
-        [each for each in told if each["kind"] == "worker"],
-        [each for each in told if each["kind"] == "base"],
-    )
+    kinds = ("trial", "tuned", "base", "verb")
+    return Landed(done.stdout, *([each for each in told if each["kind"] == kind] for kind in kinds))
 
 
 def test_the_node_was_waited_for_in_words(landed: Landed) -> None:
@@ -77,6 +74,14 @@ def test_fine_tune_workers_have_a_gpu_each(landed: Landed) -> None:
     assert "trained by 2: True" in landed.said
 
 
+def test_those_of_the_verb_have_too_without_a_word(landed: Landed) -> None:
+    assert len(landed.verb) == 2
+    assert {each["node_gpus"] for each in landed.verb} == {8.0}
+    assert len({each["given"][0] for each in landed.verb}) == 2
+    assert "training on 2 workers, each with a GPU" in landed.said
+    assert "the verb ends with 0" in landed.said
+
+
 def test_a_gpu_that_torch_cannot_use_is_refused_in_words(landed: Landed) -> None:
     """As it is here: they exist for Ray alone."""
     assert "refused: this process was given GPU 0 of those that it sees, and torch" in landed.said
@@ -85,3 +90,5 @@ def test_a_gpu_that_torch_cannot_use_is_refused_in_words(landed: Landed) -> None
 
 def test_a_folder_that_the_node_does_not_see_is_refused_in_words(landed: Landed) -> None:
     assert "not shared: /proc/self/cwd/own is not shared: the node 127.0.0.1 (" in landed.said
+    refusal = " ".join(landed.said.rpartition("the verb ends with 2")[0].split())
+    assert "/proc/self/cwd/own is not shared: the node 127.0.0.1 (" in refusal.rpartition("trained by 2")[2]

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +16,7 @@ from tracking.events import Event, payloads_of
 from tracking.payloads import FinalistEnded, FinalistEpoch, Finalists, FinetuneEpoch, Proposed, TrialEnded, Winner
 from tracking.reader import read_ledger
 from tracking.runs import RunDir
+from trainers.history import EpochReport, append_epoch
 
 LINE = ("search", "--trials", "3", "--epochs", "3", "--no-mlflow", "--proposer", "random", "--criteria", "l2")
 FINALISTS = ("--finalists", "2", "--finalist-epochs", "1")
@@ -25,17 +25,14 @@ FINALISTS = ("--finalists", "2", "--finalist-epochs", "1")
 @contextmanager
 def trained_epochs() -> Iterator[list[tuple[str, int]]]:
     """Hear which epochs of what are really trained: not those that are read back from a state."""
-    from trainers import job as jobs
-
     heard: list[tuple[str, int]] = []
-    real = jobs.append_epoch
 
-    def hear(path: Path, report: Any) -> None:
+    def hear(path: Path, report: EpochReport) -> None:
         heard.append((path.parent.parent.name, report.epoch))
-        real(path, report)
+        append_epoch(path, report)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jobs, "append_epoch", hear)
+        patch.setattr("trainers.job.append_epoch", hear)
         yield heard
 
 

@@ -16,6 +16,7 @@ from search.setup.preparation import Prepared, prepare
 from search.steps.base import BaseStep
 from search.steps.evaluation import EvaluationStep
 from search.steps.export import ExportStep
+from search.steps.finalists import FinalistsStep
 from search.steps.finetune import FinetuneStep
 from search.steps.plan import PlanStep
 from search.steps.search import SearchStep
@@ -43,7 +44,7 @@ from trainers.recipe import Recipe
 
 WHOLE = samples.whole_run()
 EXTENSION = (Resumed(from_seq=1), Extended(added=4))
-AFTER_THE_PLAN = [SearchStep, FinetuneStep, ExportStep, EvaluationStep]
+AFTER_THE_PLAN = [SearchStep, FinalistsStep, FinetuneStep, ExportStep, EvaluationStep]
 
 
 class CountingExecutor(LocalExecutor):
@@ -101,7 +102,7 @@ def winner(trial: int) -> Winner:
         (up_to(FinetuneEnded), [ExportStep, EvaluationStep]),
         (up_to(Evaluated), [ExportStep]),
         (WHOLE, []),
-        ((*WHOLE, *EXTENSION), [SearchStep]),
+        ((*WHOLE, *EXTENSION), [SearchStep, FinalistsStep]),
         ((*WHOLE, *EXTENSION, winner(0)), []),
         ((*WHOLE, *EXTENSION, winner(1)), [FinetuneStep, ExportStep, EvaluationStep]),
     ],
@@ -127,7 +128,7 @@ def test_what_the_ledger_holds_is_not_done_again(
     carry_out(context, hear)
     assert [step for step in ran if step in (PlanStep, *AFTER_THE_PLAN)] == left
     assert len(ran) == len(left) + 1
-    assert ready == [step in (SearchStep, FinetuneStep) for step in ran]
+    assert ready == [step in (SearchStep, FinalistsStep, FinetuneStep) for step in ran]
     assert executor.opened == any(ready)
     assert not executor.is_ready
 
@@ -176,7 +177,7 @@ def test_the_winner_is_cut_again_where_its_checkpoint_is_not_the_one_that_was_na
     monkeypatch.setattr(f"{module}.is_whole", lambda _: whole)
     monkeypatch.setattr(f"{module}.read_architecture", lambda _: SimpleNamespace(allocation=[*allocation]))
     monkeypatch.setattr(f"{module}.make_ground", lambda *_: None)
-    monkeypatch.setattr(f"{module}.save_winner", lambda _, __, ___, wanted: cut.append(wanted))
+    monkeypatch.setattr(f"{module}._save", lambda _, __, ___, wanted, ____: cut.append(wanted))
     restore_winner(context)
     assert cut == ([(4, 16)] if again else [])
 
