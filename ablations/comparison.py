@@ -6,6 +6,7 @@ from typing import ClassVar
 from ablations.floor.table import Column, Table, Value
 from ablations.ranking import Cell, RankedArms, Standing, compare
 from ablations.run_study import RunStudy
+from ablations.verdicts import best_arms
 from tracking.mirror.records import RunRecord
 
 _CELL = (
@@ -42,6 +43,10 @@ class Comparison(RunStudy):
             *([pairs_table(arms)] if arms.pairs else []),
             *([left_out_table(arms)] if arms.excluded else []),
         )
+
+    def answers(self, runs: Sequence[RunRecord]) -> tuple[str, ...]:
+        """Return which arm is best in each cell, and what is shown of that."""
+        return tuple(best_arms(compare(runs)))
 
 
 def standings_table(arms: RankedArms) -> Table:

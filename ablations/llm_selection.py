@@ -14,6 +14,7 @@ from ablations.progress import seconds_to_converge
 from ablations.published import llm_selection
 from ablations.ranking import Cell, RankedArms, Standing, compare
 from ablations.run_study import RunStudy
+from ablations.verdicts import best_llms
 from tracking.mirror.records import RunRecord
 
 
@@ -32,6 +33,10 @@ class LlmSelection(RunStudy):
             *([left_out_table(arms)] if arms.excluded else []),
             llm_selection(),
         )
+
+    def answers(self, runs: Sequence[RunRecord]) -> tuple[str, ...]:
+        """Return which LLM is best in each cell, and whether it is better than the best classical arm."""
+        return tuple(best_llms(compare(runs)))
 
 
 def _share(part: int | None, whole: int | None) -> float | None:
@@ -89,6 +94,7 @@ def _arms_table(arms: RankedArms) -> Table:
         rows=tuple(_row(standing, first[standing.cell]) for standing in arms.standings),
         notes=(
             "Converged: from the first trial's start to the end of one within a point of the run's best holdout score.",
+            "A run that never beat the common start has not converged, and has no time.",
             "The first arm of a cell is the one whose runs started first.",
             "Every answer of a call counts, including those that were sent back. A dash means: not counted or unknown.",
             *arms.notes,

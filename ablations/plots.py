@@ -5,9 +5,9 @@ from pathlib import Path
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
-from ablations.floor.drawing import DPI, INK, colour, finish, mark
+from ablations.floor.drawing import DPI, INK, colour, finish, limit_to_shares, mark
 from ablations.floor.statistics import estimate
 from ablations.progress import band, gain_over_start
 from ablations.ranking import Cell, RankedArms, Standing
@@ -66,7 +66,7 @@ def _draw_curves(axes: Axes, standings: Sequence[Standing]) -> None:
     axes.set_xlabel("trial")
     axes.set_ylabel("best holdout accuracy so far")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    limit_to_shares(axes)
 
 
 def _draw_pareto(axes: Axes, standings: Sequence[Standing]) -> None:
@@ -79,12 +79,14 @@ def _draw_pareto(axes: Axes, standings: Sequence[Standing]) -> None:
     axes.set_ylabel("test accuracy")
     axes.xaxis.set_major_formatter(lambda value, _: macs_text(int(value)))
     axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    limit_to_shares(axes)
 
 
 def _draw_revisions(axes: Axes, standings: Sequence[Standing]) -> None:
     shown = _by_name(standings)
     means = [standing.mean("revisions") for standing in shown]
+    if not any(mean is not None and mean.mean for mean in means):
+        return
     for number, mean in enumerate(means):
         if mean is not None:
             axes.barh(number, mean.mean, xerr=mean.half_width, color=colour(number), height=0.6, ecolor=INK)
@@ -96,6 +98,8 @@ def _draw_revisions(axes: Axes, standings: Sequence[Standing]) -> None:
 
 def _draw_cost(axes: Axes, standings: Sequence[Standing]) -> None:
     _draw_crosses(axes, standings, lambda run: run.cost_usd if run.llm else 0.0, gain_over_start)
+    if not axes.has_data():
+        return
     axes.axhline(0, color=INK, lw=0.8, ls=":")
     axes.set_xlabel("cost of the LLM's calls, $ per run")
     axes.set_ylabel("gain over the common start, points")

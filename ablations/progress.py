@@ -36,13 +36,16 @@ def seconds_to_converge(run: RunRecord) -> float | None:
     """Return the time from the start of the first trial to the end of the first within `NEAR` of the run's best score.
 
     Returns:
-        Seconds; None if no trial was completed, or if the times were not recorded.
+        Seconds; None if no trial was completed, if the times were not recorded, or if no trial beat the common start: a
+        search that found nothing has not converged.
     """
     ended = [(trial, score) for trial in run.trials if (score := _score(trial)) is not None]
     starts = [trial.started_ms for trial in run.trials if trial.started_ms is not None]
     if not ended or not starts:
         return None
     best = max(score for _, score in ended)
+    if gain_over_start(run) == 0:
+        return None
     times = [trial.ended_ms for trial, score in ended if score >= best - NEAR and trial.ended_ms is not None]
     return (min(times) - min(starts)) / 1000 if times else None
 

@@ -26,3 +26,11 @@ class RunStudy(ABC):
         Raises:
             NothingToCompareError: None of the runs can be compared.
         """
+
+    @abstractmethod
+    def answers(self, runs: Sequence[RunRecord]) -> tuple[str, ...]:
+        """Answer the question in sentences, one for each cell and part of it; what the page opens with.
+
+        Raises:
+            NothingToCompareError: None of the runs can be compared.
+        """

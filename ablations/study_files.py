@@ -24,6 +24,7 @@ def report_of(study: RunStudy, runs: Sequence[RunRecord]) -> Report:
         question=study.question,
         about=f"{len(runs)} runs. Each row lists the runs that its figures are computed from.",
         tables=study.tables(runs),
+        answers=study.answers(runs),
         draw=lambda folder: draw_plots(compare(runs), folder),
         folded=FOLDED,
     )

@@ -24,7 +24,6 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -32,9 +31,12 @@ from types import ModuleType
 import torch
 from torch import nn
 
+from benchmarks.field_page import page
+from benchmarks.outcome import Outcome
 from pruning.cloning import clone_structure
 from pruning.counter import count_macs
 from pruning.errors import PruningError
+from pruning.inputs import InputSize, made_inputs, named_shapes
 from pruning.masks import without_masks
 from pruning.models import ModelSpec
 from pruning.oracles import Oracles
@@ -48,24 +50,19 @@ from pruning.slicing import slice_model
 from pruning.trace import RETURNED
 
 CLASSES = 10
-SIZES = ((3, 32, 32), (3, 64, 64), (1, 32, 32), (1, 28, 28), (1, 64, 101), (1, 64, 64))
+SIZES: tuple[InputSize, ...] = (
+    (3, 32, 32), (3, 64, 64), (1, 32, 32), (1, 28, 28), (1, 64, 101), (1, 64, 64),
+    (1, 256), (3, 8, 32, 32), (("a", (3, 32, 32)), ("b", (3, 32, 32))),
+)  # fmt: skip
 _CHECKS = 3
 _SEED = 7  # differs from the seeds of plans and proofs
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The outcome of one network and its description."""
-
-    network: str
-    status: str
-    text: str
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--page", type=Path, help="write the outcomes as a table into this Markdown file")
     parser.add_argument("--only", help="only networks whose names begin with this")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -75,6 +72,8 @@ def main() -> None:
         if options.only is None or name.startswith(options.only):
             ends.append(try_network(name, partial(_make_network, make)))
             print(f"{ends[-1].network:28}{ends[-1].status:9}{ends[-1].text}", flush=True)
+    if options.page is not None:
+        options.page.write_text(page(ends), encoding="utf-8")
     counts = Counter(end.status for end in ends)
     print(json.dumps({"networks": len(ends), **counts, "ends": {end.network: end.status for end in ends}}))
 
@@ -94,7 +93,7 @@ def networks(folder: Path) -> Iterator[tuple[str, Callable[[], nn.Module]]]:
 
 
 def try_network(
-    name: str, make: Callable[[], tuple[nn.Module, tuple[int, int, int]]], checks: int = _CHECKS, *, modes: int = 2
+    name: str, make: Callable[[], tuple[nn.Module, InputSize]], checks: int = _CHECKS, *, modes: int = 2
 ) -> Outcome:
     """Plan, prove and check one network, which `make` makes with its input size.
 
@@ -115,19 +114,13 @@ def try_network(
         wrong = f"{type(error).__name__}: {error}"
     if wrong is not None:
         return Outcome(name, "wrong", wrong)
-    return Outcome(
-        name, "exact", f"{len(plan.groups)} groups of {_units(plan)}, {plan.baseline_macs:,} MACs{_fixed(plan)}"
-    )
-
-
-def _fixed(plan: Plan) -> str:
-    """What is fixed other than what the model returns, with the share of the MACs out of reach for it."""
-    fixed = [units for units in plan.fixed if units.reason != RETURNED]
-    if not fixed:
-        return ""
+    fixed = tuple(f"{one.name} ({one.units}): {one.reason}" for one in plan.fixed if one.reason != RETURNED)
     share = plan.macs_out_of_reach / plan.baseline_macs
-    told = "; ".join(f"{units.name} ({units.units}): {units.reason}" for units in fixed[:3])
-    return f"; fixed: {len(fixed)}, {share:.1%} of the MACs out of reach: {told}{'; …' if len(fixed) > 3 else ''}"
+    text = f"{len(plan.groups)} groups of {_units(plan)}, {plan.baseline_macs:,} MACs"
+    if fixed:
+        more = "; …" if len(fixed) > 3 else ""
+        text += f"; fixed: {len(fixed)}, {share:.1%} of the MACs out of reach: {'; '.join(fixed[:3])}{more}"
+    return Outcome(name, "exact", text, len(plan.groups), share, fixed)
 
 
 def find_mismatch(model: nn.Module, plan: Plan, checks: int, modes: Sequence[bool]) -> str | None:
@@ -152,19 +145,20 @@ def find_mismatch(model: nn.Module, plan: Plan, checks: int, modes: Sequence[boo
     return None
 
 
-def _trains(model: nn.Module, size: tuple[int, int, int]) -> str | None:
+def _trains(model: nn.Module, size: InputSize) -> str | None:
     """A description of why one step in training mode fails, None if it does not."""
     subject = clone_structure(model, {}).train()
     first = next(subject.parameters())
     try:
-        outputs = tensors_of(subject(torch.randn(2, *size, dtype=first.dtype)))
+        inputs = made_inputs(subject, size, lambda shape: torch.randn(2, *shape, dtype=first.dtype))
+        outputs = tensors_of(subject(*inputs))
         torch.stack([out.float().sum() for out in outputs if out.requires_grad]).sum().backward()
     except Exception as error:  # noqa: BLE001 - foreign code may raise anything
         return f"{type(error).__name__}: {error}"
     return None
 
 
-def _make_network(make: Callable[..., nn.Module]) -> tuple[nn.Module, tuple[int, int, int]]:
+def _make_network(make: Callable[..., nn.Module]) -> tuple[nn.Module, InputSize]:
     """The network, and the first of the usual input sizes at which it runs (or the very first if there is none)."""
     for size in SIZES:
         model = make(**{n: v for n, v in _factory_arguments(size).items() if n in inspect.signature(make).parameters})
@@ -175,15 +169,16 @@ def _make_network(make: Callable[..., nn.Module]) -> tuple[nn.Module, tuple[int,
     return make(), SIZES[0]
 
 
-def _factory_arguments(size: tuple[int, int, int]) -> dict[str, int]:
-    return {"num_classes": CLASSES, "in_chans": size[0]}
+def _factory_arguments(size: InputSize) -> dict[str, int]:
+    channels = next(iter(named_shapes(size).values()))[0]
+    return {"num_classes": CLASSES, "in_chans": channels}
 
 
-def _runs(model: nn.Module, size: tuple[int, int, int]) -> bool:
+def _runs(model: nn.Module, size: InputSize) -> bool:
     dtype = next((p.dtype for p in model.parameters()), torch.float32)
     try:
         with torch.no_grad():
-            model.eval()(torch.zeros(1, *size, dtype=dtype))
+            model.eval()(*made_inputs(model, size, lambda shape: torch.zeros(1, *shape, dtype=dtype)))
     except Exception:  # noqa: BLE001 - any exception means that it does not run at this size
         return False
     return True

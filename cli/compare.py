@@ -61,6 +61,8 @@ def command(
     if as_json:
         say_document(to_json(tables))
         return
+    for answer in comparison.answers(runs):
+        say(answer)
     show_study(tables)
     if any("llm" in str(cell) for table in tables for row in table.rows for cell in row):
         show_whole(llm_selection())

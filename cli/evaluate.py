@@ -1,31 +1,41 @@
 """The verb `evaluate`."""
 
-from typing import Annotated
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.console import say_json, show_table
+from cli.data import dataset_name
 from cli.devices import DeviceOption, device_of
 from cli.option_types import (
     ArchitectureOption,
     DataPathOption,
-    DatasetOption,
+    InputSizeOption,
     JsonOption,
     OutputOption,
     SourceOption,
+    TestedDatasetOption,
     TrustFactoryOption,
     TrustOption,
 )
 from cli.recording import RecordExperimentOption, Recording, RecordUriOption
 from search.outcome.formats import share_text
 
+if TYPE_CHECKING:
+    from trainers.evaluate import Evaluation
+
 
 def command(
     checkpoint: SourceOption,
-    dataset: DatasetOption = "digits",
+    dataset: TestedDatasetOption = None,
     data_path: DataPathOption = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images of a forward pass.")] = 256,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Images of a forward pass; default: as many as a search takes.")
+    ] = None,
     model: ArchitectureOption = None,
+    input_size: InputSizeOption = None,
     output: OutputOption = None,
     trust_pickle: TrustOption = False,
     trust_factory: TrustFactoryOption = None,
@@ -36,21 +46,24 @@ def command(
 ) -> None:
     """Read the test set with a checkpoint, and count its MACs with the independent counter.
 
-    Of a folder of images, `val/` is read and nothing else.
+    Of a folder of images, `val/` is read and nothing else. With --input-size, images are scored and MACs are counted
+    at that size.
     """
-    from cli.opening import ModelSource, open_model
+    from cli.fetching import fetched
+    from cli.opening import ModelSource, bytes_of, open_model
+    from cli.sizes import at_size
     from pruning.counter import count_macs
     from pruning.models import ModelSpec, full_name
-    from pruning.outputs import check_logits
     from trainers.base import check_fit
     from trainers.datasets.registry import dataset as find_dataset
-    from trainers.evaluate import evaluate
+    from trainers.evaluate import BATCH_SIZE, evaluate
     from trainers.latency import measure_latency
 
     recording = Recording(tracking_uri, experiment)
     recording.check()
     place = device_of(device)
-    data = find_dataset(dataset)
+    name = dataset_name(dataset, data_path)
+    data, checkpoint = find_dataset(name), fetched(checkpoint)
     # A published file must fit the dataset; a checkpoint folder says itself what it is.
     spec = None
     if model is not None and checkpoint.is_file():
@@ -60,24 +73,27 @@ def command(
         checkpoint, model, trust_pickle=trust_pickle, output=output, trusted=tuple(trust_factory or ())
     )
     pruned = open_model(source, spec)
-    data = find_dataset(dataset, pruned.preprocessing)
+    spec = at_size(pruned, input_size)
+    data = find_dataset(name, pruned.preprocessing)
     data.check_test(data_path)
-    info, test = data.test_part(data_path, input_size=pruned.spec.image_size)
-    check_fit(pruned.spec, info, dataset)
-    check_logits(pruned.module.eval(), pruned.spec)
-    counted = count_macs(pruned.module, pruned.spec.input_size)
-    model_there = pruned.module.to(place)
-    score = evaluate(model_there, test.to(place), batch_size=batch_size, output=pruned.spec.output)
-    latency = measure_latency(model_there, pruned.spec.image_size, threads=1)
-    told = {"dataset": dataset, "data_path": data_path}
-    recording.evaluated(checkpoint, pruned, told, score, latency.median_ms)
+    info, test = data.test_part(data_path, input_size=spec.image_size)
+    check_fit(spec, info, name)
+    counted = count_macs(pruned.module, spec.input_size)
+    there = pruned.module.to(place)
+    score = evaluate(there, test.to(place), batch_size=batch_size or BATCH_SIZE, output=spec.output)
+    latency = measure_latency(there, spec.image_size, threads=1)
+    scored = dataclasses.replace(pruned, spec=spec, macs=counted)
+    recording.evaluated(checkpoint, scored, {"dataset": name, "data_path": data_path}, score, latency.median_ms)
     found = {
-        "model": pruned.spec.name,
-        "dataset": dataset,
+        "model": spec.name,
+        "dataset": name,
+        "input_size": list(spec.image_size),
         "macs": counted,
-        "macs_by_plan": pruned.macs,
+        "macs_by_plan": pruned.macs if spec.input_size == pruned.spec.input_size else None,
         "params": pruned.params,
+        "bytes": bytes_of(checkpoint),
         "accuracy": score.accuracy,
+        "accuracy_top5": score.accuracy_top5,
         "correct": score.correct,
         "total": score.total,
         "latency_ms": latency.median_ms,
@@ -85,18 +101,26 @@ def command(
     }
     if as_json:
         say_json(found)
-        return
+    else:
+        _show(checkpoint, found, score)
+
+
+def _show(checkpoint: Path, found: dict[str, Any], score: "Evaluation") -> None:
+    size = "×".join(map(str, found["input_size"]))
+    by_plan = found["macs_by_plan"]
     show_table(
-        f"{checkpoint} on the test set of {dataset}",
-        ("model", "MACs (counted)", "MACs (plan)", "params", "accuracy", "latency"),
+        f"{checkpoint} on the test set of {found['dataset']}, {score.total:,} images at {size}",
+        ("model", "MACs (counted)", "MACs (plan)", "params", "size", "top-1", "top-5", "latency"),
         [
             (
-                pruned.spec.name,
-                f"{counted:,}",
-                f"{pruned.macs:,}",
-                f"{pruned.params:,}",
+                found["model"],
+                f"{found['macs']:,}",
+                "–" if by_plan is None else f"{by_plan:,}",
+                f"{found['params']:,}",
+                f"{found['bytes'] / 2**20:.2f} MiB",
                 f"{share_text(score.accuracy)} ({score.correct} of {score.total})",
-                f"{latency.median_ms:.2f} ms",
+                share_text(score.accuracy_top5),
+                f"{found['latency_ms']:.2f} ms",
             )
         ],
         text=("model",),

@@ -38,9 +38,11 @@ def command(
 ) -> None:
     """Write a model for other runtimes, read it back there, and compare its output with torch's."""
     from cli.exporting import OWN, read_formats, write_card, write_model
+    from cli.fetching import fetched
     from cli.opening import ModelSource, open_model
 
     kinds = read_formats(formats or ["onnx"])
+    checkpoint = fetched(checkpoint)
     source = ModelSource(
         checkpoint,
         model,

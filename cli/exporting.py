@@ -8,9 +8,11 @@ from pathlib import Path
 from cli.opening import is_checkpoint
 from pruning.card import CARD, model_card
 from pruning.checkpoint import ARCHITECTURE, WEIGHTS, PrunedModel, load_pruned, read_architecture, save_pruned
+from pruning.errors import CheckpointError
 from pruning.export import ExportFormat, difference, export
 from pruning.models import create_model
 from pruning.planning import build_plan
+from pruning.recognising import recognised
 from search.errors import ConfigError
 
 OWN = "espalier"
@@ -99,13 +101,25 @@ def write_card(checkpoint: Path, out: Path, *, own: bool) -> Path | None:
 
 
 def _write_checkpoint(pruned: PrunedModel, source: Path, out: Path) -> Path:
-    if not pruned.selection:
+    try:
+        pruned = recognised(pruned, str(source))
+    except CheckpointError as error:
         raise ConfigError(
-            f"{source} is a whole pickled module: which units of {pruned.spec.name} it keeps is not known, "
-            f"so it cannot become a checkpoint folder. {', '.join(FORMATS[:-1])} would work."
-        )
+            f"{error}. So it cannot become a checkpoint folder; {', '.join(FORMATS[:-1])} would work."
+        ) from error
     if not source.is_file() and out.exists() and out.samefile(source):
         raise ConfigError(f"--out {out} is the checkpoint itself: name another folder.")
+    return save_opened(pruned, source, out)
+
+
+def save_opened(pruned: PrunedModel, source: Path, out: Path) -> Path:
+    """Write an opened model as a checkpoint folder.
+
+    Args:
+        pruned: the model; it knows which units it keeps, see `pruning.recognising`.
+        source: what it was opened from.
+        out: the folder.
+    """
     plan = build_plan(create_model(pruned.spec), pruned.spec, verify=False)
     recipe = pruned.metadata.get("recipe", {"imported from": source.name})
     return save_pruned(pruned.module, plan, pruned.selection, out, recipe=recipe, preprocessing=pruned.preprocessing)

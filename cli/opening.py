@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.console import say_aside
-from pruning.checkpoint import ARCHITECTURE, PrunedModel, load_pruned, read_architecture
+from pruning.checkpoint import ARCHITECTURE, WEIGHTS, PrunedModel, load_pruned, read_architecture
 from pruning.foreign import open_foreign
 from pruning.inputs import parse_input_size
 from pruning.models import ModelSpec, full_name, published_spec
@@ -73,6 +73,12 @@ def open_model(source: ModelSource, spec: ModelSpec | None = None) -> PrunedMode
     if source.output is not None:
         check_logits(pruned.module, spec)
     return pruned
+
+
+def bytes_of(checkpoint: Path) -> int:
+    """The size of a checkpoint on the disk: of its two files, or of a published file."""
+    files = [checkpoint] if checkpoint.is_file() else [checkpoint / WEIGHTS, checkpoint / ARCHITECTURE]
+    return sum(file.stat().st_size for file in files)
 
 
 def is_checkpoint(path: str | Path) -> bool:

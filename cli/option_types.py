@@ -7,9 +7,12 @@ import typer
 
 # Beyond these a model only runs this machine out of memory; `pruning.checkpoint` has the same limits for files.
 LARGEST_SIDE, MOST_CLASSES = 16_384, 1_000_000
-CheckpointOption = Annotated[Path, typer.Option(help="Folder with model.safetensors and architecture.json.")]
 SourceOption = Annotated[
-    Path, typer.Option(help="A checkpoint folder, or a published .pth, .pt or .safetensors file (with --model).")
+    Path,
+    typer.Option(
+        metavar="PATH",
+        help="A checkpoint folder, a published .pth, .pt or .safetensors file (with --model), or hf:OWNER/REPO/FILE.",
+    ),
 ]
 ArchitectureOption = Annotated[
     str | None, typer.Option(help="Architecture of a published file; a checkpoint folder names its own.")
@@ -42,7 +45,13 @@ TrustServerOption = Annotated[
         help="A server that the run may name: of its LLM, of MLflow, or its Ray cluster. Can be repeated.",
     ),
 ]
-DatasetOption = Annotated[str, typer.Option(help="digits, shapes, imagefolder or imagenet.")]
+TestedDatasetOption = Annotated[
+    str | None,
+    typer.Option(
+        help="digits, shapes, imagefolder, imagenet, cifar10, cifar100, or your own as module:factory; default: "
+        "imagefolder if there is a --data-path, else digits."
+    ),
+]
 DataPathOption = Annotated[Path | None, typer.Option(help="Folder of a dataset that is read from disk.")]
 SeedOption = Annotated[int, typer.Option(help="Of the run that made the checkpoint: it decides the holdout.")]
 ConfigOption = Annotated[Path | None, typer.Option(help="YAML file with the same fields; the command line wins.")]

@@ -156,8 +156,12 @@ def _show_whole(plan: "Plan", profile: "Profile") -> None:
     )
     say(f"counter: {plan.counter}; convolutions, linear layers and products alone: {plan.variant_macs(plan.full()):,}")
     say(f"proof: {plan.proof}")
-    for held in plan.held:
-        say(f"held whole: {held.name}, {held.units} units: a model cut there would do something else {held.reason}")
+    for fixed in plan.fixed:
+        share = share_text(fixed.macs_out_of_reach / plan.baseline_macs)
+        where = f" ({fixed.operation} in {fixed.layer or '(top)'})"
+        say(f"fixed: {fixed.name}, {fixed.units} units, {share} of the MACs: {fixed.reason}{where}")
+    if plan.fixed:
+        say(f"out of reach for what is fixed: {share_text(plan.macs_out_of_reach / plan.baseline_macs)} of the MACs")
 
 
 def _show_sets(plan: "Plan", profile: "Profile") -> None:
@@ -231,4 +235,7 @@ def _as_json(plan: "Plan", profile: "Profile", stages: "tuple[Stage, ...]") -> d
         "stages": [asdict(stage) for stage in stages],
         "proof": str(plan.proof),
         "held": [asdict(held) for held in plan.held],
+        "fixed": [asdict(fixed) for fixed in plan.fixed],
+        "macs_out_of_reach": plan.macs_out_of_reach,
+        "out_of_reach_share": plan.macs_out_of_reach / plan.baseline_macs,
     }

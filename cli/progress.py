@@ -172,6 +172,8 @@ class ProgressView:
                     f"target {macs_text(payload.target_macs)} ({share_text(share)})"
                 )
             case BaseReady():
+                if payload.made:
+                    self._line(f"the base is {payload.made}")
                 origin = _origin_of(payload)
                 self._line(
                     f"base model {origin}: holdout {share_text(payload.holdout_accuracy)}, "

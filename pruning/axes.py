@@ -113,6 +113,8 @@ class Axes:
 
     def find(self, axis: Axis) -> Axis:
         """The representative of all axes that are united with this one."""
+        if self._nodes[axis].same_as is None:
+            return axis
         root, passed = axis, []
         while (parent := self._nodes[root].same_as) is not None:
             passed.append(root)

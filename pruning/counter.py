@@ -12,7 +12,7 @@ eval mode with attention unfused (a fused attention hides its two products from 
 * `einsum`: the product of the lengths of all letters, for each pair of operands from the left. fvcore's own handler
   parses numpy's printed report, which has four digits only; it is replaced here by the exact product.
 * `matmul` with a vector, which fvcore's handler does not take: a vector is a matrix of one row or column.
-* `baddbmm`, and a deformable convolution (torchvision's): like `bmm` and like any convolution; their handlers are added.
+* `baddbmm`, and a deformable convolution (torchvision's): like `bmm`, and like any convolution; handlers are added.
 * `scaled_dot_product_attention`, where a layer (torch's `MultiheadAttention`) has no unfused form: its two products.
   fvcore does not know the operation; its handler is added here.
 * A convolution with `padding="same"` or `"valid"`: like any other; its handler is added here.
@@ -102,11 +102,11 @@ def _as_counted(model: nn.Module) -> Iterator[None]:
     # The fast path runs a whole attention layer as one operation, which fvcore does not count.
     torch.backends.mha.set_fastpath_enabled(False)
     # fvcore's tracer makes a tensor of every size, and torch checks no condition that is one (in `max_unpool2d`).
-    torch._check_with = lambda kind, holds, message: check(kind, bool(holds), message)
+    vars(torch)["_check_with"] = lambda kind, holds, message: check(kind, bool(holds), message)
     try:
         yield
     finally:
-        torch._check_with = check
+        vars(torch)["_check_with"] = check
         flat.remove()
         torch.backends.mha.set_fastpath_enabled(fast_path)
         for module, was in fused:

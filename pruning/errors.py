@@ -3,6 +3,8 @@
 import shlex
 from collections.abc import Mapping, Sequence
 
+from pruning.advice import advice_for
+
 
 def describe_exception(error: Exception, longest: int = 300) -> str:
     """An exception of foreign code as its type and message, on one line of at most `longest` characters."""
@@ -37,13 +39,13 @@ class InputShapeError(PruningError):
 class UntrustedFactoryError(PruningError):
     """A data file names a factory that the user did not name: nothing of it was imported or called."""
 
-    def __init__(self, name: str, where: str, option: str, command: str | None = None) -> None:
-        super().__init__(name, where, option, command)
-        self.name, self.where, self.option, self.command = name, where, option, command
+    def __init__(self, name: str, where: str, option: str, command: str | None = None, what: str = "its model") -> None:
+        super().__init__(name, where, option, command, what)
+        self.name, self.where, self.option, self.command, self.what = name, where, option, command, what
 
     def answered_by(self, command: str) -> "UntrustedFactoryError":
         """The same error with the full command that would work."""
-        return UntrustedFactoryError(self.name, self.where, self.option, command)
+        return UntrustedFactoryError(self.name, self.where, self.option, command, self.what)
 
     def __str__(self) -> str:
         kind, what = (
@@ -53,7 +55,7 @@ class UntrustedFactoryError(PruningError):
         if self.name.startswith(("hf-hub:", "hf_hub:", "local-dir:")):
             kind, what = "place", "read its architecture there, and a file can name any place"
         return (
-            f"{self.where} names {self.name!r} as its model: opening it would {what}. Nothing was imported or "
+            f"{self.where} names {self.name!r} as {self.what}: opening it would {what}. Nothing was imported or "
             f"called. If you know the {kind} and trust it, name it yourself with {self.option}: "
             f"{self.command or self.given()}"
         )
@@ -84,8 +86,8 @@ class UnsupportedModelError(PruningError):
     def __str__(self) -> str:
         return (
             f"This model cannot be pruned exactly: in layer {self.layer or '(top)'!r} the operation "
-            f"{self.operation} stopped the plan ({self.reason}). Nothing was cut. A model built from "
-            "operations listed in pruning/rules would work."
+            f"{self.operation} stopped the plan ({self.reason}). Nothing was cut. "
+            f"{advice_for(self.operation, self.reason)}"
         )
 
 

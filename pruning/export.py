@@ -84,7 +84,9 @@ def export(module: nn.Module, input_size: InputSize, path: Path | str, kind: Exp
                 )
             )
         except ImportError as error:
-            raise ExportError(f"writing {kind} needs {error.name}; `pip install espalier[onnx]` installs it") from error
+            raise ExportError(
+                f"writing {kind} needs {error.name}; `pip install onnx onnxruntime onnxscript` installs it"
+            ) from error
         except Exception as error:
             raise ExportError(f"this model cannot be written as {kind}: {describe_exception(error)}") from error
     distance = _largest_difference(written, expected)

@@ -26,7 +26,9 @@ def is_hub(name: str) -> bool:
     return name.partition(":")[0] in _HUBS
 
 
-def check_factory(name: str, trusted: Collection[str], where: str, *, option: str = TRUST_OPTION) -> None:
+def check_factory(
+    name: str, trusted: Collection[str], where: str, *, option: str = TRUST_OPTION, what: str = "its model"
+) -> None:
     """Refuse a factory, or a hub, that a data file names, unless the user named the same one.
 
     It is called where a name is read from a file, before anything is imported or fetched. A name in a registry is no
@@ -37,12 +39,13 @@ def check_factory(name: str, trusted: Collection[str], where: str, *, option: st
         trusted: the factories that the user named, on the command line or in a configuration file.
         where: the file, for the message.
         option: the option by which the user can name the factory.
+        what: the factory makes, for the message.
 
     Raises:
         UntrustedFactoryError: the name is a factory's or a hub's and is not among `trusted`.
     """
     if (is_factory(name) or is_hub(name)) and name not in trusted:
-        raise UntrustedFactoryError(name, where, option)
+        raise UntrustedFactoryError(name, where, option, what=what)
 
 
 def find_factory(name: str) -> Callable[..., Any]:

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from pruning.checkpoint import PrunedModel
-from pruning.errors import AllocationError, CheckpointError, NoStateDictError
+from pruning.errors import AllocationError, CheckpointError, ModelCreationError, NoStateDictError
+from pruning.heads import classes_of, head_names
 from pruning.masks import without_masks
 from pruning.models import ModelSpec, create_model
 from pruning.owners import Fixed
@@ -39,7 +40,7 @@ def open_foreign(path: Path | str, spec: ModelSpec, *, trust_pickle: bool) -> Pr
         CheckpointError: as `open_state_dict` and `open_pickled_module`.
     """
     found = read_file(path, trust_pickle=trust_pickle)
-    return _as_pruned(found, path, spec) if found.module is None else _as_it_is(found.module, spec, found.notes)
+    return as_pruned(found, path, spec) if found.module is None else _as_it_is(found.module, spec, found.notes)
 
 
 def open_state_dict(path: Path | str, spec: ModelSpec) -> PrunedModel:
@@ -53,7 +54,24 @@ def open_state_dict(path: Path | str, spec: ModelSpec) -> PrunedModel:
         NoStateDictError: the file holds no weights that can be read without running code.
         CheckpointError: no pruning of this architecture has these keys and shapes.
     """
-    return _as_pruned(read_file(path), path, spec)
+    return as_pruned(read_file(path), path, spec)
+
+
+def _check_head(weights: dict[str, torch.Tensor], spec: ModelSpec, path: Path | str) -> None:
+    """Say of weights that do not fit whether it is their head.
+
+    Raises:
+        CheckpointError: it is.
+    """
+    try:
+        classes = classes_of(weights, head_names(spec))
+    except ModelCreationError:
+        return
+    if classes not in (None, spec.num_classes):
+        raise CheckpointError(
+            f"{path} has a head for {classes:,} classes, and {spec.num_classes:,} are needed. A search of the unpruned "
+            f"{spec.name} trains a new head with --base head:EPOCHS:FILE"
+        )
 
 
 def open_pickled_module(path: Path | str, spec: ModelSpec, *, trust_pickle: bool) -> PrunedModel:
@@ -89,7 +107,8 @@ def _as_it_is(module: nn.Module, spec: ModelSpec, notes: tuple[str, ...]) -> Pru
     return PrunedModel(module, spec, macs, sum(p.numel() for p in module.parameters()), (), {}, notes=notes)
 
 
-def _as_pruned(found: Found, path: Path | str, spec: ModelSpec) -> PrunedModel:
+def as_pruned(found: Found, path: Path | str, spec: ModelSpec) -> PrunedModel:
+    """The weights that were read from a file, as a pruning of an architecture; see `open_state_dict`."""
     assert found.weights is not None, "a file holds weights or a module"
     base = create_model(spec)
     weights = fitted(found.weights, base)
@@ -99,6 +118,7 @@ def _as_pruned(found: Found, path: Path | str, spec: ModelSpec) -> PrunedModel:
         raise CheckpointError(f"{refused}: of its keys {wrong}")
     plan = build_plan(base, spec, verify=False)
     if other := _no_pruning(weights, base, plan):
+        _check_head(weights, spec, path)
         raise CheckpointError(f"{refused} with {_sizes(spec)}: {other}")
     try:
         allocation = allocation_from_shapes(plan, {name: tuple(t.shape) for name, t in weights.items()})

@@ -177,11 +177,24 @@ def _from_timm(spec: ModelSpec, pretrained: bool) -> nn.Module:
     sized = published is not None and published.fixed_input_size
     if (sized or name == "vit_quarter") and (published is None or tuple(published.input_size[1:]) != pixels):
         extra["img_size"] = pixels
+    if pretrained and not is_hub(name) and (of_weights := get_pretrained_cfg(name)) is not None:
+        _check_classes(spec, int(of_weights.num_classes))
     return timm.create_model(name, pretrained=pretrained, num_classes=spec.num_classes, in_chans=channels, **extra)
 
 
 def _hub_sizes(name: str) -> tuple[int, tuple[int, int, int]]:
     """Classes and image size that a hub's or a folder's description states."""
+    config = hub_config(name)
+    channels, height, width = config.get("input_size", _IMAGENET[1])
+    return int(config.get("num_classes", _IMAGENET[0])), (int(channels), int(height), int(width))
+
+
+def hub_config(name: str) -> dict[str, Any]:
+    """What a hub's or a folder's description states of its weights, in timm's terms.
+
+    Raises:
+        ModelCreationError: it cannot be read.
+    """
     from timm.models import load_model_config_from_hf
     from timm.models._factory import parse_model_name
 
@@ -190,13 +203,18 @@ def _hub_sizes(name: str) -> tuple[int, tuple[int, int, int]]:
         if scheme == "local-dir":
             from timm.models._hub import load_model_config_from_path
 
-            config = load_model_config_from_path(place)[0]
-        else:
-            config = load_model_config_from_hf(place)[0]
+            return dict(load_model_config_from_path(place)[0])
+        return dict(load_model_config_from_hf(place)[0])
     except Exception as error:
         raise ModelCreationError(name, f"its description cannot be read: {describe_exception(error, 500)}") from error
-    channels, height, width = config.get("input_size", _IMAGENET[1])
-    return int(config.get("num_classes", _IMAGENET[0])), (int(channels), int(height), int(width))
+
+
+def _check_classes(spec: ModelSpec, published: int) -> None:
+    """Refuse published weights for another number of classes: timm would draw a new head at random, in silence."""
+    if spec.num_classes != published:
+        raise ModelCreationError(
+            spec.name, f"its published weights are for {published:,} classes, and {spec.num_classes:,} are needed"
+        )
 
 
 def _from_torchvision(spec: ModelSpec, pretrained: bool) -> nn.Module:
@@ -205,16 +223,18 @@ def _from_torchvision(spec: ModelSpec, pretrained: bool) -> nn.Module:
     if channels != 3:
         raise ModelCreationError(spec.name, f"torchvision models take 3 channels, not {channels}")
     if pretrained:
-        model = torchvision.models.get_model(name, weights="DEFAULT")
-        if spec.num_classes != 1000:
-            raise ModelCreationError(spec.name, "torchvision's published weights have 1000 classes")
-        return model
+        _check_classes(spec, _torchvision_classes(name))
+        return torchvision.models.get_model(name, weights="DEFAULT")
     extra: dict[str, Any] = {}
     if name in ("inception_v3", "googlenet"):
         extra = {"aux_logits": False, "init_weights": False}
     if "weights_backbone" in inspect.signature(torchvision.models.get_model_builder(name)).parameters:
         extra["weights_backbone"] = None  # otherwise those of a backbone are downloaded
     return torchvision.models.get_model(name, weights=None, num_classes=spec.num_classes, **extra)
+
+
+def _torchvision_classes(name: str) -> int:
+    return len(torchvision.models.get_model_weights(name).DEFAULT.meta.get("categories", range(1000)))
 
 
 def _from_factory(spec: ModelSpec, pretrained: bool) -> nn.Module:

@@ -69,7 +69,7 @@ class Oracles:
         Raises:
             UnsupportedModelError: an operation differs by more than rounding; the message names the layer.
         """
-        with deterministic():
+        with deterministic(double=self._plan.valued):
             return rubbish_error(self._plan, self._subject, self._selection, self._images, training=self._training)
 
     @cached_property
@@ -96,7 +96,7 @@ class Oracles:
     def _run(self, model: nn.Module) -> list[torch.Tensor]:
         """The outputs. A training pass changes running statistics, so it runs on a copy that is thrown away."""
         subject = clone_structure(model, {}).train() if self._training else model
-        with torch.inference_mode(), deterministic():
+        with torch.inference_mode(), deterministic(double=self._plan.valued):
             return tensors_of(subject(*self._images))
 
     def _random_input(self, shape: Shape) -> torch.Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from torch import nn
 
 from pruning.errors import UnsupportedModelError
+from pruning.first_pass import after_first_pass
 from pruning.following import shadow_of
 from pruning.masks import without_masks
 from pruning.models import ModelSpec
@@ -41,7 +42,7 @@ __all__ = [
 
 
 # What torch says where tensors without values do not do: a model asks one for a number, or mixes devices.
-_NEEDS_VALUES = re.compile(r"\bmeta\b|\bdevice\b", re.IGNORECASE)
+_NEEDS_VALUES = re.compile(r"meta\b|\bdevice\b", re.IGNORECASE)
 
 
 def build_plan(
@@ -49,7 +50,8 @@ def build_plan(
 ) -> Plan:
     """Build the plan of `model` at the input size of `spec`. The model is neither run nor changed.
 
-    It is traced on tensors without values; where those do not do, a copy with random weights is run on values.
+    It is traced on tensors without values; where those do not do, a copy with random weights is run on values. A model
+    that cannot be planned, and that keeps something from its first pass, is planned as it is after that pass.
 
     Args:
         model: the unpruned model.
@@ -63,18 +65,25 @@ def build_plan(
     """
     model = without_masks(model)
     try:
-        shadow = shadow_of(model)
-        plan = settle_plan(trace(shadow, spec.input_size), shadow, spec, whole)
-    except UnsupportedModelError as error:
-        if not _NEEDS_VALUES.search(error.reason):
+        plan = _plan(model, spec, whole)
+    except UnsupportedModelError:
+        warmed = after_first_pass(model, spec.input_size)
+        if warmed is None:
             raise
-        plan = _plan_on_values(model, spec, whole)
+        model, plan = warmed, _plan(warmed, spec, whole)
     return _proven(plan, model) if verify else plan
 
 
-def _plan_on_values(model: nn.Module, spec: ModelSpec, whole: Callable[[Plan], Collection[int]]) -> Plan:
+def _plan(model: nn.Module, spec: ModelSpec, whole: Callable[[Plan], Collection[int]]) -> Plan:
+    """The plan on tensors without values; on values where those do not do."""
+    try:
+        shadow = shadow_of(model)
+        return settle_plan(trace(shadow, spec.input_size), shadow, spec, whole)
+    except UnsupportedModelError as error:
+        if not _NEEDS_VALUES.search(error.reason):
+            raise
     subject = valued_copy(model)
-    with deterministic():
+    with deterministic(double=True):
         plan = settle_plan(trace(subject, spec.input_size, valued=True), subject, spec, whole)
     return dataclasses.replace(plan, valued=True)
 

@@ -10,7 +10,8 @@ from timm.models import get_pretrained_cfg
 
 from ground.problems import describe_problems
 from pruning.errors import PreprocessingError
-from pruning.factories import is_factory
+from pruning.factories import is_factory, is_hub
+from pruning.models import hub_config
 
 
 class Interpolation(StrEnum):
@@ -96,9 +97,14 @@ def published_preprocessing(name: str) -> Preprocessing | None:
 
     Args:
         name: as in `ModelSpec.name`.
+
+    Raises:
+        ModelCreationError: it is a hub's, and the hub does not say.
     """
     if is_factory(name):
         return None
+    if is_hub(name):
+        return _of_timm(hub_config(name))
     if not name.startswith(_TORCHVISION) and (published := get_pretrained_cfg(name)) is not None:
         return _of_timm(published.to_dict())
     return _of_torchvision(name.removeprefix(_TORCHVISION))

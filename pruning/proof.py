@@ -47,7 +47,7 @@ def prove(plan: Plan, model: nn.Module) -> str:
     selections = probes(plan, _SEED)
     shadow = valued_copy(model) if plan.valued else shadow_of(model)
     everything = tuple(tuple(range(group.units)) for group in plan.groups)
-    with deterministic() if plan.valued else contextlib.nullcontext():
+    with deterministic(double=True) if plan.valued else contextlib.nullcontext():
         wrongs = (find_disagreement(plan, shadow, selection) for selection in (everything, *selections))
         wrong = next((wrong for wrong in wrongs if wrong is not None), None)
     if wrong is not None:

@@ -48,9 +48,15 @@ def causes_of_made(found: Trace) -> dict[Cause, tuple[str, int]]:
 
 
 def _causes(axes: Axes, axis: Axis) -> Iterator[tuple[Axis, Cause]]:
+    """The fixed leaves of an axis with their causes.
+
+    A fixed factor beside a free one (the three of queries, keys and values, beside heads) keeps no unit from being cut.
+    """
     if axes.form(axis) is not Form.LEAF:
+        apart = axes.form(axis) is Form.GRID and not axes.is_fixed(axis)
         for child in axes.children(axis):
-            yield from _causes(axes, child)
+            if not (apart and axes.is_fixed(child)):
+                yield from _causes(axes, child)
     elif axes.is_fixed(axis) and axes.size(axis) > 1 and (cause := axes.cause(axis)) is not None:
         yield axis, cause
 
@@ -63,9 +69,7 @@ class _Lengths:
 
     def macs(self, found: Trace, freed: Set[Cause]) -> int:
         """The MACs when what is fixed for these causes has one unit, too."""
-        return sum(
-            cost.times * math.prod(self._length(axis, freed) for axis in cost.factors) for cost in found.costs
-        )
+        return sum(cost.times * math.prod(self._length(axis, freed) for axis in cost.factors) for cost in found.costs)
 
     def _length(self, axis: Axis, freed: Set[Cause]) -> int:
         form = self._axes.form(axis)

@@ -45,14 +45,21 @@ class Stillness(TorchDispatchMode):
 
 
 @contextlib.contextmanager
-def deterministic() -> Iterator[None]:
-    """Without randomness, and without the fast path that runs a whole attention layer as one operation."""
-    fast_path = torch.backends.mha.get_fastpath_enabled()
+def deterministic(*, double: bool = False) -> Iterator[None]:
+    """Without randomness, and without the fast path that runs a whole attention layer as one operation.
+
+    Args:
+        double: tensors that a forward pass makes are float64, as the weights are: some models write into them.
+    """
+    fast_path, usual = torch.backends.mha.get_fastpath_enabled(), torch.get_default_dtype()
     torch.backends.mha.set_fastpath_enabled(False)
+    if double:
+        torch.set_default_dtype(torch.float64)
     try:
         with Stillness():
             yield
     finally:
+        torch.set_default_dtype(usual)
         torch.backends.mha.set_fastpath_enabled(fast_path)
 
 

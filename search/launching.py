@@ -177,7 +177,8 @@ def begin(config: RunConfig) -> Launch:
     """
     prepared = _surveyed(prepare(_reachable(with_destination(config))))
     folder = RunDirs(config.runs).create(config.model, config.arm, f"s{config.seed}")
-    remember_factory(folder.path, config.model)
+    for name in (config.model, config.dataset):
+        remember_factory(folder.path, name)
     remember_servers(folder.path, prepared.config)
     return Launch(prepared, folder, Ledger.create(folder.ledger), placed_by_variable=_moved(config, prepared))
 
@@ -228,8 +229,10 @@ def reopen(
     here = {"runs": folder.path.parent, "trials": asked_trials(events) + add_trials}
     config = make_config({**_begun_with(started[0], changed), **changed, **here})
     check_run_factory(folder, config.model, trusted)
+    check_run_factory(folder, config.dataset, trusted, what="its dataset")
     check_servers(folder, config, (*trusted, str(changed.get("ray_address"))))
-    remember_factory(folder.path, config.model)
+    for name in (config.model, config.dataset):
+        remember_factory(folder.path, name)
     remember_servers(folder.path, config)
     prepared = prepare(
         _reachable(config),

@@ -228,9 +228,13 @@ def _module(dotted: str, modules: Mapping[str, str]) -> str | None:
     return next((name for name in names if name in modules), None)
 
 
+OURS = {"espalier-prune", "espalier"}
+"""Our distribution, and its name in environments that were set up before November 2026."""
+
+
 def hidden(names: Iterable[str], installed: Mapping[str, Iterable[str]]) -> set[str]:
     """Return the names that are also modules of the standard library, or of an installed distribution of others."""
-    others = {module for module, distributions in installed.items() if set(distributions) - {"espalier"}}
+    others = {module for module, distributions in installed.items() if set(distributions) - OURS}
     return set(names) & (others | sys.stdlib_module_names)
 
 

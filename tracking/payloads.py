@@ -96,7 +96,8 @@ class BaseReady(Payload):
 
     Attributes:
         cached: Whether it was not trained in this run.
-        source: Where it comes from: `train`, `pretrained` or `file`; None in older ledgers.
+        source: Where it comes from: `train`, `pretrained`, `file`, `head` or `checkpoint`; None in older ledgers.
+        made: How it came about, where that is more than its training or its file; None also in older ledgers.
         data: None in older ledgers.
     """
 
@@ -107,6 +108,7 @@ class BaseReady(Payload):
     checkpoint: Text
     cached: bool
     source: Text | None = None
+    made: Text | None = None
     data: DataRecord | None = None
 
 

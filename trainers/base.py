@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -45,7 +45,8 @@ class Trains(Protocol):
         """Yield what `work(*arguments, device)` yields."""
 
 
-def _here(work: Callable[..., Iterator[_T]], *arguments: Any) -> Iterator[_T]:
+def trained_here(work: Callable[..., Iterator[_T]], *arguments: Any) -> Iterator[_T]:
+    """In this process, on the GPU if there is one."""
     return streamed(default_device(), work, *arguments)
 
 
@@ -58,12 +59,14 @@ class BaseModel:
         accuracy_holdout: top-1 on the holdout, 0…1; the test images were not read.
         path: the cache entry, a folder with model.safetensors and base.json; not there if the cache cannot be used.
         cached: whether it was read from the cache, not trained now.
+        made: how it came about, where that is more than a training from scratch or weights that were read.
     """
 
     module: nn.Module
     accuracy_holdout: float
     path: Path
     cached: bool
+    made: str | None = None
 
 
 def train_base(
@@ -75,7 +78,7 @@ def train_base(
     cache_dir: Path | None = None,
     data_path: Path | None = None,
     splits: Splits | None = None,
-    stream: Trains = _here,
+    stream: Trains = trained_here,
     progress: Callable[[EpochReport], None] | None = None,
 ) -> BaseModel:
     """Train the model of `spec`, or read it from the cache if the same training was done before.
@@ -100,7 +103,7 @@ def train_base(
     """
     splits = splits or dataset.splits(data_path, seed=seed, input_size=spec.image_size)
     check_fit(spec, splits.info, dataset.name)
-    recipe = _resolved(recipe, stream)
+    recipe = resolved(recipe, stream)
     key = {
         "format": _FORMAT,
         "spec": spec.to_json(),
@@ -114,12 +117,31 @@ def train_base(
         key["preprocessing"] = splits.info.preprocessing_words
     if exempt := sorted(exempt_names(initial_model(spec, seed))):
         key["without_decay"] = exempt
+    return cached_base(spec, key, lambda: stream(_train, spec, splits, recipe, seed), cache_dir, progress)
+
+
+def cached_base(
+    spec: ModelSpec,
+    key: Mapping[str, Any],
+    training: Callable[[], Iterator[Trained]],
+    cache_dir: Path | None,
+    progress: Callable[[EpochReport], None] | None,
+) -> BaseModel:
+    """Read a base from the cache, or train it and keep it there.
+
+    Args:
+        spec: of the model.
+        key: all that decides the training, as JSON values.
+        training: begins it.
+        cache_dir: the cache; None takes the user's cache folder.
+        progress: called after each epoch that is trained.
+    """
     entry = cache_folder(cache_dir) / "base" / f"{spec.name.replace('/', '_')}-{content_key(key)}"
     with locked_if_usable(entry) as may_write:
         found = _read(entry, spec, key)
         if found is not None:
             return found
-        base = _base_of(stream(_train, spec, splits, recipe, seed), spec, entry, progress)
+        base = _base_of(training(), spec, entry, progress)
         if may_write:
             try:
                 _store(base, key)
@@ -148,7 +170,7 @@ def initial_model(spec: ModelSpec, seed: int) -> nn.Module:
         return create_model(spec)
 
 
-def _resolved(recipe: Recipe, stream: Trains) -> Recipe:
+def resolved(recipe: Recipe, stream: Trains) -> Recipe:
     """The recipe with what it leaves to the device, which only where it is trained is known."""
     if recipe.precision is not None and recipe.channels_last is not None:
         return recipe
@@ -189,7 +211,7 @@ def _base_of(
     return BaseModel(fresh.eval(), report.holdout_accuracy, entry, cached=False)
 
 
-def _store(base: BaseModel, key: dict[str, Any]) -> None:
+def _store(base: BaseModel, key: Mapping[str, Any]) -> None:
     with folder_replaced(base.path) as draft:
         weights = draft / _WEIGHTS
         write_tensors({name: value.contiguous() for name, value in base.module.state_dict().items()}, weights)
@@ -202,7 +224,7 @@ def _store(base: BaseModel, key: dict[str, Any]) -> None:
         (draft / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def _read(entry: Path, spec: ModelSpec, key: dict[str, Any]) -> BaseModel | None:
+def _read(entry: Path, spec: ModelSpec, key: Mapping[str, Any]) -> BaseModel | None:
     """The cached model; None if there is no entry or, with a warning, if it is damaged."""
     if not os.path.lexists(entry):
         return None

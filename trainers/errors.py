@@ -58,6 +58,10 @@ class WorkersDifferError(TrainerError):
     on_all_workers = True
 
 
+class TrunkError(TrainerError):
+    """Weights that do not fit the trunk of a model."""
+
+
 class DamagedStateError(StateError):
     """A training state on disk that cannot be read, or is not as it was written."""
 

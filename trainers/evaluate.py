@@ -1,4 +1,4 @@
-"""Top-1 accuracy of a model on a split."""
+"""Top-1 and top-5 accuracy of a model on a split."""
 
 from dataclasses import dataclass
 
@@ -11,23 +11,32 @@ from trainers.datasets.base import Split
 from trainers.place import Place
 
 BATCH_SIZE = 512
+TOP = 5
+"""Of so few classes, all would be among the best five: then there is no such accuracy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Top-1 score over a whole split.
+    """Scores over a whole split.
 
     Attributes:
         accuracy: correct / total, in 0…1.
         loss: mean cross-entropy in nats, without label smoothing.
         correct: images whose highest logit is their label.
         total: images scored.
+        correct_top5: images whose label is among the five highest logits; None of fewer than six classes.
     """
 
     accuracy: float
     loss: float
     correct: int
     total: int
+    correct_top5: int | None = None
+
+    @property
+    def accuracy_top5(self) -> float | None:
+        """correct_top5 / total, in 0…1."""
+        return None if self.correct_top5 is None else self.correct_top5 / self.total
 
 
 def evaluate(
@@ -54,7 +63,7 @@ def evaluate(
     place = place or Place(device or _device_of(model))
     was_training = model.training
     model.eval()
-    correct, loss, total = 0, 0.0, 0
+    correct, among_five, classes, loss, total = 0, 0, 0, 0.0, 0
     # Batches of all workers together. Of the last one, a worker may have no image: its share is left out.
     whole = torch.arange(len(split)).split(batch_size * place.world)
     batches = [batch for batch in whole if len(batch) > place.rank]
@@ -63,11 +72,17 @@ def evaluate(
             with torch.autocast(place.device.type, dtype=autocast, enabled=autocast is not None):
                 logits = logits_of(model(images), output)
             correct += int((logits.argmax(1) == labels).sum())
+            classes = logits.shape[1]
+            if classes > TOP:
+                among_five += int((logits.topk(TOP, dim=1).indices == labels[:, None]).sum())
             loss += float(F.cross_entropy(logits.float(), labels, reduction="sum"))
             total += len(labels)
     model.train(was_training)
-    all_correct, all_loss, all_total = place.all_reduce((correct, loss, total))
-    return Evaluation(all_correct / all_total, all_loss / all_total, int(all_correct), int(all_total))
+    counts = (correct, loss, total, among_five, classes > TOP)
+    all_correct, all_loss, all_total, all_five, saw_more = place.all_reduce(counts)
+    # A worker without an image has seen no logits; another one has.
+    top5 = int(all_five) if saw_more else None
+    return Evaluation(all_correct / all_total, all_loss / all_total, int(all_correct), int(all_total), top5)
 
 
 def _device_of(model: nn.Module) -> torch.device:

@@ -4,6 +4,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
 
 INK = "#1f2933"
 GRID = "#e2e8f0"
@@ -22,6 +23,17 @@ def colour(number: int) -> str:
 def mark(number: int) -> str:
     """Return the marker of the series with this number; it changes where the colours repeat."""
     return MARKS[number // len(PALETTE) % len(MARKS)]
+
+
+OVER = 0.004
+"""Above 100 % and below 0 %, so that a mark there is whole."""
+
+
+def limit_to_shares(axes: Axes) -> None:
+    """Make the vertical axis one of shares: nothing beyond 0 and 100 %, and no two ticks with one label."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(-OVER, low), min(1 + OVER, high))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
 
 
 def finish(axes: Axes, title: str, *, legend: bool = True) -> None:

@@ -54,7 +54,7 @@ def main() -> None:
         "growth_exponent": round(exponent, 3),
         "driver_ms_per_trial_of_many": {f"{many['trials']:g}": round(many["driver_ms_per_trial"], 3)},
         "trial_s": asked.trial_s,
-        "limit_nodes": limit(factor, exponent, asked.trial_s),
+        "limit_nodes": limit(factor, exponent, asked.trial_s, max(one["driver_ms_per_trial"] for one in costs)),
         "too_large_for_this_machine": too_large,
     }
     print(json.dumps(result))
@@ -86,11 +86,14 @@ def growth(sizes: Sequence[float], costs: Sequence[float]) -> tuple[float, float
     return math.exp(mean_y - exponent * mean_x), exponent
 
 
-def limit(factor: float, exponent: float, trial_s: float) -> int:
+def limit(factor: float, exponent: float, trial_s: float, dearest: float) -> int:
     """Return how many nodes keep the driver's one core busy, with a trial of so many seconds after another on each.
 
-    `nodes` of them end `nodes / trial_s` trials a second, of `factor * nodes ** exponent` milliseconds each.
+    `nodes` of them end `nodes / trial_s` trials a second, of `factor * nodes ** exponent` milliseconds each. Where no
+    growth was seen, each is taken to cost what the dearest did: nothing is to be gained by going on from there.
     """
+    if exponent <= 0:
+        factor, exponent = dearest, 0.0
     return int((1e3 * trial_s / factor) ** (1 / (1 + exponent)))
 
 

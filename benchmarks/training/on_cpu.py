@@ -1,4 +1,4 @@
-"""The part of the benchmark that needs no GPU: our loop beside a bare one, under Ray Train and torchrun, by two workers.
+"""The part of the benchmark that needs no GPU: our loop, bare loops, Ray Train, torchrun, one worker and two.
 
 Other programs share the processor, so a loop is judged by the processor's seconds, and runs of several processes by
 their fastest epoch.

@@ -22,6 +22,9 @@ from search.setup.resources import Needs
 from trainers.errors import TrainerError
 from trainers.workers import Workers
 
+BEREFT_S = 120.0
+"""Seconds in which the workers of a dead driver must have ended."""
+
 
 def main(folder: Path) -> int:
     """Run the fine-tune, and write down what came of it."""
@@ -70,6 +73,7 @@ def work_with(folder: Path) -> Any:
             due = [fault.kind for fault in plan.faults if fault.is_due(folder, number, rank)]
             if Kind.DRIVER_DIES in due:
                 os.kill(int((folder / DRIVER).read_text()), signal.SIGKILL)
+                time.sleep(BEREFT_S)  # Ray ends it meanwhile; going on, it might train to the end before that
             if Kind.DISK_FILLS in due:
                 fill(plan.out / FILLER)
             if Kind.WORKER_DIES in due:

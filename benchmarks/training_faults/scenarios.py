@@ -75,7 +75,6 @@ def driver_dies(world: World) -> Outcome:
     """The driver is killed five times, and the same command is given again."""
     stage, steps, last = Stage.of(world.folder / "driver", world.plan), list[int](), 0
     for left in range(KILLS, 0, -1):
-        # Workers outlive their driver by a moment, in which they may take a few steps.
         steps.append(world.rng.randint(last + 3, last + (world.steps - last) // (left + 1)))
         stage.tell([Fault(kind=Kind.DRIVER_DIES, step=steps[-1])])
         if stage.play():
@@ -169,7 +168,7 @@ SCENARIOS: dict[str, Callable[[World], Outcome]] = {
 
 def _trained_on(plan: Plan) -> list[Path]:
     splits = dataset("imagefolder").splits(plan.data, seed=plan.seed, input_size=(3, SIDE, SIDE))
-    return [Path(path) for path, _ in splits.train._samples]  # type: ignore[attr-defined]
+    return [Path(path) for path, _ in splits.train.samples]  # type: ignore[attr-defined]
 
 
 def _survived(

@@ -6,9 +6,11 @@ Each model runs in a process of its own. Espalier plans and proves it; what it a
 proof has not seen, as in `benchmarks.field`. torch-pruning prunes half of it, and works if the result runs forward and
 has fewer MACs. Every outcome is a line of the log: the same command goes on where it was stopped.
 
-Prints a line for each model; the last line is one JSON object: `models`, `exact` (of them `whole`: no axis is fixed
-for want of a rule), `refused` (each with its reason in `reasons`), `wrong`, `failed` (foreign errors, time or memory),
-and `peer_works`.
+Prints a line for each model; the last line is one JSON object: `models` of the `sampled` that were tried, `exact` (of
+them `whole`: nothing is fixed but what the model returns), `refused` (each with its reason in `reasons`), `wrong`,
+`failed` (foreign errors, time or memory), and `peer_works`.
+
+With many cores, `--part 1/16` to `--part 16/16` share one log; the summary of the last one has the models of all.
 """
 
 import argparse
@@ -26,10 +28,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks.field import CLASSES, Outcome, try_network
+from benchmarks.field import CLASSES, try_network
+from benchmarks.outcome import Outcome
 from benchmarks.peers import deepcopy_and_prune
 from benchmarks.zoo.sample import sample, small_models
+from ground.files import write_whole
 from pruning.counter import count_macs
+from pruning.inputs import InputSize
 
 _FORK = multiprocessing.get_context("fork")
 
@@ -61,6 +66,7 @@ def main() -> None:
     parser.add_argument("--log", type=Path, required=True, help="JSONL of outcomes: read first, then appended to")
     parser.add_argument("--models", help="comma-separated names instead of the sample")
     parser.add_argument("--limit", type=float, default=600, help="seconds for each library on one model")
+    parser.add_argument("--part", default="1/1", help="3/16: the third of sixteen shares, for as many processes")
     parser.add_argument("--again", help="comma-separated statuses that are tried again")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -68,20 +74,23 @@ def main() -> None:
     names = dict.fromkeys(options.models.split(","), "named") if options.models else _sample_of(options.log)
     lines = _read(options.log)
     again = set((options.again or "").split(","))
-    for name, family in names.items():
+    part, parts = map(int, options.part.split("/"))
+    for name, family in list(names.items())[part - 1 :: parts]:
         if name not in lines or lines[name].status in again:
             lines[name] = _try_model(name, family, options.limit, lines.get(name))
             with options.log.open("a", encoding="utf-8") as log:
                 log.write(json.dumps(asdict(lines[name])) + "\n")
             print(f"{name:40}{lines[name].status:9}{lines[name].text[:110]} | peer {lines[name].peer[:40]}", flush=True)
-    print(json.dumps(summary([lines[name] for name in names])))
+    lines = _read(options.log)  # with those of the other parts
+    print(json.dumps(summary([lines[name] for name in names if name in lines], sampled=len(names))))
 
 
-def summary(lines: list[Line]) -> dict[str, object]:
+def summary(lines: list[Line], sampled: int) -> dict[str, object]:
     """The counts, and the reason of each model that is not exact."""
     counts = Counter(line.status for line in lines)
     return {
         "models": len(lines),
+        "sampled": sampled,
         **{status: counts[status] for status in ("exact", "refused", "wrong", "failed")},
         "whole": sum(line.status == "exact" and "fixed:" not in line.text for line in lines),
         "exact_share": round(counts["exact"] / max(1, len(lines)), 4),
@@ -94,7 +103,7 @@ def _sample_of(log: Path) -> dict[str, str]:
     """The sample, which is kept beside the log, because to find it takes minutes."""
     kept = log.with_suffix(".sample.json")
     if not kept.exists():
-        kept.write_text(json.dumps(sample(), indent=1), encoding="utf-8")
+        write_whole(kept, json.dumps(sample(), indent=1))
     return dict(json.loads(kept.read_text(encoding="utf-8")))
 
 
@@ -155,7 +164,7 @@ def _ours(name: str) -> tuple[int, Outcome]:
     return side, outcome
 
 
-def _made(model: nn.Module, size: tuple[int, int, int]) -> tuple[nn.Module, tuple[int, int, int]]:
+def _made(model: nn.Module, size: InputSize) -> tuple[nn.Module, InputSize]:
     return model, size
 
 

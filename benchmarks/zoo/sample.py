@@ -26,13 +26,13 @@ _SHALLOW: tuple[dict[str, Any], ...] = (
 
 
 def stem_of(name: str) -> str:
-    """The beginning of a model's name: `seresnext` of `seresnext50_32x4d`, `tf_efficientnet` of `tf_efficientnet_b0`."""
+    """The beginning of a name: `seresnext` of `seresnext50_32x4d`, `tf_efficientnet` of `tf_efficientnet_b0`."""
     first, *rest = (re.match(r"[a-z]*(?:v\d)?", part).group() for part in name.split("_"))  # type: ignore[union-attr]
     return f"{first}_{rest[0]}" if first in _PREFIXES and rest and rest[0] else first
 
 
 def sample() -> dict[str, str]:
-    """The names to try, each with its family: the model of fewest parameters of each stem, and `EXTRA`; smallest first."""
+    """Names with their families: the model of fewest parameters of each stem, and `EXTRA`; the smallest first."""
     chosen: dict[str, str] = {}
     params: dict[str, int] = {}
     for family in timm.list_modules():
@@ -65,14 +65,21 @@ def small_models(name: str, classes: int) -> Iterator[tuple[nn.Module, tuple[int
     shallow = next((some for some in _SHALLOW if _takes(name, some)), {}) if _params(name) > _LARGE else {}
     for side in [*(side for side in _SIDES if side < min(published)), min(published)]:
         for sized in ({}, {"img_size": side}):
-            try:
-                model = timm.create_model(name, num_classes=classes, **shallow, **sized).eval()
-                with torch.no_grad():
-                    model(torch.zeros(1, channels, side, side))
-            except Exception:  # noqa: BLE001 - any exception means that it does not take this size
-                continue
-            yield model, (channels, side, side)
-            break
+            model = _made(name, (channels, side, side), num_classes=classes, **shallow, **sized)
+            if model is not None:
+                yield model, (channels, side, side)
+                break
+
+
+def _made(name: str, size: tuple[int, int, int], **options: Any) -> nn.Module | None:
+    """The model, if it can be made and takes images of this size."""
+    try:
+        model = timm.create_model(name, **options).eval()
+        with torch.no_grad():
+            model(torch.zeros(1, *size))
+    except Exception:  # noqa: BLE001 - timm's models raise what they like
+        return None
+    return model
 
 
 def _takes(name: str, options: dict[str, Any]) -> bool:

@@ -60,6 +60,8 @@ def command(
         raise typer.Exit(INTERRUPTED)
     study = LlmSelection()
     records = read_runs(destination_of_new(shared.tracking_uri, shared.experiment, shared.runs).uri, run_ids=run_ids)
+    for answer in study.answers(records):
+        say(answer)
     show_study(study.tables(records))
     say(f"page     {write_study(study, records, out)}")
 

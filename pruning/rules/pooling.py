@@ -11,8 +11,9 @@ from pruning.rules.registry import Call, CostKind, Walk, rule
 
 @rule(
     "max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool2d",
-    "adaptive_max_pool2d", "max_pool2d_with_indices", "upsample_bicubic2d", "adaptive_max_pool1d", "adaptive_max_pool3d",
-    "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "upsample_linear1d", "upsample_trilinear3d",
+    "adaptive_max_pool2d", "max_pool2d_with_indices", "upsample_bicubic2d", "adaptive_max_pool1d",
+    "adaptive_max_pool3d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "upsample_linear1d",
+    "upsample_trilinear3d",
 )  # fmt: skip
 def pool(walk: Walk, call: Call) -> None:
     """Pools each channel separately."""

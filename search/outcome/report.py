@@ -18,6 +18,7 @@ from search.outcome.sentences import sentences
 from search.outcome.summary import Summary
 from tracking.events import Event, payloads_of
 from tracking.payloads import (
+    BaseReady,
     Decision,
     FinalistEnded,
     FinetuneEpoch,
@@ -68,6 +69,7 @@ def write_report(events: Sequence[Event], summary: Summary, path: Path) -> None:
     page = report_template().render(
         summary=summary,
         started=payloads_of(events, RunStarted)[0],
+        obtained=next((record for record in reversed(payloads_of(events, BaseReady))), None),
         plan=plan,
         rows=trial_rows(events),
         decisions=[describe(decision) for decision in payloads_of(events, Decision)],

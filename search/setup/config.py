@@ -42,7 +42,12 @@ class RunConfig(RecipeOptions):
     model: str = _option(
         "Model and data", "timm or torchvision name, or module:factory", "resnet18_quarter", scope=Scope.CELL
     )
-    dataset: str = _option("Model and data", "digits, shapes, imagefolder or imagenet", "digits", scope=Scope.CELL)
+    dataset: str = _option(
+        "Model and data",
+        "digits, shapes, imagefolder, imagenet, cifar10, cifar100, or your own as module:factory",
+        "digits",
+        scope=Scope.CELL,
+    )
     data_path: Path | None = _option("Model and data", "folder of a dataset that is read from disk", scope=Scope.CELL)
     input_size: int | None = _option(
         "Model and data", "width of the square input; default: the dataset's", ge=8, le=16_384
@@ -69,8 +74,9 @@ class RunConfig(RecipeOptions):
     )
     base: str | None = _option(
         "Model and data",
-        "base weights: train (here, cached), pretrained (by timm), or a .safetensors or .pth file; default: train for "
-        "digits and shapes, else pretrained",
+        "base weights: train (here, cached), pretrained (published), head:EPOCHS (a new head on the published trunk; "
+        "head:EPOCHS:FILE on one in a file), a .safetensors or .pth file, or a folder that `train` wrote; default: "
+        "train for digits and shapes, else pretrained",
     )
 
     target_macs: str = _option(

@@ -26,7 +26,8 @@ from pruning.projection import project
 from pruning.published import weights_words
 from search.errors import ConfigError
 from search.proposers.registry import check_proposer
-from search.setup.base_model import BaseSource, SourceKind, check_base, check_source
+from search.setup.base_model import check_base
+from search.setup.base_source import BaseSource, check_head, check_source
 from search.setup.config import RunConfig
 from search.setup.needs import resolve_needs
 from search.setup.preparing_images import prepared_dataset
@@ -109,7 +110,7 @@ class Prepared:
     @property
     def images_words(self) -> str:
         """How images are prepared; empty where the dataset's images are always prepared in one way."""
-        info = self.dataset.info(self.config.data_path, input_size=self.spec.input_size)
+        info = self.dataset.info(self.config.data_path, input_size=self.spec.image_size)
         return info.preprocessing_words
 
     def space(self, scores: Mapping[str, Scores], sensitivity: Profiled | None = None) -> SearchSpace:
@@ -168,6 +169,7 @@ def _prepare_model(
 ) -> Prepared:
     """Check what needs the model and its plan, which takes seconds; what costs nothing to check has been."""
     data, spec = resolve_model(config)
+    check_head(source, spec, config.dataset)
     data = prepared_dataset(config, source, data, spec.name, begun)
     images = data.check(config.data_path)
     model = create_model(spec)
@@ -176,7 +178,7 @@ def _prepare_model(
     check_output(model, spec)
     budget = resolve_budget(config, plan)
     check_rehearsal(config.llm, config.model, sets=len(plan.sets))
-    recipes = chosen_recipes(config, batch_norm=batch_norm, images=images, trains_base=source.kind is SourceKind.TRAIN)
+    recipes = chosen_recipes(config, batch_norm=batch_norm, images=images, trains_base=source.is_trained_here)
     prepared = Prepared(
         config=config,
         dataset=data,

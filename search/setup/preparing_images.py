@@ -1,9 +1,10 @@
 """How the images of a run are prepared: as its weights expect, as its user says, or as it began."""
 
+from pruning.checkpoint import read_architecture
 from pruning.errors import PreprocessingError
 from pruning.preprocessing import Preprocessing, published_preprocessing
 from search.errors import ConfigError
-from search.setup.base_model import BaseSource
+from search.setup.base_source import BaseSource, SourceKind
 from search.setup.config import RunConfig
 from tracking.payloads import PlanReady
 from trainers.datasets.base import Dataset
@@ -34,13 +35,20 @@ def prepared_dataset(
         return dataset
     if begun is not None:
         return dataset if begun.preprocessing is None else dataset.prepared_by(Preprocessing(**begun.preprocessing))
-    expected = published_preprocessing(model) if source.published else None
+    expected = published_preprocessing(model) if source.published else _of_checkpoint(source)
     if expected is None and not changes:
         return dataset
     try:
         return dataset.prepared_by((expected or dataset.own_preprocessing).override(**changes))
     except PreprocessingError as error:
         raise ConfigError(f"{_options(changes)} cannot be used: {error}.") from error
+
+
+def _of_checkpoint(source: BaseSource) -> Preprocessing | None:
+    """How the images were prepared that a checkpoint's weights were trained on; None where no checkpoint says."""
+    if source.kind is not SourceKind.CHECKPOINT or source.path is None:
+        return None
+    return read_architecture(source.path).preprocessing
 
 
 def _options(changes: dict[str, object]) -> str:

@@ -48,6 +48,8 @@ def repeated_fields(fields: Mapping[str, Any], own: Collection[str]) -> dict[str
     config = payloads_of(events, RunStarted)[0].config | {"trials": asked_trials(events)}
     if fields.get("model") is None:
         check_run_factory(folder, str(config.get("model")), option="--model")
+    if fields.get("dataset") is None:
+        check_run_factory(folder, str(config.get("dataset")), option="--dataset", what="its dataset")
     known = folder.path == (RunDirs(runs).root / folder.run_id).resolve()
     name = folder.run_id if known else str(folder.path)
     return {

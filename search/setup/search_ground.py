@@ -110,7 +110,7 @@ def load_base(
 
     def on_epoch(report: EpochReport) -> None:
         if progress is not None:
-            progress(report, recipe.epochs)
+            progress(report, prepared.source.head_epochs or recipe.epochs)
 
     return obtain_base(
         prepared.source,

@@ -38,6 +38,7 @@ class BaseStep(Step):
                     checkpoint=str(base.path),
                     cached=base.cached,
                     source=context.prepared.source.kind.value,
+                    made=base.made,
                     data=data_record(context.splits),
                 )
             )

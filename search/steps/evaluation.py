@@ -1,7 +1,5 @@
 """The step that reads the test set, once."""
 
-import dataclasses
-
 import torch
 from torch import nn
 
@@ -66,5 +64,13 @@ def weights_bytes(model: nn.Module) -> int:
 
 def _record_of(subject: Subject, score: Evaluation, speed: MeasuredLatency, size: int) -> Evaluated:
     latency = Latency(median=speed.median_ms, p95=speed.p95_ms)
-    of_score = dataclasses.asdict(score)
-    return Evaluated(subject=subject, split=SplitName.TEST, latency_ms=latency, weights_bytes=size, **of_score)
+    return Evaluated(
+        subject=subject,
+        split=SplitName.TEST,
+        latency_ms=latency,
+        weights_bytes=size,
+        accuracy=score.accuracy,
+        loss=score.loss,
+        correct=score.correct,
+        total=score.total,
+    )

@@ -38,6 +38,16 @@ class RunStudyContract:
             random.Random(seed).shuffle(shuffled)
             assert study.tables(shuffled) == study.tables(runs)
 
+    def test_the_page_opens_with_answers_that_do_not_depend_on_the_order_of_runs(
+        self, study: RunStudy, runs: Sequence[RunRecord]
+    ) -> None:
+        answers = study.answers(runs)
+        assert answers
+        assert all(answer.endswith(".") for answer in answers)
+        assert study.answers(list(reversed(runs))) == answers
+        with pytest.raises(NothingToCompareError):
+            study.answers([])
+
     def test_every_table_can_be_a_file(self, study: RunStudy, runs: Sequence[RunRecord]) -> None:
         tables = study.tables(runs)
         assert len(json.loads(to_json(tables))["tables"]) == len(tables)

@@ -80,6 +80,7 @@ def test_a_band_has_a_mean_and_interval_per_trial() -> None:
 def test_convergence_is_the_first_trial_within_a_point_of_the_best() -> None:
     assert seconds_to_converge(run(trials=TRIALS)) == 4.0  # trial 2 ends at second 4, with 0.795 of 0.8
     assert seconds_to_converge(run(trials=())) is None
+    assert seconds_to_converge(run(trials=(trial(0, 0.9), trial(1, 0.8)))) is None, "it never improved on the start"
     assert seconds_to_converge(run(trials=(trial(0, None, TrialState.FAILED),))) is None
 
 
@@ -103,11 +104,14 @@ def test_figures_of_an_arm_computed_by_hand() -> None:
 
 
 def test_all_files_are_written_and_contain_the_run_ids(tmp_path: Path) -> None:
-    runs = [*asked("llm:<b>x</b>", 0.9, 0.91, 0.9), *arm_runs("tpe", 0.9, 0.9, 0.85)]
+    missed = [replace(one, revisions=3) for one in arm_runs("tpe", 0.9, 0.9, 0.85)]
+    runs = [*asked("llm:<b>x</b>", 0.9, 0.91, 0.9), *missed]
     page = write_study(LlmSelection(), runs, tmp_path / "study")
     text = page.read_text()
     assert "<b>x</b>" not in text, "a model's name is text"
     assert "tpe-2" in text
+    assert "<summary>3 runs</summary>" in text, "the ids are folded"
+    assert text.index("<h2>Answers</h2>") < text.index('<table class="many">')
     assert "Published, not measured here" in text
     names = {path.name for path in (tmp_path / "study").iterdir()}
     assert {"llm_selection.csv", "pairs.tex", "tables.json", "best_so_far.png", "pareto.png", "revisions.png"} <= names

@@ -12,6 +12,7 @@ from pruning.checkpoint import load_pruned
 from search.errors import ConfigError
 from search.launching import begin
 from search.setup.config import make_config
+from search.setup.preparation import resolve_model
 from tests.pruning.saved import CHOSEN, NET, SHAPES, trained_net, write
 
 DIGITS = ("--dataset", "digits")
@@ -89,6 +90,12 @@ def test_a_base_that_does_not_fit_is_refused_with_its_keys_before_there_is_a_fol
     ):
         assert words in text
     assert not runs.exists()
+
+
+def test_a_search_takes_images_that_are_not_square() -> None:
+    data, spec = resolve_model(make_config({"model": NET, "input_shape": "1x28x24"}))
+    assert spec.input_size == (1, 28, 24)
+    assert data.splits(seed=0, input_size=spec.image_size).info.input_size == (1, 28, 24)
 
 
 def test_a_base_that_is_a_module_is_never_unpickled(net: nn.Module, tmp_path: Path) -> None:

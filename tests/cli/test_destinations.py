@@ -12,7 +12,7 @@ import pytest
 from cli.checks import check_mlflow
 from cli.main import main
 from cli.pasted import resume_line, sync_line, ui_line
-from search.launching import _tracker, begin, reopen
+from search.launching import begin, reopen, tracker_of
 from search.setup.config import make_config
 from tests.tracking.conftest import make_run, mlflow_uri, store  # noqa: F401 - fixtures
 from tests.tracking.samples import written_run
@@ -144,7 +144,7 @@ def test_a_run_records_where_it_is_mirrored_and_goes_on_there(
     again = reopen(launch.folder)
     again.close()
     assert again.config.runs == home / "runs"
-    tracker = _tracker(again.config, again.folder)
+    tracker = tracker_of(again.config, again.folder)
     state = tracker.flush()
     tracker.close()
     assert (state.tracking_uri, state.experiment) == (f"sqlite:///{home}/own.db", "team")
@@ -159,7 +159,7 @@ def test_a_password_in_the_environment_reaches_no_record(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     launch = begin(make_config({"executor": "local"}))
     launch.close()
-    tracker = _tracker(launch.config, launch.folder)
+    tracker = tracker_of(launch.config, launch.folder)
     tracker.close()
     assert launch.config.tracking_uri == "http://127.0.0.1:9"
     assert "hunter" not in str(launch.config.model_dump())

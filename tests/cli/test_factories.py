@@ -126,14 +126,13 @@ def test_workers_and_torchrun_have_the_permission_from_their_job_alone(own: Path
     assert load_pruned("alone/model", trusted=(OWN,)).spec.name == OWN
 
 
-def recorded(name: str, runs: Path) -> RunDir:
-    """A run folder whose ledger names this model."""
+def recorded(name: str, runs: Path, dataset: str = "digits") -> RunDir:
+    """A run folder whose ledger names this model and this dataset."""
     folder = RunDirs(runs).create("net", "llm", "s0")
     started = run_started(folder.run_id, proposer="llm", llm="claude-x")
     with Ledger.create(folder.ledger) as ledger:
-        ledger.record(
-            started.model_copy(update={"config": {"model": name, "trials": 2, "mlflow": False, "output": "fine"}})
-        )
+        config = {"model": name, "dataset": dataset, "trials": 2, "mlflow": False, "output": "fine"}
+        ledger.record(started.model_copy(update={"config": config}))
         ledger.record(llm_call(0))
     return folder
 
@@ -148,6 +147,16 @@ def test_a_foreign_ledger_calls_nothing(name: str, called: list[str], capsys: py
     assert repr(name) in said
     assert not called
     assert not Path("ran").exists()
+
+
+def test_a_foreign_ledger_names_no_dataset_that_is_called(tmp_path: Path, called: list[str]) -> None:
+    folder = recorded("resnet18", tmp_path / "runs", dataset=f"{BESIDE}:net")
+    with pytest.raises(UntrustedFactoryError, match="as its dataset"):
+        reopen(folder)
+    with pytest.raises(UntrustedFactoryError, match="as its dataset"):
+        load_config(None, {"llm": f"replay:{folder.path}", "model": "resnet18"})
+    assert called == []
+    assert not (tmp_path / "ran").exists()
 
 
 def test_one_s_own_run_goes_on_without_a_word_and_only_at_its_place(tmp_path: Path) -> None:

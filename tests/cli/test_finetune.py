@@ -1,5 +1,6 @@
-"""The verb `finetune` takes GPUs, nodes and ranges of workers as a search does."""
+"""The verbs `finetune` and `train`: GPUs, nodes and workers as a search has them, and files that others publish."""
 
+import dataclasses
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,19 +9,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from cli.main import main
 from cli.pasted import evaluate_line
-from pruning.checkpoint import save_pruned
-from pruning.models import ModelSpec
+from pruning.checkpoint import load_pruned, read_architecture, save_pruned
+from pruning.models import ModelSpec, create_model
 from pruning.planning import build_plan
+from search.errors import ConfigError
 from search.execution.survey import finetune_session
+from search.setup.base_model import obtain_base
+from search.setup.base_source import BaseSource, SourceKind, check_source
 from search.setup.config import RunConfig, make_config
 from search.setup.resources import Machines, Needs, Node
-from tests.trainers.pruned import pruned_checkpoint
-from trainers.base import initial_model
-from trainers.defaults import finetune_recipe
+from tests.trainers.pruned import SPEC, pruned_checkpoint, same_bits
+from trainers.base import BaseModel, initial_model, train_base
+from trainers.datasets.digits import Digits
+from trainers.defaults import base_recipe, finetune_recipe
 from trainers.devices import CPU
 from trainers.job import STARTED, FinetuneJob, FinetuneResult, run_job
 from trainers.place import Place
@@ -45,7 +51,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         yield Workers(2, 8), True
 
     def train(*given: Any, **options: Any) -> FinetuneResult:
-        asked.append({"recipe": given[3], **options})
+        asked.append({"start": given[0], "data": given[1:3], "recipe": given[3], **options})
         return FinetuneResult(options["out_dir"] / "model", (), 1.0, 3, completed=True)
 
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
@@ -69,6 +75,85 @@ def test_it_has_the_gpu_options_of_a_search(
     model = tmp_path / "out" / "model"
     assert f"test it: python launch.py evaluate --checkpoint {model} --dataset digits\n" in said
     assert evaluate_line(model, "imagefolder", Path("my data")).endswith("imagefolder --data-path 'my data'")
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_published_file_is_trained_as_it_is(checkpoint: Path, tmp_path: Path, asked: list[Any], whole: bool) -> None:
+    own = load_pruned(checkpoint)
+    file = tmp_path / "resnet_pruned_clean.pt"
+    torch.save(own.module if whole else own.module.state_dict(), file)
+    line = ["finetune", "--model", "resnet18_quarter", "--checkpoint", str(file), "--out", str(tmp_path / "out")]
+    assert main([*line, *(["--trust-pickle"] if whole else [])]) == 0
+    start = asked[1]["start"]
+    assert start == tmp_path / "out" / "start"
+    again = load_pruned(start)
+    assert again.macs == own.macs
+    assert same_bits(again.module.state_dict(), own.module.state_dict())
+    assert again.metadata["recipe"] == {"imported from": file.name}
+
+
+def test_an_unpruned_file_is_trained_as_it_is(tmp_path: Path, asked: list[Any]) -> None:
+    torch.save({"state_dict": create_model(SPEC).state_dict()}, tmp_path / "base.pth")
+    line = [
+        "finetune",
+        "--model",
+        SPEC.name,
+        "--checkpoint",
+        str(tmp_path / "base.pth"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(line) == 0
+    document = read_architecture(asked[1]["start"])
+    assert document.params == document.baseline_params
+
+
+def test_train_begins_with_the_weights_that_a_search_would_train(
+    tmp_path: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["train", "--model", SPEC.name, "--out", str(tmp_path / "base"), "--seed", "3", "--epochs", "2"]
+    assert main(line) == 0
+    options = asked[1]
+    assert (options["data"], options["seed"]) == (("digits", None), 3)
+    assert options["recipe"] == base_recipe("digits").override(epochs=2)
+    assert same_bits(load_pruned(options["start"]).module.state_dict(), initial_model(SPEC, 3).state_dict())
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"search --model {SPEC.name} --base {tmp_path}/base/model --dataset digits --seed 3" in said
+
+
+def opened_as_base(source: BaseSource, spec: ModelSpec, seed: int) -> BaseModel:
+    splits = Digits().splits(seed=seed)
+    recipe = base_recipe("digits")
+    return obtain_base(source, spec, Digits(), splits, recipe, seed=seed, data_path=None, progress=lambda _: None)
+
+
+def test_a_trained_base_is_that_of_a_search_and_opens_as_one(
+    tmp_path: Path, asked: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same bits as `--base train` has: loop, weights, order and holdout are the same."""
+    assert main(["train", "--model", SPEC.name, "--out", str(tmp_path / "base"), "--epochs", "1"]) == 0
+    options = asked[1]
+    job = FinetuneJob(
+        checkpoint_dir=options["start"], dataset="digits", recipe=options["recipe"], seed=42, out_dir=tmp_path / "base"
+    )
+    history = run_job(job, Place(torch.device("cpu"))).history
+    trained = train_base(SPEC, Digits(), options["recipe"], seed=42, cache_dir=tmp_path / "cache")
+    source = check_source(make_config({"base": str(tmp_path / "base" / "model")}))
+    assert source.kind is SourceKind.CHECKPOINT
+    base = opened_as_base(source, SPEC, 42)
+    assert same_bits(base.module.state_dict(), trained.module.state_dict())
+    assert base.accuracy_holdout == trained.accuracy_holdout == history[-1].holdout_accuracy
+    assert not caplog.records
+    opened_as_base(source, SPEC, 43)
+    assert "it has trained on images of this search's holdout" in caplog.text
+
+
+def test_what_is_no_base_is_refused_as_one(checkpoint: Path) -> None:
+    source = BaseSource(SourceKind.CHECKPOINT, checkpoint)
+    with pytest.raises(ConfigError, match="holds a pruned resnet18_quarter"):
+        opened_as_base(source, SPEC, 0)
+    with pytest.raises(ConfigError, match=r"10 classes at 1×32×32, and this search is of a .* with 20 classes"):
+        opened_as_base(source, dataclasses.replace(SPEC, num_classes=20), 0)
 
 
 def test_what_is_no_number_of_workers_is_refused(

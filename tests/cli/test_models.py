@@ -1,5 +1,6 @@
 """The verbs that look at one model: profile, export, latency, evaluate, on every kind of model that users have."""
 
+import copy
 import json
 import random
 from pathlib import Path
@@ -10,11 +11,13 @@ import torch
 from cli.main import main
 from pruning.card import CARD
 from pruning.checkpoint import load_pruned, save_pruned
+from pruning.counter import count_macs
 from pruning.models import ModelSpec, create_model
 from pruning.planning import build_plan
 from pruning.proof import random_selection
 from pruning.slicing import slice_model
 from tests.trainers.structured import twins
+from trainers.datasets.digits import Digits
 
 TWINS = "tests.trainers.structured:twins"
 SPEC = ModelSpec("resnet18_quarter", 10, (1, 32, 32))
@@ -31,6 +34,15 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_pruned(module, plan, selection, folder / "own")
     torch.save(module.state_dict(), folder / "clean.pth")
     torch.save(module, folder / "whole.pt")
+    of_seven = module.state_dict() | {"fc.weight": torch.zeros(7, module.fc.in_features), "fc.bias": torch.zeros(7)}
+    torch.save(of_seven, folder / "of_seven.pth")
+    changed = copy.deepcopy(module)
+    changed.act1 = torch.nn.Tanh()
+    torch.save(changed, folder / "changed.pt")
+    vit = ModelSpec("vit_quarter", 20, (3, 32, 32))
+    plan_of_vit = build_plan(create_model(vit), vit, verify=False)
+    units = tuple(tuple(range(group.units)) for group in plan_of_vit.groups)
+    save_pruned(create_model(vit), plan_of_vit, units, folder / "vit")
     odd = module.state_dict()
     odd["layer2.0.bn1.weight"] = odd["layer2.0.bn1.weight"][:-1]
     torch.save(odd, folder / "odd.pth")
@@ -64,12 +76,32 @@ def test_a_profile_s_stages_add_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert isinstance(stages, list)
     assert sum(stage["macs"] for stage in stages) == 2_658_432
     assert str(found["proof"]).startswith("every length of 3 sliced models")
+    assert found["fixed"] == [
+        {
+            "name": "fc",
+            "units": 10,
+            "layer": "",
+            "operation": "output",
+            "reason": "the model returns it",
+            "macs_out_of_reach": 9,
+        }
+    ]
+    assert found["macs_out_of_reach"] == 9, "one feature to ten classes, where one could do"
 
 
 def test_a_profile_as_a_table_with_groups_and_a_picture(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["profile", "--model", "vit_quarter", "--groups", "--plot", "stages.png"]) == 0
     text = capsys.readouterr().out
-    for word in ("isomorphic sets", "head dims", "blocks.3", "counter: fvcore", "proof: every length", "stages.png"):
+    for word in (
+        "isomorphic sets",
+        "head dims",
+        "blocks.3",
+        "counter: fvcore",
+        "proof: every length",
+        "fixed: head",
+        "out of reach",
+        "stages.png",
+    ):
         assert word in text
     assert (tmp_path / "stages.png").read_bytes().startswith(b"\x89PNG")
 
@@ -176,11 +208,32 @@ def test_no_card_is_made_of_another_model_s_checkpoint(capsys: pytest.CaptureFix
     assert not Path("there", CARD).exists()
 
 
-def test_a_published_file_becomes_a_checkpoint(capsys: pytest.CaptureFixture[str], checkpoint: Path) -> None:
-    source = ("--checkpoint", str(checkpoint.parent / "clean.pth"), "--model", SPEC.name)
+@pytest.mark.parametrize("name", ["clean.pth", "whole.pt"])
+def test_a_published_file_becomes_a_checkpoint(capsys: pytest.CaptureFixture[str], checkpoint: Path, name: str) -> None:
+    """Also a whole module, of whose units only its weights tell."""
+    source = ("--checkpoint", str(checkpoint.parent / name), "--model", SPEC.name, "--trust-pickle")
     found = run_json(capsys, "export", *source, "--format", "espalier", "--out", "ours")
     assert found["macs"] == load_pruned("ours").macs
     assert found["card"] == f"ours/{CARD}"
+
+
+def test_a_test_set_is_scored_at_another_size(capsys: pytest.CaptureFixture[str], checkpoint: Path) -> None:
+    asked = ("evaluate", "--checkpoint", str(checkpoint))
+    own, larger = run_json(capsys, *asked), run_json(capsys, *asked, "--input-size", "64")
+    assert (own["input_size"], larger["input_size"]) == ([1, 32, 32], [1, 64, 64])
+    assert own["macs"] == own["macs_by_plan"] == load_pruned(checkpoint).macs
+    module = load_pruned(checkpoint).module
+    assert larger["macs"] == count_macs(module, (1, 64, 64)) > 3 * load_pruned(checkpoint).macs
+    assert larger["macs_by_plan"] is None
+    test = Digits().splits(seed=0, input_size=(1, 64, 64)).test
+    with torch.inference_mode():
+        logits = module(test.images(torch.arange(len(test))))
+    assert larger["correct"] == int((logits.argmax(1) == test.labels).sum())
+    assert larger["accuracy_top5"] == int((logits.topk(5).indices == test.labels[:, None]).sum()) / 450
+    assert main([*asked, "--input-size", "64"]) == 0
+    said = capsys.readouterr().out
+    assert "450 images at 1×64×64" in said
+    assert f"{larger['macs']:,}" in said
 
 
 def test_latency_measures_both_models_in_every_setting(capsys: pytest.CaptureFixture[str], checkpoint: Path) -> None:
@@ -215,9 +268,26 @@ def test_latency_as_a_table(capsys: pytest.CaptureFixture[str], checkpoint: Path
         ("export --checkpoint {folder}/own --format espalier --out {folder}/own", ("itself",)),
         ("export --checkpoint {folder}/own --out {folder}/clean.pth", ("clean.pth", "cannot be written")),
         ("export --checkpoint {folder}/own --input-size 64", ("--input-size 64",)),
-        ("export --checkpoint {folder}/whole.pt --model resnet18_quarter --trust-pickle --format espalier", ("whole",)),
+        (
+            "export --checkpoint {folder}/changed.pt --model resnet18_quarter --trust-pickle --format espalier",
+            ("its code was changed", "onnx"),
+        ),
+        (
+            "finetune --checkpoint {folder}/changed.pt --model resnet18_quarter --trust-pickle",
+            ("its code was changed",),
+        ),
         ("evaluate --checkpoint {folder}/own --model resnet50", ("contradict", "resnet18_quarter")),
-        ("finetune --checkpoint {folder}/clean.pth --model resnet18_quarter", ("--format espalier",)),
+        ("finetune --checkpoint {folder}/clean.pth", ("--model",)),
+        (
+            "finetune --checkpoint {folder}/clean.pth --model vit_quarter --dataset shapes",
+            ("no pruning of vit_quarter",),
+        ),
+        ("finetune --checkpoint {folder}/of_seven.pth --model resnet18_quarter", ("for 7 classes", "10 are needed")),
+        ("evaluate --checkpoint {folder}/of_seven.pth --model resnet18_quarter", ("for 7 classes", "10 are needed")),
+        ("finetune --checkpoint {folder}/own --input-size 64", ("--input-size 64",)),
+        ("train --model resnet18_quater", ("resnet18_quarter",)),
+        ("train --model resnet18_quarter --epochs 0", ("epochs",)),
+        ("evaluate --checkpoint {folder}/vit --dataset shapes --input-size 64", ("--input-size 64", "32×32")),
         ("latency --checkpoint {folder}/own --batch-size 0", ("'0'",)),
         ("latency --checkpoint {folder}/own --threads many", ("'many'",)),
         ("latency --checkpoint {folder}/own --memory-format nhwc", ("'nhwc'", "channels_last")),

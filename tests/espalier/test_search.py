@@ -2,6 +2,7 @@
 
 import os
 import signal
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +80,8 @@ def test_killed_and_resumed_it_scores_nothing_twice_and_finds_the_same(
     if child == 0:
         try:
             searched(folder, Counted(deadly=3))  # the base, two trials, and then
+        except BaseException:  # noqa: BLE001  the end of a forked process
+            traceback.print_exc()  # a test that fails here shows why
         finally:
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL

@@ -90,3 +90,29 @@ def test_a_factory_may_return_a_masked_model(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("tests.pruning.field.masked", masked, raising=False)
     model = create_model(ModelSpec("tests.pruning.field:masked", 5, (3, 16, 16)))
     assert "0.weight" in model.state_dict()
+
+
+class Caught(nn.Module):
+    """A hook, which is a closure, keeps a feature map in a dict of the model, and the forward pass reads it there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 1), nn.Conv2d(8, 2, 1)
+        self.maps: dict[str, torch.Tensor] = {}
+        maps = self.maps
+        self.first.register_forward_hook(lambda _layer, _inputs, out: maps.__setitem__("first", out))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(torch.cat([self.first(x), self.maps["first"]], 1))
+
+
+@pytest.mark.parametrize("ran", [False, True])
+def test_a_hook_of_a_copy_keeps_what_it_catches_in_the_copy(ran: bool) -> None:
+    model = Caught()
+    if ran:
+        model(torch.zeros(1, 3, 2, 2))
+    before = dict(model.maps)
+    copied = clone_structure(model, {})
+    copied(torch.ones(3, 3, 2, 2))
+    assert copied.maps["first"].shape[0] == 3
+    assert model.maps == before

@@ -1,11 +1,14 @@
 """What published weights expect of images, and what is refused of preprocessing."""
 
+import json
+from pathlib import Path
+
 import pytest
 from timm.data.config import resolve_data_config
 from timm.models import get_pretrained_cfg
 from torchvision.models import ResNet50_Weights
 
-from pruning.errors import PreprocessingError
+from pruning.errors import ModelCreationError, PreprocessingError
 from pruning.preprocessing import DEFAULT, CropMode, Interpolation, Preprocessing, published_preprocessing
 
 
@@ -69,3 +72,12 @@ def test_what_cannot_be_used_is_refused_in_words(given: dict[str, object], said:
 def test_a_value_that_is_not_given_stays() -> None:
     found = Preprocessing(crop=1.0, crop_mode=CropMode.SQUASH).override(crop=None, interpolation="bicubic")
     assert found == Preprocessing(crop=1.0, crop_mode=CropMode.SQUASH, interpolation=Interpolation.BICUBIC)
+
+
+def test_weights_in_a_folder_of_the_hubs_form_say_it_in_their_description(tmp_path: Path) -> None:
+    stated = {"mean": [0.1, 0.2, 0.3], "std": [0.5, 0.5, 0.5], "interpolation": "bicubic", "crop_pct": 0.9}
+    (tmp_path / "config.json").write_text(json.dumps({"architecture": "resnet18", "pretrained_cfg": stated}))
+    expected = DEFAULT.override(mean=(0.1, 0.2, 0.3), std=(0.5,) * 3, interpolation="bicubic", crop=0.9)
+    assert published_preprocessing(f"local-dir:{tmp_path}") == expected
+    with pytest.raises(ModelCreationError, match="cannot be read"):
+        published_preprocessing(f"local-dir:{tmp_path / 'nowhere'}")

@@ -129,5 +129,5 @@ def test_names_of_the_model_itself_are_never_stripped() -> None:
 
 
 def test_two_names_never_become_one() -> None:
-    state = {"module.weight": torch.ones(2, 2), "weight": torch.zeros(2, 2), "bias": torch.zeros(2)}
+    state = {"module.weight": torch.ones(2, 2), "weight": torch.zeros(2, 2), "module.bias": torch.zeros(2)}
     assert fitted(state, nn.Linear(2, 2)).keys() == state.keys()

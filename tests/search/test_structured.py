@@ -12,7 +12,8 @@ from pruning.models import create_model
 from pruning.outputs import tensors_of
 from pruning.projection import project
 from search.errors import ConfigError
-from search.setup.base_model import BaseSource, SourceKind, obtain_base
+from search.setup.base_model import obtain_base
+from search.setup.base_source import BaseSource, SourceKind
 from search.setup.config import make_config
 from search.setup.preparation import Prepared, prepare
 from search.setup.search_ground import load_base, make_ground

@@ -22,7 +22,7 @@ _SPARING = ("fsync=off", "shared_buffers=32MB", "max_connections=60", "autovacuu
 def missing() -> str | None:
     """What is missing to start one; None if nothing is."""
     if importlib.util.find_spec("psycopg") is None:
-        return "psycopg is not installed: pip install 'espalier[postgres]'"
+        return "psycopg is not installed: pip install 'psycopg[binary]'"
     if _program("initdb") is None:
         return "PostgreSQL is not installed: apt-get install postgresql"
     if os.geteuid() == 0 and "postgres" not in {user.pw_name for user in pwd.getpwall()}:

@@ -33,6 +33,16 @@ def test_by_hand() -> None:
     assert math.isclose(score.loss, expected, rel_tol=1e-6)
 
 
+def test_the_best_five_by_hand() -> None:
+    """Six images whose label has rank 1 to 6 among six logits: all but the last are among the best five."""
+    pixels = torch.tensor([6.0, 5.0, 4.0, 3.0, 2.0, 1.0]).repeat(6, 1).reshape(6, 1, 1, 6)
+    score = evaluate(Echo(), TensorSplit(pixels, torch.arange(6)), batch_size=4)
+    assert (score.correct, score.correct_top5, score.total) == (1, 5, 6)
+    assert score.accuracy_top5 == 5 / 6
+    of_five = evaluate(Echo(), TensorSplit(pixels[:5, ..., :5], torch.arange(5)))
+    assert (of_five.correct_top5, of_five.accuracy_top5) == (None, None)
+
+
 def test_batch_size_changes_nothing() -> None:
     model, split = small_net(), small_split()
     first, second = evaluate(model, split, batch_size=7), evaluate(model, split, batch_size=60)

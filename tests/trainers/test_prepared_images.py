@@ -49,11 +49,11 @@ def test_what_was_trained_is_evaluated_in_the_same_way(images: Path, tmp_path: P
     written = load_pruned(tmp_path / MODEL, trusted=(PLAIN,))
     assert written.preprocessing == OTHER
     data = dataset("imagefolder", written.preprocessing)
-    splits = data.splits(images, seed=0, input_size=written.spec.input_size)
+    splits = data.splits(images, seed=0, input_size=written.spec.image_size)
     assert evaluate(written.module, splits.holdout).accuracy == scored
-    info, test = data.test_part(images, input_size=written.spec.input_size)
+    info, test = data.test_part(images, input_size=written.spec.image_size)
     assert info.preprocessing == OTHER
-    plain = dataset("imagefolder").test_part(images, input_size=written.spec.input_size)[1]
+    plain = dataset("imagefolder").test_part(images, input_size=written.spec.image_size)[1]
     assert not torch.equal(test.images(torch.tensor([0])), plain.images(torch.tensor([0])))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeGuard
 
 import torch
 
@@ -10,6 +10,7 @@ from pruning.preprocessing import DEFAULT, Preprocessing
 from trainers.datasets.base import DataInfo, Dataset, InputSize, Split, Splits
 from trainers.datasets.files import Files
 from trainers.datasets.layout import check_part, check_parts, check_same_classes, classes_of, files_of, parted
+from trainers.datasets.onefolder import OneFolder, is_one_folder
 from trainers.datasets.read_split import ReadSplit
 from trainers.errors import DataPathError
 
@@ -35,25 +36,37 @@ class FolderSplit(ReadSplit):
 
 
 class ImageFolder(Dataset):
-    """Any folder with `train/` and `val/`, with one sub-folder per class; `val/` is the test part."""
+    """Any folder with `train/` and `val/`, with one sub-folder per class; `val/` is the test part.
+
+    A folder that holds the class folders themselves is split, see `trainers.datasets.onefolder`.
+    """
 
     name: ClassVar[str] = "imagefolder"
     needs_path: ClassVar[bool] = True
     takes_preprocessing: ClassVar[bool] = True
+    may_be_split: ClassVar[bool] = True
 
     def info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
         """One class per folder in `train/`; 224×224 RGB unless asked otherwise."""
+        if self._is_split(data_path):
+            return self._info(classes_of(data_path), input_size)
         return self._info(classes_of(self._part(data_path, "train")), input_size)
 
     def splits(self, data_path: Path | None = None, *, seed: int, input_size: InputSize | None = None) -> Splits:
         """The files' names in three parts; at most 50 images of a class are in the holdout."""
         info = self.info(data_path, input_size=input_size)
+        if self._is_split(data_path):
+            one = OneFolder.of(data_path)
+            return self._splits(info, one.pool, one.test, data_path, seed)
         train_folder, test_folder = self._part(data_path, "train"), self._part(data_path, "val")
         classes = classes_of(train_folder)
         check_same_classes(train_folder, test_folder)
         pool = files_of(train_folder, classes, trained=True)
         test = files_of(test_folder, classes, trained=False)
-        parts = parted(pool.labels, train_folder, seed=seed)
+        return self._splits(info, pool, test, train_folder, seed)
+
+    def _splits(self, info: DataInfo, pool: Files, test: Files, place: Path, seed: int) -> Splits:
+        parts = parted(pool.labels, place, seed=seed)
         return Splits(
             info=info,
             train=self._split(pool.take(torch.from_numpy(parts.train)), info),
@@ -63,23 +76,31 @@ class ImageFolder(Dataset):
 
     def check(self, data_path: Path | None = None) -> int:
         """Look at every file's name and size and at the headers, and say what links make of the folder."""
+        if self._is_split(data_path):
+            return OneFolder.of(data_path).check()
         return check_parts(self._part(data_path, "train"), self._part(data_path, "val"))
 
     def test_info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
         """One class per folder in `val/`, or in `train/` if that is there too."""
-        if data_path is not None and (data_path / "train").is_dir():
+        if self._is_split(data_path) or (data_path is not None and (data_path / "train").is_dir()):
             return self.info(data_path, input_size=input_size)
         return self._info(classes_of(self._part(data_path, "val")), input_size)
 
     def check_test(self, data_path: Path | None = None) -> None:
         """Look at the files of `val/` alone."""
-        check_part(self._part(data_path, "val"))
+        if self._is_split(data_path):
+            OneFolder.of(data_path).check_test()
+        else:
+            check_part(self._part(data_path, "val"))
 
     def test_part(
         self, data_path: Path | None = None, *, input_size: InputSize | None = None
     ) -> tuple[DataInfo, Split]:
         """The files' names in `val/`; `train/` is not read, and if it is there it must have the same classes."""
-        info, place = self.test_info(data_path, input_size=input_size), self._part(data_path, "val")
+        info = self.test_info(data_path, input_size=input_size)
+        if self._is_split(data_path):
+            return info, self._split(OneFolder.of(data_path).test, info)
+        place = self._part(data_path, "val")
         if data_path is not None and (data_path / "train").is_dir():
             check_same_classes(data_path / "train", place)
         return info, self._split(files_of(place, classes_of(place), trained=False), info)
@@ -93,6 +114,9 @@ class ImageFolder(Dataset):
     def _split(self, files: Files, info: DataInfo) -> FolderSplit:
         return FolderSplit(files, info.input_size, preprocessing=self.preprocessing or self.own_preprocessing)
 
+    def _is_split(self, data_path: Path | None) -> TypeGuard[Path]:
+        return self.may_be_split and data_path is not None and is_one_folder(data_path)
+
     def _part(self, data_path: Path | None, part: str) -> Path:
         if data_path is None:
             raise DataPathError(f"the dataset {self.name!r} is read from a folder: give its data path")
@@ -101,7 +125,8 @@ class ImageFolder(Dataset):
             what = "has no folder" if data_path.is_dir() else "does not exist, so it has no folder"
             raise DataPathError(
                 f"the data path {str(data_path)!r} {what} {part!r}: expected "
-                f"{data_path.name}/train/<class>/ and {data_path.name}/val/<class>/ with image files in them"
+                f"{data_path.name}/train/<class>/ and {data_path.name}/val/<class>/ with image files in them, or (of "
+                f"'imagefolder') {data_path.name}/<class>/ alone, which is split by a fixed seed"
             )
         return place
 
@@ -110,6 +135,7 @@ class ImageNet(ImageFolder):
     """ImageNet-1k in the layout above: exactly 1,000 classes."""
 
     name: ClassVar[str] = "imagenet"
+    may_be_split: ClassVar[bool] = False
 
     def info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
         """As for any folder of images, but with exactly 1,000 classes."""

@@ -105,7 +105,7 @@ def check_parts(train: Path, test: Path) -> int:
     for place, listing in listings.items():
         known = classes_of(place)
         listing.loops += [str(entry) for entry in place.iterdir() if entry.is_dir() and entry.name not in known]
-        _say_odd(place, listing)
+        say_odd(place, listing)
     shared = set(listings[train].identities) & set(listings[test].identities)
     if shared:
         _log.warning("%d images of %s are also in %s: the test set is not unseen", len(shared), train, test)
@@ -122,10 +122,11 @@ def check_part(part: Path) -> None:
     listing = list_images(part, classes_of(part))
     paths = [path for path, _ in listing.samples]
     refuse([*listing.problems, *check_headers(paths)], len(paths) + len(listing.problems))
-    _say_odd(part, listing)
+    say_odd(part, listing)
 
 
-def _say_odd(part: Path, listing: Listing) -> None:
+def say_odd(part: Path, listing: Listing) -> None:
+    """Say what links make of a part."""
     labels: dict[tuple[int, int], set[int]] = {}
     for (_, label), identity in zip(listing.samples, listing.identities, strict=True):
         labels.setdefault(identity, set()).add(label)

@@ -140,18 +140,17 @@ class ReadSplit(Split):
 
     def _joined(self, count: int, found: Iterator[Found], device: torch.device) -> Batch:
         """Put a batch together from the next answers, on its device."""
-        images, are_bytes = None, False
+        images: Tensor | None = None
         labels, at = list[int](), 0
         while at < count:
             some, of = self._whole(next(found))
             if images is None:
-                are_bytes = some.dtype == torch.uint8
                 images = torch.empty((count, *some.shape[1:]), dtype=torch.float32, device=device)
-            images[at : at + len(some)] = some.to(device, non_blocking=True)
+            self._normalisation.into(images[at : at + len(some)], some)
             labels += of
             at += len(some)
         assert images is not None, "a batch has pictures"
-        return self._normalisation.in_place(images) if are_bytes else images, torch.tensor(labels, device=device)
+        return images, torch.tensor(labels, device=device)
 
     def _whole(self, found: Found) -> tuple[Tensor, list[int]]:
         """Pictures and labels of an answer.

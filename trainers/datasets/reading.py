@@ -81,7 +81,7 @@ class Reading(TorchDataset[Found]):
 
     def _read(self, index: int, seed: int, augmentation: Augmentation | None) -> Tensor | Problem:
         try:
-            picture = self._source.read(index, exactly=augmentation is None)
+            picture = self._source.read_drawn(index, exactly=augmentation is None, seed=seed)
         except Exception as error:  # noqa: BLE001  foreign bytes, or a user's code; it is told with its name
             return Problem(self._source.name(index), reason_of(error))
         return self._scoring(picture) if augmentation is None else self._trained(augmentation)(picture, seed)

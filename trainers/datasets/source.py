@@ -29,6 +29,10 @@ class PictureSource(ABC):
             Exception: it cannot be read; any error is told with the picture's name.
         """
 
+    def read_drawn(self, index: int, *, exactly: bool, seed: int) -> Picture:
+        """Read a picture whose own reading draws by chance, as a user's transforms do, from this seed."""
+        return self.read(index, exactly=exactly)
+
     @abstractmethod
     def name(self, index: int) -> str:
         """What a message calls a picture: the path of its file, or where it is."""

@@ -25,13 +25,13 @@ def accuracy_curve(epochs: Sequence[FinetuneEpoch], base: float | None, proxy: f
     scored = [(epoch.epoch, epoch.holdout_accuracy) for epoch in epochs if epoch.holdout_accuracy is not None]
     if len(scored) < LEAST:
         return None
-    lines = [(base, "target", "base model"), (proxy, "target", "winner in its trial")]
-    shares = [*(share for _, share in scored), *(value for value, _, _ in lines if value is not None)]
+    lines = [(base, "base model"), (proxy, "winner in its trial")]
+    shares = [*(share for _, share in scored), *(value for value, _ in lines if value is not None)]
     frame = Frame("holdout accuracy by epoch", shares, _range(epochs), height=HEIGHT)
     _name_epochs(frame, epochs)
-    for value, css, name in lines:
+    for value, name in lines:
         if value is not None:
-            frame.across(value, css, f"{name}: {share_text(value)}")
+            frame.across(value, f"{name}: {share_text(value)}", at_left=value == proxy)
     frame.canvas.path([(frame.x(epoch), frame.y(share)) for epoch, share in scored], "line winner")
     for epoch, share in scored:
         frame.canvas.dot((frame.x(epoch), frame.y(share)), "winner", f"epoch {epoch}: {share_text(share)}", 2.5)
@@ -55,7 +55,7 @@ def _curve(label: str, values: Sequence[tuple[int, float]], form: str) -> str | 
     canvas = Canvas(WIDTH, HEIGHT, label)
     top = max(value for _, value in points) or 1.0
     y, x = Scale(0, 1.05 * top, HEIGHT - BOTTOM, TOP), Scale(points[0][0], points[-1][0], LEFT, WIDTH - RIGHT)
-    for tick in y.ticks(4):
+    for tick in y.ticks(6):
         canvas.line((LEFT, y(tick)), (WIDTH - RIGHT, y(tick)), "grid")
         canvas.text((LEFT - 6, y(tick) + 4), f"{tick:g}" if abs(tick) >= 1e-3 or tick == 0 else f"{tick:.0e}", "end")
     for tick in whole_ticks(points[-1][0], points[0][0]):

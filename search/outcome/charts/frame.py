@@ -44,11 +44,12 @@ class Frame:
             self.canvas.text((self.x(tick), bottom + 16), label, "mid")
         self.canvas.text(((LEFT + WIDTH - RIGHT) / 2, self.canvas.height - 8), axis, "mid soft")
 
-    def across(self, value: float, css: str, words: str) -> None:
-        """Draw a line across at a share, named at its right end."""
+    def across(self, value: float, words: str, *, at_left: bool = False) -> None:
+        """Draw a dashed line across at a share, named at one of its ends."""
         y = self.y(value)
-        self.canvas.line((LEFT, y), (WIDTH - RIGHT, y), css, words)
-        self.canvas.text((WIDTH - RIGHT, y - 5 if y > TOP + 14 else y + 14), words, "end soft")
+        self.canvas.line((LEFT, y), (WIDTH - RIGHT, y), "target", words)
+        place = (LEFT + 4 if at_left else WIDTH - RIGHT, y - 5 if y > TOP + 14 else y + 14)
+        self.canvas.text(place, words, "soft" if at_left else "end soft")
 
 
 def whole_ticks(last: int, first: int = 0, most: int = 8) -> list[float]:

@@ -130,7 +130,7 @@ def test_the_set_that_decides_is_found_and_stands_beyond_chance() -> None:
 
 def test_chance_is_what_unrelated_numbers_give() -> None:
     draw = np.random.default_rng(0)
-    found = [abs(rank_correlation(draw.random(30), draw.random(30))) for _ in range(400)]
+    found = [abs(rank_correlation(draw.random(30).tolist(), draw.random(30).tolist())) for _ in range(400)]
     assert np.mean(np.asarray(found) < chance(30)) == pytest.approx(0.95, abs=0.03)
 
 

@@ -48,7 +48,9 @@ def record_all(ledger: Ledger) -> None:
             counter="c", groups=(group,), sets=1, floor_macs=1, baseline_macs=1000, target_macs=500, band=(475, 505)
         )
     )
-    ledger.record(BaseReady(macs=1000, params=90, holdout_accuracy=0.9, checkpoint="p", cached=True))
+    ledger.record(
+        BaseReady(macs=1000, params=90, holdout_accuracy=0.9, checkpoint="p", cached=True, made="a new head on <x>")
+    )
     for trial, (proposer, in_band) in enumerate([("start", False), ("llm:x", False), ("llm:x", True)]):
         ledger.record(
             Proposed(
@@ -105,6 +107,7 @@ def test_the_report_is_self_contained_and_runs_nothing_of_a_proposer(written: Le
     assert "<svg" in page
     assert not re.search(r"""(?:src|href)=["'](?!#)""", page), "it needs no other file"
     assert "unfinished" in page
+    assert "A new head on &lt;x&gt;: it reached 90.00 % of the holdout." in " ".join(page.split())
 
 
 @pytest.mark.parametrize("priced", [True, False])

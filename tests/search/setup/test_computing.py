@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from pruning.models import create_model
-from search.setup.base_model import BaseSource, SourceKind, accuracy_of, obtain_base
+from search.setup.base_model import accuracy_of, obtain_base
+from search.setup.base_source import BaseSource, SourceKind
 from search.setup.config import make_config
 from search.setup.preparation import Prepared, prepare
 from search.setup.search_ground import make_ground, scores_on

@@ -1,0 +1,162 @@
+"""Networks with one operation between two convolutions, and the units of the groups that each must have."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torchvision.ops import DeformConv2d
+
+Operation = Callable[..., torch.Tensor]
+
+
+class Between(nn.Module):
+    """Conv 3→16 (stride 2) · an operation · conv `made`→8 (stride 2) · linear 8→5, on 16×16 images."""
+
+    def __init__(self, operation: Operation, *, made: int = 16, parts: nn.Module | None = None) -> None:
+        super().__init__()
+        self.first, self.second, self.head = nn.Conv2d(3, 16, 3, 2, 1), nn.Conv2d(made, 8, 3, 2, 1), nn.Linear(8, 5)
+        self.operation, self.parts = operation, parts
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.relu(self.first(x))
+        x = self.operation(x) if self.parts is None else self.operation(self.parts, x)
+        return self.head(F.relu(self.second(x)).mean((2, 3)))
+
+
+class Unpooled(nn.Module):
+    """Pools with the places of the maxima, and puts the values back there."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        small, places = F.max_pool2d(x, 2, return_indices=True)
+        return F.max_unpool2d(small, places, [2, 2])
+
+
+class Deformed(nn.Module):
+    """A deformable convolution 16→12 whose 18 offsets another convolution computes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.offset, self.deform = nn.Conv2d(16, 18, 3, padding=1), DeformConv2d(16, 12, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.deform(x, self.offset(x))
+
+
+class Gated(nn.Module):
+    """Attention over pixels whose 4 heads each have a mask."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads, self.qkv, self.out = 4, nn.Conv2d(16, 48, 1), nn.Conv2d(16, 16, 1)
+        self.mask = nn.Parameter(torch.randn(4, 64, 64))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = self.qkv(x).flatten(2).unflatten(1, (3, self.heads, -1)).transpose(-2, -1).unbind(1)
+        y = F.scaled_dot_product_attention(q, k, v, self.mask, scale=0.5)
+        return self.out(y.transpose(-2, -1).flatten(1, 2).unflatten(-1, (8, 8)))
+
+
+def _weights(*shapes: tuple[int, ...]) -> nn.Module:
+    return nn.ParameterList([nn.Parameter(torch.randn(shape)) for shape in shapes])
+
+
+def _channels_last(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    return layer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def _fourier(x: torch.Tensor) -> torch.Tensor:
+    spectrum = torch.fft.rfft2(x)
+    return torch.fft.irfft2(torch.complex(spectrum.real, spectrum.imag.relu()), s=x.shape[-2:])
+
+
+def _grid(x: torch.Tensor) -> torch.Tensor:
+    places = x.mean(1)[..., None].expand(-1, -1, -1, 2).tanh()
+    return F.grid_sample(x, places, align_corners=False)
+
+
+def _added(x: torch.Tensor) -> torch.Tensor:
+    flat = x.flatten(2)
+    return torch.baddbmm(flat, flat, flat.transpose(1, 2) @ flat).view_as(x)
+
+
+# The network, and the units of its groups in order.
+FREE: dict[str, tuple[Callable[[], nn.Module], list[int]]] = {
+    "a group norm with a group per channel": (lambda: Between(nn.GroupNorm(16, 16)), [16, 8]),
+    "pixel shuffle": (lambda: Between(nn.PixelShuffle(2), made=4), [4, 8]),
+    "pixel unshuffle": (lambda: Between(nn.PixelUnshuffle(2), made=64), [16, 8]),
+    "channel shuffle": (lambda: Between(nn.ChannelShuffle(4)), [4, 8]),
+    "amax": (lambda: Between(lambda x: x * x.amax(1, keepdim=True)), [16, 8]),
+    "max over channels": (lambda: Between(lambda x: x * x.max(1, keepdim=True)[0].sigmoid()), [16, 8]),
+    "min over channels": (lambda: Between(lambda x: x - x.min(1, keepdim=True).values), [16, 8]),
+    "maxout": (lambda: Between(lambda x: x.unflatten(1, (-1, 2)).max(2)[0], made=8), [8, 8]),
+    "the larger of two": (lambda: Between(lambda x: torch.max(x, 0.5 - x)), [16, 8]),
+    "RMS norm": (lambda: Between(_channels_last, parts=nn.RMSNorm(16)), [16, 8]),
+    "GLU": (lambda: Between(nn.GLU(1), made=8), [8, 8]),
+    "padding same": (lambda: Between(nn.Conv2d(16, 16, 3, padding="same", dilation=2)), [16, 16, 8]),
+    "bicubic": (lambda: Between(lambda x: F.interpolate(x, scale_factor=2, mode="bicubic")), [16, 8]),
+    "antialiased": (lambda: Between(lambda x: F.interpolate(x, size=4, mode="bilinear", antialias=True)), [16, 8]),
+    "unpooling": (lambda: Between(Unpooled()), [16, 8]),
+    "baddbmm": (lambda: Between(_added), [16, 8]),
+    "tril of pixels": (lambda: Between(torch.tril), [16, 8]),
+    "rotation": (lambda: Between(lambda x: torch.rot90(x, 1, (2, 3))), [16, 8]),
+    "log sigmoid": (lambda: Between(nn.LogSigmoid()), [16, 8]),
+    "a Fourier transform of pixels": (lambda: Between(_fourier), [16, 8]),
+    "grid sampling": (lambda: Between(_grid), [16, 8]),
+    "a deformable convolution": (lambda: Between(Deformed(), made=12), [16, 12, 8]),
+    "attention with a mask per head": (lambda: Between(Gated()), [16, 4, 4, 16, 8]),
+    "einsum of three": (
+        lambda: Between(
+            lambda p, x: torch.einsum("bchw,ck,ko->bohw", x, p[0], p[1]),
+            parts=_weights((16, 6), (6, 16)),
+        ),
+        [16, 6, 16, 8],
+    ),
+    "einsum with an ellipsis": (
+        lambda: Between(
+            lambda p, x: torch.einsum("...chw,co->...ohw", x, p[0]),
+            made=12,
+            parts=_weights((16, 12)),
+        ),
+        [16, 12, 8],
+    ),
+    "an outer product": (
+        lambda: Between(lambda x: x * torch.einsum("bh,bw->bhw", x.mean((1, 3)), x.mean((1, 2)))[:, None]),
+        [16, 8],
+    ),
+    "a product with a vector": (
+        lambda: Between(
+            lambda p, x: x * (x.mean((2, 3)) @ p[0])[:, None, None, None],
+            parts=_weights((16,)),
+        ),
+        [16, 8],
+    ),
+}
+# The network, the units of its groups, and the units that are fixed, with a part of the reason.
+FIXED: dict[str, tuple[Callable[[], nn.Module], list[int], dict[str, tuple[int, str]]]] = {
+    "positions of maxima": (
+        lambda: Between(lambda x: x * x.max(1, keepdim=True)[1]),
+        [8],
+        {"first": (16, "positions")},
+    ),
+    "tril of channels": (
+        lambda: Between(lambda x: torch.tril(x.transpose(1, 3)).transpose(1, 3)),
+        [8],
+        {"first": (16, "triangle")},
+    ),
+    "an operation without a rule": (
+        lambda: Between(lambda x: x * torch.linalg.svdvals(x.flatten(2)).mean()),
+        [8],
+        {"first": (16, "no rule")},
+    ),
+    "scattering": (
+        lambda: Between(lambda x: x.scatter(1, x.argmax(1, keepdim=True), 1.0)),
+        [8],
+        {"first": (16, "")},
+    ),
+    "numbers of positions": (
+        lambda: Between(lambda x: x + torch.arange(x.shape[1]).view(-1, 1, 1)),
+        [8],
+        {"first": (16, "depend on the position")},
+    ),
+}
