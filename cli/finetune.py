@@ -23,7 +23,8 @@ from cli.options import options_of
 from cli.pasted import evaluate_line
 from cli.paths import make_folder
 from cli.recording import RecordExperimentOption, Recording, RecordUriOption, RegisterOption
-from cli.training import START, TRAINING, WorkersOption, show_result, train_shown, training_config
+from cli.training import START, TRAINING, Teaching, WorkersOption, show_result, train_shown, training_config
+from search.errors import ConfigError
 from search.setup.config import RunConfig
 
 
@@ -41,6 +42,9 @@ def command(
     trust_pickle: TrustOption = False,
     trust_factory: TrustFactoryOption = None,
     ray_address: RayAddressOption = None,
+    teacher: Annotated[
+        Path | None, typer.Option(help="Checkpoint folder of the unpruned model, for --distill.")
+    ] = None,
     tracking_uri: RecordUriOption = None,
     experiment: RecordExperimentOption = None,
     register: RegisterOption = None,
@@ -86,9 +90,33 @@ def command(
         start = save_opened(pruned, start, out / START)
     changes = config.finetune_changes()
     images = None if "batch_size" in changes else data.check(data_path)
-    recipe = finetune_recipe(name, batch_norm=has_batch_norm(pruned.module), images=images).override(**changes)
-    result = train_shown(config, start, name, data_path, recipe, seed=seed, out=out, trusted=(pruned.spec.name,))
+    recipe = finetune_recipe(
+        name, model=pruned.spec.name, batch_norm=has_batch_norm(pruned.module), images=images
+    ).asked(**changes)
+    taught = Teaching(teacher, _teacher_macs(recipe.distill is not None, teacher), pruned.macs)
+    shown = train_shown(
+        config, start, name, data_path, recipe, seed=seed, out=out, trusted=(pruned.spec.name,), taught=taught
+    )
     told = {"dataset": name, "data_path": data_path, "seed": seed}
-    recording.finetuned(result.checkpoint_dir, result.history, recipe, told, result.wall_s)
+    result = shown.result
+    recording.finetuned(result.checkpoint_dir, result.history, shown.recipe, told, result.wall_s)
     show_result(result)
     say(f"test it: {evaluate_line(result.checkpoint_dir, name, data_path)}", pasted=True)
+
+
+def _teacher_macs(wanted: bool, teacher: Path | None) -> int:
+    """The MACs of the unpruned model, where it is learned from.
+
+    Raises:
+        ConfigError: it is named and not learned from, or the other way round.
+        CheckpointError: its checkpoint cannot be read.
+    """
+    from pruning.checkpoint import read_architecture
+
+    if wanted != (teacher is not None):
+        raise ConfigError(
+            "--distill needs the unpruned model: name its checkpoint folder with --teacher."
+            if wanted
+            else f"--teacher {teacher} is used with --distill soft or --distill hard only: add that, or omit it."
+        )
+    return 0 if teacher is None else read_architecture(teacher).macs

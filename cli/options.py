@@ -1,7 +1,7 @@
 """Command-line options made from a configuration model, so that each field is described once, in its model."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -29,13 +29,28 @@ def options_of(model: type[BaseModel], *names: str) -> Callable[[Command], Comma
             for parameter in inspect.signature(command, eval_str=True).parameters.values()
             if parameter.kind is not inspect.Parameter.VAR_KEYWORD
         ]
-        made = [_parameter(name, model.model_fields[name]) for name in names or model.model_fields]
+        made = [_parameter(name, model.model_fields[name]) for name in _by_panel(model, names or model.model_fields)]
         parameters = [*(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *made]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return command
 
     return decorate
+
+
+_LATER = ("Fine-tune", "Trials", "Base that is trained here", "Record")
+"""Panels that come after the others, in this order: most of their options are left to the recipes."""
+
+
+def _by_panel(model: type[BaseModel], names: Iterable[str]) -> list[str]:
+    """The names in the order of their panels, which the help follows."""
+
+    def place(name: str) -> int:
+        extra = model.model_fields[name].json_schema_extra
+        panel = extra.get("panel") if isinstance(extra, dict) else None
+        return _LATER.index(str(panel)) if panel in _LATER else -1
+
+    return sorted(names, key=place)
 
 
 def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
@@ -60,10 +75,10 @@ _METAVARS: Mapping[Any, str] = {int: "INT", float: "NUMBER", Path: "PATH"}
 
 
 def _plain(annotation: Any) -> Any:
-    """The annotation without `| None`."""
+    """The annotation without `| None`, and without limits."""
     if get_origin(annotation) in (Union, UnionType):
-        return next(arm for arm in get_args(annotation) if arm is not NoneType)
-    return annotation
+        return _plain(next(arm for arm in get_args(annotation) if arm is not NoneType))
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
 def _describe_default(default: object, shown: object) -> str:

@@ -38,6 +38,8 @@ from tracking.payloads import (
 from tracking.phases import worked_seconds
 from trainers.history import EpochReport
 from trainers.progress import Paced, Progress
+from trainers.recipe import Recipe
+from trainers.recipe_words import in_words, price_in_words
 from trainers.workers import Workers
 
 LOG_EVERY = 5
@@ -61,6 +63,7 @@ class ProgressView:
         self._began = time.monotonic()
         self._status = SearchStatus(trials)
         self._epochs = 0
+        self._baseline_macs = self._winner_macs = 1
         self._bar = ProgressBar(
             TextColumn("[bold]{task.description}"),
             BarColumn(BAR_WIDTH),
@@ -88,6 +91,7 @@ class ProgressView:
         """Take the events of earlier sessions without showing them again. Their time counts as elapsed."""
         for event in events:
             self._status.take(event.payload)
+            self._note(event.payload)
         if events:
             self._began -= worked_seconds(events, events[-1].time)
 
@@ -110,11 +114,20 @@ class ProgressView:
     def event(self, event: Event) -> None:
         """Show one event of the ledger."""
         self._status.take(event.payload)
+        self._note(event.payload)
         self._report(event.payload)
         if self._status.searching:
             status = "" if self._status.specs else "starting Ray"
             self._advance("search", self._status.ended, self._status.trials, status)
         self._show()
+
+    def _note(self, payload: Payload) -> None:
+        """Keep what a later line needs."""
+        match payload:
+            case PlanReady():
+                self._baseline_macs = payload.baseline_macs
+            case Winner():
+                self._winner_macs = payload.macs
 
     def _report(self, payload: Payload) -> None:
         match payload:
@@ -138,9 +151,16 @@ class ProgressView:
                 self._epochs = int(begun.recipe["epochs"])
                 workers = Workers(begun.workers, begun.most_workers or begun.workers)
                 self._line(f"fine-tune: {self._epochs} epochs on {workers.words} DDP workers")
+                self._recipe(Recipe.parse(dict(begun.recipe)))
                 self._advance("fine-tune", 0, self._epochs, "starting Ray Train")
             case FinetuneEpoch() as epoch:
                 self._finetune_epoch(epoch)
+
+    def _recipe(self, recipe: Recipe) -> None:
+        self._line(f"recipe: {in_words(recipe)}")
+        price = price_in_words(recipe, self._winner_macs, self._baseline_macs)
+        if price is not None:
+            self._line(f"recipe: {price}")
 
     def _milestone(self, payload: PlanReady | BaseReady | Winner | FinetuneEnded | Evaluated | Exported) -> None:
         match payload:

@@ -17,6 +17,7 @@ from cli.option_types import (
 from cli.options import options_of
 from cli.paths import make_folder
 from cli.training import START, TRAINING, WorkersOption, show_result, train_shown, training_config
+from search.errors import ConfigError
 from search.setup.config import RunConfig
 
 
@@ -47,6 +48,10 @@ def command(
     from trainers.recalibrate import has_batch_norm
 
     config = training_config(given, workers, ray_address)
+    if config.finetune_changes().get("distill") is not None:
+        raise ConfigError(
+            "--distill learns from the unpruned model, and a model that is trained from scratch has none."
+        )
     name = dataset_name(dataset, data_path)
     data = find_dataset(name)
     size = None if input_size is None else (data.info(data_path).input_size[0], input_size, input_size)
@@ -64,9 +69,9 @@ def command(
     changes = config.finetune_changes()
     images = data.check(data_path)
     recipe = base_recipe(
-        name, batch_norm=has_batch_norm(module), images=None if "batch_size" in changes else images
-    ).override(**changes)
-    result = train_shown(config, start, name, data_path, recipe, seed=seed, out=out, trusted=(model,))
+        name, model=model, batch_norm=has_batch_norm(module), images=None if "batch_size" in changes else images
+    ).asked(**changes)
+    result = train_shown(config, start, name, data_path, recipe, seed=seed, out=out, trusted=(model,)).result
     show_result(result)
     trained = result.checkpoint_dir
     words = data_words(name, data_path)

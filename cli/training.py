@@ -1,6 +1,7 @@
 """Trains a checkpoint on Ray's workers, shown on the screen: what `finetune` and `train` have in common."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,6 +34,29 @@ LINE_S = 30.0
 """Seconds between two lines about how an epoch stands."""
 
 
+@dataclass(frozen=True, slots=True)
+class Teaching:
+    """The unpruned model that a training learns from, if it does.
+
+    Attributes:
+        folder: its checkpoint; None where labels alone are learned.
+        teacher_macs: its MACs.
+        macs: those of the model that is trained.
+    """
+
+    folder: Path | None = None
+    teacher_macs: int = 0
+    macs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A training that was shown: how it went, and the recipe as it was carried out."""
+
+    result: "FinetuneResult"
+    recipe: "Recipe"
+
+
 def training_config(given: dict[str, Any], workers: str | None, ray_address: str | None) -> RunConfig:
     """The configuration of a training alone, from the options of its verb.
 
@@ -55,7 +79,8 @@ def train_shown(
     seed: int,
     out: Path,
     trusted: tuple[str, ...],
-) -> "FinetuneResult":
+    taught: Teaching = Teaching(),
+) -> Shown:
     """Train a checkpoint folder to the end of a recipe, or go on where the same training was interrupted.
 
     Args:
@@ -67,18 +92,26 @@ def train_shown(
         seed: decides the holdout, the order and the augmentation.
         out: the folder for model, epochs and state.
         trusted: factories that the checkpoint may name as its model.
+        taught: by which model, beside the labels.
 
     Returns:
         The trained model, and how its training went.
     """
     from search.execution.survey import finetune_session
+    from trainers.place import here_in_bf16
     from trainers.progress import Paced
+    from trainers.recipe_words import in_words, price_in_words
 
     with private_folder() as scratch, finetune_session(config) as (count, gpu):
         # After the session has set what Ray reads on import.
         from trainers.finetune import finetune
 
         say(f"training on {count.words} workers, {'each with a GPU' if gpu else 'on CPUs'}")
+        recipe = recipe.resolved(gpu=gpu, bf16=config.cluster is not None or here_in_bf16())
+        say(f"recipe   {in_words(recipe)}")
+        price = price_in_words(recipe, taught.macs, taught.teacher_macs)
+        if price is not None:
+            say(f"price    {price}")
         result = finetune(
             start,
             dataset,
@@ -90,12 +123,13 @@ def train_shown(
             out_dir=out,
             # Ray Train wants to write where all nodes see it.
             storage_dir=scratch if config.cluster is None else out / _RAY,
+            teacher_dir=taught.folder,
             trusted=trusted,
             on_epoch=lambda report: _show_epoch(report, recipe.epochs),
             on_progress=Paced(lambda progress: say(f"{progress}"), LINE_S),
         )
     shutil.rmtree(out / _RAY, ignore_errors=True)
-    return result
+    return Shown(result, recipe)
 
 
 def show_result(result: "FinetuneResult") -> None:
@@ -115,4 +149,9 @@ def _workers(given: str | None) -> Workers | None:
 
 def _show_epoch(report: "EpochReport", epochs: int) -> None:
     accuracy = share_text(report.holdout_accuracy)
-    say(f"epoch {report.epoch:>3}/{epochs}  loss {report.train_loss:.4f}  holdout {accuracy}  lr {report.lr:.2e}")
+    average = "" if report.ema_accuracy is None else f"  averaged {share_text(report.ema_accuracy)}"
+    speed = "" if report.images_per_s is None else f"  {report.images_per_s:.4g} images/s"
+    say(
+        f"epoch {report.epoch:>3}/{epochs}  loss {report.train_loss:.4f}  holdout {accuracy}{average}  "
+        f"lr {report.lr:.2e}{speed}"
+    )

@@ -1,8 +1,11 @@
 """Recipes of large data sets on small folders: batches that leave an epoch enough steps to learn in."""
 
 import logging
+from typing import TypeVar
 
-from trainers.recipe import Recipe
+from trainers.recipe import ProxyRecipe, Recipe
+
+_R = TypeVar("_R", Recipe, ProxyRecipe)
 
 _log = logging.getLogger(__name__)
 
@@ -10,9 +13,11 @@ STEPS = 20
 """Steps that an epoch should have. With one step an epoch, ImageNet's recipe ends at chance."""
 SMALLEST = 4
 """Images of the smallest batch: with fewer, BatchNorm's statistics are noise."""
+_PREFIXES = {"base model": "base-", "trials": "proxy-"}
+"""Of the options that set another batch for what is trained."""
 
 
-def fitted_to(recipe: Recipe, images: int, what: str, *, told: bool = True) -> Recipe:
+def fitted_to(recipe: _R, images: int, what: str, *, told: bool = True) -> _R:
     """The recipe with a batch of a power of two that gives an epoch at least `STEPS` steps, if its own does not.
 
     Args:
@@ -30,7 +35,7 @@ def fitted_to(recipe: Recipe, images: int, what: str, *, told: bool = True) -> R
     if told:
         _log.warning(
             "%s: %s training images are %d steps of the recipe's batch of %d, so it takes batches of %d (%d steps an "
-            "epoch) and a learning rate of %.3g instead of %.3g; --batch-size and --lr say otherwise",
+            "epoch) and a learning rate of %.3g instead of %.3g; --%sbatch-size and --%slr say otherwise",
             what,
             f"{images:,}",
             images // recipe.batch_size,
@@ -39,5 +44,6 @@ def fitted_to(recipe: Recipe, images: int, what: str, *, told: bool = True) -> R
             images // batch_size,
             fitted.lr,
             recipe.lr,
+            *[_PREFIXES.get(what, "")] * 2,
         )
     return fitted

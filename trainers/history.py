@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ground.files import write_whole
@@ -33,14 +33,12 @@ class EpochReport:
     holdout_loss: float | None
     lr: float
     wall_s: float
-    images_per_s: float | None = None
-    waiting: float | None = None
+    images_per_s: float | None = field(default=None, compare=False)  # no two trainings are equally fast
+    waiting: float | None = field(default=None, compare=False)
     ema_accuracy: float | None = None
 
     @classmethod
-    def of(
-        cls, trained: EpochTrained, scored: Evaluation | None, average: Evaluation | None = None
-    ) -> "EpochReport":
+    def of(cls, trained: EpochTrained, scored: Evaluation | None, average: Evaluation | None = None) -> "EpochReport":
         """Make the report of an epoch that was trained and then scored."""
         return cls(
             epoch=trained.epoch,

@@ -24,7 +24,7 @@ from trainers.history import EpochReport, History, append_epoch, keep_epochs, re
 from trainers.identity import Identity, check_same, data_identity
 from trainers.keeping import Keeper
 from trainers.loop import EpochTrained, Training
-from trainers.place import Place
+from trainers.place import Place, computes_in_bf16
 from trainers.progress import OnProgress, Progress, Standing, unheard
 from trainers.recipe import Recipe
 from trainers.state import read_state, state_paths
@@ -131,6 +131,7 @@ def run_job(
         PruningError: the checkpoint cannot be read.
     """
     on_progress(Progress("reading the checkpoint and the data set"))
+    job = job.resolved(gpu=place.device.type == "cuda", bf16=computes_in_bf16(place.device))
     pruned = load_pruned(job.checkpoint_dir, trusted=job.trusted)
     data = dataset(job.dataset, pruned.preprocessing)
     splits = data.splits(job.data_path, seed=job.seed, input_size=pruned.spec.image_size)
@@ -170,6 +171,7 @@ def run_job(
     if place.is_main and completed:
         with training.exported():
             _write_model(pruned, job, splits.info)
+    train.close()
     splits.close()
     return WorkerOutcome(history, completed)
 

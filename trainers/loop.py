@@ -18,6 +18,7 @@ from trainers.datasets.base import Batch, Split
 from trainers.ema import Average
 from trainers.errors import DivergedError, RecipeError
 from trainers.microbatch import found_micro_batch, may_run_out
+from trainers.mixing import Mixed, Mixing, mix
 from trainers.objective import Objective
 from trainers.optimizer import make_optimizer
 from trainers.place import Place, computes_in_bf16
@@ -128,6 +129,7 @@ class Training:
         self.average = None if recipe.ema is None else Average(model, recipe.ema)
         self._memory_format = memory_format(recipe, place)
         self._split, self._seed, self._place = split.to(place.device), seed, place
+        self._mixing = Mixing(recipe.mixup, recipe.cutmix)
         self._rates = Rates.of(recipe, self.steps_per_epoch)
         self._stepper = self._make_stepper(split, output, teacher)
 
@@ -214,13 +216,19 @@ class Training:
             torch.cuda.set_rng_state(chance[ours:].clone(), self.device)
 
     def _batches(self, epoch: int, first: int) -> Iterator[Batch]:
+        recipe = self.recipe
         order = epoch_batches(
-            len(self._split), self.recipe.batch_size, seed=self._seed, epoch=epoch, world=self._place.world
+            len(self._split),
+            recipe.batch_size,
+            seed=self._seed,
+            epoch=epoch,
+            world=self._place.world,
+            repeats=recipe.repeated_augmentation,
         )
         return self._split.batches(
             order,
             place=self._place,
-            augment=self.recipe.augment,
+            augment=recipe.augmentation(),
             seed=self._pixel_seed(epoch),
             first=first,
             lenient=True,
@@ -233,9 +241,13 @@ class Training:
     def _step(self, images: Tensor, labels: Tensor, lr: float) -> Tensor:
         """Take one step of the optimiser; returns the batch's mean loss, still on the device."""
         images = images.to(memory_format=self._memory_format)
+        batch = Mixed(images, labels, labels, 1.0)
+        if self._mixing:
+            epoch, step = self.epochs_done, self.within.steps
+            batch = mix(images, labels, self._mixing, seed=self._seed, epoch=epoch, step=step)
         if self.micro_batch is None and may_run_out(self.device):
-            self.micro_batch = found_micro_batch(self._stepper, self.model, images, labels, self._place)
-        return self._stepper.take(images, labels, lr, self.micro_batch or len(images))
+            self.micro_batch = found_micro_batch(self._stepper, self.model, batch, self._place)
+        return self._stepper.take(batch, lr, self.micro_batch or len(images))
 
     def _mean_loss(self, lr: float) -> float:
         """The mean of the epoch's steps so far over all workers.

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainers.choices import Precision
+from trainers.mixing import Mixed
 from trainers.recipe import Recipe
 from trainers.teacher import Teacher
 
@@ -27,17 +28,15 @@ class Objective:
         self._smoothing, self._device = recipe.label_smoothing, device.type
         self._bf16 = recipe.precision is Precision.BF16
 
-    def loss(self, images: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss of images, in nats.
-
-        Args:
-            images: [n, C, H, W].
-            targets: [n] labels, or [n, classes] probabilities.
-        """
+    def loss(self, batch: Mixed) -> Tensor:
+        """The mean loss of images, in nats."""
+        images = batch.images
         answers = None if self._teacher is None else self._teacher.answers(images)
         with torch.autocast(self._device, dtype=torch.bfloat16, enabled=self._bf16):
             heads = self._forward(images)
-            own = self._of_labels(heads, targets)
+            own = self._of_labels(heads, batch.labels)
+            if batch.weight < 1:
+                own = batch.weight * own + (1 - batch.weight) * self._of_labels(heads, batch.others)
             if self._teacher is None or answers is None:
                 return own
             share = self._teacher.weight

@@ -108,3 +108,8 @@ def default_device() -> torch.device:
 def computes_in_bf16(device: torch.device) -> bool:
     """Whether a GPU computes in bf16 itself, as those since Ampere do; for others torch converts back and forth."""
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def here_in_bf16() -> bool:
+    """Whether this machine's GPUs compute in bf16 themselves; also where it has none: others may."""
+    return all(computes_in_bf16(torch.device("cuda", index)) for index in range(torch.cuda.device_count()))

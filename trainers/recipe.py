@@ -1,6 +1,5 @@
 """How to train: one recipe for whole trainings, one for a trial's short proxy."""
 
-from collections.abc import Callable
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -16,6 +15,7 @@ from pydantic import (
 
 from ground.problems import describe_problems
 from trainers.choices import Distillation, LrRule, OptimizerName, Precision, Schedule
+from trainers.datasets.augmentation import Augmentation, check_auto
 from trainers.errors import RecipeError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -30,8 +30,8 @@ _ALWAYS_WRITTEN = frozenset(
         *("rungs", "recalibration_batches", "train_limit", "holdout_limit"),
     }
 )
-"""Fields that are written whatever they are. The others only where they differ from their default: so a recipe that does
-without them is written, and its training known, as in versions that did not have them."""
+"""Fields that are written whatever they are. The others only where they differ from their default: so a recipe that
+does without them is written, and its training known, as in versions that did not have them."""
 
 
 class _Fields(BaseModel):
@@ -39,32 +39,36 @@ class _Fields(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    optimizer: OptimizerName = Field(OptimizerName.SGD, description="sgd or adamw")
-    lr: Positive = Field(0.05, description="peak learning rate")
+    optimizer: OptimizerName = Field(default=OptimizerName.SGD, description="sgd or adamw")
+    lr: Positive = Field(default=0.05, description="peak learning rate")
     lr_rule: LrRule | None = Field(
-        None,
+        default=None,
         description="how the learning rate follows another batch: linear, sqrt or none; default: linear for sgd, sqrt "
         "for adamw",
     )
-    schedule: Schedule = Field(Schedule.COSINE, description="how the learning rate falls: cosine or linear")
+    schedule: Schedule = Field(default=Schedule.COSINE, description="how the learning rate falls: cosine or linear")
     start_lr: NotNegative | None = Field(
-        None, description="learning rate of the first step of the warm-up; default: one step's rise"
+        default=None, description="learning rate of the first step of the warm-up; default: one step's rise"
     )
-    final_lr: NotNegative = Field(0.0, description="learning rate that the decay ends at")
-    momentum: BelowOne = Field(0.9, description="momentum of SGD; first beta of AdamW")
-    nesterov: bool = Field(False, description="SGD looks ahead along its momentum")
+    final_lr: NotNegative = Field(default=0.0, description="learning rate that the decay ends at")
+    momentum: BelowOne = Field(default=0.9, description="momentum of SGD; first beta of AdamW")
+    nesterov: bool = Field(default=False, description="SGD looks ahead along its momentum")
     weight_decay: NotNegative = Field(
-        5e-4, description="weight decay, on weights of two or more dimensions that are no tokens and no positions"
+        default=5e-4,
+        description="weight decay, on weights of two or more dimensions that are no tokens and no positions",
     )
-    batch_size: Annotated[int, Field(ge=1, le=2**20)] = Field(64, description="images per step, over all workers")
-    label_smoothing: BelowOne = Field(0.0, description="probability that is spread over the other classes")
-    grad_clip: Positive | None = Field(None, description="largest norm of the gradient; default: any")
-    augment: bool = Field(True, description="transform training images at random, in the data set's own way")
+    batch_size: Annotated[int, Field(ge=1, le=2**20)] = Field(
+        default=64, description="images per step, over all workers"
+    )
+    label_smoothing: BelowOne = Field(default=0.0, description="probability that is spread over the other classes")
+    grad_clip: Positive | None = Field(default=None, description="largest norm of the gradient; default: any")
+    augment: bool = Field(default=True, description="transform training images at random, in the data set's own way")
     precision: Precision | None = Field(
-        None, description="format of forward and backward passes, fp32 or bf16; default: bf16 on GPUs, fp32 on CPUs"
+        default=None,
+        description="format of forward and backward passes, fp32 or bf16; default: bf16 on GPUs, fp32 on CPUs",
     )
     channels_last: bool | None = Field(
-        None, description="memory format of images and weights, on GPUs only; default: on GPUs"
+        default=None, description="memory format of images and weights, on GPUs only; default: on GPUs"
     )
 
     def override(self, **given: Any) -> Self:
@@ -126,10 +130,11 @@ class _Fields(BaseModel):
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = handler(self)
         fields = type(self).model_fields
-        kept: Callable[[str], bool] = lambda name: (  # noqa: E731
-            name in _ALWAYS_WRITTEN or getattr(self, name) != fields[name].default
-        )
-        return {name: value for name, value in written.items() if kept(name)}
+        return {
+            name: value
+            for name, value in written.items()
+            if name in _ALWAYS_WRITTEN or getattr(self, name) != fields[name].default
+        }
 
     @model_validator(mode="after")
     def _rates_fit(self) -> Self:
@@ -145,42 +150,51 @@ class Recipe(_Fields):
     Distillation takes its targets from the unpruned model, so a base has none.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = Field(30, description="passes over the training images")
+    epochs: Annotated[int, Field(ge=1)] = Field(default=30, description="passes over the training images")
     warmup_epochs: NotNegative = Field(
-        1.0, description="epochs, or a part of one, over which the learning rate rises linearly"
+        default=1.0, description="epochs, or a part of one, over which the learning rate rises linearly"
     )
     decay_from: NotNegative | None = Field(
-        None, description="epoch from which the learning rate falls; default: the end of the warm-up"
+        default=None, description="epoch from which the learning rate falls; default: the end of the warm-up"
     )
-    compile: bool = Field(False, description="use torch.compile: a minute to start, then faster on GPUs")
+    compile: bool = Field(default=False, description="use torch.compile: a minute to start, then faster on GPUs")
     micro_batch: Annotated[int, Field(ge=1)] | None = Field(
-        None,
+        default=None,
         description="images of one pass of a worker, whose gradients add up to the batch; default: as many as fit into "
         "the GPU's memory",
     )
-    checkpointing: bool = Field(False, description="compute activations again instead of keeping them")
-    sync_batch_norm: bool = Field(False, description="BatchNorm's statistics are those of all workers; on GPUs only")
-    ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        None, description="keep an exponential moving average of the weights, with this decay a step"
+    checkpointing: bool = Field(default=False, description="compute activations again instead of keeping them")
+    sync_batch_norm: bool = Field(
+        default=False, description="BatchNorm's statistics are those of all workers; on GPUs only"
     )
-    export_ema: bool = Field(False, description="export the average instead of the last weights")
-    mixup: NotNegative = Field(0.0, description="mix pairs of images; alpha of the beta distribution; 0: do not")
-    cutmix: NotNegative = Field(0.0, description="paste a part of another image; alpha likewise; 0: do not")
-    auto_augment: str | None = Field(None, description="timm's policy, such as rand-m9-mstd0.5-inc1; image folders only")
-    erasing: Share = Field(0.0, description="probability of erasing a random part of an image; image folders only")
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="keep an exponential moving average of the weights, with this decay a step"
+    )
+    export_ema: bool = Field(default=False, description="export the average instead of the last weights")
+    mixup: NotNegative = Field(
+        default=0.0, description="mix pairs of images; alpha of the beta distribution; 0: do not"
+    )
+    cutmix: NotNegative = Field(default=0.0, description="paste a part of another image; alpha likewise; 0: do not")
+    auto_augment: str | None = Field(
+        default=None, description="timm's policy, as rand-m9-mstd0.5-inc1; image folders only"
+    )
+    erasing: Share = Field(
+        default=0.0, description="probability of erasing a random part of an image; image folders only"
+    )
     repeated_augmentation: Annotated[int, Field(ge=1, le=16)] = Field(
-        1, description="transformations of each image in one batch; an epoch then sees as many times fewer images"
+        default=1,
+        description="transformations of each image in one batch; an epoch then sees as many times fewer images",
     )
     distill: Distillation | None = Field(
-        None, description="learn from the unpruned model, too: soft (its probabilities) or hard (its classes)"
+        default=None, description="learn from the unpruned model, too: soft (its probabilities) or hard (its classes)"
     )
-    distill_weight: Share = Field(0.5, description="share of the loss that the unpruned model's answers have")
-    distill_temperature: Positive = Field(2.0, description="softens both models' probabilities; soft only")
+    distill_weight: Share = Field(default=0.5, description="share of the loss that the unpruned model's answers have")
+    distill_temperature: Positive = Field(default=2.0, description="softens both models' probabilities; soft only")
     teacher_precision: Precision | None = Field(
-        None, description="format of the unpruned model's passes; default: the training's"
+        default=None, description="format of the unpruned model's passes; default: the training's"
     )
     train_on_holdout: bool = Field(
-        False, description="train on the holdout images, too; there is no holdout score then"
+        default=False, description="train on the holdout images, too; there is no holdout score then"
     )
 
     def override(self, **given: Any) -> Self:
@@ -193,11 +207,17 @@ class Recipe(_Fields):
             given = {**given, "warmup_epochs": min(self.warmup_epochs, max(0, _number(given["epochs"])) / 2)}
         return super().override(**given)
 
+    def augmentation(self) -> bool | Augmentation:
+        """How training images are transformed: not at all, in the data set's own way, or as is said here."""
+        if not self.augment or (self.auto_augment is None and self.erasing == 0):
+            return self.augment
+        return Augmentation(auto=self.auto_augment, erasing=self.erasing)
+
     @field_validator("auto_augment")
     @classmethod
     def _known_policy(cls, policy: str | None) -> str | None:
-        if policy is not None and not policy.startswith(("rand", "augmix", "original", "v0", "3a")):
-            raise ValueError("a policy begins with rand, augmix, original, v0 or 3a, as in rand-m9-mstd0.5-inc1")
+        if policy is not None:
+            check_auto(policy)
         return policy
 
     @model_validator(mode="after")
@@ -218,17 +238,18 @@ class ProxyRecipe(_Fields):
     """A trial's short training: enough to rank strategies by, far too little to use the model."""
 
     rungs: tuple[Annotated[int, Field(ge=0)], ...] = Field(
-        (1, 2, 4), description="epochs after which a trial is scored, as in 1,2,4; 0 scores after recalibration alone"
+        default=(1, 2, 4),
+        description="epochs after which a trial is scored, as in 1,2,4; 0 scores after recalibration alone",
     )
-    warmup_epochs: NotNegative = Field(0.5, description="as of the fine-tune")
+    warmup_epochs: NotNegative = Field(default=0.5, description="as of the fine-tune")
     recalibration_batches: Annotated[int, Field(ge=0)] = Field(
-        8, description="batches whose statistics replace BatchNorm's before training"
+        default=8, description="batches whose statistics replace BatchNorm's before training"
     )
     train_limit: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="most training images, drawn from each class in proportion"
+        default=None, description="most training images, drawn from each class in proportion"
     )
     holdout_limit: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="most holdout images that trials are scored on, likewise"
+        default=None, description="most holdout images that trials are scored on, likewise"
     )
 
     @field_validator("rungs", mode="before")

@@ -75,7 +75,9 @@ def per_worker(batch_size: int, world: int) -> int:
     return math.ceil(batch_size / world)
 
 
-def epoch_batches(images: int, batch_size: int, *, seed: int, epoch: int, world: int = 1) -> Sequence[Tensor]:
+def epoch_batches(
+    images: int, batch_size: int, *, seed: int, epoch: int, world: int = 1, repeats: int = 1
+) -> Sequence[Tensor]:
     """The index batches of all workers together for one epoch.
 
     All workers draw the same order from (seed, epoch) and take their share of each step (`Place.share`). So they have
@@ -88,8 +90,13 @@ def epoch_batches(images: int, batch_size: int, *, seed: int, epoch: int, world:
         seed: of the training.
         epoch: counted from 0.
         world: number of workers; a step takes a multiple of it.
+        repeats: copies of each image in the same batch, each augmented anew, so that an epoch of as many steps sees as
+            many times fewer images: repeated augmentation (Hoffer et al., 2020). A copy is an index of `images` more.
     """
     order = torch.randperm(images, generator=torch.Generator().manual_seed(mixed(seed, epoch)))
+    if repeats > 1:
+        copies = order[: math.ceil(images / repeats), None] + images * torch.arange(repeats)
+        order = copies.flatten()[:images]
     step = per_worker(batch_size, world) * world
     count = steps_per_epoch(images, batch_size, world)
     if images < step:

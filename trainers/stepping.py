@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from trainers.mixing import Mixed
 from trainers.objective import Objective
 from trainers.wrapping import kept_buffers
 
@@ -35,20 +36,20 @@ class Stepper:
         self._forward, self._optimizer, self._objective = forward, optimizer, objective
         self._grad_clip, self._recomputes = grad_clip, recomputes
 
-    def take(self, images: Tensor, targets: Tensor, lr: float, micro_batch: int) -> Tensor:
+    def take(self, batch: Mixed, lr: float, micro_batch: int) -> Tensor:
         """Take a step; returns the batch's mean loss, still on the device.
 
         With several passes, a layer that looks at a whole batch, as BatchNorm does, looks at one pass's images.
         """
         for group in self._optimizer.param_groups:
             group["lr"] = lr
-        loss = self._add_up(images, targets, micro_batch)
+        loss = self._add_up(batch, micro_batch)
         if self._grad_clip is not None:
             nn.utils.clip_grad_norm_(self._forward.parameters(), self._grad_clip)
         self._optimizer.step()
         return loss
 
-    def attempt(self, images: Tensor, targets: Tensor) -> None:
+    def attempt(self, batch: Mixed) -> None:
         """Compute one pass's gradients as in a step, and forget them: to see whether the memory suffices.
 
         Other workers are not waited for, since one of them may fail. What the optimiser will keep is counted in.
@@ -57,8 +58,8 @@ class Stepper:
             RuntimeError: it does not suffice; or another error of torch's.
         """
         with self._alone():
-            loss = self._objective.loss(images, targets)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss = self._objective.loss(batch)
+            loss.backward()
         kept = [torch.empty_like(p) for p in self._forward.parameters() if p.requires_grad for _ in range(self._states)]
         del kept, loss
         self._optimizer.zero_grad(set_to_none=True)
@@ -72,25 +73,26 @@ class Stepper:
         """Free the gradients of a pass that failed."""
         self._optimizer.zero_grad(set_to_none=True)
 
-    def _add_up(self, images: Tensor, targets: Tensor, micro_batch: int) -> Tensor:
+    def _add_up(self, batch: Mixed, micro_batch: int) -> Tensor:
         self._optimizer.zero_grad(set_to_none=True)
-        if micro_batch >= len(images):
-            return self._pass(images, targets, 1.0)
-        parts = list(zip(images.split(micro_batch), targets.split(micro_batch), strict=True))
-        total = torch.zeros((), dtype=torch.float64, device=images.device)
-        for number, (some, theirs) in enumerate(parts, start=1):
-            with nullcontext() if number == len(parts) else self._alone():
-                total += self._pass(some, theirs, len(some) / len(images))
+        count = len(batch.images)
+        if micro_batch >= count:
+            return self._pass(batch, 1.0)
+        total = torch.zeros((), dtype=torch.float64, device=batch.images.device)
+        for begin in range(0, count, micro_batch):
+            part = part_of(batch, begin, begin + micro_batch)
+            with nullcontext() if begin + micro_batch >= count else self._alone():
+                total += self._pass(part, len(part.images) / count)
         return total
 
-    def _pass(self, images: Tensor, targets: Tensor, share: float) -> Tensor:
+    def _pass(self, batch: Mixed, share: float) -> Tensor:
         """Add a pass's part of the gradient; returns its part of the mean loss."""
-        loss = self._objective.loss(images, targets)
+        loss = self._objective.loss(batch)
         if share < 1:
             loss = loss * share
         # A layer that is computed again takes its batch's statistics in again.
         with kept_buffers(self._forward) if self._recomputes else nullcontext():
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
         return loss.detach()
 
     def _alone(self) -> AbstractContextManager[None]:
@@ -102,3 +104,9 @@ class Stepper:
 def _unsynced(forward: DistributedDataParallel) -> Iterator[None]:
     with forward.no_sync():
         yield
+
+
+def part_of(batch: Mixed, begin: int, end: int) -> Mixed:
+    """Images of a batch, with their labels."""
+    part = slice(begin, end)
+    return Mixed(batch.images[part], batch.labels[part], batch.others[part], batch.weight)

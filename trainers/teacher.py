@@ -39,7 +39,9 @@ class Teacher:
 
     def loss(self, heads: Sequence[Tensor], answers: Sequence[Tensor]) -> Tensor:
         """How far the student's heads are from the answers, in nats: the mean over images, then over heads."""
-        return torch.stack([self._one(head.float(), answer) for head, answer in zip(heads, answers, strict=True)]).mean()
+        return torch.stack(
+            [self._one(head.float(), answer) for head, answer in zip(heads, answers, strict=True)]
+        ).mean()
 
     def _one(self, student: Tensor, teacher: Tensor) -> Tensor:
         if self._kind is Distillation.HARD:

@@ -23,6 +23,8 @@ class Waits:
 
     def through(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The same batches."""
+        if self._device.type == "cuda":
+            self._idle = _marked(self._device)
         while True:
             began = time.perf_counter()
             batch = next(batches, None)

@@ -118,6 +118,7 @@ class RayExecutor:
             use_gpu=gpu,
             out_dir=job.out_dir,
             storage_dir=self._storage,
+            teacher_dir=job.teacher_dir,
             trusted=job.trusted,
             stop_after=job.stop_after,
             on_epoch=on_epoch,

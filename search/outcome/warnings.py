@@ -15,6 +15,11 @@ def warnings_of(events: Sequence[Event]) -> Iterator[str]:
     ended, begun = payloads_of(own, FinetuneEnded), payloads_of(own, FinetuneStarted)
     if not winners or not ended:
         return
+    if begun and begun[-1].recipe.get("train_on_holdout"):
+        yield (
+            "The fine-tune trained on the holdout, too, so there is no holdout score of the winner after it. The "
+            "scores of the search are from before, when the holdout was kept apart."
+        )
     tuned, proxy = ended[-1].holdout_accuracy, winners[-1].proxy_accuracy
     if tuned is not None and tuned < proxy:
         recipe = begun[-1].recipe if begun else {}

@@ -7,7 +7,7 @@ from os import environ
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import ConfigDict, ValidationError, model_validator
 
 from ground.names import did_you_mean, near_misses
 from llm_clients.redaction import redact
@@ -17,6 +17,7 @@ from search.errors import ConfigError
 from search.setup.address import PRIVATE, ray_address
 from search.setup.fields import read_fields
 from search.setup.paths import expand
+from search.setup.recipe_options import BASE, FINETUNE, PROXY, RecipeOptions, changes_of
 from search.setup.replaying import repeated_fields
 from search.setup.scope import Scope, names_where
 from search.setup.scope import option as _option
@@ -33,7 +34,7 @@ class ExecutorName(StrEnum):
     LOCAL = "local"
 
 
-class RunConfig(BaseModel):
+class RunConfig(RecipeOptions):
     """The configuration of one search and its fine-tune; each field is an option of `launch.py search`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True)
@@ -159,16 +160,6 @@ class RunConfig(BaseModel):
     )
     seed: int = _option("Search", "seed of data splits, training and proposals", 42, ge=0, lt=2**31, scope=Scope.SEED)
 
-    optimizer: Literal["sgd", "adamw"] | None = _option(
-        "Fine-tune", "sgd or adamw; default: the dataset's recipe", scope=Scope.RECIPE
-    )
-    lr: float | None = _option("Fine-tune", "peak learning rate", gt=0, scope=Scope.RECIPE)
-    momentum: float | None = _option(
-        "Fine-tune", "momentum of SGD; first beta of AdamW", ge=0, lt=1, scope=Scope.RECIPE
-    )
-    weight_decay: float | None = _option("Fine-tune", "weight decay", ge=0, scope=Scope.RECIPE)
-    batch_size: int | None = _option("Fine-tune", "images per step, over all workers", ge=1, scope=Scope.RECIPE)
-    epochs: int | None = _option("Fine-tune", "passes over the training set", ge=1, scope=Scope.RECIPE)
     finetune_workers: Workers | None = _option(
         "Fine-tune",
         "DDP workers, or a range such as 2-8 that follows the cluster at the same batch size; default: one per GPU, or "
@@ -285,6 +276,16 @@ class RunConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _trial_ends_with_its_last_rung(self) -> Self:
+        epochs, rungs = self.proxy_epochs, self.proxy_rungs
+        if epochs is not None and rungs is not None and rungs[-1] != epochs:
+            raise ConfigError(
+                f"--proxy-epochs {epochs} and --proxy-rungs {','.join(map(str, rungs))} contradict each other: a trial "
+                "ends with its last rung. Omit one of them."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _no_record_without_mlflow(self) -> Self:
         for option, value in (("--tracking-uri", self.tracking_uri), ("--register", self.register_model)):
             if not self.mlflow and value is not None:
@@ -363,8 +364,15 @@ class RunConfig(BaseModel):
 
     def finetune_changes(self) -> dict[str, Any]:
         """Return the fields of the fine-tune's recipe that this configuration sets."""
-        names = names_where(RunConfig, lambda scope: scope is Scope.RECIPE)
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        return changes_of(self, FINETUNE)
+
+    def base_changes(self) -> dict[str, Any]:
+        """Return the fields of the recipe of a base that is trained here, likewise."""
+        return changes_of(self, BASE)
+
+    def proxy_changes(self) -> dict[str, Any]:
+        """Return the fields of the trials' recipe, likewise."""
+        return changes_of(self, PROXY)
 
 
 def placed(config: RunConfig, environment: Mapping[str, str] = os.environ) -> RunConfig:

@@ -31,6 +31,7 @@ from search.setup.base_source import BaseSource, check_head, check_source
 from search.setup.config import RunConfig
 from search.setup.needs import resolve_needs
 from search.setup.preparing_images import prepared_dataset
+from search.setup.recipes import chosen_recipes
 from search.setup.rehearsing import check_rehearsal
 from search.setup.replaying import recorded_calls
 from search.setup.resources import Needs
@@ -41,7 +42,7 @@ from tracking.payloads import LlmAsked, LlmCall, PlanReady, Profiled
 from tracking.uris import check_kind
 from trainers.datasets.base import Dataset, Splits
 from trainers.datasets.registry import dataset
-from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
+from trainers.place import here_in_bf16
 from trainers.recalibrate import has_batch_norm
 from trainers.recipe import ProxyRecipe, Recipe
 
@@ -58,7 +59,7 @@ class Prepared:
         client: connected but not yet asked; None for a classical arm. To be closed by whoever runs the search.
         base_recipe: how the base is trained, if it is trained here.
         proxy_recipe: how a trial is scored.
-        recipe: of the fine-tune.
+        chosen_recipe: of the fine-tune; it may leave something to the device, see `recipe`.
         needs: resources of each phase, defaults filled in; of a cluster once it was looked at, see `search.launching`.
     """
 
@@ -71,7 +72,7 @@ class Prepared:
     source: BaseSource
     base_recipe: Recipe
     proxy_recipe: ProxyRecipe
-    recipe: Recipe
+    chosen_recipe: Recipe
     needs: Needs
     client: LLMClient | None
 
@@ -83,6 +84,12 @@ class Prepared:
         """
         config = self.config
         return self.dataset.splits(config.data_path, seed=config.seed, input_size=self.spec.image_size)
+
+    @property
+    def recipe(self) -> Recipe:
+        """Of the fine-tune, as it is carried out on what the run needs."""
+        bf16 = self.config.cluster is not None or here_in_bf16()
+        return self.chosen_recipe.resolved(gpu=self.needs.finetune_gpu, bf16=bf16)
 
     @property
     def finalists(self) -> int:
@@ -171,6 +178,7 @@ def _prepare_model(
     check_output(model, spec)
     budget = resolve_budget(config, plan)
     check_rehearsal(config.llm, config.model, sets=len(plan.sets))
+    recipes = chosen_recipes(config, batch_norm=batch_norm, images=images, trains_base=source.is_trained_here)
     prepared = Prepared(
         config=config,
         dataset=data,
@@ -179,11 +187,9 @@ def _prepare_model(
         profile=profile_plan(plan),
         budget=budget,
         source=source,
-        base_recipe=base_recipe(config.dataset, batch_norm=batch_norm, images=images, told=source.is_trained_here),
-        proxy_recipe=proxy_recipe(config.dataset, batch_norm=batch_norm),
-        recipe=finetune_recipe(
-            config.dataset, batch_norm=batch_norm, images=None if config.batch_size else images
-        ).override(**config.finetune_changes()),
+        base_recipe=recipes.base,
+        proxy_recipe=recipes.proxy,
+        chosen_recipe=recipes.finetune,
         needs=needs,
         client=client,
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pruning.checkpoint import is_whole
 from search.steps.step import RunContext, Step
+from search.steps.teacher import teacher_of
 from search.steps.winner import restore_winner
 from tracking.events import payloads_of
 from tracking.payloads import Exported, Finalists, FinetuneEnded, FinetuneEpoch, FinetuneStarted
@@ -88,6 +89,7 @@ def job_of(
         recipe=recipe,
         seed=config.seed,
         out_dir=out.absolute(),
+        teacher_dir=teacher_of(context, recipe),
         trusted=(config.model,),
         stop_after=stop_after,
     )

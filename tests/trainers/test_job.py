@@ -12,7 +12,7 @@ from pruning.planning import build_plan
 from tests.trainers.pruned import pruned_checkpoint, same_bits, weights
 from trainers.alone import finetune_alone
 from trainers.datasets.digits import Digits
-from trainers.errors import DataPathError, StateError
+from trainers.errors import DataPathError, RecipeError, StateError
 from trainers.evaluate import evaluate
 from trainers.history import EpochReport, History, read_epochs
 from trainers.job import EPOCHS, MODEL, STATE, STOP, FinetuneJob, identity_of, run_job
@@ -46,7 +46,7 @@ def test_the_model_written_is_the_last_epochs(checkpoint: Path, tmp_path: Path) 
     trained = load_pruned(tmp_path / MODEL)
     assert evaluate(trained.module, Digits().splits(seed=2).holdout).accuracy == heard[-1].holdout_accuracy
     assert trained.macs == load_pruned(checkpoint).macs
-    assert trained.metadata["recipe"]["finetune"] == RECIPE.model_dump(mode="json")
+    assert trained.metadata["recipe"]["finetune"] == RECIPE.resolved(gpu=False).model_dump(mode="json")
 
 
 def test_stopped_and_continued_equals_undisturbed(checkpoint: Path, tmp_path: Path) -> None:
@@ -118,3 +118,35 @@ def test_training_another_output_is_another_training(checkpoint: Path, tmp_path:
     ours, same, others = (identity_of(a_job(one, tmp_path / "out"), splits) for one in (checkpoint, checkpoint, other))
     assert ours == same
     assert ours != others
+
+
+def test_the_holdout_is_trained_on_and_then_scores_nothing(checkpoint: Path, tmp_path: Path) -> None:
+    recipe = RECIPE.override(epochs=1, train_on_holdout=True)
+    told: list[str] = []
+    outcome = run_job(a_job(checkpoint, tmp_path, recipe=recipe), ALONE, on_progress=lambda p: told.append(p.doing))
+    splits = Digits().splits(seed=2)
+    assert f"training on {len(splits.train) + len(splits.holdout):,} images, from epoch 1 on" in told
+    (report,) = outcome.history
+    assert (report.holdout_accuracy, report.holdout_loss) == (None, None)
+
+
+def test_the_average_is_scored_beside_the_weights_and_exported_in_their_stead(checkpoint: Path, tmp_path: Path) -> None:
+    recipe = RECIPE.override(epochs=4, lr=0.2, ema=0.99)
+    both = run_job(a_job(checkpoint, tmp_path / "both", recipe=recipe), ALONE).history[-1]
+    job = a_job(checkpoint, tmp_path / "average", recipe=recipe.override(export_ema=True))
+    average = run_job(job, ALONE).history[-1]
+    assert both.ema_accuracy == average.ema_accuracy == average.holdout_accuracy
+    assert both.ema_accuracy != both.holdout_accuracy, "the average lags behind"
+    exported = load_pruned(job.out_dir / MODEL).module
+    assert evaluate(exported, Digits().splits(seed=2).holdout).accuracy == average.ema_accuracy
+
+
+def test_a_teacher_is_a_part_of_what_makes_it_one_training(checkpoint: Path, tmp_path: Path) -> None:
+    job = a_job(checkpoint, tmp_path, recipe=RECIPE.override(epochs=1, distill="soft"))
+    with pytest.raises(RecipeError, match="name its checkpoint, as in --teacher FOLDER"):
+        run_job(job, ALONE)
+    taught = job.model_copy(update={"teacher_dir": checkpoint})
+    plain = run_job(a_job(checkpoint, tmp_path / "plain", recipe=RECIPE.override(epochs=1)), ALONE)
+    assert run_job(taught, ALONE).history[0].train_loss != plain.history[0].train_loss
+    assert "teacher" in identity_of(taught, Digits().splits(seed=2))
+    assert "teacher" not in identity_of(a_job(checkpoint, tmp_path / "plain"), Digits().splits(seed=2))

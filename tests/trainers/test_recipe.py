@@ -100,3 +100,31 @@ def test_the_rate_of_adamw_follows_the_square_root_of_the_batch() -> None:
     recipe = Recipe(optimizer=OptimizerName.ADAMW, lr=0.004, batch_size=64)
     assert recipe.with_batch(16).lr == pytest.approx(0.002)
     assert Recipe(lr=0.1, batch_size=64).with_batch(16).lr == pytest.approx(0.025)
+
+
+@pytest.mark.parametrize("name", ["deit_tiny_patch16_224.fb_in1k", "vit_b_16", "swin_t", "my.models:vit_small"])
+def test_transformers_on_folders_are_trained_by_adamw(name: str) -> None:
+    recipe, proxy = finetune_recipe("imagenet", model=name), proxy_recipe("imagenet", model=name)
+    assert (recipe.optimizer, recipe.lr, recipe.weight_decay) == (OptimizerName.ADAMW, 5e-4, 0.05)
+    assert (recipe.batch_size, recipe.epochs) == (2048, 300)
+    assert base_recipe("imagefolder", model=name) == recipe
+    assert proxy.optimizer is OptimizerName.ADAMW
+    assert proxy.lr == pytest.approx(recipe.with_batch(proxy.batch_size).lr)
+
+
+@pytest.mark.parametrize("name", ["resnet50", "resnet101.tv_in1k", "convnext_small", "timm/resnet50.a1_in1k"])
+def test_convolutional_networks_on_folders_are_trained_by_sgd(name: str) -> None:
+    recipe = finetune_recipe("imagenet", model=name)
+    assert (recipe.optimizer, recipe.lr, recipe.momentum, recipe.weight_decay) == (OptimizerName.SGD, 0.08, 0.9, 1e-4)
+    assert (recipe.batch_size, recipe.epochs) == (1024, 100)
+
+
+def test_built_in_data_have_one_recipe_for_all_families() -> None:
+    assert finetune_recipe("digits", model="vit_quarter") == finetune_recipe("digits", model="resnet18_quarter")
+
+
+def test_trials_on_a_small_folder_have_enough_steps_too(caplog: pytest.LogCaptureFixture) -> None:
+    recipe = proxy_recipe("imagefolder", images=714)
+    assert (recipe.batch_size, 714 // recipe.batch_size) == (32, 22)
+    assert "--proxy-batch-size and --proxy-lr say otherwise" in caplog.text
+    assert proxy_recipe("imagefolder", images=1_281_167) == proxy_recipe("imagefolder")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainers.place import Place
-from trainers.schedule import epoch_batches, lr_at, mixed, per_worker, steps_per_epoch
+from trainers.schedule import Rates, epoch_batches, mixed, per_worker, steps_per_epoch
 
 sizes = st.integers(1, 300)
 
@@ -54,7 +54,7 @@ def test_order_changes_with_epoch_and_seed_only() -> None:
 
 def test_learning_rate_by_hand() -> None:
     def lr(step: int) -> float:
-        return lr_at(step, steps=12, warmup=2, peak=0.9)
+        return Rates(peak=0.9, warmup=2, steps=12).at(step)
 
     assert lr(0) == pytest.approx(0.3)
     assert lr(1) == pytest.approx(0.6)
@@ -66,7 +66,8 @@ def test_learning_rate_by_hand() -> None:
 @given(st.integers(1, 500), st.floats(0, 0.9), st.floats(1e-4, 1.0))
 def test_learning_rate_stays_within_its_peak(steps: int, share: float, peak: float) -> None:
     warmup = int(steps * share)
-    rates = [lr_at(step, steps=steps, warmup=warmup, peak=peak) for step in range(steps)]
+    chosen = Rates(peak=peak, warmup=warmup, steps=steps)
+    rates = [chosen.at(step) for step in range(steps)]
     assert all(0 < rate <= peak for rate in rates)
     assert max(rates) == pytest.approx(peak)
 

@@ -12,6 +12,7 @@ from pruning.preprocessing import DEFAULT, Preprocessing
 from trainers.datasets.augmentation import STANDARD, Augmentation
 from trainers.datasets.base import Batch, InputSize, Split
 from trainers.datasets.decoding import refuse, too_many
+from trainers.datasets.joined import JoinedSource
 from trainers.datasets.listing import Problem
 from trainers.datasets.normalising import Pixels
 from trainers.datasets.readers import Readers, default_readers
@@ -100,6 +101,11 @@ class ReadSplit(Split):
         for described in self.source.described():
             digest.update(described)
         return digest.hexdigest()
+
+    def joined(self, other: Split) -> "ReadSplit":
+        """Both splits' pictures, with readers of their own."""
+        assert isinstance(other, ReadSplit), "parts of one data set are of one kind"
+        return ReadSplit(JoinedSource(self.source, other.source), self.size, self.preprocessing, self.readers)
 
     @property
     def reader_ids(self) -> tuple[int, ...]:

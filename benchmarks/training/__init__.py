@@ -1,0 +1,1 @@
+"""Measures trainings: our loop beside bare ones, on CPUs and on a GPU."""
