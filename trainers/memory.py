@@ -2,13 +2,20 @@
 
 import gc
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
 
 import torch
 
-if TYPE_CHECKING:  # the proxy is trained by the loop, which asks this file
-    from trainers.proxy import RungScore
 
+class OfRung(Protocol):
+    """A score that knows its rung. The proxy's own type is not imported: its loop asks this file, too."""
+
+    @property
+    def rung(self) -> int:
+        """Counted from 0."""
+
+
+_S = TypeVar("_S", bound=OfRung)
 _CPU_WORDS = ("can't allocate memory", "not enough memory")
 
 
@@ -19,9 +26,7 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _CPU_WORDS)
 
 
-def with_less_memory(
-    start: "Callable[[int], Iterator[RungScore]]", batch_size: int
-) -> "Iterator[tuple[RungScore, str | None]]":
+def with_less_memory(start: Callable[[int], Iterator[_S]], batch_size: int) -> Iterator[tuple[_S, str | None]]:
     """Score rungs, and if memory runs out start once more with half the batch.
 
     The learning rate stays: half a batch is an emergency, not another recipe.

@@ -23,6 +23,8 @@ from search.setup.base_model import obtain_base
 from search.setup.base_source import BaseSource, SourceKind, check_source
 from search.setup.config import RunConfig, make_config
 from search.setup.resources import Machines, Needs, Node
+from tests.cli.awkward_tree import make_tree
+from tests.published import TINY
 from tests.trainers.pruned import SPEC, pruned_checkpoint, same_bits
 from trainers.base import BaseModel, initial_model, train_base
 from trainers.datasets.digits import Digits
@@ -90,6 +92,19 @@ def test_a_published_file_is_trained_as_it_is(checkpoint: Path, tmp_path: Path, 
     assert again.macs == own.macs
     assert same_bits(again.module.state_dict(), own.module.state_dict())
     assert again.metadata["recipe"] == {"imported from": file.name}
+
+
+def test_the_published_line_names_no_dataset_and_takes_a_folder_of_images(
+    tmp_path: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = make_tree(tmp_path / "images", classes=4, each=8)
+    weights = create_model(ModelSpec(TINY, 4, (3, 224, 224))).state_dict()
+    torch.save(weights, tmp_path / "pruned_clean.pt")
+    line = f"finetune --model {TINY} --checkpoint {tmp_path}/pruned_clean.pt --data_path {data} --epochs 1"
+    assert main([*line.split(), "--out", str(tmp_path / "out")]) == 0
+    assert asked[1]["data"] == ("imagefolder", data)
+    captured = capsys.readouterr()
+    assert "dataset: imagefolder, because there is a --data-path" in captured.err + captured.out
 
 
 def test_an_unpruned_file_is_trained_as_it_is(tmp_path: Path, asked: list[Any]) -> None:

@@ -281,7 +281,7 @@ def test_latency_as_a_table(capsys: pytest.CaptureFixture[str], checkpoint: Path
         ("finetune --checkpoint {folder}/clean.pth", ("--model",)),
         (
             "finetune --checkpoint {folder}/clean.pth --model vit_quarter --dataset shapes",
-            ("no pruning of vit_quarter",),
+            ("no state dict of vit_quarter",),
         ),
         ("finetune --checkpoint {folder}/of_seven.pth --model resnet18_quarter", ("for 7 classes", "10 are needed")),
         ("evaluate --checkpoint {folder}/of_seven.pth --model resnet18_quarter", ("for 7 classes", "10 are needed")),

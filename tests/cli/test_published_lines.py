@@ -26,7 +26,6 @@ QUICKLY = "--base {folder}/base.pth --input_size 32 --trials 1 --criteria l2 --e
 EVAL_AGENT = (
     "evaluate --checkpoint {model_file} --model {model} --dataset imagenet --data_path {data} --batch_size 256 --json"
 )
-FINETUNING = "finetune --model {model} --checkpoint {published} --data_path {data} --epochs 1"
 EVALUATE = "evaluate --model {model} --checkpoint {model_file} --data_path {data} --json"
 
 
