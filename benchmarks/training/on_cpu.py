@@ -27,8 +27,7 @@ from pruning.models import ModelSpec
 from pruning.models import create_model as create_ours
 from pruning.planning import build_plan
 from pruning.projection import project
-from pruning.selection import Selection
-from pruning.slicing import slice_model
+from pruning.slicing import Selection, slice_model
 from search.execution.scratch import private_folder
 from search.execution.survey import finetune_session
 from search.setup.config import make_config

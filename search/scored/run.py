@@ -147,7 +147,7 @@ def _prepared(config: RunConfig, subject: ScoredTrials, events: Sequence[Event])
         source=BaseSource(SourceKind.FILE, None),
         base_recipe=Recipe(),
         proxy_recipe=ProxyRecipe(rungs=(0,)),
-        recipe=Recipe(),
+        chosen_recipe=Recipe(),
         needs=needs,
         client=connected_client(config, environ, payloads_of(events, LlmCall), unsettled_trips(events)),
     )
