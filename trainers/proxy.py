@@ -18,6 +18,7 @@ from trainers.loop import Training
 from trainers.place import Place, default_device
 from trainers.recalibrate import recalibrate
 from trainers.recipe import ProxyRecipe
+from trainers.rung_score import RungScore
 from trainers.schedule import epoch_batches, mixed
 
 SCORED_AT_ONCE = 4
@@ -75,23 +76,6 @@ class ProxyData:
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             for name, value in state.items():
                 object.__setattr__(self, name, torch.from_numpy(value) if isinstance(value, np.ndarray) else value)
-
-
-@dataclass(frozen=True, slots=True)
-class RungScore:
-    """One score of a trial.
-
-    Attributes:
-        rung: counted from 0.
-        epochs: trained so far.
-        accuracy: top-1 on the holdout, 0…1.
-        loss: mean cross-entropy on the holdout, in nats.
-    """
-
-    rung: int
-    epochs: int
-    accuracy: float
-    loss: float
 
 
 def proxy_data(splits: Splits, recipe: ProxyRecipe, seed: int) -> ProxyData:

@@ -23,7 +23,8 @@ from tracking.payloads import Rung
 from trainers.evaluate import evaluate
 from trainers.loop import Training
 from trainers.place import Place, default_device
-from trainers.proxy import RungScore, proxy_rungs
+from trainers.proxy import proxy_rungs
+from trainers.rung_score import RungScore
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from tracking.events import payloads_of
 from tracking.kinds import Ranking
 from tracking.ledger import Ledger
 from tracking.payloads import TrialEnded
-from trainers.proxy import RungScore
+from trainers.rung_score import RungScore
 
 SECOND_SEED = 1_000_003
 """Added to a fine-tune's seed for a second fine-tune of the same model, which shows how far chance changes ranks."""

@@ -21,8 +21,9 @@ from search.setup.search_ground import SearchGround
 from search.space.history import TrialSpec
 from tracking.payloads import Rung
 from trainers.memory import with_less_memory
-from trainers.proxy import ProxyData, RungScore, proxy_rungs
+from trainers.proxy import ProxyData, proxy_rungs
 from trainers.recipe import ProxyRecipe
+from trainers.rung_score import RungScore
 
 _log = logging.getLogger(__name__)
 

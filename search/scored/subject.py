@@ -14,7 +14,7 @@ from pruning.plan import Plan
 from pruning.selection import select
 from pruning.slicing import Selection, slice_model
 from search.errors import ConfigError
-from trainers.proxy import RungScore
+from trainers.rung_score import RungScore
 
 Score = Callable[[nn.Module], float]
 """The user's function: a number from 0 to 1, and more is better."""

@@ -176,7 +176,7 @@ def finished(events: Sequence[Event]) -> list[list[dict[str, Any]]]:
     """What became of the winner, without the times that it took."""
     return [
         values(payloads_of(events, FinetuneEpoch), "wall_s", "images_per_s", "holdout_loss"),
-        values(payloads_of(events, Evaluated), "latency_ms"),
+        values(payloads_of(events, Evaluated), "latency_ms", "weights_bytes"),
     ]
 
 

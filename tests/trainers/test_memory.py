@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from trainers.memory import out_of_memory, with_less_memory
-from trainers.proxy import RungScore
+from trainers.rung_score import RungScore
 
 CPU = RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.")
 GPU = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")

@@ -14,8 +14,9 @@ from trainers.datasets.imagefolder import ImageFolder
 from trainers.datasets.memory import TensorSplit
 from trainers.errors import DivergedError
 from trainers.place import Place
-from trainers.proxy import ProxyData, RungScore, proxy_data, proxy_rungs
+from trainers.proxy import ProxyData, proxy_data, proxy_rungs
 from trainers.recipe import ProxyRecipe
+from trainers.rung_score import RungScore
 
 CPU = torch.device("cpu")
 RECIPE = ProxyRecipe(rungs=(0, 1, 3), lr=0.1, batch_size=20, recalibration_batches=2)
