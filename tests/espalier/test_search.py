@@ -85,7 +85,8 @@ def test_killed_and_resumed_it_scores_nothing_twice_and_finds_the_same(
 ) -> None:
     folder = tmp_path / "run"
     # A process of its own, not a fork: torch refuses gradients in a fork once the parent has computed some.
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(folder)], cwd=ROOT, capture_output=True, text=True)
+    line = [sys.executable, "-c", KILLED, str(folder)]
+    killed = subprocess.run(line, check=False, cwd=ROOT, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert len(ends(folder)) == 2
     counted = Counted()

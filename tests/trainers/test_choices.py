@@ -41,7 +41,7 @@ def trained(model: nn.Module, recipe: Recipe, **more: Any) -> Training:
     return training
 
 
-def same(first: nn.Module, second: nn.Module, *, rtol: float, atol: float) -> bool:
+def same(first: nn.Module, second: nn.Module, *, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
     pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
     return all(torch.allclose(one, other, rtol=rtol, atol=atol) for one, other in pairs)
 
