@@ -107,9 +107,9 @@ def train_shown(
         from trainers.finetune import finetune
 
         say(f"training on {count.words} workers, {'each with a GPU' if gpu else 'on CPUs'}")
-        recipe = recipe.resolved(gpu=gpu, bf16=config.cluster is not None or here_in_bf16())
-        say(f"recipe   {in_words(recipe)}")
-        price = price_in_words(recipe, taught.macs, taught.teacher_macs)
+        used = recipe.resolved(gpu=gpu, bf16=config.cluster is not None or here_in_bf16())
+        say(f"recipe   {in_words(used)}")
+        price = price_in_words(used, taught.macs, taught.teacher_macs)
         if price is not None:
             say(f"price    {price}")
         result = finetune(
@@ -129,7 +129,7 @@ def train_shown(
             on_progress=Paced(lambda progress: say(f"{progress}"), LINE_S),
         )
     shutil.rmtree(out / _RAY, ignore_errors=True)
-    return Shown(result, recipe)
+    return Shown(result, used)
 
 
 def show_result(result: "FinetuneResult") -> None:
