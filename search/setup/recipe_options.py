@@ -62,8 +62,8 @@ if TYPE_CHECKING:
     class RecipeOptions(BaseModel):
         """One field for each field of each recipe; None leaves it to the recipe."""
 
-        proxy_epochs: int | None
-        proxy_rungs: tuple[int, ...] | None
+        proxy_epochs: int | None = None
+        proxy_rungs: tuple[int, ...] | None = None
 
 else:
     RecipeOptions = create_model("RecipeOptions", **_all_options())

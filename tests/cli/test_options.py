@@ -62,10 +62,10 @@ def test_the_command_line_wins_over_the_file(parsed: list[RunConfig], tmp_path: 
     file = tmp_path / "run.yaml"
     file.write_text(yaml.safe_dump({"model": "resnet50", "target-macs": 2.06, "epochs": 7, "band": "-3%,+2%"}))
     assert main(["search", "--config", str(file), "--epochs", "9"]) == 0
-    assert (parsed[0].model, parsed[0].target_macs, parsed[0].epochs, parsed[0].band) == (
+    assert (parsed[0].model, parsed[0].target_macs, parsed[0].finetune_changes(), parsed[0].band) == (
         "resnet50",
         "2.06",
-        9,
+        {"epochs": 9},
         (-0.03, 0.02),
     )
 

@@ -96,7 +96,7 @@ def test_calls_and_open_trips_of_the_ledger_are_on_the_books(begun: RunDir, monk
             ledger.record(payload)
     books: list[tuple[tuple[LlmCall, ...], tuple[LlmAsked, ...]]] = []
 
-    def prepare(config: RunConfig, *, earlier: Any, unsettled: Any) -> None:
+    def prepare(config: RunConfig, *, earlier: Any, unsettled: Any, begun: Any) -> None:
         books.append((earlier, unsettled))
         raise ReachedError
 

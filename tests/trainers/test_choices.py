@@ -15,6 +15,7 @@ from trainers.choices import Distillation, LrRule, OptimizerName, Precision, Sch
 from trainers.ema import Average
 from trainers.errors import DoesNotFitError, RecipeError
 from trainers.loop import Training
+from trainers.mixing import Mixed
 from trainers.place import Place
 from trainers.recipe import ProxyRecipe, Recipe
 from trainers.recipe_words import in_words, price_in_words
@@ -40,9 +41,9 @@ def trained(model: nn.Module, recipe: Recipe, **more: Any) -> Training:
     return training
 
 
-def same(first: nn.Module, second: nn.Module, **tolerance: float) -> bool:
+def same(first: nn.Module, second: nn.Module, *, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
     pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
-    return all(torch.allclose(one, other, **tolerance) for one, other in pairs)
+    return all(torch.allclose(one, other, rtol=rtol, atol=atol) for one, other in pairs)
 
 
 # averages
@@ -55,8 +56,8 @@ def test_an_average_by_hand_and_the_training_beside_it_stays_to_the_bit() -> Non
     training = Training(averaged, small_split(), RECIPE.override(ema=0.5), seed=0, place=CPU)
     step = training._stepper.take
 
-    def noted(*arguments: Any) -> Tensor:
-        loss = step(*arguments)
+    def noted(batch: Mixed, lr: float, micro_batch: int) -> Tensor:
+        loss = step(batch, lr, micro_batch)
         seen.append(averaged[0].weight.detach().clone())  # type: ignore[index]
         return loss
 
@@ -245,7 +246,9 @@ def test_copies_of_an_image_share_a_batch_and_an_epoch_has_as_many_steps() -> No
 
 
 def test_a_line_from_a_chosen_epoch_to_a_chosen_end() -> None:
-    recipe = Recipe(lr=0.9, epochs=4, warmup_epochs=1, schedule="linear", start_lr=0.1, final_lr=0.1, decay_from=2)
+    recipe = Recipe(
+        lr=0.9, epochs=4, warmup_epochs=1, schedule=Schedule.LINEAR, start_lr=0.1, final_lr=0.1, decay_from=2
+    )
     rates = Rates.of(recipe, 4)
     assert [round(rates.at(step), 6) for step in (0, 2, 4, 7, 8, 12, 15)] == [0.1, 0.5, 0.9, 0.9, 0.9, 0.5, 0.2]
 
@@ -320,7 +323,8 @@ def test_activations_are_computed_again_with_the_same_result() -> None:
     trained(kept, RECIPE)
     trained(again, RECIPE.override(checkpointing=True))
     assert same(kept, again, rtol=0, atol=1e-5), "also BatchNorm's statistics, which a second pass would count twice"
-    assert int(kept.bn1.num_batches_tracked) == int(again.bn1.num_batches_tracked) == 2 * STEPS
+    counts = [int(module.state_dict()["bn1.num_batches_tracked"]) for module in (kept, again)]
+    assert counts == [2 * STEPS] * 2
 
 
 def test_what_a_model_or_a_cpu_cannot_do_is_refused() -> None:

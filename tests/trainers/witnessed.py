@@ -201,7 +201,8 @@ def faults(workers: Sequence[Witness], alone: Witness, scored_alone: float) -> s
     by_hand = [[n for n in range(HOLDOUT) if n % len(workers) == rank] * RECIPE.epochs for rank in range(len(workers))]
     if [worker.scored for worker in workers] != by_hand:
         found.add("who scored")
-    if not all(math.isclose(worker.history[-1].holdout_loss, scored_alone, rel_tol=1e-6) for worker in workers):
+    scored = [worker.history[-1].holdout_loss for worker in workers]
+    if not all(loss is not None and math.isclose(loss, scored_alone, rel_tol=1e-6) for loss in scored):
         found.add("scores")
     return found
 

@@ -1,5 +1,7 @@
 """Options for all three recipes, made from their fields."""
 
+from typing import Any
+
 import pytest
 
 from search.errors import ConfigError
@@ -9,7 +11,7 @@ from search.setup.recipes import chosen_recipes
 from search.setup.scope import Scope, scope_of
 from trainers.recipe import ProxyRecipe, Recipe
 
-BUILT_IN = {"batch_norm": True, "images": None, "trains_base": True}
+BUILT_IN: dict[str, Any] = {"batch_norm": True, "images": None, "trains_base": True}
 
 
 def test_every_field_of_every_recipe_is_an_option() -> None:
@@ -45,7 +47,8 @@ def test_epochs_of_a_trial_are_divided_into_rungs(epochs: int, rungs: tuple[int,
 def test_a_batch_that_is_given_is_kept_on_a_small_folder_and_the_rate_follows() -> None:
     config = make_config({"model": "resnet50", "dataset": "imagefolder", "batch_size": 256})
     chosen = chosen_recipes(config, batch_norm=True, images=714, trains_base=False)
-    assert (chosen.finetune.batch_size, chosen.finetune.lr) == (256, pytest.approx(0.02))
+    assert chosen.finetune.batch_size == 256
+    assert chosen.finetune.lr == pytest.approx(0.02)
     assert chosen.base.batch_size == chosen.proxy.batch_size == 32
 
 

@@ -125,7 +125,7 @@ def _raise(index: int) -> Any:
 
 one_part = lambda: (Listed(60, pixels),)  # noqa: E731  factories as lambdas are factories, too
 a_number = lambda: 3  # noqa: E731
-failing = [].pop
+failing: Callable[[], Any] = [].pop
 empty = _bad(Listed(0, pixels))
 endless = _bad(Endless())
 no_items = _bad({1, 2})
