@@ -116,7 +116,7 @@ def test_another_user_s_cache_is_read_where_it_can_be_and_never_needed(caplog: p
 @pytest.mark.slow
 def test_a_search_whose_cache_is_a_file_finds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     quick = Recipe(epochs=1, batch_size=64, warmup_epochs=0.5)
-    monkeypatch.setattr("search.setup.preparation.base_recipe", lambda *_, **__: quick)
+    monkeypatch.setattr("search.setup.recipes.base_recipe", lambda *_, **__: quick)
     line = ("search", "--trials", "2", "--epochs", "1", "--criteria", "l2", "--no-mlflow")
     (tmp_path / "file").write_text("no folder")
     found = []

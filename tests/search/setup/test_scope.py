@@ -8,13 +8,14 @@ from ablations.ranking import compare
 from search.setup.config import RunConfig, load_config
 from search.setup.scope import Scope, names_where, scope_of
 from tests.ablations.samples import run
+from trainers.recipe import Recipe
 
 SEPARATE = {
     Scope.CELL: ("model", "dataset", "data_path", "target_macs"),
     Scope.ARM: ("proposer", "llm_temperature", "llm_max_tokens", "llm_timeout", "llm_per_call", "llm_ahead"),
     Scope.MODEL_ASKED: ("llm", "llm_base_url", "llm_plain_http"),
     Scope.SEED: ("seed",),
-    Scope.RECIPE: ("optimizer", "lr", "momentum", "weight_decay", "batch_size", "epochs"),
+    Scope.RECIPE: tuple(Recipe.model_fields),
     Scope.MONEY: ("max_cost", "max_tokens_total", "prices"),
     Scope.PLACE: ("workers", "finetune_workers", "executor", "ray_address", "wait_for_nodes"),
     Scope.RESOURCES: ("cpus_per_trial", "gpus_per_trial", "finetune_gpu"),
