@@ -88,7 +88,8 @@ def test_mlflow_holds_parent_trials_and_finetune(whole: Launched) -> None:
 
 def test_what_is_left_for_people(whole: Launched) -> None:
     page = whole.run.report.read_text()
-    assert "data:image/png;base64," in page
+    assert page.count("<svg") > 4
+    assert "<title>" in page, "values without a server"
     assert "http" not in page.replace("http-equiv", "").split("<body>")[0]
     assert whole.run.plot.stat().st_size > 10_000
     assert (whole.folder / "runs" / "latest").resolve() == whole.run.path.resolve()

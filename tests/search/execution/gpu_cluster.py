@@ -45,6 +45,7 @@ from tests.search import support  # noqa: E402
 from tests.trainers.pruned import pruned_checkpoint  # noqa: E402
 from trainers import devices, finetune  # noqa: E402
 from trainers.base import train_base  # noqa: E402
+from trainers.choices import Precision  # noqa: E402
 from trainers.cluster.folders import check_shared  # noqa: E402
 from trainers.datasets.digits import Digits  # noqa: E402
 from trainers.errors import ResourcesError  # noqa: E402
@@ -53,6 +54,8 @@ from trainers.proxy import ProxyData  # noqa: E402
 from trainers.recipe import ProxyRecipe, Recipe  # noqa: E402
 
 GPUS, SHARE, TRIALS = 8, 0.5, 2
+# Behind the GPUs there are CPUs, which train in other formats than GPUs do by default.
+ON_CPUS = {"precision": Precision.FP32, "channels_last": False}
 LANDED = "landed.jsonl"
 _FOLDER = "ESPALIER_TEST_LANDED"
 _POLL_S = 0.1
@@ -121,7 +124,10 @@ def compute(executor: RayExecutor) -> None:
 def base(executor: RayExecutor, folder: Path) -> None:
     """Train a base model, of a tiny network."""
     vars(remote)["_yielded"] = ray.remote(num_cpus=1, num_gpus=1)(yielded)
-    spec, recipe = ModelSpec("tests.trainers.small:plain_net", 10, (1, 32, 32)), Recipe(epochs=2, batch_size=512)
+    spec, recipe = (
+        ModelSpec("tests.trainers.small:plain_net", 10, (1, 32, 32)),
+        Recipe(epochs=2, batch_size=512).override(**ON_CPUS),
+    )
     heard: list[int] = []
     model = train_base(
         spec, Digits(), recipe, seed=0, cache_dir=folder / "cache", stream=executor.stream,
@@ -149,7 +155,7 @@ def train(executor: RayExecutor, config: RunConfig, folder: Path) -> None:
     job = FinetuneJob(
         checkpoint_dir=pruned_checkpoint(folder / "pruned"),
         dataset="digits",
-        recipe=Recipe(lr=0.05, epochs=1, batch_size=512, warmup_epochs=0.5),
+        recipe=Recipe(lr=0.05, epochs=1, batch_size=512, warmup_epochs=0.5).override(**ON_CPUS),
         seed=config.seed,
         out_dir=folder / "tuned",
     )
@@ -160,7 +166,7 @@ def train(executor: RayExecutor, config: RunConfig, folder: Path) -> None:
 def tune(address: str, folder: Path) -> None:
     """Fine-tune by the command line; into a folder that no other node sees, too."""
     given = ["finetune", "--checkpoint", str(folder / "pruned"), "--ray-address", address, "--epochs", "1"]
-    given += ["--workers", "2", "--batch-size", "512"]
+    given += ["--workers", "2", "--batch-size", "512", "--precision", "fp32", "--no-channels-last"]
     os.chdir(folder)
     with contextlib.redirect_stderr(sys.stdout):
         for out in ("/proc/self/cwd/own", str(folder / "verb")):
