@@ -150,10 +150,8 @@ from pathlib import Path
 from tracking.ledger import Ledger
 
 ledger = Ledger.create(Path(sys.argv[1]))
-child = os.fork()
-if child == 0:
-    signal.pause()
-print(child, flush=True)
+if os.fork() == 0:
+    print(os.getpid(), flush=True)  # by the child, which has run then, and let go of its copy of the lock
 signal.pause()
 """
 
