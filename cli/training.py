@@ -116,7 +116,7 @@ def train_shown(
             start,
             dataset,
             data_path,
-            recipe,
+            used,
             seed=seed,
             workers=count,
             use_gpu=gpu,
@@ -125,7 +125,7 @@ def train_shown(
             storage_dir=scratch if config.cluster is None else out / _RAY,
             teacher_dir=taught.folder,
             trusted=trusted,
-            on_epoch=lambda report: _show_epoch(report, recipe.epochs),
+            on_epoch=lambda report: _show_epoch(report, used.epochs),
             on_progress=Paced(lambda progress: say(f"{progress}"), LINE_S),
         )
     shutil.rmtree(out / _RAY, ignore_errors=True)

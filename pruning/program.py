@@ -4,6 +4,7 @@
 so; a module that is bound to one image is written for one, which `Program.batch` says.
 """
 
+import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from pruning.checkpoint import PrunedModel
 from pruning.errors import ExportError, describe_exception
 from pruning.outputs import logits_of
 
+_log = logging.getLogger(__name__)
 _TOLERANCE = 1e-3
 _TRACED, _CHECKED = 2, 3
 """Images in a batch: when the graph is traced, and when it is checked, so that a size that was baked in shows."""
@@ -57,12 +59,13 @@ def write_program(pruned: PrunedModel, path: Path) -> Program:
         try:
             batch, images = None, _images(_CHECKED, pruned.spec.image_size)
             traced = _traced(module, pruned.spec.image_size)
-        except Exception:  # noqa: BLE001  the exporter raises what it meets; then the module is asked for one image
+        except Exception as error:  # noqa: BLE001  the exporter raises what it meets
+            _log.info("written for one image at a time: with more, %s", describe_exception(error))
             batch, images = 1, _images(1, pruned.spec.image_size)
             try:
                 traced = torch.export.export(module, (images,))
-            except Exception as error:
-                raise ExportError(f"this model cannot be traced: {describe_exception(error)}") from error
+            except Exception as alone:
+                raise ExportError(f"this model cannot be traced: {describe_exception(alone)}") from alone
         torch.export.save(traced, path)
         expected, written = module(images), torch.export.load(path).module()(images)
     largest = float((written - expected).abs().max() / expected.abs().max().clamp_min(1e-12))

@@ -112,7 +112,7 @@ def train_base(
         "recipe": recipe.model_dump(mode="json"),
         "seed": seed,
     }
-    # Named only where there are any: other models' entries are those of earlier versions.
+    # Named only where they are others than of old: all other entries are those of earlier versions.
     if splits.info.preprocessing not in (None, DEFAULT):
         key["preprocessing"] = splits.info.preprocessing_words
     if exempt := sorted(exempt_names(initial_model(spec, seed))):

@@ -127,12 +127,13 @@ def _finalists(events: Sequence[Event]) -> tuple[Final, ...]:
     named = payloads_of(since_extension(events), Finalists)
     if not named:
         return ()
-    searched = {end.trial: end.accuracy for end in payloads_of(events, TrialEnded)}
+    # Finalists were completed, so each has a score.
+    searched = {end.trial: end.accuracy for end in payloads_of(events, TrialEnded) if end.accuracy is not None}
     scores = {end.trial: end for end in payloads_of(events, FinalistEnded)}
     return tuple(
         Final(
             trial=trial,
-            proxy_accuracy=searched[trial] or 0.0,
+            proxy_accuracy=searched[trial],
             epochs=scores[trial].epochs,
             accuracy=scores[trial].holdout_accuracy,
         )

@@ -33,6 +33,8 @@ from tracking.runs import RunDir, RunDirs
 from trainers.history import EpochReport
 from trainers.recipe import ProxyRecipe, Recipe
 
+_FINALISTS = ("finalists", "finalist_epochs")
+
 
 @dataclass(frozen=True, slots=True)
 class ScoredRun:
@@ -61,6 +63,7 @@ class ScoredRun:
         """
         plan = self.subject.plan
         fields = {"model": plan.spec.name, "dataset": OwnScore.name, "runs": self.runs, "eta": 1.0, **self.options}
+        _check_that_nothing_is_trained(self.options)
         config = make_config(fields)
         folder, events = self._opened(config)
         config = self._as_begun(folder, config, events)
@@ -127,6 +130,21 @@ class ScoredRun:
             )
         kept = {name: getattr(begun, name) for name in ("window", "tracking_uri", "experiment", "mlflow")}
         return config.model_copy(update=kept)
+
+
+def _check_that_nothing_is_trained(options: Mapping[str, object]) -> None:
+    """Refuse options about trainings, which would be passed over: whoever scores a module trains it, too.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    recipes = names_where(RunConfig, lambda scope: scope is Scope.RECIPE)
+    trains = [name for name in options if name in (*recipes, *_FINALISTS) or name.startswith(("base_", "proxy_"))]
+    if trains:
+        raise ConfigError(
+            f"{', '.join(trains)}: a search by your own score trains nothing by a recipe, no base, no trial "
+            "and no winner. Leave it out, and train in the score, or the winner afterwards."
+        )
 
 
 def _is_place(scope: Scope) -> bool:

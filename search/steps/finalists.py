@@ -82,9 +82,7 @@ class FinalistsStep(Step):
         recipe = Recipe.parse(dict(final.recipe))
         job = job_of(context, folder / "pruned", recipe, folder / "finetune", stop_after=final.epochs)
         result = context.executor.finetune(job, on_epoch, context.finetune_progress)
-        last = result.history[final.epochs - 1]
-        assert last.holdout_accuracy is not None, "the holdout is kept for this"
-        assert last.holdout_loss is not None
+        last = _record_of(trial, result.history[final.epochs - 1])
         context.ledger.record(
             FinalistEnded(
                 trial=trial,

@@ -161,3 +161,10 @@ def test_the_shape_is_the_one_that_the_score_uses(tmp_path: Path) -> None:
     assert result.macs <= espalier.plan(unet(), SIZE).macs // 2
     with pytest.raises(espalier.PruningError, match="shape of its input is not known"):
         espalier.search(unet(), macs="50%", score=lambda _: 0.5, trials=1, folder=tmp_path / "other")
+
+
+@pytest.mark.parametrize("option", [{"finalists": 3}, {"lr": 0.1}, {"proxy_epochs": 2}])
+def test_options_of_trainings_are_refused_and_not_passed_over(tmp_path: Path, option: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=f"{next(iter(option))}: .* trains nothing"):
+        searched(tmp_path / "run", score, **option)
+    assert not (tmp_path / "run").exists()

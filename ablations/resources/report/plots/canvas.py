@@ -11,8 +11,6 @@ from ablations.floor.drawing import DPI, colour, mark
 from ablations.resources.arms.outcomes import Outcomes
 from ablations.resources.statistics.interval import Interval
 
-Range = tuple[float, float]
-
 
 @contextmanager
 def canvas(path: Path, columns: int = 1, width: float = 6.4, height: float = 4.4) -> Iterator[list[Axes]]:
