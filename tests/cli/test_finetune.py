@@ -27,14 +27,17 @@ from tests.cli.awkward_tree import make_tree
 from tests.published import TINY
 from tests.trainers.pruned import SPEC, pruned_checkpoint, same_bits
 from trainers.base import BaseModel, initial_model, train_base
+from trainers.choices import Precision
 from trainers.datasets.digits import Digits
 from trainers.defaults import base_recipe, finetune_recipe
 from trainers.devices import CPU
 from trainers.job import STARTED, FinetuneJob, FinetuneResult, run_job
 from trainers.place import Place
+from trainers.recipe_words import in_words
 from trainers.workers import Workers
 
 SMALL = "tests.trainers.small:plain_net"
+ON_CPUS = ("--no-finetune-gpu",)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +53,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     @contextmanager
     def session(config: RunConfig) -> Iterator[tuple[Workers, bool]]:
         asked.append(config)
-        yield Workers(2, 8), True
+        yield Workers(2, 8), config.finetune_gpu is not False
 
     def train(*given: Any, **options: Any) -> FinetuneResult:
         asked.append({"start": given[0], "data": given[1:3], "recipe": given[3], **options})
@@ -126,14 +129,23 @@ def test_an_unpruned_file_is_trained_as_it_is(tmp_path: Path, asked: list[Any]) 
 def test_train_begins_with_the_weights_that_a_search_would_train(
     tmp_path: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    line = ["train", "--model", SPEC.name, "--out", str(tmp_path / "base"), "--seed", "3", "--epochs", "2"]
+    line = ["train", "--model", SPEC.name, "--out", str(tmp_path / "base"), "--seed", "3", "--epochs", "2", *ON_CPUS]
     assert main(line) == 0
     options = asked[1]
     assert (options["data"], options["seed"]) == (("digits", None), 3)
-    assert options["recipe"] == base_recipe("digits").override(epochs=2)
+    assert options["recipe"] == base_recipe("digits").override(epochs=2).resolved(gpu=False)
     assert same_bits(load_pruned(options["start"]).module.state_dict(), initial_model(SPEC, 3).state_dict())
     said = " ".join(capsys.readouterr().out.split())
     assert f"search --model {SPEC.name} --base {tmp_path}/base/model --dataset digits --seed 3" in said
+
+
+def test_what_is_trained_is_what_was_printed(
+    tmp_path: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--model", SPEC.name, "--out", str(tmp_path / "base"), "--precision", "bf16"]) == 0
+    recipe = asked[1]["recipe"]
+    assert (recipe.precision, recipe.channels_last) == (Precision.BF16, True), "the session has GPUs"
+    assert " ".join(f"recipe {in_words(recipe)}".split()) in " ".join(capsys.readouterr().out.split())
 
 
 def opened_as_base(source: BaseSource, spec: ModelSpec, seed: int) -> BaseModel:
@@ -146,7 +158,7 @@ def test_a_trained_base_is_that_of_a_search_and_opens_as_one(
     tmp_path: Path, asked: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The same bits as `--base train` has: loop, weights, order and holdout are the same."""
-    assert main(["train", "--model", SPEC.name, "--out", str(tmp_path / "base"), "--epochs", "1"]) == 0
+    assert main(["train", "--model", SPEC.name, "--out", str(tmp_path / "base"), "--epochs", "1", *ON_CPUS]) == 0
     options = asked[1]
     job = FinetuneJob(
         checkpoint_dir=options["start"], dataset="digits", recipe=options["recipe"], seed=42, out_dir=tmp_path / "base"
