@@ -6,8 +6,10 @@ import secrets
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from search.errors import ResourceError
 from search.execution.handing import only_handed_on
@@ -39,6 +41,9 @@ _PRIVATE = {
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
 }
 OBJECT_STORE_BYTES = 512 * 2**20
+_END_S = 30.0
+"""Seconds that processes which were killed have to be gone."""
+_log = logging.getLogger(__name__)
 """Base weights, scores and proxy data of one search; a local run of a large model raises it by its own size."""
 
 
@@ -130,6 +135,46 @@ def _private_session(needs: Needs) -> Iterator[None]:
 
 
 def _start(scratch: Path, cpus: int, gpus: int) -> None:
+    """Start Ray, a second time where its processes did not come up in the half minute that it gives them.
+
+    Raises:
+        ResourceError: it could not be started.
+    """
+    try:
+        _start_in(scratch / "r", cpus, gpus)
+    except _RayTooSlowError as first:
+        _log.warning("Ray did not start in time, on a busy machine perhaps (%s): starting it once more", first)
+        _end_processes_of(scratch / "r")
+        try:
+            _start_in(scratch / "s", cpus, gpus)
+        except _RayTooSlowError as error:
+            _end_processes_of(scratch / "s")
+            raise ResourceError(
+                f"Ray could not start a private session, twice ({error}). Go on when this machine has more processor "
+                "time or memory to spare; --executor local needs no Ray."
+            ) from error
+
+
+class _RayTooSlowError(Exception):
+    """Ray's own limit for its start, which no setting moves, was over."""
+
+
+def _end_processes_of(folder: Path) -> None:
+    """End what a start that failed has left of Ray: it would take the memory that the next one needs."""
+    left = [process for process in psutil.Process().children(recursive=True) if _names(process, folder)]
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=_END_S)
+
+
+def _names(process: psutil.Process, folder: Path) -> bool:
+    with suppress(psutil.Error):
+        return any(str(folder) in word for word in process.cmdline())
+    return False
+
+
+def _start_in(folder: Path, cpus: int, gpus: int) -> None:
     import ray
 
     try:
@@ -143,13 +188,18 @@ def _start(scratch: Path, cpus: int, gpus: int) -> None:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 object_store_memory=OBJECT_STORE_BYTES,
-                _temp_dir=str(scratch / "r"),  # Ray opens its own folder to everybody: it lies in one that is closed
+                _temp_dir=str(folder),  # Ray opens its own folder to everybody: it lies in one that is closed
             )
     except (OSError, RuntimeError, ValueError) as error:
         raise ResourceError(
             f"Ray could not start a private session ({type(error).__name__}: {' '.join(str(error).split())}). Check "
-            f"memory, and the free space at {scratch.parent}; --executor local needs no Ray."
+            f"memory, and the free space at {folder.parents[1]}; --executor local needs no Ray."
         ) from error
+    except Exception as error:
+        # Ray says so by a bare Exception. Whatever is of another kind is no matter of time.
+        if type(error) is not Exception:
+            raise
+        raise _RayTooSlowError(" ".join(str(error).split())) from error
 
 
 @contextmanager

@@ -1,16 +1,18 @@
 """A cluster that does not answer, and the private session's settings."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import ray
 from ray._private import services
 
 from search.errors import ResourceError
 from search.execution.cluster import prepare_environment, ray_session
-from search.setup.resources import Needs
+from search.setup.resources import Needs, this_machine
 from trainers.workers import Workers
 
 
@@ -39,6 +41,36 @@ def test_a_session_that_does_not_start_is_one_paragraph_and_leaves_nothing(
     monkeypatch.setattr(ray, "shutdown", lambda: None)
     with pytest.raises(ResourceError, match=r"timed out during startup.*--executor local"):
         ray_session(None, Needs(1, 1, 0, Workers(1, 1), False)).__enter__()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("slow", [1, 2])
+def test_a_start_that_was_too_slow_is_tried_once_more_and_leaves_no_process(
+    slow: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a busy machine: Ray gives its processes half a minute, and raises a bare Exception."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*, _temp_dir: str, **_: object) -> None:
+        if len(started) < slow:
+            line = [sys.executable, "-c", "import signal; signal.pause()", f"--session={_temp_dir}/logs"]
+            started.append(subprocess.Popen(line))
+            raise Exception("The current node timed out during startup.")  # noqa: TRY002  as Ray does
+
+    monkeypatch.setattr("search.execution.scratch.scratch_root", lambda: tmp_path)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", start)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setattr("search.execution.nodes.cluster_now", this_machine)
+    opened = ray_session(None, Needs(1, 1, 0, Workers(1, 1), False))
+    if slow == 2:
+        with pytest.raises(ResourceError, match=r"twice \(.*timed out during startup.*--executor local"):
+            opened.__enter__()
+    else:
+        with opened:
+            pass
+    assert "starting it once more" in caplog.text
+    assert not any(psutil.pid_exists(process.pid) for process in started)
     assert list(tmp_path.iterdir()) == []
 
 
