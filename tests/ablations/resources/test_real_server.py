@@ -32,6 +32,8 @@ ROOT = Path(__file__).resolve().parents[3]
 PROMPT = "Write a function that adds two numbers."
 TOKENS = 96
 WITHIN = 0.10
+PAGES = 0.01
+"""The kernel counts pages per CPU and adds them up in batches, so that its present figure may pass its own peak."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,8 @@ def test_memory_is_what_the_kernel_says(calls: list[Call], served: Served) -> No
     status = Path(f"/proc/{served.pid}/status").read_text().splitlines()
     (peak,) = (int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
     for call in calls:
-        assert 0.5 * peak < (call.readings.memory_mean.value or 0) <= (call.readings.memory_peak.value or 0) <= peak
+        mean, highest = call.readings.memory_mean.value or 0, call.readings.memory_peak.value or 0
+        assert 0.5 * peak < mean <= highest <= (1 + PAGES) * peak
 
 
 def test_calls_at_once_are_marked_and_their_cpu_belongs_to_the_batch(
