@@ -212,7 +212,7 @@ def set_up(cache: Path) -> Iterator[None]:
             (search.steps.evaluation, "compare_latency", lambda *_, **__: _LATENCY),
         ):
             stack.enter_context(patch.object(module, name, substitute))
-        stack.enter_context(patch.object(search.execution.local, "_POLL_S", 0.001))
+        stack.enter_context(patch.object(search.execution.local, "_POLL_S", 0.004))
         for name in ("plot_trade_off", "plot_units", "plot_stage_shares"):
             stack.enter_context(patch.object(search.outcome.outputs, name, _pictured))
         yield

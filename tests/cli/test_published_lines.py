@@ -58,13 +58,14 @@ def words_of(folder: Path, line: str, **names: object) -> list[str]:
 
 
 @pytest.mark.slow
-def test_search_and_evaluate(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    searched = launched(folder, f"{SEARCH} {QUICKLY}")
-    assert searched.returncode == 0, searched.stderr
+def test_search_and_evaluate(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(folder)
+    assert main(words_of(folder, f"{SEARCH} {QUICKLY}")) == 0
+    searched = capsys.readouterr()
     run = next((folder / "runs").iterdir())
     summary = json.loads((run / "summary.json").read_text())
     assert summary["llm"] == "scripted:any"
-    assert TRUNCATED in searched.stdout + searched.stderr, "what cannot be read is named where it is left out"
+    assert TRUNCATED in searched.out + searched.err, "what cannot be read is named where it is left out"
 
     fresh = launched(folder, f"evaluate --checkpoint {run}/model --data_path {{data}} --dataset imagenet --json")
     assert fresh.returncode == 0, fresh.stderr

@@ -13,6 +13,7 @@ import pytest
 
 from ablations.resources.arms.places import Place
 from ablations.resources.working.records import call_key, judgement_key
+from cli.main import main
 from sandbox.backends.bwrap import Bwrap
 from tests.sandbox.conftest import needed
 from tracking.events import payloads_of
@@ -37,11 +38,13 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def ablate(folder: Path, *arguments: str, dies_at: int | None = None) -> subprocess.CompletedProcess[str]:
-    start = [str(ROOT / "launch.py")] if dies_at is None else ["-c", DIES]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DIES_AT": str(dies_at), "COLUMNS": "200"}
+VERB = ("ablate", "resources", "--output", "study", "--no-mlflow")
+
+
+def killed(folder: Path, *arguments: str, at: int) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DIES_AT": str(at)}
     return subprocess.run(
-        [sys.executable, *start, "ablate", "resources", "--output", "study", "--no-mlflow", *arguments],
+        [sys.executable, "-c", DIES, *VERB, *arguments],
         cwd=folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
@@ -57,14 +60,17 @@ def exact(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_killed_in_the_middle_and_run_again_it_asks_and_judges_nothing_twice(tmp_path: Path) -> None:
+def test_killed_in_the_middle_and_run_again_it_asks_and_judges_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The process that is killed is one of its own; this one goes on, as another process would."""
     needed(Bwrap())
-    died = ablate(tmp_path, *ARGUMENTS, dies_at=6)
+    died = killed(tmp_path, *ARGUMENTS, at=6)
     assert died.returncode == -signal.SIGKILL, died.stderr
     before = {entry.key: entry.facts for entry in prepared(tmp_path)}
     assert 2 <= len(before) <= 5
-    again = ablate(tmp_path, *ARGUMENTS)
-    assert again.returncode == 0, again.stderr
+    monkeypatch.chdir(tmp_path)
+    assert main([*VERB, *ARGUMENTS]) == 0
     entries = prepared(tmp_path)
     assert set(Counter(entry.key for entry in entries).values()) == {1}
     after = {entry.key: entry.facts for entry in entries}
@@ -73,9 +79,10 @@ def test_killed_in_the_middle_and_run_again_it_asks_and_judges_nothing_twice(tmp
         for task in ("5001", "5002"):
             assert {call_key(model, task, Place(0, 0)), judgement_key(model, task, Place(0, 0))} <= after.keys()
     tables = exact(tmp_path)
-    report = ablate(tmp_path, "--only-report")
-    assert report.returncode == 0, report.stderr
+    capsys.readouterr()
+    assert main([*VERB, "--only-report"]) == 0
+    report = capsys.readouterr().out
     assert exact(tmp_path) == tables
     assert len(prepared(tmp_path)) == len(entries)
     for shown in ("The arms: tasks solved", "Efficiency:", "Accuracy:", "Balance:", "Routing:", "report.html"):
-        assert shown in report.stdout, shown
+        assert shown in report, shown
