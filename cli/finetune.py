@@ -26,6 +26,7 @@ from cli.recording import RecordExperimentOption, Recording, RecordUriOption, Re
 from cli.training import START, TRAINING, Teaching, WorkersOption, show_result, train_shown, training_config
 from search.errors import ConfigError
 from search.setup.config import RunConfig
+from search.setup.holdout_training import has_seen_holdout
 
 
 @options_of(RunConfig, *TRAINING)
@@ -54,6 +55,7 @@ def command(
     from cli.exporting import save_opened
     from cli.fetching import fetched
     from cli.opening import ModelSource, open_model
+    from pruning.checkpoint import read_architecture
     from pruning.models import ModelSpec, full_name
     from pruning.recognising import recognised
     from trainers.base import check_fit
@@ -88,6 +90,11 @@ def command(
     if is_file:
         pruned = recognised(pruned, str(start))
         start = save_opened(pruned, start, out / START)
+    if has_seen_holdout(read_architecture(start).recipe, name):
+        say(
+            f"warning  {start} was trained on the holdout of {name}, too: holdout scores below are of images that it has "
+            "seen, and only the test set says how good it is"
+        )
     changes = config.finetune_changes()
     images = None if "batch_size" in changes else data.check(data_path)
     recipe = finetune_recipe(

@@ -469,7 +469,7 @@ class FinetuneEpoch(Payload):
     Attributes:
         holdout_loss: None in older ledgers, and where the holdout is trained on.
         images_per_s: Of all workers together; None in older ledgers.
-        trained_holdout_accuracy: On the holdout's images where they are trained on; None elsewhere and in older ledgers.
+        trained_holdout_accuracy: On the holdout's images where they are trained on; None elsewhere.
     """
 
     kind = EventKind.FINETUNE_EPOCH

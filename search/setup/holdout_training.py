@@ -39,3 +39,14 @@ def to_record(given: bool | None, *, used: bool) -> dict[str, bool | None]:
 def as_begun(config: Mapping[str, Any]) -> dict[str, Any]:
     """A recorded configuration; one that says nothing of it, as all older ones, means that it is not done."""
     return dict(config) | {FIELD: bool(config.get(FIELD))}
+
+
+def has_seen_holdout(trained: Mapping[str, Any], dataset: str) -> bool:
+    """Whether a checkpoint was fine-tuned on the holdout of a dataset, too.
+
+    Args:
+        trained: how it was trained, as it says itself.
+        dataset: the name of the dataset.
+    """
+    finetune = trained.get("finetune")
+    return trained.get("dataset") == dataset and isinstance(finetune, dict) and finetune.get(FIELD) is True

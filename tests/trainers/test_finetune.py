@@ -396,6 +396,21 @@ def test_waiting_is_said(no_ray: None, checkpoint: Path, tmp_path: Path, monkeyp
     assert told[1].startswith("waiting for the workers to start, for 0 s; the cluster's free resources are ")
 
 
+def test_what_is_no_longer_wanted_asks_its_workers_to_stop(
+    no_ray: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one of several side by side, when another has failed: it need not have trained an epoch."""
+    fake = FakeTrainer()
+
+    def check() -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        run_with(fake, monkeypatch, checkpoint, tmp_path, check=check)
+    assert (tmp_path / STOP).exists()
+    fake.ended.set()
+
+
 def test_ctrl_c_in_the_callback_asks_the_workers_to_stop(
     ray_session: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
