@@ -92,8 +92,8 @@ def command(
         start = save_opened(pruned, start, out / START)
     if has_seen_holdout(read_architecture(start).recipe, name):
         say(
-            f"warning  {start} was trained on the holdout of {name}, too: holdout scores below are of images that it has "
-            "seen, and only the test set says how good it is"
+            f"warning  {start} was trained on the holdout of {name}, too: holdout scores below are of images that it "
+            "has seen, and only the test set says how good it is"
         )
     changes = config.finetune_changes()
     images = None if "batch_size" in changes else data.check(data_path)

@@ -245,8 +245,8 @@ def test_of_finalists_side_by_side_each_is_heard_by_its_name() -> None:
     for seen in (log, terminal):
         assert "finalists: 2 are trained side by side" in seen.written
     assert [task.description for task in terminal.view._bar.tasks] == ["finalist 3", "finalist 5"]
-    epoch = {"trial": 5, "train_loss": 0.5, "holdout_accuracy": 0.75, "holdout_loss": 1.0, "lr": 0.1, "wall_s": 1.0}
-    log.feed((FinalistEpoch(epoch=4, **epoch),))
+    epoch = FinalistEpoch(trial=5, epoch=4, train_loss=0.5, holdout_accuracy=0.75, holdout_loss=1.0, lr=0.1, wall_s=1.0)
+    log.feed((epoch,))
     assert "finalist 5: epoch 4/4, loss 0.5000, holdout 75.00 %" in log.written
     terminal.feed((FinetuneStarted(workers=2, recipe={"epochs": 4}),))
     assert [task.description for task in terminal.view._bar.tasks] == ["fine-tune"]

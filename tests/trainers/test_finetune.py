@@ -215,7 +215,7 @@ def test_room_that_somebody_else_took_is_waited_for_again(
     fake = FakeTrainer()
     monkeypatch.setattr(fake, "fit", fit)
     monkeypatch.setattr("trainers.finetune._trainer", lambda *arguments: fake)
-    monkeypatch.setattr("trainers.cluster.room.await_room", lambda workers, each, say: waits.append(workers))
+    monkeypatch.setattr("trainers.cluster.room.await_room", lambda workers, each, say, check: waits.append(workers))
     result = finetune(
         checkpoint, "digits", None, RECIPE, seed=2, workers=1, out_dir=tmp_path, storage_dir=tmp_path,
         on_epoch=heard.append,

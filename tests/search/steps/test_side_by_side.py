@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -39,10 +40,13 @@ def test_as_many_run_at_once_as_there_is_room_for_and_the_rest_wait() -> None:
                 both.wait(PATIENCE_S)
             check()
             for what in ("epoch", "end"):
-                post(lambda what=what: done.append((number, what, threading.current_thread() is caller)))
+                post(partial(note, number, what))
             running.remove(number)
 
         return train
+
+    def note(number: int, what: str) -> None:
+        done.append((number, what, threading.current_thread() is caller))
 
     caller = threading.current_thread()
     side_by_side([work(number) for number in range(5)], 2, nothing)
