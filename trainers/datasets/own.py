@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ground.rooms import taken
 from pruning.preprocessing import DEFAULT
 from trainers.datasets.base import DataInfo, Dataset, InputSize, Split, Splits
 from trainers.datasets.layout import parted
@@ -155,6 +156,8 @@ def _called(made: _Made) -> dict[str, Items]:
         DataPathError: it raises, or returns something else than datasets.
     """
     module, _, function = made.name.rpartition(":")
+    if reason := taken(module):
+        raise UnknownDatasetError(f"the dataset {made.name!r} cannot be imported: {reason}")
     try:
         factory = getattr(importlib.import_module(module), function)
     except ModuleNotFoundError as error:
