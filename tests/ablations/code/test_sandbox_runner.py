@@ -7,7 +7,7 @@ import pytest
 from ablations.code.running.facts import Ended, RunFacts
 from ablations.code.running.runner import FACTS, layout
 from ablations.code.running.sandbox_runner import SandboxRunner
-from ablations.code.running.subprocess_runner import SubprocessRunner
+from tests.ablations.code.subprocess_runner import SubprocessRunner
 from ablations.code.source.documents import Documents
 from ablations.code.source.errors import DocumentError, SandboxBrokeError
 from sandbox.backends.bwrap import Bwrap
