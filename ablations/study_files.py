@@ -27,7 +27,7 @@ def report_of(study: RunStudy, runs: Sequence[RunRecord]) -> Report:
         answers=study.answers(runs),
         draw=lambda folder: draw_plots(compare(runs), folder),
         folded=FOLDED,
-        made_with=tuple(dict.fromkeys(session for run in _by_start(runs) for session in run.made_with)),
+        made_with=tuple(dict.fromkeys(session for run in _by_start(runs) for session in run.made_with or ())),
     )
 
 

@@ -189,7 +189,7 @@ def _run_record(run: Any, experiment: str, trials: tuple[TrialRecord, ...]) -> R
         # What asks nobody costs nothing, which is no measurement.
         cost_usd=None if llm is None else figures.real("cost_usd", "llm_cost_usd", unless="llm_calls_without_cost"),
         **{name: figures.whole(name) for name in _QUALITIES},
-        made_with=lines_of_text(tags.get(MADE_WITH, "")),
+        made_with=lines_of_text(tags[MADE_WITH]) if MADE_WITH in tags else None,
         config=_config(run.data.params),
         trials=trials,
     )

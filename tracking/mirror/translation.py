@@ -218,7 +218,10 @@ class Translation:
 
     def _llm_call(self, payload: LlmCall) -> tuple[Operation, ...]:
         figures = self._totals.call_llm(payload) | {"llm_latency_s": payload.latency_s}
-        figures["cost_usd"] = figures.pop("llm_cost_usd")
+        cost = figures.pop("llm_cost_usd")
+        # Otherwise nothing is known of it, and 0 would be a figure.
+        if figures["llm_calls_without_cost"] < figures["llm_calls"]:
+            figures["cost_usd"] = cost
         arm = "llm" if self._started is None else self._started.proposer
         trace = trace_of(payload, self._time, self._run_id, arm)
         self._traces[payload.call] = trace
