@@ -143,7 +143,7 @@ def _say_use(use: LlmSummary) -> None:
     cost = "cost unknown" if use.cost_usd is None else f"${use.cost_usd:.4f}"
     wrong = ("parse_errors", "schema_errors", "out_of_range", "duplicates", "incoherent")
     faults = [f"{use.quality[name]} {name.replace('_', ' ')}" for name in wrong if use.quality and use.quality[name]]
-    say(f"LLM      {use.calls} calls: {', '.join([tokens, cost, *faults])}")
+    say(f"LLM      {use.calls} call{'s' * (use.calls != 1)}: {', '.join([tokens, cost, *faults])}")
 
 
 def _show_trials(events: Sequence[Event]) -> None:

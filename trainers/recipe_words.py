@@ -45,7 +45,7 @@ def holdout_price(train: int, holdout: int) -> str:
 
 
 def _parts(recipe: Recipe) -> Iterator[str]:
-    yield f"{recipe.epochs} epochs in batches of {recipe.batch_size:,}"
+    yield f"{recipe.epochs} epoch{'s' * (recipe.epochs != 1)} in batches of {recipe.batch_size:,}"
     if recipe.micro_batch is not None:
         yield f"at most {recipe.micro_batch:,} images of a worker at once"
     yield _optimizer(recipe)

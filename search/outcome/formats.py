@@ -1,4 +1,7 @@
-"""Numbers as people read them; files always hold the exact ones."""
+"""Numbers and recipes as people read them; files always hold the exact ones."""
+
+from collections.abc import Mapping
+from typing import Any
 
 
 def macs_text(macs: int) -> str:
@@ -52,3 +55,8 @@ def bytes_text(size: int | None) -> str:
         if size >= unit_size:
             return f"{size / unit_size:.3g} {unit}"
     return f"{size} B"
+
+
+def used_fields(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a recipe that were set: a switch that is off or a choice that was not made says nothing."""
+    return {name: value for name, value in recipe.items() if value is not None and value is not False}

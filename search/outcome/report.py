@@ -13,11 +13,11 @@ from search.outcome.charts.curves import is_trained_on
 from search.outcome.charts.sets import telling_rung
 from search.outcome.charts.trials import drawn_trials
 from search.outcome.decisions import describe
-from search.outcome.formats import bytes_text, count_text, macs_text, ms_text, points_text, share_text
-from search.outcome.made_with import provenance_lines, used_fields
+from search.outcome.formats import bytes_text, count_text, macs_text, ms_text, points_text, share_text, used_fields
 from search.outcome.sentences import sentences
 from search.outcome.summary import Summary
 from tracking.events import Event, payloads_of
+from tracking.made_with import provenance_lines
 from tracking.payloads import (
     BaseReady,
     Decision,

@@ -164,6 +164,7 @@ def test_tokens_and_cost_add_up_and_say_what_they_lack() -> None:
     assert (figures["llm_calls"], figures["llm_input_tokens"], figures["llm_output_tokens"]) == (3, 200, 40)
     assert figures["cost_usd"] == pytest.approx(0.03)
     assert (figures["llm_calls_without_usage"], figures["llm_calls_without_cost"]) == (1, 1)
+    assert "cost_usd" not in last_figures([run_started(), silent]), "an unknown cost is none, and not 0"
 
 
 def test_long_texts_go_to_documents() -> None:
