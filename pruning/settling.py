@@ -34,10 +34,10 @@ from pruning.errors import UnsupportedModelError
 from pruning.grouping import OwnerTable, group_axes
 from pruning.models import ModelSpec
 from pruning.owners import Fixed, WidthTerms, add, evaluate, multiply
-from pruning.plan import Held, LayerCost, Plan, PlannedPass, PlannedStep
+from pruning.plan import Allocation, Held, LayerCost, Plan, PlannedPass, PlannedStep
 from pruning.polynomial import Polynomial
 from pruning.reach import causes_of_made, fixed_units
-from pruning.rules.registry import CostKind
+from pruning.rules.registry import AxisUse, CostKind
 from pruning.slicing import Selection
 from pruning.trace import RETURNED, FollowedPass, Trace
 
@@ -100,7 +100,8 @@ def settle_plan(
         wrong = _first_disagreement(plan, shadow, (*others, *_unlike(draft.plan)))
         if wrong is None:
             fixed, out_of_reach = fixed_units(found, plan, draft.leaves)
-            return dataclasses.replace(plan, fixed=fixed, macs_out_of_reach=out_of_reach)
+            least = _least(found, draft)
+            return dataclasses.replace(plan, fixed=fixed, macs_out_of_reach=out_of_reach, least=least)
         if _tie_lengths(found, wrong):
             continue
         failing = _failing_groups(draft, plan, shadow)
@@ -116,6 +117,17 @@ def settle_plan(
             found.axes.fix(draft.leaves[index], f"a model cut there would do something else: {alone.error.reason}")
             held.append(Held(plan.groups[index].name, plan.groups[index].units, _describe_disagreement(alone)))
     raise AssertionError("no draft was settled")
+
+
+def _least(found: Trace, draft: _Draft) -> Allocation:
+    """Two units for groups over which a deviation is taken, of one unit it is no number; empty if there are none."""
+    spread = {leaf for axis, use in found.roles if use is AxisUse.SPREAD for leaf in found.axes.leaves(axis)}
+    if not spread.intersection(found.axes.find(leaf) for leaf in draft.leaves):
+        return ()
+    units = draft.plan.full()
+    return tuple(
+        min(2 if found.axes.find(leaf) in spread else 1, n) for leaf, n in zip(draft.leaves, units, strict=True)
+    )
 
 
 def _fix_groups(found: Trace, draft: _Draft, groups: Collection[int], where: str, reason: str) -> bool:
