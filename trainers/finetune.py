@@ -48,6 +48,7 @@ from trainers.loopback import LOOPBACK, join_on_loopback
 from trainers.place import Place
 from trainers.progress import OnProgress, Paced, Progress, unheard, write_progress
 from trainers.recipe import Recipe
+from trainers.running_out import going_on
 from trainers.seen import check_seen, mark
 from trainers.workers import Workers
 
@@ -108,7 +109,8 @@ def finetune(
         on_epoch: called in the caller's thread while training runs; first with the epochs of a continued training.
         on_progress: called in the caller's thread with what the fine-tune is doing, from its first second on.
         cpus_per_worker: CPUs and torch threads of each worker.
-        max_failures: how often workers may be lost. An error of the training itself ends it at once.
+        max_failures: how often workers may be lost. An error of the training itself ends it at once; memory that runs
+            out lets it go on with smaller passes.
         start_timeout_s: seconds within which a worker must have started, once there is room.
         resize_every_s: seconds between two looks at whether a range has room for more workers.
 
@@ -146,7 +148,10 @@ def finetune(
         (job.out_dir / STARTED).unlink(missing_ok=True)
         _run(_trainer(job, group, max_failures, storage_dir, resize_every_s), job, heard, start_timeout_s)
 
-    in_turn(group, train, lambda waits: heard.tell(Progress(waits)))
+    def train_on(group: Group) -> None:
+        going_on(job.out_dir, lambda: train(group))
+
+    in_turn(group, train_on, lambda waits: heard.tell(Progress(waits)))
     result = result_of(job, _trained(job, group.workers), time.perf_counter() - began)
     # What a worker logs is not shown here.
     for path, reason in result.unreadable.items():
