@@ -87,7 +87,10 @@ class Recording:
         from tracking.mirror.params import flatten
 
         architecture, now = read_architecture(model), round(time.time() * 1000)
-        name, record = str(data["dataset"]), _data_record(data, architecture.spec.input_size, architecture.preprocessing)
+        name, record = (
+            str(data["dataset"]),
+            _data_record(data, architecture.spec.input_size, architecture.preprocessing),
+        )
         key = key_of("finetune", weights_of(model), sorted(data.items(), key=str))
         holdout = (name, digest_of(record.holdout))
         points = []

@@ -17,6 +17,7 @@ from ground.importing import without_collection
 
 with without_collection():  # each worker is a process of its own, which imports all of this
     import ray
+    import ray.exceptions
     import ray.train
     import ray.train.collective
     import ray.train.torch
@@ -61,6 +62,8 @@ _WRITE_EVERY_S = 1.0
 """Between two notes of how an epoch stands."""
 _HEALTH_CHECK_S = 0.5
 _RESIZE_S = 60.0
+_MEMORY_PAGE = "debug-apps/debug-memory"
+"""Part of what Ray says where it has ended a process because its node ran low on memory: an address, and no word."""
 _WORLD = "world"
 """In `out_dir`: how many workers train, or trained last."""
 
@@ -318,4 +321,9 @@ def _as_ours(error: Exception) -> TrainerError:
         if isinstance(cause, TrainerError):
             return cause
     first = causes[0]
+    if isinstance(first, ray.exceptions.OutOfMemoryError) or _MEMORY_PAGE in str(first):
+        return FinetuneError(
+            "the fine-tune failed: a node ran low on memory, so Ray ended processes there. End what else runs on it, "
+            "or take fewer workers; the same command then goes on from the last state"
+        )
     return FinetuneError(f"the fine-tune failed: {type(first).__name__}: {str(first).strip().splitlines()[-1]}")
