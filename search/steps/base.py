@@ -27,7 +27,7 @@ class BaseStep(Step):
             _log.warning(
                 "the base classifies %.1f %% of the holdout correctly, no more than guessing among %d classes would: "
                 "what is pruned has learned nothing of these images. Published weights may be for other classes, or "
-                "for these in another order, which --base head:5 mends; a base that is trained here needs --base-epochs",
+                "for these in another order, which --base head:5 mends; a base that is trained here needs more epochs",
                 100 * base.accuracy_holdout,
                 context.splits.info.num_classes,
             )
