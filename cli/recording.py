@@ -14,6 +14,7 @@ from tracking.uris import without_password
 
 if TYPE_CHECKING:
     from pruning.checkpoint import PrunedModel
+    from pruning.preprocessing import Preprocessing
     from trainers.evaluate import Evaluation
     from trainers.history import History
     from trainers.recipe import Recipe
@@ -86,7 +87,10 @@ class Recording:
         from tracking.mirror.params import flatten
 
         architecture, now = read_architecture(model), round(time.time() * 1000)
-        name, record = str(data["dataset"]), _data_record(data, architecture.spec.input_size)
+        name, record = (
+            str(data["dataset"]),
+            _data_record(data, architecture.spec.input_size, architecture.preprocessing),
+        )
         key = key_of("finetune", weights_of(model), sorted(data.items(), key=str))
         holdout = (name, digest_of(record.holdout))
         points = []
@@ -152,7 +156,7 @@ class Recording:
         from tracking.mirror.params import flatten
 
         now, name = round(time.time() * 1000), str(data["dataset"])
-        record = _data_record({**data, "seed": 0}, pruned.spec.image_size)
+        record = _data_record({**data, "seed": 0}, pruned.spec.image_size, pruned.preprocessing)
         test = (name, digest_of(record.test))
         figures = {"accuracy": score.accuracy, "loss": score.loss, "macs": pruned.macs, "params": pruned.params}
         scores = [Score(k, value, now, test if k in ("accuracy", "loss") else None) for k, value in figures.items()]
@@ -191,9 +195,9 @@ def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: str(value) if isinstance(value, Path) else value for name, value in data.items()}
 
 
-def _data_record(data: Mapping[str, Any], input_size: Any) -> Any:
+def _data_record(data: Mapping[str, Any], input_size: Any, preprocessing: "Preprocessing | None") -> Any:
     from search.steps.base import data_record
     from trainers.datasets.registry import dataset
 
-    found = dataset(str(data["dataset"]))
+    found = dataset(str(data["dataset"]), preprocessing)
     return data_record(found.splits(data["data_path"], seed=int(data["seed"]), input_size=tuple(input_size)))

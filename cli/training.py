@@ -12,7 +12,7 @@ from cli.placing import ray_address_of
 from search.errors import ConfigError
 from search.execution.scratch import private_folder
 from search.outcome.formats import holdout_text, share_text
-from search.setup.config import RunConfig, make_config
+from search.setup.config import PREPARING, RunConfig, make_config
 from search.setup.scope import Scope, names_where
 from trainers.workers import Workers
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WorkersOption = Annotated[
     str | None, typer.Option(metavar="N or N-M", help="As --finetune-workers of a search: DDP workers, or a range.")
 ]
-TRAINING = (*names_where(RunConfig, lambda scope: scope is Scope.RECIPE), "finetune_gpu", "wait_for_nodes")
+TRAINING = (*names_where(RunConfig, lambda scope: scope is Scope.RECIPE), "finetune_gpu", "wait_for_nodes", *PREPARING)
 """The fields of a search's configuration that a training alone has, too."""
 START = "start"
 """In the output folder: the checkpoint that a training begins with, where it had to be made."""

@@ -27,6 +27,7 @@ from trainers.loop import EpochTrained, Training
 from trainers.place import Place, computes_in_bf16
 from trainers.progress import OnProgress, Progress, Standing, unheard
 from trainers.recipe import Recipe
+from trainers.running_out import most_images, noted
 from trainers.state import read_state, state_paths
 
 STATE, EPOCHS, MODEL = "state.safetensors", "epochs.jsonl", "model"
@@ -127,6 +128,7 @@ def run_job(
     Raises:
         StateError: `out_dir` holds another training's state.
         WorkersDifferError: workers see different weights or data.
+        RanOutError: a worker's memory ran out; the same job then goes on with smaller passes.
         TrainerError: also any error of dataset or training.
         PruningError: the checkpoint cannot be read.
     """
@@ -144,6 +146,7 @@ def run_job(
     training = Training(pruned.module, train, job.recipe, seed=job.seed, place=place, output=output, teacher=teacher)
     keeper = Keeper(job.out_dir / STATE, identity, place, job.state_every_s)
     history = keeper.restore(training)
+    training.limit_passes(most_images(place, job.out_dir, identity))
     if place.is_main:
         keep_epochs(job.out_dir / EPOCHS, history)
 
@@ -156,17 +159,18 @@ def run_job(
         splits.close()
         return WorkerOutcome(history, len(history) == job.recipe.epochs)
     scorer = _Scorer(splits, training.recipe, place, output)
-    for trained in training.epochs(on_check):
-        report = scorer.report(training, trained)
-        history = (*history, report)
-        keeper.epoch_ended(training, history)
-        _write_unreadable(job.out_dir, place, train.unreadable)
-        if place.is_main:
-            append_epoch(job.out_dir / EPOCHS, report)
-        if on_epoch is not None:
-            on_epoch(report)
-        if _stopped(job, place) or report.epoch == job.stop_after:
-            break
+    with noted(job.out_dir, identity):
+        for trained in training.epochs(on_check):
+            report = scorer.report(training, trained)
+            history = (*history, report)
+            keeper.epoch_ended(training, history)
+            _write_unreadable(job.out_dir, place, train.unreadable)
+            if place.is_main:
+                append_epoch(job.out_dir / EPOCHS, report)
+            if on_epoch is not None:
+                on_epoch(report)
+            if _stopped(job, place) or report.epoch == job.stop_after:
+                break
     completed = len(history) == job.recipe.epochs
     if place.is_main and completed:
         with training.exported():

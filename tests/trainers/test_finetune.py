@@ -30,11 +30,12 @@ from trainers.errors import (
     WorkersDifferError,
 )
 from trainers.failure import read_failure, write_failure
-from trainers.finetune import _trainer, _work, finetune
+from trainers.finetune import _as_ours, _trainer, _work, finetune
 from trainers.history import EpochReport, append_epoch, read_epochs
 from trainers.job import EPOCHS, MODEL, STARTED, STOP, FinetuneJob, FinetuneResult, run_job
 from trainers.place import Place
 from trainers.recipe import Recipe
+from trainers.running_out import most_images, named, noted
 from trainers.seen import mark
 from trainers.workers import Workers
 
@@ -175,6 +176,13 @@ def test_any_other_error_becomes_one_of_ours(
 ) -> None:
     with pytest.raises(FinetuneError, match="RuntimeError: the node is gone"):
         run_with(FakeTrainer(RuntimeError("a trace\nthe node is gone")), monkeypatch, checkpoint, tmp_path)
+
+
+def test_a_node_without_memory_is_told_in_words() -> None:
+    """Ray's own words end in an address."""
+    said = "Task was killed.\nRefer to https://docs.ray.io/en/latest/ray-observability/user-guides/debug-apps/debug-memory.html."
+    found = _as_ours(WorkerGroupError("one failed", {0: RuntimeError(said)}))
+    assert "a node ran low on memory, so Ray ended processes there. End what else runs on it" in str(found)
 
 
 def test_a_cluster_that_became_too_small_is_the_reason_reported(
@@ -343,6 +351,34 @@ def test_what_one_of_several_workers_cannot_do_is_not_tried_again(
     with pytest.raises(DataPathError, match=r"the image 'a\.jpg' cannot be read"):
         tuned(checkpoint, tmp_path)
     assert (len(begun), attempts[0].attempts) == (1, 2)
+
+
+def test_memory_that_runs_out_on_one_of_several_workers_is_no_lost_attempt(
+    checkpoint: Path,
+    tmp_path: Path,
+    attempts: list[Retrying],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Ray Train ends the group, whatever the others wait for; another one goes on with smaller passes."""
+    fits = iter([64, 32, 16])
+
+    def scarce(job: FinetuneJob, *arguments: Any, **options: Any) -> None:
+        images = next(fits)
+        with noted(job.out_dir, {"weights": "a"}), named(lambda: images):
+            if images > 16:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+        raise DivergedError(f"{most_images(Place(torch.device('cpu')), job.out_dir, {'weights': 'a'})} fit")
+
+    monkeypatch.setattr("trainers.finetune.run_job", scarce)
+    monkeypatch.setattr("trainers.finetune.Place.here", lambda device: Place(device, rank=1, world=2))
+    with pytest.raises(DivergedError, match="16 fit"):
+        tuned(checkpoint, tmp_path)
+    assert [one.attempts for one in attempts] == [2, 2, 1], "those that follow a failure begin nothing"
+    assert caplog.text.count("the training goes on from its last state with") == 2
+    assert (
+        "with 64 images at once (CUDA out of memory): the training goes on from its last state with 32" in caplog.text
+    )
 
 
 def test_a_failure_that_is_written_down_ends_the_next_attempt_and_not_the_next_fine_tune(
