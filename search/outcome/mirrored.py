@@ -55,7 +55,7 @@ def _result(summary: Summary) -> str:
     if base is not None:
         own = "" if base.accuracy is None else f", which scores {share_text(base.accuracy)}"
         beside = f" ({share_text(winner.macs / base.macs)} of the base's {macs_text(base.macs)}{own})"
-    who = "proposed by nobody: the common start" if winner.proposer == "start" else f"proposed by {winner.proposer}"
+    who = "the uniform start that all arms share" if winner.proposer == "start" else f"proposed by {winner.proposer}"
     asked = "" if summary.llm is None else f" ({summary.llm}{_cost(summary)})"
     return f"{score} at {macs_text(winner.macs)}{beside}: {summary.model} on {summary.dataset}, {who}{asked}."
 
