@@ -27,6 +27,7 @@ from cli.recording import RecordExperimentOption, Recording, RecordUriOption, Re
 from cli.training import START, TRAINING, Teaching, WorkersOption, show_result, train_shown, training_config
 from search.errors import ConfigError
 from search.setup.config import RunConfig
+from search.setup.holdout_training import has_seen_holdout
 
 
 @options_of(RunConfig, *TRAINING)
@@ -56,6 +57,7 @@ def command(
     from cli.fetching import fetched
     from cli.images import say_images
     from cli.opening import ModelSource, open_model
+    from pruning.checkpoint import read_architecture
     from pruning.models import ModelSpec, full_name
     from pruning.recognising import recognised
     from search.setup.preparing_images import prepared_as_asked
@@ -93,6 +95,11 @@ def command(
     recording.check()
     if is_file:
         pruned = recognised(pruned, str(start))
+    elif has_seen_holdout(read_architecture(start).recipe, name):
+        say(
+            f"warning  {start} was trained on the holdout of {name}, too: holdout scores below are of images that it "
+            "has seen, and only the test set says how good it is"
+        )
     if is_file or config.preprocessing_changes():
         start = save_opened(dataclasses.replace(pruned, preprocessing=info.preprocessing), start, out / START)
     say_images(say, config, info, expected, published=pruned.spec.name if is_file else None)

@@ -78,7 +78,7 @@ class Recording:
         if not self.is_asked:
             return
         from pruning.checkpoint import read_architecture
-        from tracking.mirror.data_inputs import TRAINING, VALIDATION, digest_of, inputs
+        from tracking.mirror.data_inputs import TRAINING, VALIDATION, as_training, digest_of, inputs
         from tracking.mirror.jobs import Job, key_of
         from tracking.mirror.mlflow_models import weights_of
         from tracking.mirror.models import Checkpoint, Score
@@ -99,6 +99,7 @@ class Recording:
                 "train_loss": epoch.train_loss,
                 "holdout_accuracy": epoch.holdout_accuracy,
                 "holdout_loss": epoch.holdout_loss,
+                "trained_holdout_accuracy": epoch.trained_holdout_accuracy,
                 "lr": epoch.lr,
                 "wall_s": epoch.wall_s,
                 "images_per_s": epoch.images_per_s,
@@ -109,6 +110,7 @@ class Recording:
             scores.append(Score("holdout_accuracy", history[-1].holdout_accuracy, now, holdout))
         params = flatten({"model": architecture.spec.name, **_plain(data), "recipe": recipe.model_dump(mode="json")})
         metadata = {"macs": architecture.macs, "params": architecture.params, "preprocessing": record.preprocessing}
+        parts = inputs(RUN, (TRAINING, VALIDATION), name, data["data_path"], record)
         made = Checkpoint(
             what="finetuned",
             folder=model.name,
@@ -127,7 +129,7 @@ class Recording:
                 ended_ms=now,
                 params=params,
                 points=tuple(points),
-                inputs=inputs(RUN, (TRAINING, VALIDATION), name, data["data_path"], record),
+                inputs=as_training(parts) if recipe.train_on_holdout else parts,
                 made=(made, model),
             ),
             architecture.spec.name,

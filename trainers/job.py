@@ -203,10 +203,10 @@ def _teacher(job: FinetuneJob, spec: ModelSpec) -> nn.Module | None:
 
 
 class _Scorer:
-    """Scores the model on the holdout after an epoch, all workers together; not where the holdout is trained on."""
+    """Scores the model on the holdout's images after an epoch, all workers together."""
 
     def __init__(self, splits: Splits, recipe: Recipe, place: Place, output: str | None) -> None:
-        self._holdout = None if recipe.train_on_holdout else splits.holdout.to(place.device)
+        self._holdout = splits.holdout.to(place.device)
         self._place, self._output = place, output
         self._autocast = torch.bfloat16 if recipe.precision is Precision.BF16 else None
 
@@ -216,12 +216,11 @@ class _Scorer:
             with training.average.in_place():
                 average = self._score(training)
         score = average if training.recipe.export_ema else self._score(training)
-        return EpochReport.of(trained, score, average)
+        assert score is not None, "an average is exported only where there is one"
+        return EpochReport.of(trained, score, average, on_trained=training.recipe.train_on_holdout)
 
-    def _score(self, training: Training) -> Evaluation | None:
+    def _score(self, training: Training) -> Evaluation:
         self._place.broadcast_buffers(training.model)
-        if self._holdout is None:
-            return None
         model, place = training.model, self._place
         return evaluate(model, self._holdout, place=place, autocast=self._autocast, output=self._output)
 

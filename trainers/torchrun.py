@@ -105,12 +105,18 @@ def _join_group() -> torch.device:
 
 def _log_epoch(report: EpochReport) -> None:
     _log.info(
-        "epoch %d: training loss %.4f, holdout accuracy %s, %.1f s",
+        "epoch %d: training loss %.4f, %s, %.1f s",
         report.epoch,
         report.train_loss,
-        "none (it is trained on)" if report.holdout_accuracy is None else f"{report.holdout_accuracy:.4f}",
+        _score(report),
         report.wall_s,
     )
+
+
+def _score(report: EpochReport) -> str:
+    if report.holdout_accuracy is None:
+        return f"accuracy {report.trained_holdout_accuracy:.4f} on the holdout's images, which are trained on"
+    return f"holdout accuracy {report.holdout_accuracy:.4f}"
 
 
 def _log_progress(progress: Progress) -> None:

@@ -24,6 +24,7 @@ from search.execution.survey import finetune_session
 from search.setup.base_model import obtain_base
 from search.setup.base_source import BaseSource, SourceKind, check_source
 from search.setup.config import RunConfig, make_config
+from search.setup.holdout_training import has_seen_holdout
 from search.setup.resources import Machines, Needs, Node
 from tests.cli.awkward_tree import make_tree
 from tests.published import TINY
@@ -82,6 +83,20 @@ def test_it_has_the_gpu_options_of_a_search(
     model = tmp_path / "out" / "model"
     assert f"test it: python launch.py evaluate --checkpoint {model} --dataset digits\n" in said
     assert evaluate_line(model, "imagefolder", Path("my data")).endswith("imagefolder --data-path 'my data'")
+
+
+def test_a_checkpoint_that_was_trained_on_the_holdout_is_told_from_one_that_was_not(
+    checkpoint: Path, tmp_path: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Scores on the holdout are no holdout scores of it; the verb itself keeps the holdout apart unless it is asked."""
+    trained = {"dataset": "digits", "seed": 42, "finetune": {"train_on_holdout": True}}
+    seen = pruned_checkpoint(tmp_path / "seen", recipe=trained)
+    for start, warned in ((seen, True), (checkpoint, False)):
+        assert main(["finetune", "--checkpoint", str(start), "--out", str(tmp_path / start.name)]) == 0
+        assert ("was trained on the holdout of digits, too" in capsys.readouterr().out) is warned
+        assert not asked[-1]["recipe"].train_on_holdout
+    assert not has_seen_holdout(trained, "shapes")
+    assert not has_seen_holdout({**trained, "finetune": {}}, "digits")
 
 
 @pytest.mark.parametrize("whole", [False, True])

@@ -223,7 +223,7 @@ def test_room_that_somebody_else_took_is_waited_for_again(
     fake = FakeTrainer()
     monkeypatch.setattr(fake, "fit", fit)
     monkeypatch.setattr("trainers.finetune._trainer", lambda *arguments: fake)
-    monkeypatch.setattr("trainers.cluster.room.await_room", lambda workers, each, say: waits.append(workers))
+    monkeypatch.setattr("trainers.cluster.room.await_room", lambda workers, each, say, check: waits.append(workers))
     result = finetune(
         checkpoint, "digits", None, RECIPE, seed=2, workers=1, out_dir=tmp_path, storage_dir=tmp_path,
         on_epoch=heard.append,
@@ -430,6 +430,21 @@ def test_waiting_is_said(no_ray: None, checkpoint: Path, tmp_path: Path, monkeyp
     fake.ended.set()
     assert told[0] == "starting the workers"
     assert told[1].startswith("waiting for the workers to start, for 0 s; the cluster's free resources are ")
+
+
+def test_what_is_no_longer_wanted_asks_its_workers_to_stop(
+    no_ray: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one of several side by side, when another has failed: it need not have trained an epoch."""
+    fake = FakeTrainer()
+
+    def check() -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        run_with(fake, monkeypatch, checkpoint, tmp_path, check=check)
+    assert (tmp_path / STOP).exists()
+    fake.ended.set()
 
 
 def test_ctrl_c_in_the_callback_asks_the_workers_to_stop(

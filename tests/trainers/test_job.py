@@ -175,14 +175,16 @@ def test_training_another_output_is_another_training(checkpoint: Path, tmp_path:
     assert ours != others
 
 
-def test_the_holdout_is_trained_on_and_then_scores_nothing(checkpoint: Path, tmp_path: Path) -> None:
-    recipe = RECIPE.override(epochs=1, train_on_holdout=True)
+def test_the_holdout_is_trained_on_and_its_score_is_no_holdout_score_then(checkpoint: Path, tmp_path: Path) -> None:
+    recipe = RECIPE.override(epochs=1, train_on_holdout=True, ema=0.9)
     told: list[str] = []
     outcome = run_job(a_job(checkpoint, tmp_path, recipe=recipe), ALONE, on_progress=lambda p: told.append(p.doing))
     splits = Digits().splits(seed=2)
     assert f"training on {len(splits.train) + len(splits.holdout):,} images, from epoch 1 on" in told
     (report,) = outcome.history
-    assert (report.holdout_accuracy, report.holdout_loss) == (None, None)
+    assert (report.holdout_accuracy, report.holdout_loss, report.ema_accuracy) == (None, None, None)
+    trained = load_pruned(tmp_path / MODEL)
+    assert report.trained_holdout_accuracy == evaluate(trained.module, splits.holdout).accuracy
 
 
 def test_the_average_is_scored_beside_the_weights_and_exported_in_their_stead(checkpoint: Path, tmp_path: Path) -> None:

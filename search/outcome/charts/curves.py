@@ -17,17 +17,24 @@ LEAST = 2
 def accuracy_curve(epochs: Sequence[FinetuneEpoch], base: float | None, proxy: float | None) -> str | None:
     """Draw the accuracy on the holdout; None where it was not scored twice.
 
+    Where the holdout is trained on, it is drawn all the same, and said to be no holdout score.
+
     Args:
         epochs: of the fine-tune.
         base: accuracy of the base model on the same images.
         proxy: accuracy of the winner in its trial.
     """
     scored = [(epoch.epoch, epoch.holdout_accuracy) for epoch in epochs if epoch.holdout_accuracy is not None]
+    label = "holdout accuracy by epoch"
+    if is_trained_on(epochs):
+        shares_of = ((epoch.epoch, epoch.trained_holdout_accuracy) for epoch in epochs)
+        scored = [(epoch, share) for epoch, share in shares_of if share is not None]
+        label = "accuracy by epoch on the holdout's images, which are trained on"
     if len(scored) < LEAST:
         return None
     lines = [(base, "base model"), (proxy, "winner in its trial")]
     shares = [*(share for _, share in scored), *(value for value, _ in lines if value is not None)]
-    frame = Frame("holdout accuracy by epoch", shares, _range(epochs), height=HEIGHT)
+    frame = Frame(label, shares, _range(epochs), height=HEIGHT)
     _name_epochs(frame, epochs)
     for value, name in lines:
         if value is not None:
@@ -36,6 +43,11 @@ def accuracy_curve(epochs: Sequence[FinetuneEpoch], base: float | None, proxy: f
     for epoch, share in scored:
         frame.canvas.dot((frame.x(epoch), frame.y(share)), "winner", f"epoch {epoch}: {share_text(share)}", 2.5)
     return frame.canvas.render()
+
+
+def is_trained_on(epochs: Sequence[FinetuneEpoch]) -> bool:
+    """Whether the fine-tune trained on the holdout, so that its scores on it are no holdout scores."""
+    return any(epoch.trained_holdout_accuracy is not None for epoch in epochs)
 
 
 def loss_curve(epochs: Sequence[FinetuneEpoch]) -> str | None:

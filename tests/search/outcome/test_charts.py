@@ -5,6 +5,7 @@ import random
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from html import unescape
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from search.outcome.charts.trials import drawn_trials
 from search.outcome.summary import summarise
 from tests.search import support
 from tests.search.explained import COMPLETED, EARLY, FAILED, STOPPED, UNIFORM, Tried, searched
-from tests.tracking.samples import numbered, whole_run
+from tests.tracking.samples import numbered, on_holdout, whole_run
 from tracking.events import Event, payloads_of
 from tracking.payloads import PlanReady
 
@@ -152,6 +153,13 @@ def test_the_curves_of_a_fine_tune_have_the_base_s_line() -> None:
     assert "winner in its trial: 90.00 %" in charts["accuracy-curve"]
     assert re.findall(r"epoch (\d+): \d", charts["loss-curve"]) == ["1", "2"]
     assert "rate-curve" in charts
+
+
+def test_where_the_holdout_is_trained_on_the_curve_says_that_it_is_no_holdout_score() -> None:
+    events = numbered(on_holdout(whole_run()))
+    curve = unescape(charts_of(events, summarise(events))["accuracy-curve"])
+    assert "accuracy by epoch on the holdout's images, which are trained on" in curve
+    assert "epoch 2: 96.00 %" in curve
 
 
 def test_a_loss_that_is_no_number_is_no_point() -> None:
