@@ -1,14 +1,17 @@
 """The mirror, the sync and the query against a real MLflow on SQLite."""
 
+import base64
 import dataclasses
 import json
+import zlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import urllib3.util.connection
 
-from tests.tracking.samples import numbered, whole_run
+from search.setup.provenance import provenance_here
+from tests.tracking.samples import numbered, run_started, whole_run
 from tracking.errors import (
     EmptyLedgerError,
     LockedError,
@@ -18,10 +21,12 @@ from tracking.errors import (
 )
 from tracking.kinds import RunStatus, TrialState
 from tracking.ledger import Ledger
-from tracking.mirror.mlflow_store import Store, connect
+from tracking.made_with import provenance_lines
+from tracking.mirror.mlflow_store import Store, connect, has_view, open_experiment
 from tracking.mirror.mlflow_view import MlflowMirror
 from tracking.mirror.mlflow_writer import MlflowWriter, mirror_lock
 from tracking.mirror.query import read_runs
+from tracking.mirror.saved_view import VIEW_TAG
 from tracking.mirror.sync import sync
 from tracking.payloads import Resumed, RunEnded, RunStarted
 from tracking.reader import read_ledger
@@ -78,6 +83,21 @@ def test_mlflow_shows_the_complete_run(make_run: MakeRun, store: Store, experime
     assert parent["params"]["recipe.epochs"] == "3"
     files = ["config.json", "ledger.jsonl", "llm/call-0000.json", "recipe.json", "report.html", "summary.json"]
     assert parent["files"] == [*files, "winner.json"]
+    figures = {f"metrics.`{name}`" for name in parent["metrics"]} | {f"params.`{name}`" for name in parent["params"]}
+    beside = {"attributes.`Models`", "params.`dataset`"}  # the sample's configuration names no data set
+    _check_view(store, str(state.experiment_id), figures | beside)
+
+
+def _check_view(store: Store, experiment_id: str, figures: set[str]) -> None:
+    """MLflow's page has a view whose columns are figures of the run, and it is the user's to change."""
+    assert has_view(store, experiment_id)
+    experiment = store.client.get_experiment(experiment_id)
+    view = json.loads(experiment.tags[VIEW_TAG])
+    shown = json.loads(zlib.decompress(base64.b64decode(view["state"].removeprefix("deflate;"))))
+    assert {"metrics.`accuracy`", "metrics.`macs`"} < set(shown["selectedColumns"]) <= figures
+    store.client.set_experiment_tag(experiment_id, VIEW_TAG, "own")
+    open_experiment(store, experiment.name)
+    assert store.client.get_experiment(experiment_id).tags[VIEW_TAG] == "own"
 
 
 def test_a_call_of_an_llm_is_a_trace_and_a_second_sync_changes_none_of_it(
@@ -300,6 +320,7 @@ def test_what_was_written_is_read_back(make_run: MakeRun, store: Store, experime
         "trials_failed": 1,
         "revisions": 1,
         "wall_s": 12.5,
+        "made_with": None,
         "llm_calls": 1,
         "llm_invalid_answers": 0,
         "input_tokens": 100,
@@ -331,6 +352,14 @@ def test_what_was_not_recorded_reads_as_none(store: Store, experiment: str) -> N
     recorded = {key for key, value in dataclasses.asdict(record).items() if value is not None}
     identity = {"run_id", "mlflow_run_id", "experiment", "model", "dataset", "proposer", "seed", "started_ms"}
     assert recorded == identity | {"config", "trials"}
+
+
+def test_what_a_run_was_made_with_is_read_back(store: Store, experiment: str) -> None:
+    here = provenance_here()
+    started = run_started("told").model_copy(update={"provenance": here})
+    MlflowWriter(store, experiment, "told").apply(numbered([started]))
+    (record,) = read_runs(store.uri, experiments=[experiment])
+    assert record.made_with == (tuple(provenance_lines(here)),)
 
 
 def test_runs_are_chosen_by_either_id(make_run: MakeRun, store: Store, experiment: str) -> None:
