@@ -6,6 +6,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+# Collecting imports some ten thousand modules, and next to nothing of it is garbage: see `pytest_collection`.
+gc.disable()
+
 # Ray and the maths libraries read these on import, so set them before anything else is imported.
 os.environ.update({"OMP_NUM_THREADS": "1", "COLUMNS": "160"})
 MLFLOW = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME")
@@ -39,10 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ranks[names[item.path]] if item.path in names else len(ranks))
 
 
-def pytest_collection_finish() -> None:
-    """Spare the garbage collector what was imported: it would visit some 700,000 objects over and over."""
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Spare the garbage collector what is imported: it would visit some 700,000 objects over and over."""
+    yield
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
