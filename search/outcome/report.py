@@ -31,6 +31,9 @@ from tracking.payloads import (
     Winner,
 )
 
+SHOWN = 20
+"""Trials that the page lists before the reader asks for the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrialRow:
@@ -73,6 +76,7 @@ def write_report(events: Sequence[Event], summary: Summary, path: Path) -> None:
         obtained=next((record for record in reversed(payloads_of(events, BaseReady))), None),
         plan=plan,
         rows=trial_rows(events),
+        shown=SHOWN,
         decisions=[describe(decision) for decision in payloads_of(events, Decision)],
         epochs=epochs,
         trained_on=is_trained_on(epochs),

@@ -10,6 +10,8 @@ from search.outcome.formats import share_text
 from tracking.payloads import FinetuneEpoch
 
 HEIGHT = 230.0
+CLOSE = 18.0
+"""Pixels between two lines whose names would run into each other."""
 LEAST = 2
 """Epochs that make a curve."""
 
@@ -36,9 +38,11 @@ def accuracy_curve(epochs: Sequence[FinetuneEpoch], base: float | None, proxy: f
     shares = [*(share for _, share in scored), *(value for value, _ in lines if value is not None)]
     frame = Frame(label, shares, _range(epochs), height=HEIGHT)
     _name_epochs(frame, epochs)
+    close = base is not None and proxy is not None and abs(frame.y(base) - frame.y(proxy)) < CLOSE
     for value, name in lines:
         if value is not None:
-            frame.across(value, f"{name}: {share_text(value)}", at_left=value == proxy)
+            words, below = f"{name}: {share_text(value)}", scored[-1][1] > value
+            frame.across(value, words, at_left=close and name != "base model", below=below)
     frame.canvas.path([(frame.x(epoch), frame.y(share)) for epoch, share in scored], "line winner")
     for epoch, share in scored:
         frame.canvas.dot((frame.x(epoch), frame.y(share)), "winner", f"epoch {epoch}: {share_text(share)}", 2.5)

@@ -107,6 +107,24 @@ def test_a_small_run_has_half_points_that_are_named_as_such() -> None:
     assert len(named) == len(set(named)) >= 3
 
 
+@pytest.mark.parametrize("trials", [2, 6, 60])
+def test_the_axis_of_scores_names_its_ends_and_nothing_that_runs_into_them(trials: int) -> None:
+    events = run_of(trials)
+    named = [
+        float(text.removesuffix(" %"))
+        for text in texts(charts_of(events, summarise(events))["parallel"])
+        if "%" in text
+    ]
+    rung, scored = telling_rung(drawn_trials(events))
+    scores = [round(100 * trial.scores[rung - 1], 2) for trial in scored]
+    assert {min(scores), max(scores)} <= set(named[3:]), "the first three name the ratios"
+    heights = [
+        float(y)
+        for y in re.findall(r'x="[\d.]+" y="([\d.]+)" class="">', charts_of(events, summarise(events))["parallel"])
+    ]
+    assert min(abs(a - b) for a, b in zip(sorted(heights), sorted(heights)[1:], strict=False)) > 14
+
+
 def test_ticks_are_round_and_within() -> None:
     assert Scale(0, 1, 0, 1).ticks(6) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
     assert Scale(0.31, 0.32, 0, 1).ticks(3) == pytest.approx([0.31, 0.315, 0.32])
