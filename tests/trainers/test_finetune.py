@@ -275,6 +275,7 @@ def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("cluster_resources", "available_resources"):
         monkeypatch.setattr(f"trainers.finetune.ray.{name}", lambda: {"CPU": 2.0})
     monkeypatch.setattr("trainers.finetune.ray.get_gpu_ids", list)
+    monkeypatch.setattr("trainers.finetune.all_compute_in_bf16", lambda: False)
     monkeypatch.setattr("trainers.finetune.check_shared", lambda *_, **__: None)
     monkeypatch.setattr("trainers.cluster.room.await_room", lambda *_: None)
 

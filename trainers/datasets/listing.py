@@ -52,11 +52,17 @@ class Listing:
 
 
 def class_names(part: Path) -> tuple[str, ...]:
-    """The folders in `part`, sorted; a link to a folder that holds `part` is none of its classes."""
+    """The folders in `part`, sorted; a link to a folder that holds `part` is none of its classes.
+
+    Raises:
+        DataPathError: `part` cannot be read.
+    """
     above = _with_parents(part)
-    return tuple(
-        sorted(entry.name for entry in part.iterdir() if entry.is_dir() and _identity(entry.stat()) not in above)
-    )
+    try:
+        folders = [entry for entry in part.iterdir() if entry.is_dir()]
+    except OSError as error:
+        raise DataPathError(f"the folder {str(part)!r} cannot be read: {error.strerror}") from error
+    return tuple(sorted(entry.name for entry in folders if _identity(entry.stat()) not in above))
 
 
 def list_images(part: Path, classes: Sequence[str]) -> Listing:
