@@ -34,7 +34,7 @@ def accepts() -> Validator:
     pods_and_claims = json.loads((HERE / "kubernetes.json").read_text(encoding="utf-8"))
     for each in (schema, pods_and_claims):
         jsonschema.Draft202012Validator.check_schema(each)
-    known = Registry().with_resource("kubernetes.json", Resource.from_contents(pods_and_claims))  # type: ignore[var-annotated]
+    known = Registry().with_resource("kubernetes.json", Resource.from_contents(pods_and_claims))
     kind = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"x-kubernetes-list-map-keys": _no_key_twice})
     return kind(schema, registry=known)
 
