@@ -37,8 +37,9 @@ test: setup lint  ## lint, types, and every test
 test-quick: setup  ## the tests that take less than five seconds each
 	$(PYTEST) -m 'not slow'
 
-test-cluster: setup  ## a cluster of hosts in network namespaces of this machine (root, openssh-server, rsync)
+test-cluster: setup  ## hosts in network namespaces of this machine (root, openssh-server, rsync); a database that stops
 	$(BIN)/python -m tests.clusters.inside $(BIN)/python -m pytest -q -p no:xdist tests/clusters/test_on_hosts.py
+	ESPALIER_TEST_DATABASE=1 $(BIN)/python -m pytest -q -p no:xdist tests/cli/test_database_loss.py
 
 lint: setup  ## lint and types
 	$(BIN)/ruff check .

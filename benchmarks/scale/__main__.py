@@ -4,6 +4,9 @@ Actors of Ray's own test cluster stand for nodes, one each: they take a hundredt
 nothing. The session, its ledger with an fsync for each event, Tune and Ray are real. So what is left is what a trial
 costs the driver, which is one process, and the head. A power law is fitted to it, and from that follows how many nodes
 the driver could serve if their trials took `--trial-s` seconds each. The last line is one JSON object.
+
+A process for each of 200 actors does not fit into 24 GiB, so `--to-a-process` of them share one (see `slots.py`).
+`--check` measures a size with and without that, to show what the sharing changes.
 """
 
 import argparse
@@ -18,8 +21,8 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
-ACTOR_MIB, SPARED_MIB = 130, 4096
-"""What an idle actor takes, and what is left to the rest of the machine."""
+ACTOR_MIB, SPARED_MIB = 130, 3072
+"""What a process of an actor takes, and what is left to Ray's own and to the rest of the machine."""
 
 MANY = 5
 """A longer search, to see whether a trial costs more after many others."""
@@ -33,17 +36,21 @@ def main() -> None:
     parser.add_argument("--sizes", default="10,50,200", help="numbers of nodes")
     parser.add_argument("--trials", type=int, default=300, help="of each size, beside one for each actor")
     parser.add_argument("--trial-s", type=float, default=60.0, help="seconds that a trial would take on a node")
+    parser.add_argument("--to-a-process", type=int, default=10, help="actors that share a process; 1: none do")
+    parser.add_argument("--check", type=int, default=0, help="a size to measure also with a process for each actor")
     asked = parser.parse_args()
+    each = asked.to_a_process
     costs, too_large = [], []
     for size in map(int, asked.sizes.split(",")):
-        if psutil.virtual_memory().available < (size * ACTOR_MIB + SPARED_MIB) * 2**20:
+        processes = math.ceil(size / each)
+        if psutil.virtual_memory().available < (processes * ACTOR_MIB + SPARED_MIB) * 2**20:
             too_large.append(size)
-            print(f"{size} nodes: not enough memory here for as many processes", flush=True)
+            print(f"{size} nodes: not enough memory here for {processes} processes", flush=True)
             continue
-        costs.append(measured(size, asked.trials))
+        costs.append(measured(size, asked.trials, each))
         print(f"{size} nodes: {costs[-1]}", flush=True)
     few = int(asked.sizes.split(",")[0])
-    many = measured(few, MANY * asked.trials)
+    many = measured(few, MANY * asked.trials, each)
     print(f"{few} nodes, {MANY} times as many trials: {many}", flush=True)
     factor, exponent = growth([one["actors"] for one in costs], [one["driver_ms_per_trial"] for one in costs])
     result = {
@@ -51,20 +58,25 @@ def main() -> None:
         "driver_ms_per_trial": by_size(costs, "driver_ms_per_trial"),
         "session_ms_per_trial": by_size(costs, "session_ms_per_trial"),
         "head_ms_per_trial": by_size(costs, "head_ms_per_trial"),
+        "actors_per_process": each,
         "growth_exponent": round(exponent, 3),
         "driver_ms_per_trial_of_many": {f"{many['trials']:g}": round(many["driver_ms_per_trial"], 3)},
         "trial_s": asked.trial_s,
         "limit_nodes": limit(factor, exponent, asked.trial_s, max(one["driver_ms_per_trial"] for one in costs)),
         "too_large_for_this_machine": too_large,
     }
+    if asked.check:
+        ways = [measured(asked.check, asked.trials, sharing) for sharing in (each, 1)]
+        for name in ("driver_ms_per_trial", "head_ms_per_trial"):
+            result[f"{name}_shared_and_alone"] = [round(one[name], 3) for one in ways]
     print(json.dumps(result))
 
 
-def measured(actors: int, trials: int) -> Cost:
-    """Measure one size, in a process of its own: Ray starts once in each."""
+def measured(actors: int, trials: int, each: int) -> Cost:
+    """Measure one size, with so many actors to a process, in a process of its own: Ray starts once in each."""
     with tempfile.TemporaryDirectory(prefix="esp-", ignore_cleanup_errors=True) as folder:
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.scale.measure", str(actors), str(trials), folder],
+            [sys.executable, "-m", "benchmarks.scale.measure", str(actors), str(trials), folder, str(each)],
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -1,14 +1,15 @@
 """One size: a search of trivial trials on so many actors of Ray's test cluster.
 
-`python -m benchmarks.scale.measure ACTORS TRIALS FOLDER`; the last line is one JSON object. Each actor stands for a
-node. All begin before the first trial ends, and what is measured begins with the last of them: how they start is not.
-Actors are niced, because on a cluster they would not share the driver's cores.
+`python -m benchmarks.scale.measure ACTORS TRIALS FOLDER EACH`; the last line is one JSON object. Each actor stands for
+a node, and EACH of them share a process. All begin before the first trial ends, and what is measured begins with the
+last of them: how they start is not. Actors are niced, because on a cluster they would not share the driver's cores.
 """
 
 import json
 import os
 import sys
 import time
+import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,10 @@ prepare_environment(local=True)
 os.environ["RAY_worker_niceness"] = "15"  # noqa: SIM112
 
 import psutil  # noqa: E402
-import ray  # noqa: E402  reads the environment on import
-from ray import tune  # noqa: E402
+from ray import tune  # noqa: E402  reads the environment on import
 from ray.cluster_utils import Cluster  # noqa: E402
 
+from benchmarks.scale.slots import share  # noqa: E402
 from search.control.report import Report  # noqa: E402
 from search.control.session import SearchSession  # noqa: E402
 from search.execution.cluster import connected  # noqa: E402
@@ -43,7 +44,7 @@ class TrivialActor(tune.Trainable):
         """Say that it is there."""
         self._config, self._served = config, 0
         self._folder, self._actors = Path(context[0]), context[1]
-        self._name = str(ray.get_runtime_context().get_actor_id())
+        self._name = uuid.uuid4().hex
         (self._folder / self._name).touch()
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -114,8 +115,10 @@ class MeteredSearch(ServedSearch):
         return time.perf_counter(), time.process_time(), sum(one.user + one.system for one in spent)
 
 
-def main(actors: int, trials: int, folder: Path) -> None:
+def main(actors: int, trials: int, folder: Path, each: int) -> None:
     """Run the search, and print what it cost."""
+    if each > 1:
+        share(each)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         for _ in range(NODES - 1):
@@ -138,4 +141,4 @@ def main(actors: int, trials: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))

@@ -1,17 +1,26 @@
-"""clusters/kubernetes.yaml: KubeRay would accept it, and its parts name each other rightly."""
+"""clusters/kubernetes.yaml: Kubernetes and KubeRay would accept it, and its parts name each other rightly."""
 
 import copy
+import json
+import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
+from jsonschema import ValidationError
+from jsonschema.protocols import Validator
+from referencing import Registry, Resource
 
 from tests.clusters.files import DOCKERFILE, KUBERNETES, pinned, pods, read_all
 
 Documents = dict[str, dict[str, Any]]
+HERE = Path(__file__).parent
+QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|[kMGTPE]|[KMGTPE]i)?")
+"""As Kubernetes reads one; its schema says only that it is text or a number."""
 
 
 @pytest.fixture(scope="module")
@@ -20,30 +29,91 @@ def documents() -> Documents:
 
 
 @pytest.fixture(scope="module")
-def accepts() -> jsonschema.protocols.Validator:
-    schema = yaml.safe_load((Path(__file__).parent / "kuberay.yaml").read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator.check_schema(schema)
-    return jsonschema.Draft202012Validator(schema)
+def accepts() -> Validator:
+    schema = yaml.safe_load((HERE / "kuberay.yaml").read_text(encoding="utf-8"))
+    pods_and_claims = json.loads((HERE / "kubernetes.json").read_text(encoding="utf-8"))
+    for each in (schema, pods_and_claims):
+        jsonschema.Draft202012Validator.check_schema(each)
+    known = Registry().with_resource("kubernetes.json", Resource.from_contents(pods_and_claims))
+    kind = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"x-kubernetes-list-map-keys": _no_key_twice})
+    return kind(schema, registry=known)
+
+
+def _no_key_twice(_: Validator, keys: list[str], items: Any, __: Any) -> Iterator[ValidationError]:
+    """Kubernetes' own keyword: the items of a list are told apart by these of their fields."""
+    if isinstance(items, list):
+        seen = [tuple(item.get(key) for key in keys) for item in items if isinstance(item, dict)]
+        yield from (ValidationError(f"{each} is there twice") for each in set(seen) if seen.count(each) > 1)
 
 
 def test_it_has_what_a_search_and_a_person_need(documents: Documents) -> None:
     assert set(documents) == {"PersistentVolumeClaim", "RayJob", "RayCluster"}
 
 
-def test_it_satisfies_the_schemas(documents: Documents, accepts: jsonschema.protocols.Validator) -> None:
+def test_it_satisfies_the_schemas(documents: Documents, accepts: Validator) -> None:
     for document in documents.values():
         accepts.validate(document)
 
 
-def test_a_misspelt_field_is_refused(documents: Documents, accepts: jsonschema.protocols.Validator) -> None:
-    """Kubernetes itself drops it in silence."""
-    for path in (["spec"], ["spec", "rayClusterSpec"], ["spec", "rayClusterSpec", "headGroupSpec", "template", "spec"]):
-        broken: Any = copy.deepcopy(documents["RayJob"])
-        place = broken
-        for step in path:
-            place = place[step]
-        place["ttlSecondsAfterFinish"] = 1
-        assert not accepts.is_valid(broken)
+HEAD = ("RayJob", "spec", "rayClusterSpec", "headGroupSpec")
+POD = (*HEAD, "template", "spec")
+CONTAINER = (*POD, "containers", 0)
+
+
+@pytest.mark.parametrize(
+    ("place", "field", "value"),
+    [
+        # Kubernetes itself drops a field that it does not know, in silence.
+        (("RayJob", "spec"), "ttlSecondsAfterFinish", 1),
+        (HEAD[:3], "ttlSecondsAfterFinish", 1),
+        (HEAD, "ttlSecondsAfterFinish", 1),
+        (POD, "tolerance", []),
+        (CONTAINER, "volumeMount", []),
+        (("PersistentVolumeClaim", "spec"), "accessMode", "ReadWriteMany"),
+        (("RayJob", "spec"), "activeDeadlineSeconds", "172800"),
+        (("RayJob", "spec"), "submissionMode", "K8sJob"),
+        (("RayJob", "metadata"), "name", "1-search"),
+        (HEAD, "rayStartParams", {"num-cpus": 0}),
+        (POD, "securityContext", {"fsGroup": "1000"}),
+        (POD, "containers", None),
+        (CONTAINER, "name", None),
+        (CONTAINER, "resources", {"limits": ["4"]}),
+    ],
+)
+def test_a_slip_is_refused(
+    documents: Documents, accepts: Validator, place: tuple[Any, ...], field: str, value: Any
+) -> None:
+    broken: Any = copy.deepcopy(documents)
+    found = broken
+    for step in place:
+        found = found[step]
+    found[field] = value
+    assert not accepts.is_valid(broken[place[0]])
+
+
+def test_a_name_that_is_there_twice_is_refused(documents: Documents, accepts: Validator) -> None:
+    broken = copy.deepcopy(documents["RayJob"])
+    volumes = broken["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["volumes"]
+    volumes.append({**volumes[0], "name": "another"})
+    assert accepts.is_valid(broken)
+    volumes[-1]["name"] = volumes[0]["name"]
+    assert not accepts.is_valid(broken)
+
+
+def test_what_only_a_server_would_refuse(documents: Documents) -> None:
+    """These rules of Kubernetes are in its code and in no schema."""
+    for pod in pods(documents):
+        for volume in pod["volumes"]:
+            assert len(volume) == 2, "a name and one source"
+        for toleration in pod.get("tolerations", []):
+            assert toleration["operator"] in {"Exists", "Equal"}
+            assert toleration["effect"] in {"NoSchedule", "PreferNoSchedule", "NoExecute"}
+        for container in pod["containers"]:
+            sizes = container["resources"]
+            assert all(QUANTITY.fullmatch(size) for part in sizes.values() for size in part.values()), sizes
+    assert QUANTITY.fullmatch(documents["PersistentVolumeClaim"]["spec"]["resources"]["requests"]["storage"])
+    ray = tuple(map(int, documents["RayCluster"]["spec"]["rayVersion"].split(".")))
+    assert ray >= (2, 52, 0), "KubeRay refuses a token with an older Ray"
 
 
 def test_a_job_ends_and_gives_its_machines_back(documents: Documents) -> None:

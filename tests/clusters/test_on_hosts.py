@@ -1,7 +1,8 @@
-"""A search on three hosts with their own addresses, as a user types it: `ray up`, `ray submit`, `ray job submit`.
+"""A search on four hosts with their own addresses, as a user types it: `ray up`, `ray submit`, `ray job submit`.
 
 `make test-cluster` runs it, in namespaces of its own. What is up is clusters/onprem.yaml itself, with the addresses
-and the key of the hosts, and with one CPU and a small object store for each.
+and the key of the hosts, and with one CPU and a small object store for each; the head has no CPU for trials, so that
+every trial is on a host that may die.
 """
 
 import contextlib
@@ -18,15 +19,17 @@ from typing import Any
 import pytest
 import yaml
 
+from llm_clients.scripted.script import Script
+from llm_clients.scripted.server import ScriptedServer
 from search.outcome.summary import Summary, read_summary
 from tests.cli.launched import Ending, endings
 from tests.clusters.files import ONPREM, ROOT, read
-from tests.clusters.hosts import ALLOWED, SHARED, Host, Machines, eventually
+from tests.clusters.hosts import ALLOWED, SHARED, USER, Host, Machines, eventually
 from tracking.errors import TrackingError
 from tracking.events import Event, payloads_of
 from tracking.kinds import DecisionKind
-from tracking.payloads import Decision, Proposed, TrialStarted, Winner
-from tracking.reader import read_ledger
+from tracking.payloads import Decision, LlmCall, Proposed, TrialStarted, Winner
+from tracking.reader import read_ledger, read_whole_lines
 from tracking.runs import RunDirs
 
 pytestmark = [
@@ -34,9 +37,10 @@ pytestmark = [
     pytest.mark.skipif(ALLOWED not in os.environ, reason="hosts are made by `make test-cluster` only"),
 ]
 
-SIZE = "--num-cpus=1 --num-gpus=0 --object-store-memory=150000000"
+SIZE = "--num-gpus=0 --object-store-memory=150000000"
+UNWATCHED = "RAY_memory_monitor_refresh_ms=0"
+"""The hosts share this machine's memory: each one's monitor would kill its own trials for what others take."""
 SEARCH = (
-    "search",
     "--trials",
     "6",
     "--window",
@@ -49,6 +53,7 @@ SEARCH = (
     "2",
     "--no-mlflow",
 )
+ASKING = ("--trials", "3", "--epochs", "1", "--finetune-workers", "1", "--llm-per-call", "1", "--llm", "gpt-canary")
 VICTIM = 2
 CANARY = "sk-canary-0123456789abcdef"
 PORT = 8265
@@ -97,15 +102,31 @@ class Cluster:
         assert (done.returncode != 0) is (code != 0), f"{words}: {done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
+    def begins(self, shown: Path, *words: str) -> subprocess.Popen[bytes]:
+        """Begin a search by `ray submit`, whose terminal is a file."""
+        command = self.ray("submit", "--no-config-cache", str(self.file), "launch.py", "--", "search", *words)
+        with shown.open("w") as terminal:
+            return subprocess.Popen(command, cwd=ROOT, env=self.variables, stdout=terminal, stderr=subprocess.STDOUT)
+
     def events(self, runs: str) -> tuple[Event, ...]:
         """What the ledger of the newest run in a shared folder holds by now."""
         try:
-            return read_ledger(RunDirs(self.machines.shared / runs).resolve("latest").ledger)
+            return read_whole_lines(RunDirs(self.machines.shared / runs).resolve("latest").ledger)
         except TrackingError:
             return ()
 
     def summary(self, runs: str) -> Summary:
         return read_summary(RunDirs(self.machines.shared / runs).resolve("latest").summary)
+
+    def leaks(self) -> list[str]:
+        """Where the key is on hosts that are up: in environments, Ray's session folders, logs or runs."""
+        there = f"test -d /tmp/ray/session_latest/logs && (grep -rlF {CANARY} /tmp /var/log {SHARED}; true)"
+        found = []
+        for host in self.hosts.values():
+            if host.process.poll() is None:
+                found += [f"process {number} on {host.name}" for number in host.environments_with(CANARY)]
+                found += [f"{file} on {host.name}" for file in self.on(host, there).splitlines()]
+        return found
 
     def actors(self) -> list[tuple[str, str, str]]:
         """Id, class and address of all actors that there ever were."""
@@ -122,9 +143,9 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Summary, tuple[Even
     folder = tmp_path_factory.mktemp("alone")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     subprocess.run(
-        [sys.executable, str(ROOT / "launch.py"), *SEARCH],
+        [sys.executable, str(ROOT / "launch.py"), "search", *SEARCH],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT)},
+        env={**environment, "PYTHONPATH": str(ROOT), "RAY_memory_monitor_refresh_ms": "0"},
         check=True,
         timeout=WAIT_S,
     )
@@ -134,10 +155,10 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Summary, tuple[Even
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Three hosts, on which `ray up` has been run."""
+    """A head and three workers, on which `ray up` has been run."""
     folder = tmp_path_factory.mktemp("hosts")
     machines = Machines(folder)
-    with machines.running("head", "worker1", "worker2") as hosts:
+    with machines.running("head", "worker1", "worker2", "worker3") as hosts:
         home = folder / "home"
         (home / "ray").mkdir(parents=True)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
@@ -156,7 +177,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         up = Cluster(file, machines, hosts, variables)
         up.does("get-auth-token", "--generate")
         up.does("up", "-y", "--no-config-cache", str(file))
-        eventually(lambda: _joined(up, len(hosts)), "every host is a node of the cluster", WAIT_S)
+        eventually(lambda: _joined(up, len(hosts) - 1), "every host is a node of the cluster", WAIT_S)
         yield up
 
 
@@ -168,41 +189,69 @@ def _described(hosts: dict[str, Host], key: Path, home: Path) -> dict[str, Any]:
     described["file_mounts"]["~/.ray/auth_token"] = str(home / ".ray" / "auth_token")
     # Without MLflow's server: a gigabyte that nothing here asks.
     described["head_setup_commands"] = [each for each in described["head_setup_commands"] if "mlflow.sh" not in each]
-    for part in ("head_start_ray_commands", "worker_start_ray_commands"):
-        described[part] = [command.replace("ray start", f"ray start {SIZE}", 1) for command in described[part]]
+    for part, cpus in (("head_start_ray_commands", 0), ("worker_start_ray_commands", 1)):
+        described[part] = [
+            command.replace("ray start", f"ray start --num-cpus={cpus} {SIZE}", 1).replace(
+                "RAY_AUTH", f"{UNWATCHED} RAY_AUTH", 1
+            )
+            for command in described[part]
+        ]
     return described
 
 
 def _joined(cluster: Cluster, count: int) -> bool:
-    """Whether so many nodes have joined, with one CPU each."""
+    """Whether so many workers have joined, with one CPU each."""
     return f"/{count}.0 CPU" in cluster.does("exec", "--no-config-cache", str(cluster.file), "ray status")
 
 
 @pytest.fixture(scope="module")
-def bereft(cluster: Cluster) -> str:
-    """`ray submit` of a search, in which a host dies that runs a trial. Returns what the terminal showed."""
+def keyed(cluster: Cluster) -> None:
+    """Bring a file of keys to the head, as docs/cluster.md says."""
+    keys = cluster.machines.folder / "keys"
+    keys.write_text(f"OPENAI_API_KEY={CANARY}\n")
+    keys.chmod(0o600)
+    cluster.does("rsync-up", str(cluster.file), str(keys), "/root/.config/espalier/keys")
+
+
+@dataclass(frozen=True)
+class Bereft:
+    """A search that was begun with `ray submit`, and in which a host died that ran a trial.
+
+    Attributes:
+        shown: what the terminal showed.
+        leaks: where the key was found while trials ran, also on the host that died then.
+    """
+
+    shown: str
+    leaks: list[str]
+
+
+@pytest.fixture(scope="module")
+def bereft(cluster: Cluster, keyed: None) -> Bereft:
     shown = cluster.machines.folder / "submit.log"
-    command = ("submit", "--no-config-cache", str(cluster.file), "launch.py", "--", *SEARCH)
-    with shown.open("w") as terminal:
-        process = subprocess.Popen(
-            cluster.ray(*command, "--runs", f"{SHARED}/submitted"),
-            cwd=ROOT,
-            env=cluster.variables,
-            stdout=terminal,
-            stderr=subprocess.STDOUT,
-        )
-        victims: list[Host] = []
+    process = cluster.begins(shown, *SEARCH, "--runs", f"{SHARED}/submitted")
+    victims: list[Host] = []
 
-        def strikes() -> bool:
-            victims.extend(_worker_with_a_late_trial(cluster))
-            return bool(victims) or process.poll() is not None
+    def runs() -> bool:
+        return bool(payloads_of(cluster.events("submitted"), TrialStarted)) or process.poll() is not None
 
-        eventually(strikes, "a worker host runs a trial", WAIT_S)
-        assert victims, shown.read_text()
-        victims[0].kill()
-        code = process.wait(WAIT_S)
-    assert code == 0, shown.read_text()
-    return shown.read_text()
+    def strikes() -> bool:
+        victims.extend(_worker_with_a_late_trial(cluster))
+        return bool(victims) or process.poll() is not None
+
+    eventually(runs, "a trial runs", WAIT_S)
+    leaks = cluster.leaks()
+    eventually(strikes, "a worker host runs a late trial", WAIT_S)
+    assert victims, _end_of(shown)
+    victims[0].kill()
+    code = process.wait(WAIT_S)
+    assert code == 0, _end_of(shown)
+    return Bereft(shown.read_text(), leaks)
+
+
+def _end_of(shown: Path) -> str:
+    """The last words on a terminal, which draws its progress again each second."""
+    return shown.read_text()[-6000:]
 
 
 def _worker_with_a_late_trial(cluster: Cluster) -> Iterator[Host]:
@@ -218,37 +267,30 @@ def _worker_with_a_late_trial(cluster: Cluster) -> Iterator[Host]:
 
 def test_the_doctor_finds_the_cluster_well(cluster: Cluster) -> None:
     checks = _doctor(cluster)
-    assert "3 nodes at" in checks["Ray"]["found"]
+    assert "4 nodes at" in checks["Ray"]["found"]
     for name in ("nodes", "versions", "shared folder", "clocks", "between nodes"):
         assert checks[name]["state"] == "ok", checks
     assert "eth0" in checks["between nodes"]["found"]
 
 
-def test_keys_reach_the_driver_and_nobody_else(cluster: Cluster) -> None:
-    """They come by a file; no environment of a process, no log of Ray's and no file of a run has them."""
-    keys = cluster.machines.folder / "keys"
-    keys.write_text(f"OPENAI_API_KEY={CANARY}\n")
-    keys.chmod(0o600)
-    cluster.does("rsync-up", str(cluster.file), str(keys), "/root/.config/espalier/keys")
+def test_the_keys_file_is_found_on_the_head(cluster: Cluster, keyed: None) -> None:
     assert _doctor(cluster)["LLM keys"]["found"] == "set: OPENAI_API_KEY"
-    for host in cluster.hosts.values():
-        assert not host.environments_with(CANARY)
-        assert cluster.on(host, f"grep -rl {CANARY} /tmp {SHARED}; true") == ""
+    assert cluster.leaks() == []
 
 
 def test_it_ends_where_a_search_on_one_machine_ends(
-    cluster: Cluster, bereft: str, alone: tuple[Summary, tuple[Event, ...]]
+    cluster: Cluster, bereft: Bereft, alone: tuple[Summary, tuple[Event, ...]]
 ) -> None:
     _same(cluster, "submitted", alone)
 
 
-def test_the_trial_of_the_lost_host_ran_again(cluster: Cluster, bereft: str) -> None:
+def test_the_trial_of_the_lost_host_ran_again(cluster: Cluster, bereft: Bereft) -> None:
     again = [d for d in payloads_of(cluster.events("submitted"), Decision) if d.decision is DecisionKind.RETRIED]
-    assert again, bereft
+    assert again, bereft.shown[-6000:]
     assert all(decision.trial is not None and decision.trial >= VICTIM for decision in again)
 
 
-def test_trials_and_ranks_ran_on_several_hosts(cluster: Cluster, bereft: str) -> None:
+def test_trials_and_ranks_ran_on_several_hosts(cluster: Cluster, bereft: Bereft) -> None:
     actors = cluster.actors()
     recorded = {started.actor for started in payloads_of(cluster.events("submitted"), TrialStarted)}
     trials = {place for actor, _, place in actors if any(actor.startswith(each) for each in recorded)}
@@ -257,35 +299,60 @@ def test_trials_and_ranks_ran_on_several_hosts(cluster: Cluster, bereft: str) ->
     assert len(ranks) == 2, actors
 
 
-def test_the_terminal_showed_the_search(bereft: str, cluster: Cluster) -> None:
-    assert "Ray: the cluster at auto, as RAY_ADDRESS says" in bereft
-    assert "trial" in bereft
-    assert f"{SHARED}/submitted" in bereft
+def test_the_terminal_showed_the_search(bereft: Bereft, cluster: Cluster) -> None:
+    assert "Ray: the cluster at auto, as RAY_ADDRESS says" in bereft.shown
+    assert "trial" in bereft.shown
+    assert f"{SHARED}/submitted" in bereft.shown
 
 
-def test_the_results_come_back_with_one_command(cluster: Cluster, bereft: str, tmp_path: Path) -> None:
+def test_the_results_come_back_with_one_command(cluster: Cluster, bereft: Bereft, tmp_path: Path) -> None:
     cluster.does("rsync-down", str(cluster.file), f"{SHARED}/submitted/", f"{tmp_path}/runs/")
     here = RunDirs(tmp_path / "runs").resolve("latest")
     assert endings(read_ledger(here.ledger)) == endings(cluster.events("submitted"))
     assert here.model.exists()
 
 
+def test_a_key_is_used_and_is_found_nowhere(cluster: Cluster, bereft: Bereft) -> None:
+    """The proposer's server is the user's machine, and takes no other key."""
+    assert bereft.leaks == []
+    rehearsal = json.loads((ROOT / "docs" / "rehearsal.json").read_text(encoding="utf-8"))
+    answers = tuple({"strategies": [one]} for answer in rehearsal["answers"] for one in answer["strategies"])
+    with ScriptedServer(Script(answers=answers, key=CANARY), host=USER) as server:
+        asked = (*ASKING, "--llm-base-url", f"{server.url}/v1", "--llm-plain-http", "--no-mlflow")
+        shown = cluster.machines.folder / "asked.log"
+        process = cluster.begins(shown, *asked, "--runs", f"{SHARED}/asked")
+        leaks: list[str] = []
+
+        def ends() -> bool:
+            for host in cluster.hosts.values():
+                if host.process.poll() is None:
+                    leaks.extend(f"process {number} on {host.name}" for number in host.environments_with(CANARY))
+            return process.poll() is not None
+
+        eventually(ends, "a search that asks a model ends", WAIT_S)
+        assert process.returncode == 0, _end_of(shown)
+        assert server.totals()["answers"] >= 2
+    assert payloads_of(cluster.events("asked"), LlmCall)
+    assert [*leaks, *cluster.leaks()] == []
+    assert CANARY not in shown.read_text()
+
+
 def test_a_submitted_job_ends_there_too_with_its_log_on_the_terminal(
-    cluster: Cluster, bereft: str, alone: tuple[Summary, tuple[Event, ...]]
+    cluster: Cluster, bereft: Bereft, alone: tuple[Summary, tuple[Event, ...]]
 ) -> None:
     """Through the dashboard on the head's loopback, which SSH brings here; on the hosts that are left."""
     with _dashboard(cluster):
         said = cluster.does(
             *("job", "submit", "--address", f"http://127.0.0.1:{PORT}", "--"),
-            *("python", "launch.py", *SEARCH, "--runs", f"{SHARED}/job"),
+            *("python", "launch.py", "search", *SEARCH, "--runs", f"{SHARED}/job"),
         )
     assert "the cluster at" in said, "RAY_ADDRESS is set in a job, and it is said which cluster is used"
     assert "trial" in said
     _same(cluster, "job", alone)
 
 
-def test_a_node_without_the_shared_folder_is_found(cluster: Cluster, bereft: str) -> None:
-    (left,) = (host for name, host in cluster.hosts.items() if name != "head" and host.process.poll() is None)
+def test_a_node_without_the_shared_folder_is_found(cluster: Cluster, bereft: Bereft) -> None:
+    left = next(host for name, host in cluster.hosts.items() if name != "head" and host.process.poll() is None)
     cluster.on(left, f"umount {SHARED}")
     check = _doctor(cluster, code=2)["shared folder"]
     assert check["state"] == "failed"
