@@ -201,6 +201,7 @@ def _label(axes: Axes, x_label: str) -> None:
     axes.set_ylabel("accuracy")
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
     if "MACs" in x_label:
+        axes.xaxis.set_major_locator(MaxNLocator(4))  # names such as "1.25 MMACs" are wide
         axes.xaxis.set_major_formatter(lambda value, _: macs_text(int(value)))
         axes.tick_params(axis="x", labelsize=8)
     if axes.get_legend_handles_labels()[0]:
