@@ -27,7 +27,12 @@ def report_of(study: RunStudy, runs: Sequence[RunRecord]) -> Report:
         answers=study.answers(runs),
         draw=lambda folder: draw_plots(compare(runs), folder),
         folded=FOLDED,
+        made_with=tuple(dict.fromkeys(session for run in _by_start(runs) for session in run.made_with or ())),
     )
+
+
+def _by_start(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    return sorted(runs, key=lambda run: (run.started_ms, run.run_id))
 
 
 def write_study(study: RunStudy, runs: Sequence[RunRecord], folder: Path) -> Path:

@@ -17,6 +17,7 @@ from cli.keys import take_keys
 from cli.lazy import group_of
 from cli.spelling import DEBUG, VERSION, normalise
 from cli.verbs import VERBS
+from ground.rooms import come_first
 from ground.version import describe
 from pruning.errors import UntrustedFactoryError
 from search.errors import UntrustedServerError
@@ -56,6 +57,7 @@ def _prepare_process() -> None:
     # A user's own factory (`module:factory`) lies where the command is given, wherever Espalier is installed.
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
+    come_first(sys.path)
 
 
 def _run(arguments: list[str]) -> int:

@@ -13,6 +13,7 @@ True
 This page holds only what is public; `docs/library.md` has four worked examples.
 """
 
+import espalier.beside  # noqa: F401  first: it looks for who else is here
 from espalier.cutting import macs, prune
 from espalier.importances import Importance
 from espalier.planning import ModelPlan, plan

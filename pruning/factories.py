@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ground.names import near_misses
+from ground.rooms import taken
 from pruning.errors import ModelCreationError, UnknownModelError, UntrustedFactoryError, describe_exception
 
 TRUST_OPTION = "--trust-factory"
@@ -52,10 +53,12 @@ def find_factory(name: str) -> Callable[..., Any]:
     """Import the factory that the user named as `module:factory`.
 
     Raises:
-        UnknownModelError: there is no such module.
+        UnknownModelError: there is no such module, or its name is one of ours.
         ModelCreationError: the module cannot be imported, or has no such factory.
     """
     path, _, function = name.partition(":")
+    if reason := taken(path):
+        raise UnknownModelError(name, reason=reason)
     try:
         module = importlib.import_module(path)
     except ModuleNotFoundError as error:

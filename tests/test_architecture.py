@@ -48,6 +48,7 @@ BANNED: Mapping[str, tuple[str, ...]] = {
     ),
     "ablations": ("ray: ablations/floor/execution/", "mlflow", "fvcore", "torch_pruning", *_VENDORS),
     "cli": ("torch_pruning", "fvcore", *_VENDORS),
+    "espalier_command": ("ray", "mlflow", "torch", "timm", "optuna", *_VENDORS),
     "espalier": ("ray", "mlflow", "optuna", "torch_pruning", "fvcore", *_VENDORS),
 }
 

@@ -41,6 +41,15 @@ def write_pdf(report: Report, plots: Sequence[tuple[str, Path]], path: Path) -> 
         for table in report.tables:
             if table.key in report.long_tables:
                 _table(out, table.folded(*report.folded))
+        _made_with(out, report)
+
+
+def _made_with(out: Pages, report: Report) -> None:
+    if report.made_with:
+        out.text("Made with", 12, bold=True, before=14, keep=30)
+    for session in report.made_with:
+        for line in session:
+            out.text(line, 8, before=3, mark="•")
 
 
 def _table(out: Pages, table: Table) -> None:

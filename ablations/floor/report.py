@@ -55,6 +55,7 @@ class Report:
         sections: Between the answers and the tables.
         long_tables: Keys of tables that the page shows only when they are opened, and a screen not at all.
         folded: Keys of columns that are moved into the title of a table if they hold one value.
+        made_with: Software and hardware, in lines for each session that differs; the page and the PDF end with them.
     """
 
     question: str
@@ -65,6 +66,7 @@ class Report:
     sections: tuple[Section, ...] = ()
     long_tables: frozenset[str] = frozenset()
     folded: tuple[str, ...] = ()
+    made_with: tuple[tuple[str, ...], ...] = ()
 
     @property
     def short_tables(self) -> tuple[Table, ...]:

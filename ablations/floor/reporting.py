@@ -1,5 +1,6 @@
-"""Makes the report of a study from its options and its results, and from nothing else."""
+"""Makes the report of a study from its options, its results and what measured them, and from nothing else."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from ablations.floor.results import Results
 from ablations.floor.sentences import answer_sentences
 from ablations.floor.study import Study
 from ablations.floor.tables import answers_table, cells_table, conditions_table, estimates_table, failed_table
+from tracking.made_with import provenance_lines
+from tracking.provenance import Provenance
 
 LONG = frozenset({"estimates", "conditions"})
 """Tables that are in files whole, on the page folded, and on no screen."""
@@ -18,7 +21,9 @@ _MOST_CELLS = 12
 """A grid of more cells than these is such a table too."""
 
 
-def report_of(study: Study[Any], options: StudyOptions, results: Results, artifacts: Path) -> Report:
+def report_of(
+    study: Study[Any], options: StudyOptions, results: Results, artifacts: Path, sessions: Sequence[Provenance] = ()
+) -> Report:
     """Return the report.
 
     Args:
@@ -26,6 +31,7 @@ def report_of(study: Study[Any], options: StudyOptions, results: Results, artifa
         options: Its options.
         results: Of every condition of its grid.
         artifacts: The folder of the conditions' folders.
+        sessions: What measured them ran with.
     """
     figures, questions = study.figures(options), study.questions(options)
     answers = answer_all(questions, results)
@@ -50,6 +56,7 @@ def report_of(study: Study[Any], options: StudyOptions, results: Results, artifa
         answers=(*answer_sentences(answers, figures), *extras.answers),
         sections=extras.sections,
         long_tables=LONG | extras.long_tables | ({"cells"} if len(list(results.cells())) > _MOST_CELLS else set()),
+        made_with=tuple(tuple(provenance_lines(session)) for session in sessions),
     )
 
 

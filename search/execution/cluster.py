@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from search.errors import ResourceError
+from search.execution.finding import job_that_finds_our_rooms
 from search.execution.handing import only_handed_on
 from search.execution.scratch import private_folder
 from search.setup.address import PRIVATE, located
@@ -107,7 +108,12 @@ def connected(address: str) -> Iterator[None]:
         return
     try:
         with _handlers_kept():
-            ray.init(address=located(address), log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(
+                address=located(address),
+                job_config=job_that_finds_our_rooms(),
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
     except ConnectionError as error:
         raise ResourceError(
             f"{error}: no cluster answers at --ray-address {address}, or it asks for another token. Start it, set "
@@ -182,6 +188,7 @@ def _start_in(folder: Path, cpus: int, gpus: int) -> None:
         with only_handed_on():
             ray.init(
                 address=PRIVATE,  # also where RAY_ADDRESS names a cluster
+                job_config=job_that_finds_our_rooms(),
                 num_cpus=cpus,
                 num_gpus=gpus,
                 include_dashboard=False,

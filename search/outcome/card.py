@@ -6,9 +6,10 @@ from pathlib import Path
 from ground.files import replaced
 from pruning.card import CARD, Measured, model_card
 from pruning.checkpoint import read_architecture
-from search.outcome.made_with import provenance_lines, sessions_of, used_fields
+from search.outcome.formats import used_fields
 from tracking.events import Event, payloads_of
 from tracking.kinds import Subject
+from tracking.made_with import provenance_lines, sessions_of
 from tracking.payloads import Evaluated, FinetuneStarted, Proposed, RunStarted, Winner
 from tracking.phases import since_winner
 

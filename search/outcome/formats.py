@@ -1,4 +1,7 @@
-"""Numbers as people read them; files always hold the exact ones."""
+"""Numbers and recipes as people read them; files always hold the exact ones."""
+
+from collections.abc import Mapping
+from typing import Any
 
 
 def macs_text(macs: int) -> str:
@@ -22,6 +25,18 @@ def share_text(share: float | None) -> str:
     return "–" if share is None else f"{share:.2%}".replace("%", " %")
 
 
+def holdout_text(share: float | None, on_trained: float | None) -> str:
+    """Format a score of a training on the holdout, or on its images where they are trained on.
+
+    Args:
+        share: the holdout score; None where there is none.
+        on_trained: the score where they are trained on; None elsewhere.
+    """
+    if on_trained is None:
+        return f"holdout {share_text(share)}"
+    return f"{share_text(on_trained)} of the holdout, which is trained on"
+
+
 def points_text(change: float) -> str:
     """Format a change of a share in percentage points: `+2.1`, `−0.4`, `±0`."""
     return f"{100 * change:+.1f}".replace("-", "−") if abs(change) >= 0.0005 else "±0"
@@ -40,3 +55,8 @@ def bytes_text(size: int | None) -> str:
         if size >= unit_size:
             return f"{size / unit_size:.3g} {unit}"
     return f"{size} B"
+
+
+def used_fields(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a recipe that were set: a switch that is off or a choice that was not made says nothing."""
+    return {name: value for name, value in recipe.items() if value is not None and value is not False}

@@ -56,10 +56,9 @@ def _result(summary: Summary) -> str:
         own = "" if base.accuracy is None else f", which scores {share_text(base.accuracy)}"
         beside = f" ({share_text(winner.macs / base.macs)} of the base's {macs_text(base.macs)}{own})"
     who = "proposed by nobody: the common start" if winner.proposer == "start" else f"proposed by {winner.proposer}"
-    asked = "" if summary.llm is None else f" ({summary.llm}{_cost(summary)})"
-    return f"{score} at {macs_text(winner.macs)}{beside}: {summary.model} on {summary.dataset}, {who}{asked}."
-
-
-def _cost(summary: Summary) -> str:
+    # An arm that asks is called `llm:MODEL`, and its model is not told twice.
+    model = [] if summary.llm is None or winner.proposer.endswith(summary.llm) else [summary.llm]
     use = summary.llm_use
-    return "" if use is None or use.cost_usd is None else f", ${use.cost_usd:.4f}"
+    cost = [] if use is None or use.cost_usd is None else [f"${use.cost_usd:.4f}"]
+    asked = f" ({', '.join([*model, *cost])})" if model or cost else ""
+    return f"{score} at {macs_text(winner.macs)}{beside}: {summary.model} on {summary.dataset}, {who}{asked}."

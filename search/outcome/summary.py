@@ -8,11 +8,11 @@ from pydantic import Field
 
 from ground.files import replaced
 from search.outcome.explanation import Explanation, explain
-from search.outcome.made_with import sessions_of
 from search.outcome.part import Part
 from search.outcome.warnings import warnings_of
 from tracking.events import Event, payloads_of
 from tracking.kinds import DecisionKind, RunStatus, Subject, TrialState
+from tracking.made_with import sessions_of
 from tracking.payloads import (
     BaseReady,
     Decision,

@@ -10,11 +10,20 @@ from typing import Any, Literal, Self
 from pydantic import ConfigDict, ValidationError, model_validator
 
 from ground.names import did_you_mean, near_misses
-from llm_clients.redaction import redact
 from pruning.importance.names import CRITERION_NAMES
-from search.arms import ASKING_ARMS, CLASSICAL_ARMS, ArmName
+from search.arms import ArmName
 from search.errors import ConfigError
 from search.setup.address import PRIVATE, ray_address
+from search.setup.contradictions import (
+    check_addresses,
+    check_arms,
+    check_destination,
+    check_finalists,
+    check_input,
+    check_one_process,
+    check_projection,
+    check_rungs,
+)
 from search.setup.fields import read_fields
 from search.setup.paths import expand
 from search.setup.recipe_options import BASE, FINETUNE, PROXY, RecipeOptions, changes_of
@@ -23,7 +32,7 @@ from search.setup.scope import Scope, names_where
 from search.setup.scope import option as _option
 from search.space.budget import parse_band
 from tracking.stores import destination_of_new
-from tracking.uris import absolute_uri, without_password
+from tracking.uris import absolute_uri
 from trainers.workers import Workers
 
 
@@ -32,6 +41,10 @@ class ExecutorName(StrEnum):
 
     RAY = "ray"
     LOCAL = "local"
+
+
+PREPARING = ("mean", "std", "interpolation", "crop", "crop_mode")
+"""The fields that say how images are prepared; every verb that reads images has their options."""
 
 
 class RunConfig(RecipeOptions):
@@ -243,103 +256,15 @@ class RunConfig(RecipeOptions):
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
-        if self.llm is not None and self.proposer not in (None, *ASKING_ARMS):
-            raise ConfigError(
-                f"--llm {self.llm} and --proposer {self.proposer} contradict each other: omit one of them, or "
-                f"choose an arm that asks a model: {' or '.join(ASKING_ARMS)}."
-            )
-        if self.llm is None and self.proposer in ASKING_ARMS:
-            raise ConfigError(
-                f"--proposer {self.proposer} needs a model: choose one with --llm, as in --llm claude-sonnet-4-5."
-            )
-        if self.switch_to is not None and self.switch_to not in CLASSICAL_ARMS:
-            raise ConfigError(
-                f"--switch-to {self.switch_to} is not a classical arm; these would work: {', '.join(CLASSICAL_ARMS)}."
-            )
-        if self.switch_to == self.arm:
-            raise ConfigError(f"--switch-to {self.switch_to} is the arm that it would replace; choose another.")
-        if not self.projection and self.round_to > 1:
-            raise ConfigError(
-                f"--no-projection and --round-to {self.round_to} contradict each other: rounding is part of projection."
-            )
-        if self.tracking_uri is not None and without_password(self.tracking_uri) != self.tracking_uri:
-            raise ConfigError(
-                f"--tracking-uri {without_password(self.tracking_uri)} holds a password, and the configuration is "
-                "written to the ledger. Omit it from the address; PostgreSQL reads PGPASSWORD or ~/.pgpass, an MLflow "
-                "server MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
-            )
-        if self.finalist_epochs is not None and (self.finalists or 1) < 2:
-            raise ConfigError(
-                f"--finalist-epochs {self.finalist_epochs} says when finalists are compared, and there is one: add "
-                "--finalists 3, or omit it."
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _trial_ends_with_its_last_rung(self) -> Self:
-        epochs, rungs = self.proxy_epochs, self.proxy_rungs
-        if epochs is not None and rungs is not None and rungs[-1] != epochs:
-            raise ConfigError(
-                f"--proxy-epochs {epochs} and --proxy-rungs {','.join(map(str, rungs))} contradict each other: a trial "
-                "ends with its last rung. Omit one of them."
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _no_record_without_mlflow(self) -> Self:
-        for option, value in (("--tracking-uri", self.tracking_uri), ("--register", self.register_model)):
-            if not self.mlflow and value is not None:
-                raise ConfigError(f"--no-mlflow and {option} {value} contradict each other: omit one of them.")
-        if self.register_model is not None and (not self.register_model or set("/:") & set(self.register_model)):
-            raise ConfigError(
-                f"--register {self.register_model!r} is no name of a model in MLflow, which has at least one character "
-                "and no / or : in it; resnet50-2G would work."
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _one_input_size(self) -> Self:
-        if self.input_size is not None and self.input_shape is not None:
-            raise ConfigError(
-                f"--input-size {self.input_size} and --input-shape {self.input_shape} both state the input: omit one."
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _no_secret_in_an_address(self) -> Self:
-        """Whatever is in the configuration goes into the ledger, the summary and the report."""
-        for name in type(self).model_fields:
-            address, option = getattr(self, name), f"--{name.replace('_', '-')}"
-            if not isinstance(address, str) or "://" not in address:
-                continue
-            if redact(address) != address:
-                raise ConfigError(
-                    f"{option} {redact(address)} holds a password or a key, and the configuration is written to the "
-                    "ledger. Omit it from the address, and set the environment variable of the key instead, such as "
-                    "VLLM_API_KEY."
-                )
-            bare = address.partition("?")[0].partition("#")[0]
-            if name in ("llm", "llm_base_url") and bare != address:
-                raise ConfigError(
-                    f"{option} {bare} is followed by a query or a fragment, to which the paths of calls cannot be "
-                    "added and which often holds a key. Omit it, and set the environment variable of the key instead, "
-                    "such as VLLM_API_KEY."
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _local_has_one_process(self) -> Self:
+        check_arms(self.proposer, self.llm, self.switch_to, replaced=self.arm)
+        check_projection(projection=self.projection, round_to=self.round_to)
+        check_destination(self.tracking_uri, self.register_model, mlflow=self.mlflow)
+        check_finalists(self.finalists, self.finalist_epochs)
+        check_rungs(self.proxy_epochs, self.proxy_rungs)
+        check_input(self.input_size, self.input_shape)
+        check_addresses({name: getattr(self, name) for name in type(self).model_fields})
         if self.executor is ExecutorName.LOCAL:
-            for option, value, allowed in (
-                ("--ray-address", self.ray_address, PRIVATE),
-                ("--workers", self.workers, 1),
-                ("--finetune-workers", self.finetune_workers, Workers(1, 1)),
-            ):
-                if value not in (None, allowed):
-                    raise ConfigError(
-                        f"--executor local and {option} {value} contradict each other: the local executor runs "
-                        "everything in this process. Omit one of them."
-                    )
+            check_one_process(self.ray_address, self.workers, self.finetune_workers)
         return self
 
     @property
@@ -359,8 +284,7 @@ class RunConfig(RecipeOptions):
 
     def preprocessing_changes(self) -> dict[str, Any]:
         """Return what this configuration says of the preparation of images."""
-        names = ("mean", "std", "interpolation", "crop", "crop_mode")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        return {name: value for name in PREPARING if (value := getattr(self, name)) is not None}
 
     def finetune_changes(self) -> dict[str, Any]:
         """Return the fields of the fine-tune's recipe that this configuration sets."""

@@ -11,6 +11,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -286,6 +287,7 @@ class StudyContract:
             assert all((folder / f"{table.key}.{kind}").is_file() for kind in ("csv", "tex", "md"))
         page = undisturbed.page.read_text()
         assert all(text in page for text in ("<h1>", "data:image/png;base64,"))
+        assert f"torch {version('torch')}" in page.partition("<h2>Made with</h2>")[2], "what figures depend on"
         assert "http" not in page.replace("https://", "http://").split("<body>")[0], "the page needs nothing else"
         assert capsys.readouterr() == ("", "")
 

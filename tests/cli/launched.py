@@ -105,13 +105,24 @@ def says(words: str) -> Callable[[str], bool]:
     return lambda line: words in line
 
 
+def plant_namesakes(project: Path) -> None:
+    """Put modules with the names of ours into a user's folder; whoever imports one fails."""
+    for name in ("cli/__init__.py", "search/__init__.py", "trainers/__init__.py", "tracking.py"):
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).write_text("raise RuntimeError(f'{__file__} was imported instead of ours')")
+
+
 def launch_once(shared: Path, *arguments: str) -> Launched:
-    """Launch once for all workers of a test session: the first that asks runs it, the others wait and read."""
+    """Launch once for all workers of a test session: the first that asks runs it, the others wait and read.
+
+    The folder is that of a user who has packages of our names.
+    """
     entry = shared / "whole"
     with locked(entry):
         said = entry / "launched.json"
         if not said.exists():
             entry.mkdir()
+            plant_namesakes(entry)
             done = launch(entry, *arguments)
             said.write_text(json.dumps({"code": done.code, "output": done.output}))
         return Launched(folder=entry, **json.loads(said.read_text()))

@@ -1,22 +1,42 @@
 """What the program calls itself, and what it says of its version."""
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from cli.called import as_called, program
 from cli.console import error_console
 from cli.main import main
+from ground.rooms import HOME
 from ground.version import DISTRIBUTION, VERSION
 from pruning.importance.names import CRITERION_NAMES
 from pruning.importance.registry import CRITERIA
 from search.setup.base_source import BUILT_IN
 from search.setup.config import RunConfig
+from tests.cli.launched import plant_namesakes
 
 
 def test_the_version_is_told_without_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith(f"{DISTRIBUTION} {VERSION}")
+
+
+def test_the_installed_command_works_where_pythonpath_names_a_project_with_our_names(tmp_path: Path) -> None:
+    plant_namesakes(tmp_path)
+    start = f"import sys; sys.path.append({str(HOME)!r}); from espalier_command import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", start, "--version"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{DISTRIBUTION} {VERSION}")
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from typing import Any
 from tracking.making import Making
 from tracking.mirror.mlflow_datasets import dataset_input
 from tracking.mirror.mlflow_models import WEIGHTS_TAG, ModelWriter, weights_of
-from tracking.mirror.mlflow_store import Store, connect, open_experiment, unreachable
-from tracking.mirror.mlflow_writer import RUN_ID_TAG, all_runs
+from tracking.mirror.mlflow_store import Store, all_runs, connect, open_experiment, unreachable
+from tracking.mirror.mlflow_writer import RUN_ID_TAG
 from tracking.mirror.models import Checkpoint, Score
 from tracking.mirror.operations import Dataset, Point
 

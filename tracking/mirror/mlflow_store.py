@@ -5,7 +5,7 @@ import logging
 import os
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -191,3 +191,22 @@ def summarise(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     return text if len(text) <= 300 else text[:297] + "..."
+
+
+def all_runs(store: Store, experiment_ids: Sequence[str], query: str) -> Iterator[Any]:
+    """Yield every MLflow run that matches a query, oldest first.
+
+    Args:
+        store: The open store.
+        experiment_ids: MLflow's ids of the experiments to search.
+        query: A filter in the syntax of MLflow.
+    """
+    token: str | None = None
+    while True:
+        page = store.client.search_runs(
+            list(experiment_ids), query, max_results=1000, order_by=["attributes.start_time ASC"], page_token=token
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return

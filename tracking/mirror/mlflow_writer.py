@@ -2,26 +2,25 @@
 
 import json
 import logging
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import zip_longest
 from pathlib import Path
-from typing import Any, TypeVar
 
 from ground.files import file_hash
 from tracking.errors import EmptyLedgerError
 from tracking.events import Event
 from tracking.locks import ExclusiveLock
 from tracking.making import Making
-from tracking.mirror.gaps import Gaps, Kind, is_connection_fault, is_file_fault
+from tracking.mirror.attempts import Attempts
+from tracking.mirror.batches import Batches, Pending
+from tracking.mirror.gaps import Kind
 from tracking.mirror.mlflow_datasets import dataset_input
 from tracking.mirror.mlflow_models import ModelWriter
 from tracking.mirror.mlflow_prompts import PromptWriter, linked
-from tracking.mirror.mlflow_store import Store, connect, open_experiment, summarise, unreachable
+from tracking.mirror.mlflow_store import Store, all_runs, connect, open_experiment, summarise, unreachable
 from tracking.mirror.mlflow_traces import write_trace
 from tracking.mirror.models import checkpoints
-from tracking.mirror.operations import RUN, Attach, Begin, Dataset, Finish, Log, Operation, Point, Trace
+from tracking.mirror.operations import RUN, Attach, Begin, Dataset, Finish, Log, Operation, Trace
 from tracking.mirror.translation import Translation
 from tracking.payloads import RunStarted
 from tracking.runs import RunDir
@@ -38,8 +37,6 @@ _MISSING_TAG = "espalier.missing"
 _FILES_TAG = "espalier.files"
 _SHOWN_SUFFIXES = frozenset({".json", ".jsonl", ".html", ".png", ".svg", ".csv", ".tex", ".md", ".yaml"})
 _EVENTS_AT_ONCE = 200
-# MLflow's own limits on one log_batch: 1,000 metrics, 100 parameters, 100 tags, 1,000 of all together.
-_METRICS_AT_ONCE, _PAIRS_AT_ONCE = 800, 100
 _PROMPTS_TAG = "mlflow.linkedPrompts"
 
 
@@ -78,7 +75,9 @@ class MlflowWriter:
         self._waiting: list[tuple[int, tuple[Operation, ...]]] = []
         self._parts: dict[str, str] = {}
         self._refused_parts: dict[str, str] = {}
-        self._gaps = Gaps()
+        self._attempts = Attempts(store, self.experiment_id)
+        self._gaps = self._attempts.gaps
+        self._batches = Batches(store, self._attempts, self._parts)
         self._marked: Mapping[str, int] = {}
         self.synced_seq = 0
         with unreachable(store.uri):
@@ -132,11 +131,11 @@ class MlflowWriter:
             held = {name: digest for name, digest in now.items() if known.get(name) == digest}
             for name in now.keys() - held.keys():
                 send = partial(client.log_artifact, run, str(folder / name))
-                if self._try(Kind.ARTIFACTS, self.synced_seq, name, send):
+                if self._attempts.attempt(Kind.ARTIFACTS, self.synced_seq, name, send):
                     held[name] = now[name]
             if held != known:
                 mark = partial(client.set_tag, run, _FILES_TAG, json.dumps(held, sort_keys=True))
-                self._try(Kind.TAGS, self.synced_seq, f"tag {_FILES_TAG}", mark)
+                self._attempts.attempt(Kind.TAGS, self.synced_seq, f"tag {_FILES_TAG}", mark)
             self._put_models(folder, run)
 
     def _put_models(self, folder: Path, run: str) -> None:
@@ -148,7 +147,7 @@ class MlflowWriter:
             where = folder / checkpoint.folder
             if where.is_dir():
                 put = partial(writer.put, checkpoint, where, run)
-                self._try(Kind.MODELS, self.synced_seq, f"model {checkpoint.what}", put)
+                self._attempts.attempt(Kind.MODELS, self.synced_seq, f"model {checkpoint.what}", put)
             else:
                 _log.warning("%s is not there any more: MLflow does not get this model of %s", where, self._run_id)
 
@@ -167,12 +166,12 @@ class MlflowWriter:
     def _carry_out(self, batch: Sequence[tuple[int, tuple[Operation, ...]]]) -> None:
         """Write the runs with what is logged to them first: an upload that fails slowly delays none of it."""
         since, last = batch[0][0], batch[-1][0]
-        pending: dict[str, _Pending] = {}
+        pending: dict[str, Pending] = {}
         for seq, operations in batch:
             for operation in operations:
                 self._execute(operation, seq, since, pending)
         for part, parts_pending in pending.items():
-            self._send(part, since, parts_pending)
+            self._batches.send(part, since, parts_pending)
         self._log_datasets([(seq, op) for seq, operations in batch for op in operations if isinstance(op, Dataset)])
         for seq, operation in _latest((seq, operation) for seq, operations in batch for operation in operations):
             self._store_document(operation, seq)
@@ -188,12 +187,12 @@ class MlflowWriter:
             gaps = dict.fromkeys(self._marked, last + 1) | gaps
             last = self.synced_seq
         tags = {_SYNCED_TAG: str(last)} | ({_MISSING_TAG: json.dumps(gaps)} if gaps != self._marked else {})
-        mark = partial(self._log_batch, RUN, tags=[RunTag(key, value) for key, value in tags.items()])
-        if self._try(Kind.TAGS, last, f"tag {_SYNCED_TAG}", mark):
+        mark = partial(self._batches.log, RUN, tags=[RunTag(key, value) for key, value in tags.items()])
+        if self._attempts.attempt(Kind.TAGS, last, f"tag {_SYNCED_TAG}", mark):
             self._marked = gaps
         self.synced_seq = last
 
-    def _execute(self, operation: Operation, seq: int, since: int, pending: dict[str, "_Pending"]) -> None:
+    def _execute(self, operation: Operation, seq: int, since: int, pending: dict[str, Pending]) -> None:
         match operation:
             case Begin(part):
                 if seq >= self._first[Kind.RUNS]:
@@ -204,14 +203,14 @@ class MlflowWriter:
                 # Every part begins before anything is logged to it, so a user has deleted it from MLflow on purpose.
                 _log.info("%s of %s is no longer in MLflow and is skipped", part, self._run_id)
             case Log(part):
-                pending.setdefault(part, _Pending()).add(operation, {kind for kind in Kind if seq >= self._first[kind]})
+                pending.setdefault(part, Pending()).add(operation, {kind for kind in Kind if seq >= self._first[kind]})
             case Finish(part, status, time_ms):
-                self._send(part, since, pending.pop(part, _Pending()))
+                self._batches.send(part, since, pending.pop(part, Pending()))
                 if seq >= self._first[Kind.RUNS]:
                     end = partial(
                         self._store.client.set_terminated, self._parts[part], status=status.value, end_time=time_ms
                     )
-                    self._try(Kind.RUNS, seq, f"end of {part}", end)
+                    self._attempts.attempt(Kind.RUNS, seq, f"end of {part}", end)
             case Attach() | Dataset() | Trace():
                 pass  # `_log_datasets` and `_store_document`, after everything else
 
@@ -219,9 +218,9 @@ class MlflowWriter:
         match operation:
             case Attach(path, document) if seq >= self._first[Kind.ARTIFACTS]:
                 attach = partial(self._store.client.log_dict, self._parts[RUN], dict(document), path)
-                self._try(Kind.ARTIFACTS, seq, path, attach)
+                self._attempts.attempt(Kind.ARTIFACTS, seq, path, attach)
             case Trace(key) if seq >= self._first[Kind.TRACES]:
-                self._try(Kind.TRACES, seq, key, partial(self._write_trace, operation))
+                self._attempts.attempt(Kind.TRACES, seq, key, partial(self._write_trace, operation))
 
     def _write_trace(self, trace: Trace) -> None:
         """Write a trace, linked to the version of its prompt, to which its run is linked, too."""
@@ -240,7 +239,7 @@ class MlflowWriter:
         for part in dict.fromkeys(dataset.part for _, dataset in wanted):
             own = [(seq, dataset) for seq, dataset in wanted if dataset.part == part]
             send = partial(self._send_datasets, part, [dataset for _, dataset in own])
-            self._try(Kind.DATASETS, own[0][0], own[0][1].name, send)
+            self._attempts.attempt(Kind.DATASETS, own[0][0], own[0][1].name, send)
 
     def _send_datasets(self, part: str, datasets: Sequence[Dataset]) -> None:
         self._store.client.log_inputs(self._parts[part], [dataset_input(dataset) for dataset in datasets])
@@ -248,8 +247,10 @@ class MlflowWriter:
     def _begin(self, begin: Begin, seq: int) -> None:
         client, known = self._store.client, self._parts.get(begin.part)
         if known is not None:
-            self._try(Kind.RUNS, seq, f"start of {begin.part}", partial(client.update_run, known, status="RUNNING"))
-            self._send(begin.part, seq, _Pending(tags=dict(begin.tags)))
+            self._attempts.attempt(
+                Kind.RUNS, seq, f"start of {begin.part}", partial(client.update_run, known, status="RUNNING")
+            )
+            self._batches.send(begin.part, seq, Pending(tags=dict(begin.tags)))
             return
         needed = {RUN_ID_TAG: self._run_id, PART_TAG: begin.part}
         if begin.part.startswith("trial:"):
@@ -264,11 +265,11 @@ class MlflowWriter:
         if self._gaps.is_given_up(Kind.RUNS):
             refusal: Exception | None = None
         else:
-            refusal = self._refusal(Kind.RUNS, partial(create, {**needed, **begin.tags}))
+            refusal = self._attempts.refusal(Kind.RUNS, partial(create, {**needed, **begin.tags}))
             if refusal is not None and begin.tags:  # one of these tags may be what is refused
-                refusal = self._refusal(Kind.RUNS, partial(create, needed))
+                refusal = self._attempts.refusal(Kind.RUNS, partial(create, needed))
                 if refusal is None:
-                    self._send(begin.part, seq, _Pending(tags=dict(begin.tags)))
+                    self._batches.send(begin.part, seq, Pending(tags=dict(begin.tags)))
         if begin.part in self._parts:
             self._gaps.accepted(Kind.RUNS)
         elif begin.part == RUN and refusal is not None:
@@ -277,41 +278,6 @@ class MlflowWriter:
             reason = self.missing.get(Kind.RUNS.value) if refusal is None else f"{begin.part}: {summarise(refusal)}"
             self._refused_parts[begin.part] = str(reason)
             self._gaps.refused(Kind.RUNS, seq, str(reason))
-
-    def _send(self, part: str, since: int, pending: "_Pending") -> None:
-        """Log everything together; where that is refused, each kind alone, down to the single item that is refused."""
-        from mlflow.entities import Metric, Param, RunTag
-
-        points = _chunks([Metric(p.key, p.value, p.time_ms, p.step) for p in pending.points], _METRICS_AT_ONCE)
-        params = _chunks([Param(key, value) for key, value in pending.params.items()], _PAIRS_AT_ONCE)
-        tags = _chunks([RunTag(key, value) for key, value in pending.tags.items()], _PAIRS_AT_ONCE)
-        for some_points, some_params, some_tags in zip_longest(points, params, tags, fillvalue=()):
-            kinds = {Kind.METRICS: some_points, Kind.PARAMS: some_params, Kind.TAGS: some_tags}
-            together = partial(self._log_batch, part, some_points, some_params, some_tags)
-            given_up = any(items and self._gaps.is_given_up(kind) for kind, items in kinds.items())
-            if given_up or self._refusal(Kind.METRICS, together) is not None:
-                for kind, items in kinds.items():
-                    self._send_kind(kind, part, since, items)
-
-    def _send_kind(self, kind: Kind, part: str, since: int, items: Sequence[Any]) -> None:
-        if not items:
-            return
-        if len(items) == 1 or self._gaps.is_given_up(kind):
-            self._try(kind, since, f"{part}, {items[0].key}", partial(self._log_items, kind, part, items))
-        elif self._refusal(kind, partial(self._log_items, kind, part, items)) is not None:
-            middle = len(items) // 2
-            self._send_kind(kind, part, since, items[:middle])
-            self._send_kind(kind, part, since, items[middle:])
-        else:
-            self._gaps.accepted(kind)
-
-    def _log_items(self, kind: Kind, part: str, items: Sequence[Any]) -> None:
-        self._log_batch(part, **{kind.value: items})
-
-    def _log_batch(
-        self, part: str, metrics: Sequence[Any] = (), params: Sequence[Any] = (), tags: Sequence[Any] = ()
-    ) -> None:
-        self._store.client.log_batch(self._parts[part], metrics, params, tags)
 
     def _skip(self, operation: Log | Finish, seq: int, reason: str) -> None:
         """Record what a part lacks that could not be created."""
@@ -323,85 +289,6 @@ class MlflowWriter:
         for kind, items in kinds.items():
             if items:
                 self._gaps.skipped(kind, seq, reason)
-
-    def _try(self, kind: Kind, seq: int, what: str, action: Callable[[], Any]) -> bool:
-        """Execute one operation; return whether it succeeded. A refusal is recorded as a gap."""
-        if self._gaps.is_given_up(kind):
-            self._gaps.skipped(kind, seq, what)
-            return False
-        refusal = self._refusal(kind, action)
-        if refusal is None:
-            self._gaps.accepted(kind)
-            return True
-        reason = f"{what}: {summarise(refusal)}".replace(self._store.uri, self._store.shown_uri)
-        _log.debug("MLflow refused %s", reason)
-        self._gaps.refused(kind, seq, reason, for_good=is_connection_fault(refusal))
-        return False
-
-    def _refusal(self, kind: Kind, action: Callable[[], Any]) -> Exception | None:
-        """Execute one operation; return why it was refused.
-
-        Raises:
-            Whatever the store raised, if it is the store as a whole that cannot be used.
-        """
-        try:
-            action()
-        except Exception as error:
-            if is_file_fault(error):
-                raise
-            if not kind.in_store:
-                return error
-            fault = error
-        else:
-            return None
-        try:
-            self._store.client.get_experiment(self.experiment_id)
-        except Exception:  # noqa: BLE001 - as above: it does not answer at all
-            raise fault from None
-        if not is_connection_fault(fault):
-            return fault
-        try:
-            action()  # a connection that was lost once is no refusal
-        except Exception as error:  # noqa: BLE001 - as above
-            return error
-        return None
-
-
-@dataclass(slots=True)
-class _Pending:
-    """What is still to be logged to one part, collected so that it needs few calls."""
-
-    points: list[Point] = field(default_factory=list)
-    params: dict[str, str] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-
-    def add(self, log: Log, kinds: Container[Kind]) -> None:
-        """Add what a log contains of these kinds."""
-        if Kind.METRICS in kinds:
-            self.points.extend(log.points)
-        if Kind.PARAMS in kinds:
-            self.params.update(log.params)
-        if Kind.TAGS in kinds:
-            self.tags.update(log.tags)
-
-
-def all_runs(store: Store, experiment_ids: Sequence[str], query: str) -> Iterator[Any]:
-    """Yield every MLflow run that matches a query, oldest first.
-
-    Args:
-        store: The open store.
-        experiment_ids: MLflow's ids of the experiments to search.
-        query: A filter in the syntax of MLflow.
-    """
-    token: str | None = None
-    while True:
-        page = store.client.search_runs(
-            list(experiment_ids), query, max_results=1000, order_by=["attributes.start_time ASC"], page_token=token
-        )
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def open_writer(events: Sequence[Event], uri: str, experiment: str, making: Making | None = None) -> MlflowWriter:
@@ -433,9 +320,6 @@ def mirror_lock(run: RunDir) -> ExclusiveLock:
     return ExclusiveLock(run.path / "mlflow.lock", guards=run.path / STATE_FILE)
 
 
-_T = TypeVar("_T")
-
-
 def _latest(operations: Iterable[tuple[int, Operation]]) -> Iterator[tuple[int, Operation]]:
     """Leave out the traces that a later operation replaces: each costs a call."""
     known = tuple(operations)
@@ -443,10 +327,6 @@ def _latest(operations: Iterable[tuple[int, Operation]]) -> Iterator[tuple[int, 
     for index, (seq, operation) in enumerate(known):
         if not isinstance(operation, Trace) or last[operation.key] == index:
             yield seq, operation
-
-
-def _chunks(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _shown_files(folder: Path) -> Iterator[Path]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+MADE_WITH = "espalier.made_with"
+"""The tag with the software and hardware of a run or a study."""
 RUN = "run"
 FINETUNE = "finetune"
 

@@ -8,9 +8,10 @@ from typing import Any
 from ground.names import near_misses
 from tracking.errors import UnknownExperimentError, UnknownRunError
 from tracking.kinds import RunStatus, TrialState
-from tracking.mirror.mlflow_store import Store, connect, unreachable
-from tracking.mirror.mlflow_writer import PART_TAG, RUN_ID_TAG, TRIAL_TAG, all_runs
-from tracking.mirror.operations import RUN
+from tracking.made_with import lines_of_text
+from tracking.mirror.mlflow_store import Store, all_runs, connect, unreachable
+from tracking.mirror.mlflow_writer import PART_TAG, RUN_ID_TAG, TRIAL_TAG
+from tracking.mirror.operations import MADE_WITH, RUN
 from tracking.mirror.records import RunRecord, StudyRecord, TrialRecord
 from tracking.mirror.study_translation import QUESTION_TAG, STUDY_TAG
 from tracking.mirror.translation import FACTS, RECIPE
@@ -188,6 +189,7 @@ def _run_record(run: Any, experiment: str, trials: tuple[TrialRecord, ...]) -> R
         # What asks nobody costs nothing, which is no measurement.
         cost_usd=None if llm is None else figures.real("cost_usd", "llm_cost_usd", unless="llm_calls_without_cost"),
         **{name: figures.whole(name) for name in _QUALITIES},
+        made_with=lines_of_text(tags[MADE_WITH]) if MADE_WITH in tags else None,
         config=_config(run.data.params),
         trials=trials,
     )

@@ -86,6 +86,7 @@ class RunRecord:
         llm_strategies: Strategies in the final answers.
         llm_repeated: Strategies that had been given before.
         llm_incoherent: Strategies that contradict their own rationale.
+        made_with: Software and hardware, in lines for each session; None in older ledgers.
         config: The configuration as MLflow parameters, with dotted names; long texts are shortened.
         trials: The trials that were started, by number.
     """
@@ -130,6 +131,7 @@ class RunRecord:
     llm_strategies: int | None = None
     llm_repeated: int | None = None
     llm_incoherent: int | None = None
+    made_with: tuple[tuple[str, ...], ...] | None = None
     config: Mapping[str, str] | None = None
     trials: tuple[TrialRecord, ...] = ()
 

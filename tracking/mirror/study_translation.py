@@ -6,7 +6,9 @@ from typing import Any
 
 from tracking.events import Event
 from tracking.kinds import RunStatus
+from tracking.made_with import made_with_text, sessions_of
 from tracking.mirror.operations import (
+    MADE_WITH,
     RUN,
     Attach,
     Begin,
@@ -52,6 +54,7 @@ class StudyTranslation:
         self._open: dict[str, None] = {}
         self._prepared: dict[str, Mapping[str, Any]] = {}
         self._failed: set[str] = set()
+        self._sessions: list[Event] = []
         self._ended = {"conditions_measured": 0, "conditions_failed": 0}
         self._views: Mapping[type, Callable[[Any], tuple[Operation, ...]]] = {
             StudyStarted: self._study_started,
@@ -68,6 +71,8 @@ class StudyTranslation:
     def translate(self, event: Event) -> tuple[Operation, ...]:
         """Return the operations of the next event; none for a kind that a study does not have."""
         self._time_ms = milliseconds(event.time)
+        if isinstance(event.payload, StudyStarted | Resumed):
+            self._sessions.append(event)
         view = self._views.get(type(event.payload))
         return () if view is None else view(event.payload)
 
@@ -77,12 +82,17 @@ class StudyTranslation:
             "espalier.schema": str(payload.schema_version),
             STUDY_TAG: payload.study,
             QUESTION_TAG: shortened(payload.question),
+            **self._made_with(),
         }
         return (
             Begin(RUN, payload.run_id, milliseconds(payload.started_at), tags),
             Log(RUN, params=flatten(payload.options)),
             Attach("options.json", payload.options),
         )
+
+    def _made_with(self) -> dict[str, str]:
+        text = made_with_text(sessions_of(self._sessions))
+        return {MADE_WITH: text} if text else {}
 
     def _study_extended(self, payload: StudyExtended) -> tuple[Operation, ...]:
         """Attach the options again: a parameter of MLflow cannot be changed."""
@@ -150,7 +160,8 @@ class StudyTranslation:
         return (Log(RUN, tags={"espalier.interrupted": shortened(payload.reason)}),)
 
     def _resumed(self, payload: Resumed) -> tuple[Operation, ...]:
-        return (Begin(RUN, self._run_id, self._time_ms, {"espalier.resumed_from_seq": str(payload.from_seq)}),)
+        tags = {"espalier.resumed_from_seq": str(payload.from_seq)} | self._made_with()
+        return (Begin(RUN, self._run_id, self._time_ms, tags),)
 
     def _study_ended(self, payload: StudyEnded) -> tuple[Operation, ...]:
         """Close the study; a condition that is still open was cut off, and is shown as killed instead of running."""

@@ -13,12 +13,14 @@ from typing import Any
 
 from tracking.events import Event
 from tracking.kinds import SplitName, Subject, TrialState
+from tracking.made_with import made_with_text, sessions_of
 from tracking.mirror.assessing import of_strategy
 from tracking.mirror.call_trace import trace_of
 from tracking.mirror.data_inputs import finetune_inputs, run_inputs
 from tracking.mirror.naming import run_name
 from tracking.mirror.operations import (
     FINETUNE,
+    MADE_WITH,
     RUN,
     Attach,
     Begin,
@@ -147,6 +149,7 @@ class Translation:
         }
         if payload.llm is not None:
             tags["espalier.llm"] = payload.llm
+        tags |= self._made_with()
         return (
             Begin(RUN, run_name(payload), milliseconds(payload.started_at), tags),
             Log(RUN, params=_used(payload)),
@@ -177,6 +180,11 @@ class Translation:
         }
         tags = {"espalier.counter": payload.counter, "espalier.target_macs": str(payload.target_macs)}
         return (Log(RUN, params=_texts(facts), tags=tags | self._named()),)
+
+    def _made_with(self) -> dict[str, str]:
+        """The tag with software and hardware of all sessions so far, if the ledger holds them."""
+        text = made_with_text(sessions_of(self._events))
+        return {MADE_WITH: text} if text else {}
 
     def _named(self) -> dict[str, str]:
         """The tag with the name of the run, as far as its result is known."""
@@ -210,7 +218,10 @@ class Translation:
 
     def _llm_call(self, payload: LlmCall) -> tuple[Operation, ...]:
         figures = self._totals.call_llm(payload) | {"llm_latency_s": payload.latency_s}
-        figures["cost_usd"] = figures.pop("llm_cost_usd")
+        cost = figures.pop("llm_cost_usd")
+        # Otherwise nothing is known of it, and 0 would be a figure.
+        if figures["llm_calls_without_cost"] < figures["llm_calls"]:
+            figures["cost_usd"] = cost
         arm = "llm" if self._started is None else self._started.proposer
         trace = trace_of(payload, self._time, self._run_id, arm)
         self._traces[payload.call] = trace
@@ -323,7 +334,11 @@ class Translation:
         most = "" if payload.most_workers is None else f"-{payload.most_workers}"
         params = {"workers": f"{payload.workers}{most}", **flatten(payload.recipe)}
         first = not any(isinstance(event.payload, FinetuneStarted) for event in self._events[:-1])
-        inputs = () if self._data is None or self._started is None else finetune_inputs(self._started, self._data)
+        inputs = (
+            ()
+            if self._data is None or self._started is None
+            else finetune_inputs(self._started, self._data, all_trained=bool(payload.recipe.get("train_on_holdout")))
+        )
         return (
             Begin(FINETUNE, self._finetune_name(), self._time_ms),
             Log(FINETUNE, params=params if first else {}),
@@ -341,6 +356,8 @@ class Translation:
             figures["holdout_accuracy"] = payload.holdout_accuracy
         if payload.holdout_loss is not None:
             figures["holdout_loss"] = payload.holdout_loss
+        if payload.trained_holdout_accuracy is not None:
+            figures["trained_holdout_accuracy"] = payload.trained_holdout_accuracy
         if payload.images_per_s is not None:
             figures["images_per_s"] = payload.images_per_s
         return (self._log(FINETUNE, figures, step=payload.epoch),)
@@ -375,7 +392,7 @@ class Translation:
         return (Log(RUN, tags={"espalier.interrupted": shortened(payload.reason)}),)
 
     def _resumed(self, payload: Resumed) -> tuple[Operation, ...]:
-        tags = {"espalier.resumed_from_seq": str(payload.from_seq)}
+        tags = {"espalier.resumed_from_seq": str(payload.from_seq)} | self._made_with()
         name = self._run_id if self._started is None else run_name(self._started, self._plan, self._accuracy)
         return (Begin(RUN, name, self._time_ms, tags),)
 

@@ -18,15 +18,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ground.rooms import taken
 from pruning.preprocessing import DEFAULT
 from trainers.datasets.base import DataInfo, Dataset, InputSize, Split, Splits
-from trainers.datasets.layout import parted
+from trainers.datasets.layout import HOLDOUT_FRACTION, parted
 from trainers.datasets.own_source import Items, OwnSource, bytes_of, checked_item, sampled, seeded, size_of
 from trainers.datasets.read_split import ReadSplit
 from trainers.datasets.transforms import Picture
 from trainers.errors import DataPathError, UnknownDatasetError
 
 LARGE_SIDE, DEFAULT_SIDE = 256, 224
+_OF_NUMBERS = DEFAULT.override(mean=(0.5,), std=(0.5,))
+"""Of tensors of floats, which are taken as they are: not used, and one value fits any number of channels."""
 TRAIN, HOLDOUT, TEST = "the training part", "the holdout", "the test part"
 
 _log = logging.getLogger(__name__)
@@ -52,6 +55,12 @@ class OwnDataset(Dataset):
         prepared = None if parts.floats else self.preprocessing or DEFAULT
         if prepared is not None and size[0] == 1 and len(prepared.mean) == 3:
             prepared = prepared.override(mean=(sum(prepared.mean) / 3,), std=(sum(prepared.std) / 3,))
+        if prepared is not None and len(prepared.mean) not in (1, size[0]):
+            raise DataPathError(
+                f"{parts.made.name!r} yields {size[0]} channels, and the images are prepared by a mean of "
+                f"{len(prepared.mean)}: state one value for each channel with --mean and --std, or yield tensors of "
+                "floats, which are taken as they are"
+            )
         return DataInfo(parts.num_classes, size, parts.classes, prepared)
 
     def check(self, data_path: Path | None = None) -> int:
@@ -68,6 +77,13 @@ class OwnDataset(Dataset):
         if HOLDOUT in parts.items:
             return len(parts.labels[TRAIN])
         return len(parted(parts.labels[TRAIN], Path(self.name), seed=0).train)
+
+    def holdout_share(self, data_path: Path | None = None) -> float:
+        """That of the factory's own holdout; else a tenth, and less of classes of more than 500 images."""
+        labels = self._parts(data_path, None).labels
+        if HOLDOUT not in labels:
+            return HOLDOUT_FRACTION
+        return len(labels[HOLDOUT]) / (len(labels[TRAIN]) + len(labels[HOLDOUT]))
 
     def check_test(self, data_path: Path | None = None) -> None:
         """Read some items of the test part."""
@@ -91,7 +107,7 @@ class OwnDataset(Dataset):
         indices = torch.arange(len(labels)) if indices is None else indices
         make = partial(_part_again, parts.made, part)
         source = OwnSource(make, part, indices, labels[indices], info.input_size[0], parts.items[part])
-        return ReadSplit(source, info.input_size, info.preprocessing or DEFAULT)
+        return ReadSplit(source, info.input_size, info.preprocessing or _OF_NUMBERS)
 
     def _parts(self, data_path: Path | None, size: InputSize | None) -> "_Parts":
         return _parts_of(_Made(self.name, data_path, None if size is None else size[1]))
@@ -155,6 +171,8 @@ def _called(made: _Made) -> dict[str, Items]:
         DataPathError: it raises, or returns something else than datasets.
     """
     module, _, function = made.name.rpartition(":")
+    if reason := taken(module):
+        raise UnknownDatasetError(f"the dataset {made.name!r} cannot be imported: {reason}")
     try:
         factory = getattr(importlib.import_module(module), function)
     except ModuleNotFoundError as error:

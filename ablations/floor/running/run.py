@@ -29,6 +29,7 @@ from tracking.errors import LedgerWriteError
 from tracking.events import Event
 from tracking.kinds import RunStatus
 from tracking.ledger import Ledger
+from tracking.made_with import sessions_of
 from tracking.payloads import Interrupted
 from tracking.stores import destination_of_run
 from tracking.study_payloads import StudyEnded, StudyStarted
@@ -71,7 +72,7 @@ def report_again(study: Study[Any], path: Path) -> StudyOutcome:
     folder = StudyFolder(path.absolute())
     events, options = read_study(folder, study)
     results = results_of(study.conditions(options), events)
-    report = report_of(study, options, results, folder.artifacts)
+    report = report_of(study, options, results, folder.artifacts, sessions_of(events))
     return StudyOutcome(RunStatus.FINISHED, results, report, write_report(report, folder.path))
 
 
@@ -166,7 +167,7 @@ class StudyRun:
             return
         results = results_of(self._conditions, ledger.events)
         if results.measured:
-            report = report_of(request.study, request.options, results, request.folder.artifacts)
+            report = self._report(results, ledger)
             with self._interrupts.flagged(lambda: None):
                 request.study.conclude(request.options, report, LedgerJournal(ledger), self._context(say))
             self._interrupts.check()
@@ -206,7 +207,7 @@ class StudyRun:
         self._ending.acquire()
         with self._interrupts.flagged(lambda: None):
             results = results_of(self._conditions, ledger.events)
-            report = report_of(self._request.study, self._request.options, results, self._request.folder.artifacts)
+            report = self._report(results, ledger)
             page = write_report(report, self._request.folder.path)
             if status is RunStatus.FINISHED and not results.measured:
                 nothing = _nothing_measured(results)
@@ -216,6 +217,11 @@ class StudyRun:
                 ledger.record(_ended(status, results))
             state = tracker.close()
         return StudyOutcome(status, results, report, page, state.in_sync, state.reason)
+
+    def _report(self, results: Results, ledger: Ledger) -> Report:
+        request = self._request
+        sessions = sessions_of(ledger.events)
+        return report_of(request.study, request.options, results, request.folder.artifacts, sessions)
 
     def _tracker(self, ledger: Ledger) -> Tracker:
         started = ledger.events[0].payload

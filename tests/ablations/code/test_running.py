@@ -9,9 +9,9 @@ from ablations.code.gates.case import Case, Runs
 from ablations.code.gates.registry import judge
 from ablations.code.running.facts import Ended, RunFacts
 from ablations.code.running.runner import FACTS, HARNESS, layout, read_facts
-from ablations.code.running.subprocess_runner import SubprocessRunner
 from ablations.code.source.documents import Documents
 from tests.ablations.code.scripts import component
+from tests.ablations.code.subprocess_runner import SubprocessRunner
 
 SMALL = """import random
 import sys

@@ -7,7 +7,6 @@ import pytest
 from ablations.code.running.facts import Ended, RunFacts
 from ablations.code.running.runner import FACTS, layout
 from ablations.code.running.sandbox_runner import SandboxRunner
-from ablations.code.running.subprocess_runner import SubprocessRunner
 from ablations.code.source.documents import Documents
 from ablations.code.source.errors import DocumentError, SandboxBrokeError
 from sandbox.backends.bwrap import Bwrap
@@ -15,6 +14,7 @@ from sandbox.job import Job
 from sandbox.limits import Limits
 from sandbox.result import Outcome, Result
 from sandbox.runner import Sandbox
+from tests.ablations.code.subprocess_runner import SubprocessRunner
 from tests.sandbox.conftest import needed
 
 FORGED = RunFacts(ended=Ended.RETURNED).model_dump_json()

@@ -10,8 +10,10 @@ import pytest
 import ray
 from ray._private import services
 
+from ground.rooms import HOME
 from search.errors import ResourceError
 from search.execution.cluster import prepare_environment, ray_session
+from search.execution.finding import job_that_finds_our_rooms
 from search.setup.resources import Needs, this_machine
 from trainers.workers import Workers
 
@@ -108,3 +110,18 @@ def test_a_private_session_asks_for_a_token_and_a_setting_of_the_user_stands(mon
     assert os.environ["RAY_AUTH_MODE"] == "token"
     assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
     assert os.environ["RAY_DEDUP_LOGS"] == "1"
+
+
+def test_a_users_folder_stays_importable_behind_our_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ray's processes insert each entry at the front. The whole job runs beside namesakes too, see `launch_once`."""
+
+    def inserted_by_ray() -> list[str]:
+        job = job_that_finds_our_rooms()
+        job._py_driver_sys_path.append(str(tmp_path))
+        job._serialize()
+        return list(reversed(job._get_proto_job_config().py_driver_sys_path))
+
+    monkeypatch.setattr(sys, "path", [str(HOME)])
+    assert inserted_by_ray() == [str(tmp_path)], "as ever where nobody has a name of ours"
+    (tmp_path / "search.py").touch()
+    assert inserted_by_ray() == [str(HOME), str(tmp_path)]

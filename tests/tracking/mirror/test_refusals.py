@@ -18,6 +18,7 @@ from tests.tracking.mirror.test_servers import Server
 from tests.tracking.mirror.test_sync import everything
 from tests.tracking.samples import written_run
 from tracking.errors import MlflowUnreachableError
+from tracking.mirror.attempts import Attempts
 from tracking.mirror.gaps import Kind
 from tracking.mirror.mlflow_store import Store
 from tracking.mirror.mlflow_view import MlflowMirror
@@ -327,7 +328,7 @@ def test_a_file_that_fails_in_the_middle_ends_the_attempt_at_once(
 
 def test_a_kind_that_is_refused_without_end_is_not_tried_without_end(store: Store, experiment: str) -> None:
     assert {kind for kind in Kind if not kind.in_store} == {Kind.ARTIFACTS, Kind.TRACES, Kind.MODELS}
-    writer = MlflowWriter(store, experiment, "x")
+    attempts = Attempts(store, MlflowWriter(store, experiment, "x").experiment_id)
     calls: list[int] = []
 
     def refuse() -> None:
@@ -335,6 +336,6 @@ def test_a_kind_that_is_refused_without_end_is_not_tried_without_end(store: Stor
         raise ValueError("no")
 
     for seq in range(100):
-        assert not writer._try(Kind.TAGS, seq, "a tag", refuse)
+        assert not attempts.attempt(Kind.TAGS, seq, "a tag", refuse)
     assert len(calls) == 3
-    assert writer.missing == {"tags": "a tag: ValueError: no"}
+    assert attempts.gaps.reasons == {"tags": "a tag: ValueError: no"}

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import urllib3.util.connection
 
-from tests.tracking.samples import numbered, whole_run
+from search.setup.provenance import provenance_here
+from tests.tracking.samples import numbered, run_started, whole_run
 from tracking.errors import (
     EmptyLedgerError,
     LockedError,
@@ -18,6 +19,7 @@ from tracking.errors import (
 )
 from tracking.kinds import RunStatus, TrialState
 from tracking.ledger import Ledger
+from tracking.made_with import provenance_lines
 from tracking.mirror.mlflow_store import Store, connect
 from tracking.mirror.mlflow_view import MlflowMirror
 from tracking.mirror.mlflow_writer import MlflowWriter, mirror_lock
@@ -300,6 +302,7 @@ def test_what_was_written_is_read_back(make_run: MakeRun, store: Store, experime
         "trials_failed": 1,
         "revisions": 1,
         "wall_s": 12.5,
+        "made_with": None,
         "llm_calls": 1,
         "llm_invalid_answers": 0,
         "input_tokens": 100,
@@ -331,6 +334,14 @@ def test_what_was_not_recorded_reads_as_none(store: Store, experiment: str) -> N
     recorded = {key for key, value in dataclasses.asdict(record).items() if value is not None}
     identity = {"run_id", "mlflow_run_id", "experiment", "model", "dataset", "proposer", "seed", "started_ms"}
     assert recorded == identity | {"config", "trials"}
+
+
+def test_what_a_run_was_made_with_is_read_back(store: Store, experiment: str) -> None:
+    here = provenance_here()
+    started = run_started("told").model_copy(update={"provenance": here})
+    MlflowWriter(store, experiment, "told").apply(numbered([started]))
+    (record,) = read_runs(store.uri, experiments=[experiment])
+    assert record.made_with == (tuple(provenance_lines(here)),)
 
 
 def test_runs_are_chosen_by_either_id(make_run: MakeRun, store: Store, experiment: str) -> None:

@@ -10,6 +10,7 @@ from tests.tracking.samples import (
     ending,
     llm_call,
     numbered,
+    on_holdout,
     proposed,
     run_started,
     trial_ended,
@@ -141,6 +142,17 @@ def test_rungs_are_steps() -> None:
     ]
 
 
+def test_where_the_holdout_is_trained_on_there_is_no_holdout_score_and_all_is_training() -> None:
+    """Of the fine-tune; the trials had theirs."""
+    found = operations(on_holdout(whole_run()))
+    assert last_figures(on_holdout(whole_run()), FINETUNE)["trained_holdout_accuracy"] == 0.96
+    after = [op for op in found if isinstance(op, Log) and op.part in (RUN, FINETUNE)]
+    assert not [point for op in after for point in op.points if point.key in ("holdout_accuracy", "holdout_loss")]
+    contexts = {(op.part, op.context) for op in found if isinstance(op, Dataset)}
+    assert {context for part, context in contexts if part == FINETUNE} == {"training"}
+    assert {context for part, context in contexts if part == RUN} == {"training", "validation", "test"}
+
+
 def test_an_infinite_loss_is_shown_as_nan() -> None:
     figures = last_figures([run_started(), Rung(trial=0, rung=0, epochs=1, accuracy=0.1, loss=math.inf)], "trial:0")
     assert math.isnan(figures["holdout_loss"])
@@ -152,6 +164,7 @@ def test_tokens_and_cost_add_up_and_say_what_they_lack() -> None:
     assert (figures["llm_calls"], figures["llm_input_tokens"], figures["llm_output_tokens"]) == (3, 200, 40)
     assert figures["cost_usd"] == pytest.approx(0.03)
     assert (figures["llm_calls_without_usage"], figures["llm_calls_without_cost"]) == (1, 1)
+    assert "cost_usd" not in last_figures([run_started(), silent]), "an unknown cost is none, and not 0"
 
 
 def test_long_texts_go_to_documents() -> None:

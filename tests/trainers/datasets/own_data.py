@@ -60,6 +60,14 @@ def of_numbers(data_path: Path | None = None) -> Any:
     return Listed(60, numbers), Listed(15, numbers, 900)
 
 
+def of_grey_numbers() -> Any:
+    return Listed(60, lambda i: numbers(i)[:1]), Listed(15, lambda i: numbers(900 + i)[:1])
+
+
+def four_channels() -> Any:
+    return Listed(60, lambda i: pixels(i)[[0, 1, 2, 0]]), Listed(15, lambda i: pixels(i)[[0, 1, 2, 0]])
+
+
 def of_moved() -> Any:
     return Listed(60, moved), Listed(15, numbers, 900)
 

@@ -100,6 +100,12 @@ def test_floats_are_taken_to_the_bit() -> None:
     assert torch.equal(test.images(torch.tensor([4]))[0], own_data.numbers(904))
 
 
+def test_floats_of_any_number_of_channels_are_trained_on() -> None:
+    train = ReadHere(f"{HERE}:of_grey_numbers").splits(seed=0).train
+    ((images, _),) = train.batches([torch.tensor([4])], place=ALONE, augment=True, seed=0)
+    assert torch.equal(images, train.images(torch.tensor([4])))
+
+
 def test_a_holdout_of_the_users_is_the_holdout_for_every_seed() -> None:
     first, second = (own("with_a_holdout").splits(seed=seed) for seed in (1, 2))
     assert len(first.holdout) == 9
@@ -177,6 +183,7 @@ def test_readers_read_the_same(tmp_path: Path) -> None:
         ("not_finite", "item 30 of the training part holds values that are no finite numbers"),
         ("odd_size", "input_size = 'large'"),
         ("unseeded", "is another one each time"),
+        ("four_channels", "yields 4 channels, and the images are prepared by a mean of 3: state one value for each"),
     ],
 )
 def test_it_is_refused(name: str, words: str) -> None:

@@ -41,7 +41,7 @@ class SubprocessRunner:
         environment = {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
         environment |= {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "CUDA_VISIBLE_DEVICES": ""}
         try:
-            done = subprocess.run(  # noqa: S603  the interpreter of this process, and paths of ours
+            done = subprocess.run(
                 [sys.executable, *arguments],
                 cwd=folder,
                 env=environment,

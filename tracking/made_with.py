@@ -1,16 +1,16 @@
-"""What a run was made with, for people: its sessions' software and hardware, and the recipe that was really used."""
+"""What a run or a study was made with, for people: the software and hardware of its sessions."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tracking.events import Event
 from tracking.payloads import Resumed, RunStarted
 from tracking.provenance import Provenance
+from tracking.study_payloads import StudyStarted
 
 
 def sessions_of(events: Sequence[Event]) -> tuple[Provenance, ...]:
-    """Return what the sessions of a run ran with, each kind once; none for ledgers from before it was recorded."""
-    sessions = (event.payload for event in events if isinstance(event.payload, RunStarted | Resumed))
+    """Return what the sessions of a run or a study ran with, each kind once; none for ledgers that do not tell it."""
+    sessions = (event.payload for event in events if isinstance(event.payload, RunStarted | StudyStarted | Resumed))
     found: list[Provenance] = []
     for session in sessions:
         if session.provenance is not None and session.provenance not in found:
@@ -32,9 +32,14 @@ def provenance_lines(of: Provenance) -> list[str]:
     ]
 
 
-def used_fields(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a recipe that were set: a switch that is off or a choice that was not made says nothing."""
-    return {name: value for name, value in recipe.items() if value is not None and value is not False}
+def made_with_text(sessions: Sequence[Provenance]) -> str:
+    """Return all sessions as one text: their lines, and an empty line between two sessions."""
+    return "\n\n".join("\n".join(provenance_lines(session)) for session in sessions)
+
+
+def lines_of_text(text: str) -> tuple[tuple[str, ...], ...]:
+    """Return the lines of each session in such a text."""
+    return tuple(tuple(session.split("\n")) for session in text.split("\n\n") if session)
 
 
 def _counted(names: Sequence[str]) -> list[tuple[str, int]]:
