@@ -181,3 +181,24 @@ def test_a_plan_is_the_same_with_and_without_its_proof() -> None:
 def test_probes_cut_every_group(resnet_plan: Plan) -> None:
     for probe in probes(resnet_plan):
         assert all(len(kept) < group.units for kept, group in zip(probe, resnet_plan.groups, strict=True))
+
+
+class Halves(nn.Module):
+    """Halves 16 channels by its own arithmetic; the probes cut both by so nearly the same that it does not show."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 16, 3, 2, 1), nn.Conv2d(16, 32, 3, 2, 1)
+        self.head = nn.Linear(32, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x)
+        half = x.shape[1] // 2
+        x = torch.cat([x[:, :half], x[:, half:].relu()], 1)
+        return self.head(self.second(x).relu().mean((2, 3)))
+
+
+def test_neighbours_that_the_probes_cut_alike_are_cut_unlike_once_more() -> None:
+    plan = build_plan(Halves(), ModelSpec("toy", 10, (3, 32, 32)))
+    assert [(group.name, group.units) for group in plan.groups] == [("second", 32)]
+    assert [fixed.name for fixed in plan.fixed] == ["first", "first#2", "head"]
