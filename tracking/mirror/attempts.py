@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from tracking.mirror.gaps import Gaps, Kind, is_connection_fault, is_file_fault
+from tracking.mirror.gaps import Gaps, Kind, is_collision, is_connection_fault, is_file_fault
 from tracking.mirror.mlflow_store import Store, summarise
 
 _log = logging.getLogger(__name__)
@@ -55,10 +55,10 @@ class Attempts:
             self._store.client.get_experiment(self._experiment_id)
         except Exception:  # noqa: BLE001 - as above: it does not answer at all
             raise fault from None
-        if not is_connection_fault(fault):
+        if not is_connection_fault(fault) and not is_collision(fault):
             return fault
         try:
-            action()  # a connection that was lost once is no refusal
+            action()  # a connection that was lost once is no refusal, nor is a row that another run wrote meanwhile
         except Exception as error:  # noqa: BLE001 - as above
             return error
         return None

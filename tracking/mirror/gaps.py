@@ -8,6 +8,8 @@ from enum import StrEnum
 
 _GIVE_UP = 3
 """Refusals in a row after which a kind is left alone until the next attempt."""
+_COLLISIONS = ("UNIQUE constraint failed", "duplicate key value", "Duplicate entry")
+"""What SQLite, PostgreSQL and MySQL say of a row that is there already."""
 _UNUSABLE = frozenset(
     {
         *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR),
@@ -102,6 +104,11 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 def is_connection_fault(error: BaseException) -> bool:
     """Whether the network failed, and not the request."""
     return any(isinstance(cause, ConnectionError | TimeoutError | socket.gaierror) for cause in causes(error))
+
+
+def is_collision(error: BaseException) -> bool:
+    """Whether somebody else wrote the same row a moment before: databases say so in words of their own."""
+    return any(word in str(cause) for cause in causes(error) for word in _COLLISIONS)
 
 
 def is_file_fault(error: BaseException) -> bool:

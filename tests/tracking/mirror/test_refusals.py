@@ -339,3 +339,23 @@ def test_a_kind_that_is_refused_without_end_is_not_tried_without_end(store: Stor
         assert not attempts.attempt(Kind.TAGS, seq, "a tag", refuse)
     assert len(calls) == 3
     assert attempts.gaps.reasons == {"tags": "a tag: ValueError: no"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '(psycopg2.errors.UniqueViolation) duplicate key value violates unique constraint "dataset_pk"',
+        "(sqlite3.IntegrityError) UNIQUE constraint failed: datasets.experiment_id, datasets.name, datasets.digest",
+    ],
+)
+def test_a_row_that_another_run_wrote_meanwhile_is_no_refusal(store: Store, experiment: str, said: str) -> None:
+    """MLflow looks for the row of a dataset and then inserts it: of two runs at once, one finds it taken."""
+    attempts = Attempts(store, MlflowWriter(store, experiment, "x").experiment_id)
+    failures = iter([RuntimeError(said)])
+
+    def write() -> None:
+        for failure in failures:
+            raise failure
+
+    assert attempts.attempt(Kind.DATASETS, 1, "digits", write)
+    assert attempts.gaps.reasons == {}
