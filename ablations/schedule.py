@@ -73,11 +73,11 @@ def earlier_run(config: RunConfig) -> tuple[RunDir, bool] | None:
 def _dump(started: RunStarted, wanted: Mapping[str, object]) -> dict[str, object] | None:
     """Return the recorded configuration with current defaults for fields it lacks; None if it is no longer valid.
 
-    A run records the window that it used. If none is requested, any window matches.
+    A run records the window that it used, and whether it trained on the holdout. If none is requested, any matches.
     """
     try:
         # A run that recorded no destination has the default, whatever is in the environment now.
         recorded = with_destination(make_config(started.config), {}).model_dump(mode="json", exclude={"executor"})
     except (ConfigError, TrackingError):
         return None
-    return recorded if wanted["window"] is not None else recorded | {"window": None}
+    return recorded | {name: None for name in ("window", "train_on_holdout") if wanted[name] is None}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.console import say_json, show_table
+from cli.console import say, say_aside, say_json, show_table
 from cli.data import dataset_name
 from cli.devices import DeviceOption, device_of
 from cli.option_types import (
@@ -20,13 +20,16 @@ from cli.option_types import (
     TrustFactoryOption,
     TrustOption,
 )
+from cli.options import options_of
 from cli.recording import RecordExperimentOption, Recording, RecordUriOption
 from search.outcome.formats import share_text
+from search.setup.config import PREPARING, RunConfig, make_config
 
 if TYPE_CHECKING:
     from trainers.evaluate import Evaluation
 
 
+@options_of(RunConfig, *PREPARING)
 def command(
     checkpoint: SourceOption,
     dataset: TestedDatasetOption = None,
@@ -43,6 +46,7 @@ def command(
     tracking_uri: RecordUriOption = None,
     experiment: RecordExperimentOption = None,
     as_json: JsonOption = False,
+    **given: Any,
 ) -> None:
     """Read the test set with a checkpoint, and count its MACs with the independent counter.
 
@@ -50,15 +54,18 @@ def command(
     at that size.
     """
     from cli.fetching import fetched
+    from cli.images import say_images
     from cli.opening import ModelSource, bytes_of, open_model
     from cli.sizes import at_size
     from pruning.counter import count_macs
     from pruning.models import ModelSpec, full_name
+    from search.setup.preparing_images import prepared_as_asked
     from trainers.base import check_fit
     from trainers.datasets.registry import dataset as find_dataset
     from trainers.evaluate import BATCH_SIZE, evaluate
     from trainers.latency import measure_latency
 
+    config = make_config({field: value for field, value in given.items() if value is not None})
     recording = Recording(tracking_uri, experiment)
     recording.check()
     place = device_of(device)
@@ -74,20 +81,23 @@ def command(
     )
     pruned = open_model(source, spec)
     spec = at_size(pruned, input_size)
-    data = find_dataset(name, pruned.preprocessing)
+    data = prepared_as_asked(config, name, data, pruned.preprocessing)
     data.check_test(data_path)
     info, test = data.test_part(data_path, input_size=spec.image_size)
     check_fit(spec, info, name)
+    published = spec.name if checkpoint.is_file() else None
+    say_images(say_aside if as_json else say, config, info, pruned.preprocessing, published=published)
     counted = count_macs(pruned.module, spec.input_size)
     there = pruned.module.to(place)
     score = evaluate(there, test.to(place), batch_size=batch_size or BATCH_SIZE, output=spec.output)
     latency = measure_latency(there, spec.image_size, threads=1)
-    scored = dataclasses.replace(pruned, spec=spec, macs=counted)
+    scored = dataclasses.replace(pruned, spec=spec, macs=counted, preprocessing=info.preprocessing)
     recording.evaluated(checkpoint, scored, {"dataset": name, "data_path": data_path}, score, latency.median_ms)
     found = {
         "model": spec.name,
         "dataset": name,
         "input_size": list(spec.image_size),
+        "preprocessing": info.preprocessing_words or None,
         "macs": counted,
         "macs_by_plan": pruned.macs if spec.input_size == pruned.spec.input_size else None,
         "params": pruned.params,

@@ -1,5 +1,6 @@
 """The verb `finetune`."""
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +27,7 @@ from cli.recording import RecordExperimentOption, Recording, RecordUriOption, Re
 from cli.training import START, TRAINING, Teaching, WorkersOption, show_result, train_shown, training_config
 from search.errors import ConfigError
 from search.setup.config import RunConfig
+from search.setup.holdout_training import has_seen_holdout
 
 
 @options_of(RunConfig, *TRAINING)
@@ -53,9 +55,12 @@ def command(
     """Fine-tune a checkpoint folder, or a published file as it is, on as many workers as there are."""
     from cli.exporting import save_opened
     from cli.fetching import fetched
+    from cli.images import say_images
     from cli.opening import ModelSource, open_model
+    from pruning.checkpoint import read_architecture
     from pruning.models import ModelSpec, full_name
     from pruning.recognising import recognised
+    from search.setup.preparing_images import prepared_as_asked
     from trainers.base import check_fit
     from trainers.datasets.registry import dataset as find_dataset
     from trainers.defaults import finetune_recipe
@@ -81,13 +86,23 @@ def command(
         ),
         spec,
     )
-    check_fit(pruned.spec, data.info(data_path, input_size=pruned.spec.image_size), name)
+    expected = pruned.preprocessing
+    data = prepared_as_asked(config, name, data, expected)
+    info = data.info(data_path, input_size=pruned.spec.image_size)
+    check_fit(pruned.spec, info, name)
     make_folder(out)
     recording = Recording(tracking_uri, experiment, register)
     recording.check()
     if is_file:
         pruned = recognised(pruned, str(start))
-        start = save_opened(pruned, start, out / START)
+    elif has_seen_holdout(read_architecture(start).recipe, name):
+        say(
+            f"warning  {start} was trained on the holdout of {name}, too: holdout scores below are of images that it "
+            "has seen, and only the test set says how good it is"
+        )
+    if is_file or config.preprocessing_changes():
+        start = save_opened(dataclasses.replace(pruned, preprocessing=info.preprocessing), start, out / START)
+    say_images(say, config, info, expected, published=pruned.spec.name if is_file else None)
     changes = config.finetune_changes()
     images = None if "batch_size" in changes else data.check(data_path)
     recipe = finetune_recipe(

@@ -16,7 +16,7 @@ from cli.console import console
 from cli.plain import one_line
 from cli.status import SearchStatus
 from search.outcome.decisions import describe
-from search.outcome.formats import count_text, macs_text, share_text
+from search.outcome.formats import count_text, holdout_text, macs_text, share_text
 from tracking.events import Event
 from tracking.payloads import (
     BaseReady,
@@ -24,6 +24,7 @@ from tracking.payloads import (
     Evaluated,
     Exported,
     FinalistEnded,
+    FinalistEpoch,
     Finalists,
     FinetuneEnded,
     FinetuneEpoch,
@@ -39,7 +40,7 @@ from tracking.phases import worked_seconds
 from trainers.history import EpochReport
 from trainers.progress import Paced, Progress
 from trainers.recipe import Recipe
-from trainers.recipe_words import in_words, price_in_words
+from trainers.recipe_words import holdout_price, in_words, price_in_words
 from trainers.workers import Workers
 
 LOG_EVERY = 5
@@ -47,6 +48,8 @@ LOG_EVERY = 5
 FINETUNE_LINE_S = 60.0
 """Seconds between two lines in a log about how an epoch of the fine-tune stands."""
 BAR_WIDTH = 24
+FINETUNE, FINALIST, FINALISTS = "fine-tune", "finalist", "finalists"
+"""Whose training it is, as `Progress.who` says: the winner's, a finalist's (with its number), or all of theirs."""
 
 
 class ProgressView:
@@ -64,6 +67,7 @@ class ProgressView:
         self._status = SearchStatus(trials)
         self._epochs = 0
         self._baseline_macs = self._winner_macs = 1
+        self._images: tuple[int, int] | None = None
         self._bar = ProgressBar(
             TextColumn("[bold]{task.description}"),
             BarColumn(BAR_WIDTH),
@@ -72,9 +76,9 @@ class ProgressView:
             TextColumn("{task.fields[status]}", markup=False),
             console=self._console,
         )
-        self._task: TaskID | None = None
+        self._tasks: dict[str, TaskID] = {}
         self._rows: tuple[tuple[str, str], ...] = ()
-        self._say_finetune = Paced(lambda progress: self._line(f"fine-tune: {progress}"), FINETUNE_LINE_S)
+        self._say_training: dict[str, Paced] = {}
         self._live = Live(get_renderable=self._render, console=self._console, transient=True)
 
     def __enter__(self) -> Self:
@@ -104,12 +108,16 @@ class ProgressView:
     def finetune_progress(self, progress: Progress) -> None:
         """Show what the fine-tune is doing: beside the bar on a terminal, in a log as a line now and then."""
         standing = progress.standing
-        if self._console.is_terminal:
+        if self._console.is_terminal and progress.who != FINALISTS:
             done = 0 if standing is None else standing.epoch - 1
-            self._advance("fine-tune", done, self._epochs, str(progress))
+            self._advance(progress.who, done, self._epochs, str(progress), beside=progress.who != FINETUNE)
             self._show()
         else:
-            self._say_finetune(progress)
+            # Each on its own: of several at once none silences the others.
+            self._say_training.setdefault(progress.who, Paced(self._say_progress, FINETUNE_LINE_S))(progress)
+
+    def _say_progress(self, progress: Progress) -> None:
+        self._line(f"{progress.who}: {progress}")
 
     def event(self, event: Event) -> None:
         """Show one event of the ledger."""
@@ -126,6 +134,8 @@ class ProgressView:
         match payload:
             case PlanReady():
                 self._baseline_macs = payload.baseline_macs
+            case BaseReady(data=data) if data is not None:
+                self._images = (data.train.images, data.holdout.images)
             case Winner():
                 self._winner_macs = payload.macs
 
@@ -145,14 +155,14 @@ class ProgressView:
                 self._line(f"llm call {call.call}: {call.outcome} by {call.model} in {call.latency_s:.1f} s{given}")
             case Decision() as decision:
                 self._line(describe(decision))
-            case Finalists() | FinalistEnded() as final:
+            case Finalists() | FinalistEpoch() | FinalistEnded() as final:
                 self._final(final)
             case FinetuneStarted() as begun:
                 self._epochs = int(begun.recipe["epochs"])
                 workers = Workers(begun.workers, begun.most_workers or begun.workers)
                 self._line(f"fine-tune: {self._epochs} epochs on {workers.words} DDP workers")
                 self._recipe(Recipe.parse(dict(begun.recipe)))
-                self._advance("fine-tune", 0, self._epochs, "starting Ray Train")
+                self._advance(FINETUNE, 0, self._epochs, "starting Ray Train")
             case FinetuneEpoch() as epoch:
                 self._finetune_epoch(epoch)
 
@@ -161,6 +171,8 @@ class ProgressView:
         price = price_in_words(recipe, self._winner_macs, self._baseline_macs)
         if price is not None:
             self._line(f"recipe: {price}")
+        if recipe.train_on_holdout and self._images is not None:
+            self._line(f"recipe: {holdout_price(*self._images)}")
 
     def _milestone(self, payload: PlanReady | BaseReady | Winner | FinetuneEnded | Evaluated | Exported) -> None:
         match payload:
@@ -185,7 +197,8 @@ class ProgressView:
                     f"{payload.macs:,} MACs"
                 )
             case FinetuneEnded():
-                self._line(f"fine-tuned in {payload.wall_s:.1f} s: holdout {share_text(payload.holdout_accuracy)}")
+                score = holdout_text(payload.holdout_accuracy, payload.trained_holdout_accuracy)
+                self._line(f"fine-tuned in {payload.wall_s:.1f} s: {score}")
             case Evaluated():
                 latency = f", {payload.latency_ms.median:.2f} ms per image" if payload.latency_ms else ""
                 self._line(
@@ -195,12 +208,15 @@ class ProgressView:
             case Exported():
                 self._line(f"exported: {payload.path}")
 
-    def _final(self, payload: Finalists | FinalistEnded) -> None:
+    def _final(self, payload: Finalists | FinalistEpoch | FinalistEnded) -> None:
         match payload:
             case Finalists():
                 trials = ", ".join(str(trial) for trial in payload.trials)
                 self._line(f"finalists: trials {trials}, fine-tuned for {payload.epochs} epochs each")
                 self._epochs = payload.epochs
+            case FinalistEpoch():
+                status = f"loss {payload.train_loss:.4f}, holdout {share_text(payload.holdout_accuracy)}"
+                self._epoch(f"finalist {payload.trial}", payload.epoch, status, beside=True)
             case FinalistEnded():
                 self._line(
                     f"finalist {payload.trial}: holdout {share_text(payload.holdout_accuracy)} after "
@@ -217,19 +233,26 @@ class ProgressView:
         self._line(line, cropped=self._console.is_terminal and ended.error is None)
 
     def _finetune_epoch(self, epoch: FinetuneEpoch) -> None:
-        status = f"loss {epoch.train_loss:.4f}, holdout {share_text(epoch.holdout_accuracy)}"
-        self._advance("fine-tune", epoch.epoch, self._epochs, status)
-        if not self._console.is_terminal and (epoch.epoch % LOG_EVERY == 0 or epoch.epoch == self._epochs):
-            self._line(f"fine-tune: epoch {epoch.epoch}/{self._epochs}, {status}")
+        score = holdout_text(epoch.holdout_accuracy, epoch.trained_holdout_accuracy)
+        status = f"loss {epoch.train_loss:.4f}, {score}"
+        self._epoch(FINETUNE, epoch.epoch, status)
 
-    def _advance(self, phase: str, done: int, total: int, status: str) -> None:
-        current = next((task for task in self._bar.tasks if task.id == self._task), None)
-        if current is not None and current.description == phase:
+    def _epoch(self, who: str, epoch: int, status: str, *, beside: bool = False) -> None:
+        self._advance(who, epoch, self._epochs, status, beside=beside)
+        if not self._console.is_terminal and (epoch % LOG_EVERY == 0 or epoch == self._epochs):
+            self._line(f"{who}: epoch {epoch}/{self._epochs}, {status}")
+
+    def _advance(self, phase: str, done: int, total: int, status: str, *, beside: bool = False) -> None:
+        """Show how a phase stands: in the place of the last one, or beside others."""
+        current = next((task for task in self._bar.tasks if task.id == self._tasks.get(phase)), None)
+        if current is not None:
             self._bar.update(current.id, completed=max(done, int(current.completed)), status=status)
             return
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(phase, total=total, completed=done, status=status)
+        if not (beside and all(other.startswith(FINALIST) for other in self._tasks)):
+            for task in self._tasks.values():
+                self._bar.remove_task(task)
+            self._tasks.clear()
+        self._tasks[phase] = self._bar.add_task(phase, total=total, completed=done, status=status)
 
     def _show(self) -> None:
         """Fix the rows, all at once: the thread that draws reads them at any time."""

@@ -14,6 +14,7 @@ from tracking.uris import without_password
 
 if TYPE_CHECKING:
     from pruning.checkpoint import PrunedModel
+    from pruning.preprocessing import Preprocessing
     from trainers.evaluate import Evaluation
     from trainers.history import History
     from trainers.recipe import Recipe
@@ -77,7 +78,7 @@ class Recording:
         if not self.is_asked:
             return
         from pruning.checkpoint import read_architecture
-        from tracking.mirror.data_inputs import TRAINING, VALIDATION, digest_of, inputs
+        from tracking.mirror.data_inputs import TRAINING, VALIDATION, as_training, digest_of, inputs
         from tracking.mirror.jobs import Job, key_of
         from tracking.mirror.mlflow_models import weights_of
         from tracking.mirror.models import Checkpoint, Score
@@ -86,7 +87,10 @@ class Recording:
         from tracking.mirror.params import flatten
 
         architecture, now = read_architecture(model), round(time.time() * 1000)
-        name, record = str(data["dataset"]), _data_record(data, architecture.spec.input_size)
+        name, record = (
+            str(data["dataset"]),
+            _data_record(data, architecture.spec.input_size, architecture.preprocessing),
+        )
         key = key_of("finetune", weights_of(model), sorted(data.items(), key=str))
         holdout = (name, digest_of(record.holdout))
         points = []
@@ -95,6 +99,7 @@ class Recording:
                 "train_loss": epoch.train_loss,
                 "holdout_accuracy": epoch.holdout_accuracy,
                 "holdout_loss": epoch.holdout_loss,
+                "trained_holdout_accuracy": epoch.trained_holdout_accuracy,
                 "lr": epoch.lr,
                 "wall_s": epoch.wall_s,
                 "images_per_s": epoch.images_per_s,
@@ -105,6 +110,7 @@ class Recording:
             scores.append(Score("holdout_accuracy", history[-1].holdout_accuracy, now, holdout))
         params = flatten({"model": architecture.spec.name, **_plain(data), "recipe": recipe.model_dump(mode="json")})
         metadata = {"macs": architecture.macs, "params": architecture.params, "preprocessing": record.preprocessing}
+        parts = inputs(RUN, (TRAINING, VALIDATION), name, data["data_path"], record)
         made = Checkpoint(
             what="finetuned",
             folder=model.name,
@@ -123,7 +129,7 @@ class Recording:
                 ended_ms=now,
                 params=params,
                 points=tuple(points),
-                inputs=inputs(RUN, (TRAINING, VALIDATION), name, data["data_path"], record),
+                inputs=as_training(parts) if recipe.train_on_holdout else parts,
                 made=(made, model),
             ),
             architecture.spec.name,
@@ -150,7 +156,7 @@ class Recording:
         from tracking.mirror.params import flatten
 
         now, name = round(time.time() * 1000), str(data["dataset"])
-        record = _data_record({**data, "seed": 0}, pruned.spec.image_size)
+        record = _data_record({**data, "seed": 0}, pruned.spec.image_size, pruned.preprocessing)
         test = (name, digest_of(record.test))
         figures = {"accuracy": score.accuracy, "loss": score.loss, "macs": pruned.macs, "params": pruned.params}
         scores = [Score(k, value, now, test if k in ("accuracy", "loss") else None) for k, value in figures.items()]
@@ -189,9 +195,9 @@ def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: str(value) if isinstance(value, Path) else value for name, value in data.items()}
 
 
-def _data_record(data: Mapping[str, Any], input_size: Any) -> Any:
+def _data_record(data: Mapping[str, Any], input_size: Any, preprocessing: "Preprocessing | None") -> Any:
     from search.steps.base import data_record
     from trainers.datasets.registry import dataset
 
-    found = dataset(str(data["dataset"]))
+    found = dataset(str(data["dataset"]), preprocessing)
     return data_record(found.splits(data["data_path"], seed=int(data["seed"]), input_size=tuple(input_size)))

@@ -20,6 +20,11 @@ from tracking.runs import RunDir
 
 INTERRUPTED = 130
 SHOWN_TRIALS = 8
+ANY_WIDTHS = (
+    "widths can be any number here; on a GPU, multiples of 8 can be faster with the same MACs: --round-to 8 "
+    "(docs/latency.md)"
+)
+"""Said where a GPU is used: on one, a network of half the MACs in odd widths trained slower than the whole one."""
 
 
 def start_run(config: RunConfig) -> RunOutcome:
@@ -28,6 +33,8 @@ def start_run(config: RunConfig) -> RunOutcome:
     _say_place(launch)
     say(f"run {launch.folder.run_id}: {config.model} on {config.dataset}, proposed by {describe_arm(config)}")
     _say_base(launch)
+    if launch.needs.any_gpu and launch.config.round_to == 1:
+        say_aside(ANY_WIDTHS)
     return _execute(launch)
 
 

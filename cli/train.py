@@ -38,10 +38,12 @@ def command(
     **given: Any,
 ) -> None:
     """Train a base from scratch on as many workers as there are; `search --base`, `finetune` and `evaluate` open it."""
+    from cli.images import say_images
     from pruning.checkpoint import save_pruned
     from pruning.models import ModelSpec, full_name
     from pruning.outputs import check_logits
     from pruning.planning import build_plan
+    from search.setup.preparing_images import prepared_as_asked
     from trainers.base import initial_model
     from trainers.datasets.registry import dataset as find_dataset
     from trainers.defaults import base_recipe
@@ -53,10 +55,11 @@ def command(
             "--distill learns from the unpruned model, and a model that is trained from scratch has none."
         )
     name = dataset_name(dataset, data_path)
-    data = find_dataset(name)
+    data = prepared_as_asked(config, name, find_dataset(name), None)
     size = None if input_size is None else (data.info(data_path).input_size[0], input_size, input_size)
     info = data.info(data_path, input_size=size)
     spec = ModelSpec(full_name(model), info.num_classes, info.input_size, output)
+    say_images(say, config, info, None)
     module = initial_model(spec, seed)
     check_logits(module, spec)
     # What cannot be planned cannot be searched either: better said before it is trained.

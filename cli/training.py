@@ -11,8 +11,8 @@ from cli.console import say
 from cli.placing import ray_address_of
 from search.errors import ConfigError
 from search.execution.scratch import private_folder
-from search.outcome.formats import share_text
-from search.setup.config import RunConfig, make_config
+from search.outcome.formats import holdout_text, share_text
+from search.setup.config import PREPARING, RunConfig, make_config
 from search.setup.scope import Scope, names_where
 from trainers.workers import Workers
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WorkersOption = Annotated[
     str | None, typer.Option(metavar="N or N-M", help="As --finetune-workers of a search: DDP workers, or a range.")
 ]
-TRAINING = (*names_where(RunConfig, lambda scope: scope is Scope.RECIPE), "finetune_gpu", "wait_for_nodes")
+TRAINING = (*names_where(RunConfig, lambda scope: scope is Scope.RECIPE), "finetune_gpu", "wait_for_nodes", *PREPARING)
 """The fields of a search's configuration that a training alone has, too."""
 START = "start"
 """In the output folder: the checkpoint that a training begins with, where it had to be made."""
@@ -149,10 +149,7 @@ def _workers(given: str | None) -> Workers | None:
 
 
 def _show_epoch(report: "EpochReport", epochs: int) -> None:
-    accuracy = share_text(report.holdout_accuracy)
+    score = holdout_text(report.holdout_accuracy, report.trained_holdout_accuracy)
     average = "" if report.ema_accuracy is None else f"  averaged {share_text(report.ema_accuracy)}"
     speed = "" if report.images_per_s is None else f"  {report.images_per_s:.4g} images/s"
-    say(
-        f"epoch {report.epoch:>3}/{epochs}  loss {report.train_loss:.4f}  holdout {accuracy}{average}  "
-        f"lr {report.lr:.2e}{speed}"
-    )
+    say(f"epoch {report.epoch:>3}/{epochs}  loss {report.train_loss:.4f}  {score}{average}  lr {report.lr:.2e}{speed}")

@@ -210,7 +210,7 @@ def _output_dims(module: nn.Module, parameter: str, dims: int) -> Collection[int
 
 
 def _least(plan: Plan, subject: nn.Module, limits: Sequence[tuple[str, float]]) -> Allocation:
-    least = [1] * len(plan.groups)
+    least = list(plan.least or (1,) * len(plan.groups))
     for name, few in limits:
         for index in _produced(plan, subject, (name,)):
             units = plan.groups[index].units

@@ -14,6 +14,10 @@ _ADVICE = (
         "Its lazy layers have no weights yet: run one batch through the model first.",
     ),
     (
+        r"it computes with values, and its layers",
+        "Let all of them run and weigh their results, or give the part of the model that always runs.",
+    ),
+    (
         r"^copying the model",
         "Its modules must be copyable: copy.deepcopy(model) has to work.",
     ),

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
 from pruning.axes import Axis
@@ -31,18 +32,31 @@ def state_weight_sizes(trace: Trace, model: nn.Module) -> None:
     classifier whose weights are normalised first).
     """
     for layer, module in model.named_modules():
-        dims = trace.parameters.get(f"{layer}.weight" if layer else "weight")
+        prefix = f"{layer}." if layer else ""
+        dims = trace.parameters.get(f"{prefix}weight") or trace.parameters.get(f"{prefix}running_mean")
         if dims is None:
             continue
         if isinstance(module, nn.Linear):
             trace.statements.append(Statement(layer, "out_features", dims[:1]))
             trace.statements.append(Statement(layer, "in_features", dims[1:]))
-        elif isinstance(module, nn.LayerNorm):
+        elif isinstance(module, (nn.LayerNorm, nn.RMSNorm)):
             trace.statements.append(Statement(layer, "normalized_shape", dims))
+        elif isinstance(module, _NormBase):
+            trace.statements.append(Statement(layer, "num_features", dims))
+        elif isinstance(module, nn.GroupNorm):
+            trace.statements.append(Statement(layer, "num_channels", dims))
         elif isinstance(module, _ConvNd) and module.groups == 1:
             outer, inner = ("in_channels", "out_channels") if module.transposed else ("out_channels", "in_channels")
             trace.statements.append(Statement(layer, outer, dims[:1]))
             trace.statements.append(Statement(layer, inner, dims[1:2]))
+
+
+def state_widths_of_transformers(trace: Trace, model: nn.Module) -> None:
+    """Record that torch's whole transformers state the length of their tokens, which they compare with their inputs."""
+    for layer, module in model.named_modules():
+        inner = trace.parameters.get(f"{layer}.encoder.layers.0.linear1.weight".removeprefix("."))
+        if isinstance(module, nn.Transformer) and inner is not None:
+            trace.statements.append(Statement(layer, "d_model", inner[1:]))
 
 
 def settle_shared(trace: Trace, model: nn.Module) -> None:

@@ -271,8 +271,8 @@ def _loaded(
 ) -> PrunedModel:
     weights = _read_weights(folder, document)
     spec = document.model_spec
-    selection = tuple(tuple(units) for units in document.selection)
     base, plan = planned(document)
+    selection = _selection_of(document, plan)
     try:
         module = inside(slice_model(base, plan, selection))
     except PruningError as error:
@@ -280,13 +280,28 @@ def _loaded(
             f"{folder / ARCHITECTURE} does not fit {spec.name} as it is created here: {error}"
         ) from error
     _load(module, weights, folder)
-    if plan.macs(document.allocation) != document.macs or plan.params(document.allocation) != document.params:
+    allocation = [len(units) for units in selection]
+    macs, params = plan.macs(allocation), plan.params(allocation)
+    if (macs, params) != (document.macs, document.params):
         raise CheckpointError(
             f"{folder / ARCHITECTURE} states {document.macs:,} MACs and {document.params:,} parameters, but its model "
-            f"has {plan.macs(document.allocation):,} and {plan.params(document.allocation):,}"
+            f"has {macs:,} and {params:,}"
         )
     metadata = document.model_dump(by_alias=True, exclude_unset=True)
     return PrunedModel(module, spec, document.macs, document.params, selection, metadata, document.preprocessing)
+
+
+def _selection_of(document: Architecture, plan: Plan) -> Selection:
+    """The units that stayed in each of the plan's groups.
+
+    An earlier version may have found fewer groups: what it did not know, it left whole. Its groups are told by name.
+    """
+    stated = [tuple(units) for units in document.selection]
+    names = [group.name for group in plan.groups]
+    if len(stated) != len(document.groups) or not set(document.groups) < set(names):
+        return tuple(stated)
+    known = dict(zip(document.groups, stated, strict=True))
+    return tuple(known.get(group.name, tuple(range(group.units))) for group in plan.groups)
 
 
 def read_architecture(directory: Path | str) -> Architecture:

@@ -184,7 +184,8 @@ class Follower(TorchDispatchMode):
             return out
         step = Step(self.layers[-1], str(func), tuple((name, self.plain_data(value)) for name, value in bound.items()))
         for place, tensor in enumerate(tensors_in(out)):
-            self._origins[id(tensor)] = ("step", self._count, place)
+            if id(tensor) not in self.names:  # a weight that is cast to its own type stays that weight
+                self._origins[id(tensor)] = ("step", self._count, place)
             self._alive.append(tensor)
         self._count += 1
         self.on_executed(step, func, bound, out)

@@ -197,7 +197,8 @@ class Plan:
         fixed: units that cannot be cut, in order of execution; those held among them.
         macs_out_of_reach: MACs that could be saved beyond the floor if all of these could be cut down to one.
         valued: whether it was traced on values, because the model computes with them.
-        least: the fewest units that each group may keep, where the user set a limit; empty for no limits.
+        least: the fewest units that each group may keep, where the user or the model's code sets a limit (a deviation
+            over channels is no number for one of them); empty for no limits.
     """
 
     spec: ModelSpec

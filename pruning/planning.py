@@ -26,7 +26,7 @@ from pruning.proof import prove
 from pruning.proof_cache import known_proof, proofs_folder, remember_proof, structural_key
 from pruning.settling import settle_plan
 from pruning.stillness import deterministic
-from pruning.trace import trace
+from pruning.trace import Trace, trace
 
 __all__ = [
     "Allocation",
@@ -84,8 +84,25 @@ def _plan(model: nn.Module, spec: ModelSpec, whole: Callable[[Plan], Collection[
             raise
     subject = valued_copy(model)
     with deterministic(double=True):
-        plan = settle_plan(trace(subject, spec.input_size, valued=True), subject, spec, whole)
+        found = trace(subject, spec.input_size, valued=True)
+        _check_choice(found, subject)
+        plan = settle_plan(found, subject, spec, whole)
     return dataclasses.replace(plan, valued=True)
+
+
+def _check_choice(found: Trace, subject: nn.Module) -> None:
+    """Refuse a model that may choose by values which of its layers run, if some ran for none of the values tried.
+
+    Raises:
+        UnsupportedModelError: such a layer has weights, which could not follow a cut.
+    """
+    idle = sorted({name.rpartition(".")[0] for name, _ in subject.named_parameters() if name not in found.parameters})
+    if idle:
+        reason = (
+            f"it computes with values, and its layers {', '.join(idle[:3])}{', …' if len(idle) > 3 else ''} ran for "
+            "none that were tried: for others it may choose them, and they would not have followed the cut"
+        )
+        raise UnsupportedModelError(idle[0], "choice", reason)
 
 
 def _proven(plan: Plan, model: nn.Module) -> Plan:

@@ -31,6 +31,8 @@ __all__ = ["permutation_error", "prove", "random_selection", "randomised_copy"]
 
 _PRUNINGS = 2
 _FEW = 4  # units: two random orders of four are equal with a chance of 1 in 24
+_INSTANCES = 4
+ROUNDING = 1e-6  # a change of the output that may be rounding: another random instance is asked
 _SEED = 1  # differs from the seed that plans are settled with
 # Arguments that may differ between passes that compute the same: they state the mode, or depend on the batch size.
 _MODE = {"training", "train", "use_input_stats", "momentum"}
@@ -54,7 +56,7 @@ def prove(plan: Plan, model: nn.Module) -> str:
         failed = wrong.error
         raise UnsupportedModelError(failed.layer, f"{failed.operation} of a sliced model", failed.reason)
     modes = (False, True) if _trains_otherwise(plan) else (False,)
-    error = max(_largest_oracle_error(plan, model, selections[1], training=mode) for mode in modes)
+    error = max(_oracle_error(plan, model, selections[1], training=mode) for mode in modes)
     rng = random.Random(0)  # noqa: S311 - a sample, not a secret
     usual = misstated_sizes(model).keys()
     for selection in selections:
@@ -91,9 +93,27 @@ def random_selection(plan: Plan, rng: random.Random) -> Selection:
     return tuple(tuple(sorted(rng.sample(range(group.units), rng.randint(1, group.units)))) for group in plan.groups)
 
 
-def _largest_oracle_error(plan: Plan, model: nn.Module, selection: Selection, *, training: bool) -> float:
-    """The largest error of all oracles."""
-    oracles = Oracles(plan, model, selection, training=training)
+def _oracle_error(plan: Plan, model: nn.Module, selection: Selection, *, training: bool) -> float:
+    """The largest error of all oracles, on the first instance whose rounding stays below the tolerance.
+
+    Random weights may amplify rounding: those of attention over large scores do. A fault shows in every instance, and
+    by more than what is taken for rounding here.
+    """
+    for seed in range(_INSTANCES - 1):
+        try:
+            return _largest_oracle_error(plan, model, selection, training=training, seed=seed)
+        except _NearlyEqualError:
+            continue
+    return _largest_oracle_error(plan, model, selection, training=training, seed=_INSTANCES - 1)
+
+
+class _NearlyEqualError(UnsupportedModelError):
+    """The output changed by more than the tolerance, and by no more than rounding might."""
+
+
+def _largest_oracle_error(plan: Plan, model: nn.Module, selection: Selection, *, training: bool, seed: int) -> float:
+    """The largest error of all oracles on one random instance."""
+    oracles = Oracles(plan, model, selection, training=training, seed=seed)
     mode = " in training mode" if training else ""
     return max(
         *(_check_oracle(plan, oracles.permutation_error, f"permutation of units{mode}", some) for some in rounds(plan)),
@@ -124,12 +144,14 @@ def _check_oracle(
         change = oracle(groups)
         if change <= TOLERANCE:
             return change
-        layer = next(_failing_groups(plan, oracle), "several layers together")
+        small = change <= ROUNDING
+        layer = "" if small else next(_failing_groups(plan, oracle), "several layers together")
     except PruningError:
         raise
     except Exception as error:
         raise UnsupportedModelError("", f"forward of a sliced model: {what}", describe_exception(error)) from error
-    raise UnsupportedModelError(layer, what, f"the output changed by {change:.1e} relative to its largest element")
+    error = _NearlyEqualError if small else UnsupportedModelError
+    raise error(layer, what, f"the output changed by {change:.1e} relative to its largest element")
 
 
 def _failing_groups(plan: Plan, oracle: Callable[[Sequence[int] | None], float]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from pruning.plan import FixedUnits, Plan
 from pruning.trace import Trace
 
 # The attributes in which layers state how many units they make.
-_MADE = ("out_channels", "out_features")
+_MADE = ("out_channels", "out_features", "hidden_size")
 
 
 def fixed_units(found: Trace, plan: Plan, leaves: Collection[Axis]) -> tuple[tuple[FixedUnits, ...], int]:

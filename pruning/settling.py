@@ -8,6 +8,7 @@ a new draft is made:
 2. Two lengths are tied when a layer writes one as a number and the other is a dimension of its input.
 3. A group is held whole when the model cannot be cut in that group alone, because a number in its code does not follow
    the cut.
+4. Groups that can be cut alone and not together (`x[:, :x.shape[1] // 2]`) are fixed.
 
 The result depends only on the architecture, so a checkpoint's plan is the same wherever it is built again.
 """
@@ -20,15 +21,23 @@ from functools import reduce
 from torch import nn
 
 from pruning.agreement import Disagreement, find_disagreement
-from pruning.attributes import Guess, attribute_cuts, settle_shared, state_weight_sizes, tie
+from pruning.attributes import (
+    Guess,
+    attribute_cuts,
+    settle_shared,
+    state_weight_sizes,
+    state_widths_of_transformers,
+    tie,
+)
+from pruning.blame import smallest_failing
 from pruning.errors import UnsupportedModelError
 from pruning.grouping import OwnerTable, group_axes
 from pruning.models import ModelSpec
 from pruning.owners import Fixed, WidthTerms, add, evaluate, multiply
-from pruning.plan import Held, LayerCost, Plan, PlannedPass, PlannedStep
+from pruning.plan import Allocation, Held, LayerCost, Plan, PlannedPass, PlannedStep
 from pruning.polynomial import Polynomial
 from pruning.reach import causes_of_made, fixed_units
-from pruning.rules.registry import CostKind
+from pruning.rules.registry import AxisUse, CostKind
 from pruning.slicing import Selection
 from pruning.trace import RETURNED, FollowedPass, Trace
 
@@ -67,10 +76,10 @@ def settle_plan(
         whole: says which groups of a draft the user wants to stay whole.
 
     Raises:
-        UnsupportedModelError: nothing can be cut, or models cut in several groups disagree with the plan although
-            no single group does.
+        UnsupportedModelError: nothing can be cut, or models disagree with the plan whatever is held.
     """
     state_weight_sizes(found, shadow)
+    state_widths_of_transformers(found, shadow)
     settle_shared(found, shadow)
     held: list[Held] = []
     chosen: frozenset[object] | None = None  # kinds of guesses that the last draft needed
@@ -87,15 +96,18 @@ def settle_plan(
         chosen, agrees = _choose_guesses(draft, shadow, probe)
         plan = draft.with_guesses(chosen)
         # That model was just compared.
-        wrong = _first_disagreement(plan, shadow, (low, high) if agrees else (low, probe, high))
+        others = (low, high) if agrees else (low, probe, high)
+        wrong = _first_disagreement(plan, shadow, (*others, *_unlike(draft.plan)))
         if wrong is None:
             fixed, out_of_reach = fixed_units(found, plan, draft.leaves)
-            return dataclasses.replace(plan, fixed=fixed, macs_out_of_reach=out_of_reach)
+            least = _least(found, draft)
+            return dataclasses.replace(plan, fixed=fixed, macs_out_of_reach=out_of_reach, least=least)
         if _tie_lengths(found, wrong):
             continue
         failing = _failing_groups(draft, plan, shadow)
         if not failing:
-            raise wrong.error
+            _fix_together(found, draft, plan, shadow, wrong)
+            continue
         # A failure of one group may hide a length of another one that can be tied: tie before holding any group.
         newly_tied = [_tie_lengths(found, alone) for alone in failing.values()]
         if any(newly_tied):
@@ -107,12 +119,42 @@ def settle_plan(
     raise AssertionError("no draft was settled")
 
 
+def _least(found: Trace, draft: _Draft) -> Allocation:
+    """Two units for groups over which a deviation is taken, of one unit it is no number; empty if there are none."""
+    spread = {leaf for axis, use in found.roles if use is AxisUse.SPREAD for leaf in found.axes.leaves(axis)}
+    if not spread.intersection(found.axes.find(leaf) for leaf in draft.leaves):
+        return ()
+    units = draft.plan.full()
+    return tuple(
+        min(2 if found.axes.find(leaf) in spread else 1, n) for leaf, n in zip(draft.leaves, units, strict=True)
+    )
+
+
 def _fix_groups(found: Trace, draft: _Draft, groups: Collection[int], where: str, reason: str) -> bool:
     """Fix the axes of these groups, and return whether there were any."""
     found.axes.at = ("", where) if groups else found.axes.at
     for index in groups:
         found.axes.fix(draft.leaves[index], reason)
     return bool(groups)
+
+
+def _fix_together(found: Trace, draft: _Draft, plan: Plan, shadow: nn.Module, wrong: Disagreement) -> None:
+    """Fix the fewest groups that cannot be cut together, although each can be cut alone.
+
+    Raises:
+        UnsupportedModelError: models disagree with the plan although no set of groups is to blame.
+    """
+    selections = [*probes(plan), *_unlike(plan)]
+
+    def disagree(groups: Sequence[int]) -> bool:
+        return _first_disagreement(plan, shadow, _probes_of(plan, groups, selections)) is not None
+
+    every = range(len(plan.groups))
+    if not disagree(every):
+        raise wrong.error
+    found.axes.at = (wrong.error.layer, wrong.error.operation)
+    for index in smallest_failing(every, disagree):
+        found.axes.fix(draft.leaves[index], f"a model cut there as well would do something else: {wrong.error.reason}")
 
 
 def _tie_lengths(found: Trace, wrong: Disagreement | None) -> bool:
@@ -147,10 +189,25 @@ def probes(plan: Plan, seed: int = 0) -> tuple[Selection, ...]:
 
 
 def _probe(plan: Plan, rng: random.Random, low: float, high: float) -> Selection:
-    def count(units: int) -> int:
+    def some(units: int) -> int:
         return max(1, min(units - 1, round(rng.uniform(low, high) * units)))
 
-    return tuple(tuple(sorted(rng.sample(range(group.units), count(group.units)))) for group in plan.groups)
+    return tuple(tuple(sorted(rng.sample(range(group.units), some(group.units)))) for group in plan.groups)
+
+
+def _unlike(plan: Plan) -> tuple[Selection, ...]:
+    """A selection that cuts every other group far more than the next, if the probes cut two neighbours much alike.
+
+    Halves that a model keeps equal by a number of its own would pass for independent.
+    """
+    _, *others = probes(plan)
+    whole = plan.full()
+    if not any(
+        whole[i] == whole[i + 1] and all(abs(len(probe[i]) - len(probe[i + 1])) <= 1 for probe in others)
+        for i in range(len(whole) - 1)
+    ):
+        return ()
+    return (tuple(tuple(range(1 if i % 2 else max(1, units - 1))) for i, units in enumerate(whole)),)
 
 
 def _first_disagreement(plan: Plan, shadow: nn.Module, selections: Iterable[Selection]) -> Disagreement | None:
@@ -207,11 +264,11 @@ def _failing_alone(plan: Plan, shadow: nn.Module, groups: Sequence[int]) -> list
     return [*_failing_alone(plan, shadow, groups[:middle]), *_failing_alone(plan, shadow, groups[middle:])]
 
 
-def _probes_of(plan: Plan, groups: Collection[int]) -> list[Selection]:
-    """The probes with all groups but these left whole."""
+def _probes_of(plan: Plan, groups: Collection[int], of: Sequence[Selection] = ()) -> list[Selection]:
+    """The probes (or the selections that are given) with all groups but these left whole."""
     return [
         tuple(units if i in groups else tuple(range(plan.groups[i].units)) for i, units in enumerate(probe))
-        for probe in probes(plan)
+        for probe in of or probes(plan)
     ]
 
 

@@ -17,6 +17,7 @@ from search.setup.address import check_answers
 from search.setup.caching import tidy_cache
 from search.setup.config import ExecutorName, RunConfig, make_config, placed, with_destination
 from search.setup.factories import check_run_factory, remember_factory
+from search.setup.holdout_training import as_begun
 from search.setup.own_score import check_has_data
 from search.setup.preparation import Prepared, prepare
 from search.setup.recorded import check_owner, check_recorded
@@ -279,10 +280,11 @@ def remake_outputs(folder: RunDir, *, asked: bool = False) -> RunOutcome | None:
 
 def _begun_with(started: RunStarted, changed: Mapping[str, Any]) -> dict[str, Any]:
     """The recorded configuration; without its cluster and its workers where the run goes on in this process alone."""
+    config = as_begun(started.config)
     if changed.get("executor") != ExecutorName.LOCAL:
-        return started.config
+        return config
     places = names_where(RunConfig, lambda scope: scope is Scope.PLACE)
-    return {name: value for name, value in started.config.items() if name not in places}
+    return {name: value for name, value in config.items() if name not in places}
 
 
 def start(config: RunConfig, listeners: Sequence[Listener] = ()) -> RunOutcome:

@@ -18,6 +18,7 @@ from search.execution.interrupts import LEFT_AT_ONCE, Interrupts
 from search.outcome.outputs import write_outputs
 from search.outcome.summary import Summary, mlflow_ids, summarise
 from search.setup.config import RunConfig
+from search.setup.holdout_training import FIELD, to_record
 from search.setup.preparation import Prepared
 from search.setup.provenance import provenance_here
 from search.setup.search_ground import BaseProgress
@@ -142,6 +143,7 @@ class Run:
 
     def _started(self) -> RunStarted:
         prepared, config = self._context.prepared, self._context.prepared.config
+        trained_on = to_record(config.finetune_changes().get(FIELD), used=prepared.recipe.train_on_holdout)
         return RunStarted(
             run_id=self._context.folder.run_id,
             model=config.model,
@@ -151,7 +153,7 @@ class Run:
             seed=config.seed,
             started_at=utc_now(),
             # the window as it came out, so that a resume or a replay on another machine reads the same results
-            config=config.model_dump(mode="json") | {"window": prepared.window},
+            config=config.model_dump(mode="json") | {"window": prepared.window} | trained_on,
             provenance=provenance_here(),
         )
 

@@ -21,6 +21,9 @@ import torch  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
 from tests.cli.launched import QUICK, Launched, launch_once  # noqa: E402
+from tests.schedule import in_order  # noqa: E402
+
+TESTS = Path(__file__).resolve().parent
 
 torch.set_num_threads(1)
 # A busy machine must not fail a property: examples have no time limit, and slow generation is not an error.
@@ -29,9 +32,11 @@ settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run files with slow tests first: if the longest started last, the other worker would be idle at the end."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Order the files, and leave each file's tests as they are."""
+    names = {item.path: item.path.relative_to(TESTS).as_posix() for item in items if item.path.is_relative_to(TESTS)}
+    slow = {names[item.path] for item in items if item.path in names and item.get_closest_marker("slow")}
+    ranks = {name: rank for rank, name in enumerate(in_order(names.values(), slow))}
+    items.sort(key=lambda item: ranks[names[item.path]] if item.path in names else len(ranks))
 
 
 def pytest_collection_finish() -> None:

@@ -116,6 +116,28 @@ class CorruptLedgerError(TrackingError):
         )
 
 
+class OtherPlanError(TrackingError):
+    """A run was planned in other groups than this version finds in the same model."""
+
+    def __init__(self, path: str, recorded: tuple[str, ...], found: tuple[str, ...], version: str | None) -> None:
+        super().__init__(path, recorded, found, version)
+        self.path, self.recorded, self.found, self.version = path, recorded, found, version
+
+    def __str__(self) -> str:
+        began = "" if self.version is None else f" ({self.version})"
+        return (
+            f"{self.path} was planned in {_counted(self.recorded)}, and this version finds {_counted(self.found)} in "
+            "the same model. What was tried in the one means nothing in the other, so the run does not go on here. "
+            f"What it found stays as it is: its report, and its exported model. Go on with the version that began it"
+            f"{began}, or begin a new run of the same configuration."
+        )
+
+
+def _counted(groups: tuple[str, ...]) -> str:
+    more = ", …" if len(groups) > 6 else ""
+    return f"{len(groups)} group{'s'[: len(groups) != 1]} of channels: {', '.join(groups[:6])}{more}"
+
+
 class ForeignLedgerError(TrackingError):
     """A run's folder contains the ledger of another run."""
 

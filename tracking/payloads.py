@@ -469,6 +469,7 @@ class FinetuneEpoch(Payload):
     Attributes:
         holdout_loss: None in older ledgers, and where the holdout is trained on.
         images_per_s: Of all workers together; None in older ledgers.
+        trained_holdout_accuracy: On the holdout's images where they are trained on; None elsewhere.
     """
 
     kind = EventKind.FINETUNE_EPOCH
@@ -479,16 +480,23 @@ class FinetuneEpoch(Payload):
     wall_s: Seconds
     holdout_loss: Real | None = None
     images_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    trained_holdout_accuracy: Fraction | None = None
 
 
 class FinetuneEnded(Payload):
-    """The fine-tune ended and wrote this checkpoint."""
+    """The fine-tune ended and wrote this checkpoint.
+
+    Attributes:
+        holdout_accuracy: None where the holdout is trained on.
+        trained_holdout_accuracy: As of its last epoch.
+    """
 
     kind = EventKind.FINETUNE_ENDED
     wall_s: Seconds
     epochs: Count
     holdout_accuracy: Fraction | None
     checkpoint: Text
+    trained_holdout_accuracy: Fraction | None = None
 
 
 class Latency(_Value):

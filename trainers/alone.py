@@ -20,6 +20,7 @@ from trainers.job import (
 )
 from trainers.place import Place, computes_in_bf16
 from trainers.progress import OnProgress, unheard
+from trainers.running_out import going_on
 
 
 def finetune_alone(
@@ -52,6 +53,6 @@ def finetune_alone(
         for report in tail.new():
             on_epoch(report)
 
-    run_job(job, place, report_new, on_progress)
+    going_on(job.out_dir, lambda: run_job(job, place, report_new, on_progress))
     report_new()
     return result_of(job, 1, time.perf_counter() - began)

@@ -25,6 +25,7 @@ from trainers.loop import Training
 from trainers.optimizer import exempt_names
 from trainers.place import Place, computes_in_bf16, default_device
 from trainers.recipe import Recipe
+from trainers.running_out import begun_again
 from trainers.schedule import mixed
 from trainers.tensors import write_tensors
 
@@ -183,9 +184,15 @@ def _abilities(device: torch.device) -> Iterator[tuple[bool, bool]]:
 
 
 def _train(spec: ModelSpec, splits: Splits, recipe: Recipe, seed: int, device: torch.device) -> Iterator[Trained]:
-    place = Place(device)
+    return begun_again(lambda most: _train_from_scratch(spec, splits, recipe, seed, Place(device), most))
+
+
+def _train_from_scratch(
+    spec: ModelSpec, splits: Splits, recipe: Recipe, seed: int, place: Place, most: int | None
+) -> Iterator[Trained]:
     module = initial_model(spec, seed)
     training = Training(module, splits.train, recipe, seed=seed, place=place, output=spec.output)
+    training.limit_passes(most)
     holdout = splits.holdout.to(place.device)
     for trained in training.epochs():
         with training.exported():

@@ -67,6 +67,41 @@ _PROXY_OF = {
     ),
 }
 
+# On CIFAR. A convolutional base is trained as Zagoruyko and Komodakis (2016) train theirs: SGD with Nesterov momentum,
+# 0.1, decay 5e-4, batches of 128, 200 epochs, but with a cosine; a transformer as Lee et al. (2021, "Vision Transformer
+# for Small-Size Datasets") do, without their augmentation: AdamW, 1e-3, decay 0.05, 128, 100 epochs, 10 of warm-up.
+# Fine-tunes have the batch, the decay and the epochs of DepGraph's code for CIFAR (Fang et al., 2023), whose rate of
+# 0.01 is also that of ImageNet's recipe at this batch; the transformer's is that of its family at this batch.
+_CIFAR_BASE_OF = {
+    Family.CONVOLUTIONAL: Recipe(
+        lr=0.1, nesterov=True, weight_decay=5e-4, batch_size=128, epochs=200, warmup_epochs=1, label_smoothing=0.1
+    ),
+    Family.TRANSFORMER: Recipe(
+        optimizer=OptimizerName.ADAMW,
+        lr=1e-3,
+        weight_decay=0.05,
+        batch_size=128,
+        epochs=100,
+        warmup_epochs=10,
+        label_smoothing=0.1,
+    ),
+}
+_CIFAR_FINETUNE_OF = {
+    Family.CONVOLUTIONAL: Recipe(
+        lr=0.01, weight_decay=5e-4, batch_size=128, epochs=100, warmup_epochs=1, label_smoothing=0.1
+    ),
+    Family.TRANSFORMER: Recipe(
+        optimizer=OptimizerName.ADAMW,
+        lr=1.25e-4,
+        weight_decay=0.05,
+        batch_size=128,
+        epochs=100,
+        warmup_epochs=5,
+        label_smoothing=0.1,
+    ),
+}
+
+_CIFAR = frozenset({"cifar10", "cifar100"})
 _BASE = {"digits": _DIGITS_BASE, "shapes": _SHAPES_BASE}
 _FINETUNE = {"digits": _DIGITS_FINETUNE, "shapes": _SHAPES_FINETUNE}
 _PROXY = {"digits": _DIGITS_PROXY, "shapes": _SHAPES_PROXY}
@@ -75,7 +110,7 @@ _PROXY = {"digits": _DIGITS_PROXY, "shapes": _SHAPES_PROXY}
 def base_recipe(
     dataset_name: str, *, model: str = "", batch_norm: bool = True, images: int | None = None, told: bool = True
 ) -> Recipe:
-    """The recipe of a base model: the dataset's own, or its model family's on any other, with batches that fit.
+    """The recipe of a base model: the dataset's own, else its model family's, on CIFAR or on folders of images.
 
     Args:
         dataset_name: as the registry knows it.
@@ -86,7 +121,8 @@ def base_recipe(
     """
     own = _BASE.get(dataset_name)
     if own is None:
-        return _for_images(_FINETUNE_OF[family_of(model)], images, "base model", told=told)
+        recipes = _CIFAR_BASE_OF if dataset_name in _CIFAR else _FINETUNE_OF
+        return _for_images(recipes[family_of(model)], images, "base model", told=told)
     recipe = _gentler(own, batch_norm)
     if not batch_norm and recipe.optimizer is OptimizerName.ADAMW:
         recipe = recipe.override(warmup_epochs=3.0)
@@ -99,7 +135,8 @@ def finetune_recipe(
     """The recipe of the winner's fine-tune; arguments as in `base_recipe`."""
     own = _FINETUNE.get(dataset_name)
     if own is None:
-        return _for_images(_FINETUNE_OF[family_of(model)], images, "fine-tune")
+        recipes = _CIFAR_FINETUNE_OF if dataset_name in _CIFAR else _FINETUNE_OF
+        return _for_images(recipes[family_of(model)], images, "fine-tune")
     return _gentler(own, batch_norm)
 
 

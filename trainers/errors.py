@@ -43,7 +43,15 @@ class DivergedError(TrainerError):
 class DoesNotFitError(TrainerError, MemoryError):
     """A single image whose pass does not fit into a worker's memory."""
 
-    on_all_workers = True
+
+class RanOutError(TrainerError, MemoryError):
+    """A worker's memory that ran out in a step, where smaller passes may fit: see `trainers.running_out`.
+
+    Attributes:
+        images: that a pass had; 0 where the error was read from a file.
+    """
+
+    images: int = 0
 
 
 class StateError(TrainerError):

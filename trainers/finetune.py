@@ -17,6 +17,7 @@ from ground.importing import without_collection
 
 with without_collection():  # each worker is a process of its own, which imports all of this
     import ray
+    import ray.exceptions
     import ray.train
     import ray.train.collective
     import ray.train.torch
@@ -46,8 +47,9 @@ from trainers.job import (
 )
 from trainers.loopback import LOOPBACK, join_on_loopback
 from trainers.place import Place
-from trainers.progress import OnProgress, Paced, Progress, unheard, write_progress
+from trainers.progress import Check, OnProgress, Paced, Progress, unchecked, unheard, write_progress
 from trainers.recipe import Recipe
+from trainers.running_out import going_on
 from trainers.seen import check_seen, mark
 from trainers.workers import Workers
 
@@ -60,6 +62,8 @@ _WRITE_EVERY_S = 1.0
 """Between two notes of how an epoch stands."""
 _HEALTH_CHECK_S = 0.5
 _RESIZE_S = 60.0
+_MEMORY_PAGE = "debug-apps/debug-memory"
+"""Part of what Ray says where it has ended a process because its node ran low on memory: an address, and no word."""
 _WORLD = "world"
 """In `out_dir`: how many workers train, or trained last."""
 
@@ -80,6 +84,7 @@ def finetune(
     stop_after: int | None = None,
     on_epoch: OnEpoch | None = None,
     on_progress: OnProgress = unheard,
+    check: Check = unchecked,
     cpus_per_worker: int = 1,
     max_failures: int = 2,
     start_timeout_s: float = 600.0,
@@ -87,8 +92,8 @@ def finetune(
 ) -> FinetuneResult:
     """Train a pruned checkpoint with DDP on Ray workers; Ray must have been started.
 
-    Where others have what the workers need, they wait for it. With workers on several nodes, `out_dir` and
-    `storage_dir` must be folders that all nodes see, which is checked first.
+    Where others have what the workers need, they wait for it. Several threads may each train something. With workers
+    on several nodes, `out_dir` and `storage_dir` must be folders that all nodes see, which is checked first.
 
     Args:
         checkpoint_dir: the pruned model, as `save_pruned` wrote it.
@@ -107,8 +112,10 @@ def finetune(
         stop_after: the epoch after which it ends, to be continued later; None trains to the end of the recipe.
         on_epoch: called in the caller's thread while training runs; first with the epochs of a continued training.
         on_progress: called in the caller's thread with what the fine-tune is doing, from its first second on.
+        check: called in the caller's thread every second or so; what it raises ends the fine-tune, as Ctrl-C does.
         cpus_per_worker: CPUs and torch threads of each worker.
-        max_failures: how often workers may be lost. An error of the training itself ends it at once.
+        max_failures: how often workers may be lost. An error of the training itself ends it at once; memory that runs
+            out lets it go on with smaller passes.
         start_timeout_s: seconds within which a worker must have started, once there is room.
         resize_every_s: seconds between two looks at whether a range has room for more workers.
 
@@ -144,9 +151,12 @@ def finetune(
 
     def train(group: Group) -> None:
         (job.out_dir / STARTED).unlink(missing_ok=True)
-        _run(_trainer(job, group, max_failures, storage_dir, resize_every_s), job, heard, start_timeout_s)
+        _run(_trainer(job, group, max_failures, storage_dir, resize_every_s), job, heard, start_timeout_s, check)
 
-    in_turn(group, train, lambda waits: heard.tell(Progress(waits)))
+    def train_on(group: Group) -> None:
+        going_on(job.out_dir, lambda: train(group))
+
+    in_turn(group, train_on, lambda waits: heard.tell(Progress(waits)), check)
     result = result_of(job, _trained(job, group.workers), time.perf_counter() - began)
     # What a worker logs is not shown here.
     for path, reason in result.unreadable.items():
@@ -251,7 +261,9 @@ def _writer(job: FinetuneJob) -> OnProgress:
     return Paced(lambda progress: write_progress(job.out_dir / PROGRESS, progress), _WRITE_EVERY_S)
 
 
-def _run(trainer: ray.train.torch.TorchTrainer, job: FinetuneJob, heard: Heard, start_timeout_s: float) -> None:
+def _run(
+    trainer: ray.train.torch.TorchTrainer, job: FinetuneJob, heard: Heard, start_timeout_s: float, check: Check
+) -> None:
     """Wait for the trainer, and report what it does meanwhile.
 
     `fit` runs in its own thread: in the main thread it would replace the handler of Ctrl-C for good.
@@ -272,6 +284,7 @@ def _run(trainer: ray.train.torch.TorchTrainer, job: FinetuneJob, heard: Heard, 
     try:
         while thread.is_alive():
             thread.join(_POLL_S)
+            check()
             heard.new()
             now = time.monotonic()
             if (job.out_dir / STARTED).exists():
@@ -313,4 +326,9 @@ def _as_ours(error: Exception) -> TrainerError:
         if isinstance(cause, TrainerError):
             return cause
     first = causes[0]
+    if isinstance(first, ray.exceptions.OutOfMemoryError) or _MEMORY_PAGE in str(first):
+        return FinetuneError(
+            "the fine-tune failed: a node ran low on memory, so Ray ended processes there. End what else runs on it, "
+            "or take fewer workers; the same command then goes on from the last state"
+        )
     return FinetuneError(f"the fine-tune failed: {type(first).__name__}: {str(first).strip().splitlines()[-1]}")

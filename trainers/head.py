@@ -1,5 +1,6 @@
 """A new head on a published trunk: what a base needs whose weights are for other classes than the data's."""
 
+import copy
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ from trainers.history import EpochReport
 from trainers.loop import Training
 from trainers.place import Place
 from trainers.recipe import Recipe
+from trainers.running_out import begun_again
 
 _FORMAT = 1
 
@@ -106,9 +108,25 @@ def _train(
     seed: int,
     device: torch.device,
 ) -> Iterator[Trained]:
-    place = Place(device)
+    def from_trunk(most: int | None) -> Iterator[Trained]:
+        return _train_head(copy.deepcopy(module), head, output, splits, recipe, seed, Place(device), most)
+
+    return begun_again(from_trunk)
+
+
+def _train_head(
+    module: nn.Module,
+    head: tuple[str, ...],
+    output: str | None,
+    splits: Splits,
+    recipe: Recipe,
+    seed: int,
+    place: Place,
+    most: int | None,
+) -> Iterator[Trained]:
     training = Training(_FrozenTrunk(module, head), splits.train, recipe, seed=seed, place=place, output=output)
-    holdout = splits.holdout.to(device)
+    training.limit_passes(most)
+    holdout = splits.holdout.to(place.device)
     for trained in training.epochs():
         with training.exported():
             yield EpochReport.of(trained, evaluate(module, holdout, place=place, output=output))

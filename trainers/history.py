@@ -24,7 +24,10 @@ class EpochReport:
         wall_s: seconds of training, without scoring.
         images_per_s: trained on by all workers together; None in records of earlier versions.
         waiting: share of the time in which rank 0's device waited for images; likewise.
-        ema_accuracy: top-1 on the holdout of the averaged weights; None where there are none.
+        ema_accuracy: top-1 on the holdout of the averaged weights; None where there are none, and where the holdout is
+            trained on.
+        trained_holdout_accuracy: top-1 on the holdout's images where they are trained on, of the weights that are
+            exported: no estimate of anything, but a warning where it is low. None elsewhere.
     """
 
     epoch: int
@@ -36,20 +39,31 @@ class EpochReport:
     images_per_s: float | None = field(default=None, compare=False)  # no two trainings are equally fast
     waiting: float | None = field(default=None, compare=False)
     ema_accuracy: float | None = None
+    trained_holdout_accuracy: float | None = None
 
     @classmethod
-    def of(cls, trained: EpochTrained, scored: Evaluation | None, average: Evaluation | None = None) -> "EpochReport":
-        """Make the report of an epoch that was trained and then scored."""
+    def of(
+        cls, trained: EpochTrained, scored: Evaluation, average: Evaluation | None = None, *, on_trained: bool = False
+    ) -> "EpochReport":
+        """Make the report of an epoch that was trained and then scored.
+
+        Args:
+            trained: the epoch.
+            scored: the weights that are exported in the end, on the holdout's images.
+            average: the averaged weights, likewise.
+            on_trained: whether these images are trained on, so that no score on them is a holdout score.
+        """
         return cls(
             epoch=trained.epoch,
             train_loss=trained.train_loss,
-            holdout_accuracy=None if scored is None else scored.accuracy,
-            holdout_loss=None if scored is None else scored.loss,
+            holdout_accuracy=None if on_trained else scored.accuracy,
+            holdout_loss=None if on_trained else scored.loss,
             lr=trained.lr,
             wall_s=trained.wall_s,
             images_per_s=trained.images_per_s,
             waiting=trained.waiting,
-            ema_accuracy=None if average is None else average.accuracy,
+            ema_accuracy=None if average is None or on_trained else average.accuracy,
+            trained_holdout_accuracy=scored.accuracy if on_trained else None,
         )
 
 

@@ -27,6 +27,7 @@ from trainers.loop import EpochTrained, Training
 from trainers.place import Place, computes_in_bf16
 from trainers.progress import OnProgress, Progress, Standing, unheard
 from trainers.recipe import Recipe
+from trainers.running_out import most_images, noted
 from trainers.state import read_state, state_paths
 
 STATE, EPOCHS, MODEL = "state.safetensors", "epochs.jsonl", "model"
@@ -127,6 +128,7 @@ def run_job(
     Raises:
         StateError: `out_dir` holds another training's state.
         WorkersDifferError: workers see different weights or data.
+        RanOutError: a worker's memory ran out; the same job then goes on with smaller passes.
         TrainerError: also any error of dataset or training.
         PruningError: the checkpoint cannot be read.
     """
@@ -144,6 +146,7 @@ def run_job(
     training = Training(pruned.module, train, job.recipe, seed=job.seed, place=place, output=output, teacher=teacher)
     keeper = Keeper(job.out_dir / STATE, identity, place, job.state_every_s)
     history = keeper.restore(training)
+    training.limit_passes(most_images(place, job.out_dir, identity))
     if place.is_main:
         keep_epochs(job.out_dir / EPOCHS, history)
 
@@ -156,17 +159,18 @@ def run_job(
         splits.close()
         return WorkerOutcome(history, len(history) == job.recipe.epochs)
     scorer = _Scorer(splits, training.recipe, place, output)
-    for trained in training.epochs(on_check):
-        report = scorer.report(training, trained)
-        history = (*history, report)
-        keeper.epoch_ended(training, history)
-        _write_unreadable(job.out_dir, place, train.unreadable)
-        if place.is_main:
-            append_epoch(job.out_dir / EPOCHS, report)
-        if on_epoch is not None:
-            on_epoch(report)
-        if _stopped(job, place) or report.epoch == job.stop_after:
-            break
+    with noted(job.out_dir, identity):
+        for trained in training.epochs(on_check):
+            report = scorer.report(training, trained)
+            history = (*history, report)
+            keeper.epoch_ended(training, history)
+            _write_unreadable(job.out_dir, place, train.unreadable)
+            if place.is_main:
+                append_epoch(job.out_dir / EPOCHS, report)
+            if on_epoch is not None:
+                on_epoch(report)
+            if _stopped(job, place) or report.epoch == job.stop_after:
+                break
     completed = len(history) == job.recipe.epochs
     if place.is_main and completed:
         with training.exported():
@@ -199,10 +203,10 @@ def _teacher(job: FinetuneJob, spec: ModelSpec) -> nn.Module | None:
 
 
 class _Scorer:
-    """Scores the model on the holdout after an epoch, all workers together; not where the holdout is trained on."""
+    """Scores the model on the holdout's images after an epoch, all workers together."""
 
     def __init__(self, splits: Splits, recipe: Recipe, place: Place, output: str | None) -> None:
-        self._holdout = None if recipe.train_on_holdout else splits.holdout.to(place.device)
+        self._holdout = splits.holdout.to(place.device)
         self._place, self._output = place, output
         self._autocast = torch.bfloat16 if recipe.precision is Precision.BF16 else None
 
@@ -212,12 +216,11 @@ class _Scorer:
             with training.average.in_place():
                 average = self._score(training)
         score = average if training.recipe.export_ema else self._score(training)
-        return EpochReport.of(trained, score, average)
+        assert score is not None, "an average is exported only where there is one"
+        return EpochReport.of(trained, score, average, on_trained=training.recipe.train_on_holdout)
 
-    def _score(self, training: Training) -> Evaluation | None:
+    def _score(self, training: Training) -> Evaluation:
         self._place.broadcast_buffers(training.model)
-        if self._holdout is None:
-            return None
         model, place = training.model, self._place
         return evaluate(model, self._holdout, place=place, autocast=self._autocast, output=self._output)
 

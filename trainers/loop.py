@@ -24,6 +24,7 @@ from trainers.optimizer import make_optimizer
 from trainers.place import Place, computes_in_bf16
 from trainers.progress import Standing
 from trainers.recipe import Recipe
+from trainers.running_out import named
 from trainers.schedule import Rates, epoch_batches, mixed, per_worker, steps_per_epoch
 from trainers.stepping import Stepper
 from trainers.teacher import Teacher
@@ -145,6 +146,11 @@ class Training:
         recomputes = recipe.checkpointing
         return Stepper(forward, self.optimizer, objective, grad_clip=recipe.grad_clip, recomputes=recomputes)
 
+    def limit_passes(self, images: int | None) -> None:
+        """Let no pass have more images than so many; None changes nothing."""
+        if images is not None:
+            self.micro_batch = min(images, self.micro_batch or images)
+
     def exported(self) -> AbstractContextManager[None]:
         """Within a block, the model holds the weights that the recipe exports."""
         return self.average.in_place() if self.average is not None and self.recipe.export_ema else nullcontext()
@@ -160,9 +166,12 @@ class Training:
 
         Raises:
             DivergedError: the training loss is not a finite number.
+            RanOutError: a GPU's memory ran out in a step; of this worker alone, so the others wait for it.
         """
         while self.epochs_done < self.recipe.epochs:
-            yield self._epoch(on_check)
+            with named(lambda: self.micro_batch or per_worker(self.recipe.batch_size, self.world)):
+                trained = self._epoch(on_check)
+            yield trained
 
     def chance(self) -> Tensor:
         """The state of the generators that the model draws from, as bytes."""

@@ -17,13 +17,29 @@ class OfRung(Protocol):
 
 _S = TypeVar("_S", bound=OfRung)
 _CPU_WORDS = ("can't allocate memory", "not enough memory")
+_GPU_WORDS = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+"""Of libraries that allocate past torch."""
 
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether a GPU or the CPU had no memory left; torch reports the latter as a plain RuntimeError."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+    if isinstance(error, MemoryError) or gpu_out_of_memory(error):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _CPU_WORDS)
+
+
+def gpu_out_of_memory(error: BaseException) -> bool:
+    """Whether a GPU had no memory left."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _GPU_WORDS)
+
+
+def let_go() -> None:
+    """Give the GPU's memory back that nothing holds any more; not within an `except`, whose error holds some."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def with_less_memory(start: Callable[[int], Iterator[_S]], batch_size: int) -> Iterator[tuple[_S, str | None]]:
@@ -54,9 +70,7 @@ def with_less_memory(start: Callable[[int], Iterator[_S]], batch_size: int) -> I
             raise
         why = f"out of memory at batch size {batch_size}, so once more at {batch_size // 2}: {_first_line(error)}"
     # Not in the handler: until it ends, the error's frames keep the tensors alive.
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    let_go()
     try:
         for score in start(batch_size // 2):
             if score.rung >= scored:

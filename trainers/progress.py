@@ -53,10 +53,12 @@ class Progress:
     Attributes:
         doing: in words, without a period.
         standing: how far the training has got; None while there is none.
+        who: which training it is, where there are several.
     """
 
     doing: str
     standing: Standing | None = None
+    who: str = "fine-tune"
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -72,10 +74,16 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+Check = Callable[[], None]
+"""Called every second or so while a training runs; what it raises ends the training, as Ctrl-C does."""
 
 
 def unheard(progress: Progress) -> None:
     """Nobody listens."""
+
+
+def unchecked() -> None:
+    """Nothing but its last epoch ends the training."""
 
 
 class Paced:

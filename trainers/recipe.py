@@ -194,7 +194,9 @@ class Recipe(_Fields):
         default=None, description="format of the unpruned model's passes; default: the training's"
     )
     train_on_holdout: bool = Field(
-        default=False, description="train on the holdout images, too; there is no holdout score then"
+        default=False,
+        description="train on the holdout's images, too, so that there is no holdout score; default: in a search "
+        "without finalists whose holdout is at least 15 % of the images",
     )
 
     def override(self, **given: Any) -> Self:

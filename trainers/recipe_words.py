@@ -31,6 +31,19 @@ def price_in_words(recipe: Recipe, macs: int, teacher_macs: int) -> str | None:
     )
 
 
+def holdout_price(train: int, holdout: int) -> str:
+    """What training on the holdout, too, adds to an epoch.
+
+    Args:
+        train: images that are no holdout.
+        holdout: images of the holdout.
+    """
+    return (
+        f"with the {holdout:,} images of the holdout an epoch has {holdout / train:+.0%} images; "
+        "--no-train-on-holdout keeps them apart"
+    )
+
+
 def _parts(recipe: Recipe) -> Iterator[str]:
     yield f"{recipe.epochs} epoch{'s' * (recipe.epochs != 1)} in batches of {recipe.batch_size:,}"
     if recipe.micro_batch is not None:

@@ -23,6 +23,7 @@ from trainers.place import Place, check_threads, computes_in_bf16
 from trainers.progress import Paced, Progress, unheard
 from trainers.recalibrate import has_batch_norm
 from trainers.recipe import Recipe
+from trainers.running_out import going_on
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         place = Place.here(device)
         on_progress = Paced(_log_progress, _LOG_EVERY_S) if place.is_main else unheard
-        run_job(job, place, _log_epoch if place.is_main else None, on_progress)
+
+        def train() -> None:
+            run_job(job, place, _log_epoch if place.is_main else None, on_progress)
+
+        # Of several workers the others would wait: torchrun ends them, and begins anew with --max-restarts.
+        going_on(job.out_dir, train) if place.world == 1 else train()
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
@@ -99,12 +105,18 @@ def _join_group() -> torch.device:
 
 def _log_epoch(report: EpochReport) -> None:
     _log.info(
-        "epoch %d: training loss %.4f, holdout accuracy %s, %.1f s",
+        "epoch %d: training loss %.4f, %s, %.1f s",
         report.epoch,
         report.train_loss,
-        "none (it is trained on)" if report.holdout_accuracy is None else f"{report.holdout_accuracy:.4f}",
+        _score(report),
         report.wall_s,
     )
+
+
+def _score(report: EpochReport) -> str:
+    if report.holdout_accuracy is None:
+        return f"accuracy {report.trained_holdout_accuracy:.4f} on the holdout's images, which are trained on"
+    return f"holdout accuracy {report.holdout_accuracy:.4f}"
 
 
 def _log_progress(progress: Progress) -> None:

@@ -40,6 +40,7 @@ from search.outcome.report import report_template
 from search.run import RunOutcome
 from search.setup.config import RunConfig, make_config
 from search.setup.preparation import prepare
+from search.setup.provenance import provenance_here
 from search.setup.search_ground import load_base, make_ground
 from tracking.errors import HalfWrittenLedgerError
 from tracking.kinds import RunStatus
@@ -181,6 +182,8 @@ def warm(stage: Stage, folder: Path) -> None:
     with torch.inference_mode():
         count_macs(ground.base.module, prepared.spec.input_size)
     report_template()
+    # Git, packages and processor are asked once in a process: here, and not in each session.
+    provenance_here()
     assert prepared.client is not None
     prepared.client.close()
     shutil.rmtree(folder / "warm", ignore_errors=True)

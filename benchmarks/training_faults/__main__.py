@@ -2,10 +2,10 @@
 
 Two workers on CPUs fine-tune a pruned ResNet on small JPEGs. In each scenario something goes wrong in the middle of an
 epoch, at steps that the seed draws: a worker, rank 1 or the driver is killed (-9) five times, the newest state is cut,
-the disk becomes full (a tmpfs, which needs root), the loss is no number, JPEGs are cut, empty or CMYK. What survives
-must end with the bits of the undisturbed fine-tune, having lost no more training than one state's interval; what cannot
-heal must end after one attempt, and name its file. The last line is one JSON object; exit code 1 where a word of this
-is not kept. A few minutes on two free cores.
+the disk becomes full (a tmpfs, which needs root), the loss is no number, the memory of one worker runs out, JPEGs are
+cut, empty or CMYK. What survives must end with the bits of the undisturbed fine-tune, having lost no more training
+than one state's interval; what cannot heal must end after one attempt, and name its file. The last line is one JSON
+object; exit code 1 where a word of this is not kept. A few minutes on two free cores.
 """
 
 import argparse

@@ -54,10 +54,12 @@ def work_with(folder: Path) -> Any:
 
     def work(config: dict[str, Any]) -> None:
         import ray.train
+        import torch
 
         from trainers.failure import FAILED
         from trainers.job import FinetuneJob
         from trainers.loop import Training
+        from trainers.running_out import halved
 
         plan = Plan.model_validate_json((folder / PLAN).read_text())
         job = FinetuneJob.model_validate_json(config["job"])
@@ -78,6 +80,10 @@ def work_with(folder: Path) -> Any:
                 fill(plan.out / FILLER)
             if Kind.WORKER_DIES in due:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if Kind.MEMORY_RUNS_OUT in due:
+                raise torch.OutOfMemoryError("CUDA out of memory, says the benchmark")
+            if Kind.PASSES_SHRINK in due:
+                training.limit_passes(halved(len(images)))
             return step(training, images * math.nan if Kind.NOT_A_NUMBER in due else images, labels, lr)
 
         with patch.object(Training, "_step", stepped):

@@ -20,6 +20,9 @@ class Kind(StrEnum):
     DRIVER_DIES = "driver dies"
     NOT_A_NUMBER = "not a number"
     DISK_FILLS = "disk fills"
+    MEMORY_RUNS_OUT = "memory runs out"
+    PASSES_SHRINK = "passes shrink"
+    """From here on a pass has half as many images: what memory that ran out must come to."""
 
 
 class Fault(BaseModel):

@@ -122,6 +122,22 @@ def loss_is_no_number(world: World) -> Outcome:
     return {"step": step, "noticed_after": late, "attempts": stage.attempts, "said": result.get("text"), "ok": ok}
 
 
+def memory_runs_out(world: World) -> Outcome:
+    """The memory of rank 1 runs out in a step while rank 0 waits for its gradients; no worker may be lost."""
+    (step,) = world.some_steps(1)
+    every = {"max_failures": 0, "state_every_s": 0.0}
+    shrunk = [Fault(kind=Kind.PASSES_SHRINK, step=step, rank=rank) for rank in (0, 1)]
+    expected = Stage.of(world.folder / "shrunk", world.plan, shrunk, **every)
+    expected.play()
+    fault = Fault(kind=Kind.MEMORY_RUNS_OUT, step=step, rank=1)
+    stage = Stage.of(world.folder / "memory", world.plan, [fault], **every)
+    result = stage.play()
+    found = _survived(replace(world, undisturbed=expected.weights()), stage, result, [step], 2)
+    told = "a worker's memory ran out in a step, with 5 images at once" in stage.log and "goes on" in stage.log
+    differs = not _same_bits(stage.weights(), world.undisturbed)
+    return found | {"told": told, "shrunk": differs, "ok": found["ok"] and told and differs}
+
+
 def odd_jpegs(world: World) -> Outcome:
     """Of the images that are trained on one is cut, one is empty and one is CMYK; rank 1 is killed on the way."""
     plan = world.plan.model_copy(update={"data": write_images(world.folder / "odd-data")})
@@ -161,6 +177,7 @@ SCENARIOS: dict[str, Callable[[World], Outcome]] = {
     "newest state cut": state_is_cut,
     "disk full": disk_fills,
     "not a number": loss_is_no_number,
+    "memory runs out": memory_runs_out,
     "odd JPEGs": odd_jpegs,
     "scored JPEG cut": scored_jpeg_is_cut,
 }

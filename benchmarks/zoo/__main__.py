@@ -11,6 +11,7 @@ them `whole`: nothing is fixed but what the model returns), `refused` (each with
 `failed` (foreign errors, time or memory), and `peer_works`.
 
 With many cores, `--part 1/16` to `--part 16/16` share one log; the summary of the last one has the models of all.
+`--peer-limit 0` leaves torch-pruning, which takes most of the time on some models, to a later run over the same log.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import multiprocessing
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection
@@ -37,6 +38,7 @@ from pruning.counter import count_macs
 from pruning.inputs import InputSize
 
 _FORK = multiprocessing.get_context("fork")
+_LATER = "left to a later run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Line:
         side: of the square image, in pixels; 0 if the model could not be made.
         status: `exact`, `refused`, `wrong` or `failed`.
         text: groups and MACs, or the reason.
-        peer: "works", or why torch-pruning does not.
+        peer: "works", why torch-pruning does not, or that it has yet to be tried.
     """
 
     model: str
@@ -65,7 +67,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--log", type=Path, required=True, help="JSONL of outcomes: read first, then appended to")
     parser.add_argument("--models", help="comma-separated names instead of the sample")
-    parser.add_argument("--limit", type=float, default=600, help="seconds for each library on one model")
+    parser.add_argument("--limit", type=float, default=600, help="seconds for one model")
+    parser.add_argument("--peer-limit", type=float, default=600, help="seconds for torch-pruning on one model")
     parser.add_argument("--part", default="1/1", help="3/16: the third of sixteen shares, for as many processes")
     parser.add_argument("--again", help="comma-separated statuses that are tried again")
     options = parser.parse_args()
@@ -76,8 +79,11 @@ def main() -> None:
     again = set((options.again or "").split(","))
     part, parts = map(int, options.part.split("/"))
     for name, family in list(names.items())[part - 1 :: parts]:
-        if name not in lines or lines[name].status in again:
-            lines[name] = _try_model(name, family, options.limit, lines.get(name))
+        before = lines.get(name)
+        kept = None if before is None or before.status in again else before
+        if kept is None or (options.peer_limit and kept.peer == _LATER):
+            peer = _LATER if before is None else before.peer
+            lines[name] = _try_model(name, family, kept, peer, (options.limit, options.peer_limit))
             with options.log.open("a", encoding="utf-8") as log:
                 log.write(json.dumps(asdict(lines[name])) + "\n")
             print(f"{name:40}{lines[name].status:9}{lines[name].text[:110]} | peer {lines[name].peer[:40]}", flush=True)
@@ -119,10 +125,14 @@ def _read(log: Path) -> dict[str, Line]:
     return lines
 
 
-def _try_model(name: str, family: str, limit: float, before: Line | None) -> Line:
-    side, ours = _in_process(lambda: _ours(name), limit)
-    peer = before.peer if before is not None else _in_process(lambda: (0, _peer(name)), limit)[1].status
-    return Line(name, family, side, ours.status, ours.text, peer)
+def _try_model(name: str, family: str, kept: Line | None, peer: str, limits: tuple[float, float]) -> Line:
+    """Try what has yet to be tried: this project's plan unless a line is kept, and torch-pruning if its turn is now."""
+    if kept is None:
+        side, ours = _in_process(lambda: _ours(name), limits[0])
+        kept = Line(name, family, side, ours.status, ours.text, peer)
+    if kept.peer == _LATER and limits[1]:
+        return replace(kept, peer=_in_process(lambda: (0, _peer(name)), limits[1])[1].status)
+    return kept
 
 
 def _in_process(work: Callable[[], tuple[int, Outcome]], limit: float) -> tuple[int, Outcome]:

@@ -63,9 +63,21 @@ def small_models(name: str, classes: int) -> Iterator[tuple[nn.Module, tuple[int
     config = timm.get_pretrained_cfg(name)
     channels, *published = (3, 224, 224) if config is None else config.input_size
     shallow = next((some for some in _SHALLOW if _takes(name, some)), {}) if _params(name) > _LARGE else {}
-    for side in [*(side for side in _SIDES if side < min(published)), min(published)]:
+    for options in [shallow, {}] if shallow else [{}]:  # some take the number and do not run with it
+        found = False
+        for one in _sized(name, channels, min(published), options | {"num_classes": classes}):
+            found = True
+            yield one
+        if found:
+            return
+
+
+def _sized(
+    name: str, channels: int, published: int, options: dict[str, Any]
+) -> Iterator[tuple[nn.Module, tuple[int, int, int]]]:
+    for side in [*(side for side in _SIDES if side < published), published]:
         for sized in ({}, {"img_size": side}):
-            model = _made(name, (channels, side, side), num_classes=classes, **shallow, **sized)
+            model = _made(name, (channels, side, side), **options, **sized)
             if model is not None:
                 yield model, (channels, side, side)
                 break

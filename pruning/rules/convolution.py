@@ -6,15 +6,19 @@ MACs: `batch · prod(weight shape) · prod(output pixels)`, as fvcore counts the
 from pruning.axes import Axis
 from pruning.rules.registry import AxisUse, Call, CostKind, Walk, rule
 
+ALONG = "a window moves along it"
+
 
 @rule("conv1d", "conv2d", "conv3d")
 def convolution(walk: Walk, call: Call) -> None:
     """`y[n, g·o, …] = Σ_i w[g·o, i, …] x[n, g·i, …]`: the groups are an outer factor of inputs and outputs."""
     x, weight, out = call.tensor("input"), call.tensor("weight"), call.out
-    batch, channels, *_ = walk.dims(x)
+    batch, channels, *along = walk.dims(x)
     outputs, inputs, *kernel = walk.dims(weight)
     for axis in kernel:
         walk.axes.fix(axis)
+    for axis in along:
+        walk.axes.fix(axis, ALONG)
     groups = call.args["groups"]
     if groups == 1:
         walk.axes.unite(channels, inputs)
@@ -46,8 +50,10 @@ def transposed_convolution(walk: Walk, call: Call) -> None:
     x, weight, out = call.tensor("input"), call.tensor("weight"), call.out
     batch, channels, *pixels = walk.dims(x)
     inputs, each_out, *kernel = walk.dims(weight)
-    for axis in (*kernel, *pixels):
+    for axis in kernel:
         walk.axes.fix(axis)
+    for axis in pixels:
+        walk.axes.fix(axis, ALONG)
     walk.axes.unite(channels, inputs)
     groups, outputs = call.args["groups"], each_out
     if groups > 1:

@@ -6,6 +6,7 @@ output element. Other pools are free there, and so here.
 
 import torch
 
+from pruning.rules.convolution import ALONG
 from pruning.rules.registry import Call, CostKind, Walk, rule
 
 
@@ -20,6 +21,8 @@ def pool(walk: Walk, call: Call) -> None:
     dims = walk.dims(_source(call))
     outputs = call.out if isinstance(call.out, (tuple, list)) else (call.out,)
     kept = 2 if len(dims) == outputs[0].dim() else 1
+    for axis in dims[kept:]:
+        walk.axes.fix(axis, ALONG)
     for out in outputs:
         walk.label(out, [*dims[:kept], *(walk.axes.constant(n) for n in out.shape[kept:])])
 
@@ -46,6 +49,8 @@ def bilinear(walk: Walk, call: Call) -> None:
 
 def _upsample(walk: Walk, call: Call, price: int) -> None:
     dims = walk.dims(_source(call))
+    for axis in dims[2:]:
+        walk.axes.fix(axis, ALONG)
     labelled = [*dims[:2], *(walk.axes.constant(n) for n in call.out.shape[2:])]
     walk.label(call.out, labelled)
     walk.charge(CostKind.RESAMPLING, *labelled, times=price)

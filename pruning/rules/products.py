@@ -99,6 +99,7 @@ def fused_attention(walk: Walk, call: Call) -> None:
         key_batch = value_batch = batch
     walk.axes.unite(dims, key_dims)
     walk.axes.unite(columns, value_columns)
+    walk.axes.fix(columns, "fused attention weighs them against each other")
     _batch(walk, _batch(walk, batch, key_batch), value_batch)
     if call.args["scale"] is None:
         walk.axes.fix(dims, "fused attention divides by the root of its length")

@@ -4,7 +4,9 @@ A sum over a cut axis has fewer terms and does not depend on their order, so the
 """
 
 from pruning.rules.pointwise import pointwise
-from pruning.rules.registry import Call, Walk, rule
+from pruning.rules.registry import AxisUse, Call, Walk, rule
+
+_SPREADS = ("var", "std", "var_mean", "std_mean")
 
 
 @rule("mean", "sum", "amax", "amin", "var", "std", "var_mean", "std_mean", "norm", "linalg_vector_norm",
@@ -14,6 +16,16 @@ def reduction(walk: Walk, call: Call) -> None:
     source = walk.dims(_source(call))
     for out in call.out if isinstance(call.out, tuple) else (call.out,):
         walk.label(out, _reduced(walk, call, source))
+    long = [source[i] for i in _dims(call, len(source)) if walk.axes.size(source[i]) > 1]
+    if len(long) == 1 and call.name in _SPREADS and _unbiased(call):
+        walk.note(long[0], AxisUse.SPREAD)
+
+
+def _unbiased(call: Call) -> bool:
+    """Whether it divides by one less than the number of elements, which is no number for a single one."""
+    if "correction" in call.args:
+        return call.args["correction"] is None or call.args["correction"] >= 1
+    return bool(call.args.get("unbiased", True))
 
 
 @rule("max", "min")

@@ -28,6 +28,7 @@ class AxisUse(StrEnum):
     PRODUCT_BATCH = "batch of a product"
     PRODUCT_INNER = "inside a product"
     NORMALISED = "normalised over"
+    SPREAD = "an unbiased deviation over it alone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pruning.rules import (
     pointwise,
     pooling,
     products,
+    recurrent,
     reductions,
     shapes,
 )
@@ -15,4 +16,4 @@ from pruning.rules.registry import RULES
 
 __all__ = ["RULES"]
 
-assert all((contraction, convolution, indexing, norms, pointwise, pooling, products, reductions, shapes))
+assert all((contraction, convolution, indexing, norms, pointwise, pooling, products, recurrent, reductions, shapes))

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 from search.control.session import SearchSession
 from search.execution.trial import Trials
 from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
-from trainers.progress import OnProgress
+from trainers.progress import Check, OnProgress, unchecked
 from trainers.workers import Workers
 
 Lost = Callable[[str], None]
@@ -40,13 +40,19 @@ class Executor(Protocol):
     def finetune_workers(self) -> Workers:
         """Return how many workers a fine-tune would have now: on a cluster, nodes come and go."""
 
-    def finetune(self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress) -> FinetuneResult:
-        """Train the winner.
+    def finetunes_at_once(self) -> int:
+        """Return how many fine-tunes there is room for at once, each with its own workers; at least one."""
+
+    def finetune(
+        self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress, check: Check = unchecked
+    ) -> FinetuneResult:
+        """Train the winner. Where there is room for several, several threads may each train something.
 
         Args:
             job: what is trained, and how.
             on_epoch: hears of each epoch; of those of an interrupted part first.
             on_progress: hears what is being done, from the first second on.
+            check: called every second or so; what it raises ends the training.
 
         Raises:
             TrainerError: the training cannot begin, diverged, or lost its workers.

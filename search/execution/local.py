@@ -17,7 +17,7 @@ from trainers.alone import finetune_alone
 from trainers.devices import CPU, computed, streamed
 from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
 from trainers.place import default_device
-from trainers.progress import OnProgress
+from trainers.progress import Check, OnProgress, Progress, unchecked
 from trainers.workers import Workers
 
 _T = TypeVar("_T")
@@ -74,9 +74,20 @@ class LocalExecutor:
         """One, which is this process."""
         return Workers(1, 1)
 
-    def finetune(self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress) -> FinetuneResult:
+    def finetunes_at_once(self) -> int:
+        """One."""
+        return 1
+
+    def finetune(
+        self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress, check: Check = unchecked
+    ) -> FinetuneResult:
         """Train on one worker, which is this process."""
-        return finetune_alone(job, on_epoch, on_progress, _device(gpu=self._finetune_gpu))
+
+        def told(progress: Progress) -> None:
+            check()
+            on_progress(progress)
+
+        return finetune_alone(job, on_epoch, told, _device(gpu=self._finetune_gpu))
 
 
 def _device(*, gpu: bool) -> torch.device:

@@ -15,12 +15,12 @@ from search.execution.cluster import connected, ray_session
 from search.execution.executor import Lost
 from search.execution.trial import Trials
 from search.setup.config import RunConfig
-from search.setup.needs import finetune_place
+from search.setup.needs import finetune_place, finetunes_at_once
 from search.setup.resources import Needs
 from trainers.devices import CPU, computed, streamed
 from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
 from trainers.place import default_device
-from trainers.progress import OnProgress
+from trainers.progress import Check, OnProgress, unchecked
 from trainers.workers import Workers
 
 _T = TypeVar("_T")
@@ -103,7 +103,16 @@ class RayExecutor:
 
         return finetune_place(self._config, cluster_now())
 
-    def finetune(self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress) -> FinetuneResult:
+    def finetunes_at_once(self) -> int:
+        """As many as the nodes that are there have room for."""
+        from search.execution.nodes import cluster_now
+
+        workers, gpu = self._finetune_place()
+        return finetunes_at_once(cluster_now(), workers, gpu=gpu)
+
+    def finetune(
+        self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress, check: Check = unchecked
+    ) -> FinetuneResult:
         """Train by DDP on as many workers as the run needs."""
         from trainers.finetune import finetune
 
@@ -123,4 +132,5 @@ class RayExecutor:
             stop_after=job.stop_after,
             on_epoch=on_epoch,
             on_progress=on_progress,
+            check=check,
         )

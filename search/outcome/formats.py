@@ -25,6 +25,18 @@ def share_text(share: float | None) -> str:
     return "–" if share is None else f"{share:.2%}".replace("%", " %")
 
 
+def holdout_text(share: float | None, on_trained: float | None) -> str:
+    """Format a score of a training on the holdout, or on its images where they are trained on.
+
+    Args:
+        share: the holdout score; None where there is none.
+        on_trained: the score where they are trained on; None elsewhere.
+    """
+    if on_trained is None:
+        return f"holdout {share_text(share)}"
+    return f"{share_text(on_trained)} of the holdout, which is trained on"
+
+
 def points_text(change: float) -> str:
     """Format a change of a share in percentage points: `+2.1`, `−0.4`, `±0`."""
     return f"{100 * change:+.1f}".replace("-", "−") if abs(change) >= 0.0005 else "±0"

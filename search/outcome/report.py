@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from ground.files import replaced
 from search.outcome.charts.all_charts import charts_of
+from search.outcome.charts.curves import is_trained_on
 from search.outcome.charts.sets import telling_rung
 from search.outcome.charts.trials import drawn_trials
 from search.outcome.decisions import describe
@@ -29,6 +30,9 @@ from tracking.payloads import (
     TrialEnded,
     Winner,
 )
+
+SHOWN = 20
+"""Trials that the page lists before the reader asks for the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +69,17 @@ def write_report(events: Sequence[Event], summary: Summary, path: Path) -> None:
         path: of the page.
     """
     plan = next(iter(payloads_of(events, PlanReady)), None)
-    trials = drawn_trials(events)
+    trials, epochs = drawn_trials(events), payloads_of(events, FinetuneEpoch)
     page = report_template().render(
         summary=summary,
         started=payloads_of(events, RunStarted)[0],
         obtained=next((record for record in reversed(payloads_of(events, BaseReady))), None),
         plan=plan,
         rows=trial_rows(events),
+        shown=SHOWN,
         decisions=[describe(decision) for decision in payloads_of(events, Decision)],
-        epochs=payloads_of(events, FinetuneEpoch),
+        epochs=epochs,
+        trained_on=is_trained_on(epochs),
         calls=payloads_of(events, LlmCall),
         reasons=sentences(summary.explanation, summary.winner) if summary.explanation and summary.winner else [],
         charts=charts_of(events, summary),

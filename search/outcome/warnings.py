@@ -15,17 +15,16 @@ def warnings_of(events: Sequence[Event]) -> Iterator[str]:
     ended, begun = payloads_of(own, FinetuneEnded), payloads_of(own, FinetuneStarted)
     if not winners or not ended:
         return
-    if begun and begun[-1].recipe.get("train_on_holdout"):
-        yield (
-            "The fine-tune trained on the holdout, too, so there is no holdout score of the winner after it. The "
-            "scores of the search are from before, when the holdout was kept apart."
-        )
-    tuned, proxy = ended[-1].holdout_accuracy, winners[-1].proxy_accuracy
+    trained, proxy = ended[-1].trained_holdout_accuracy, winners[-1].proxy_accuracy
+    tuned = ended[-1].holdout_accuracy if trained is None else trained
     if tuned is not None and tuned < proxy:
         recipe = begun[-1].recipe if begun else {}
         epochs = f"{ended[-1].epochs} epoch{'' if ended[-1].epochs == 1 else 's'}"
-        trained = f"{epochs}, batches of {recipe.get('batch_size')}, lr {recipe.get('lr')}"
+        how = f"{epochs}, batches of {recipe.get('batch_size')}, lr {recipe.get('lr')}"
+        seen = "" if trained is None else ", whose images were trained on,"
+        before = "" if trained is None else ", which had not seen them"
         yield (
-            f"The fine-tune made the winner worse: {share_text(tuned)} of the holdout after it ({trained}), and "
-            f"{share_text(proxy)} in its trial {winners[-1].trial}. Train longer, or with another lr or batch size."
+            f"The fine-tune made the winner worse: {share_text(tuned)} of the holdout{seen} after it ({how}), and "
+            f"{share_text(proxy)} in its trial {winners[-1].trial}{before}. Train longer, or with another lr or batch "
+            "size."
         )

@@ -16,6 +16,7 @@ from pruning.weights import fitted, load_into, read_file
 from search.errors import ConfigError
 from search.setup.base_source import WAYS_TO_A_HEAD, BaseSource, SourceKind
 from search.setup.computing import Compute, Stream, compute_here, stream_here
+from search.setup.holdout_training import has_seen_holdout
 from trainers.base import BaseModel, train_base
 from trainers.datasets.base import Dataset, Split, Splits
 from trainers.devices import CPU
@@ -159,6 +160,8 @@ def _unpruned(folder: Path, spec: ModelSpec, dataset: str, seed: int) -> nn.Modu
             "search's holdout, so scores on that are too high. --seed %s has the same holdout",
             *(folder, trained["seed"], seed, trained["seed"]),
         )
+    elif has_seen_holdout(trained, dataset):
+        _log.warning("the base in %s was trained on this search's holdout, too, so scores on that are too high", folder)
     return found.module
 
 

@@ -43,6 +43,10 @@ class ExecutorName(StrEnum):
     LOCAL = "local"
 
 
+PREPARING = ("mean", "std", "interpolation", "crop", "crop_mode")
+"""The fields that say how images are prepared; every verb that reads images has their options."""
+
+
 class RunConfig(RecipeOptions):
     """The configuration of one search and its fine-tune; each field is an option of `launch.py search`."""
 
@@ -280,8 +284,7 @@ class RunConfig(RecipeOptions):
 
     def preprocessing_changes(self) -> dict[str, Any]:
         """Return what this configuration says of the preparation of images."""
-        names = ("mean", "std", "interpolation", "crop", "crop_mode")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        return {name: value for name in PREPARING if (value := getattr(self, name)) is not None}
 
     def finetune_changes(self) -> dict[str, Any]:
         """Return the fields of the fine-tune's recipe that this configuration sets."""

@@ -43,6 +43,11 @@ def finetune_place(config: RunConfig, there: Machines) -> tuple[Workers, bool]:
     return config.finetune_workers or default_workers(there, gpu=gpu), gpu
 
 
+def finetunes_at_once(there: Machines, workers: Workers, *, gpu: bool) -> int:
+    """Return how many fine-tunes of so many workers fit, at least one; a range may grow to its end in each of them."""
+    return max(1, there.slots(1.0, float(gpu)) // workers.most)
+
+
 def default_workers(there: Machines, *, gpu: bool) -> Workers:
     """Return one worker per GPU that a worker can have, or at most two on CPUs."""
     fit = there.slots(1.0, float(gpu))

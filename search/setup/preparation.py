@@ -178,7 +178,13 @@ def _prepare_model(
     check_output(model, spec)
     budget = resolve_budget(config, plan)
     check_rehearsal(config.llm, config.model, sets=len(plan.sets))
-    recipes = chosen_recipes(config, batch_norm=batch_norm, images=images, trains_base=source.is_trained_here)
+    recipes = chosen_recipes(
+        config,
+        batch_norm=batch_norm,
+        images=images,
+        trains_base=source.is_trained_here,
+        holdout_share=data.holdout_share(config.data_path),
+    )
     prepared = Prepared(
         config=config,
         dataset=data,

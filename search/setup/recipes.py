@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from search.setup.config import RunConfig
+from search.setup.holdout_training import gains_by_holdout
 from trainers.defaults import base_recipe, finetune_recipe, proxy_recipe
 from trainers.recipe import ProxyRecipe, Recipe
 
@@ -16,7 +17,9 @@ class Recipes:
     finetune: Recipe
 
 
-def chosen_recipes(config: RunConfig, *, batch_norm: bool, images: int | None, trains_base: bool) -> Recipes:
+def chosen_recipes(
+    config: RunConfig, *, batch_norm: bool, images: int | None, trains_base: bool, holdout_share: float
+) -> Recipes:
     """Choose by model and data, then change what the configuration sets.
 
     Where it sets a batch, that is not fitted to a small folder, and the learning rate follows it.
@@ -26,6 +29,7 @@ def chosen_recipes(config: RunConfig, *, batch_norm: bool, images: int | None, t
         batch_norm: whether the model has BatchNorm.
         images: of the training set of a folder; None where the data are built in.
         trains_base: whether a base is trained here.
+        holdout_share: share of all images that are no test images which the holdout takes.
 
     Raises:
         RecipeError: a value is out of its range, or two contradict each other.
@@ -35,6 +39,7 @@ def chosen_recipes(config: RunConfig, *, batch_norm: bool, images: int | None, t
         return None if "batch_size" in changes else images
 
     base, proxy, finetune = config.base_changes(), config.proxy_changes(), config.finetune_changes()
+    finetune = {"train_on_holdout": gains_by_holdout(holdout_share, config.finalists or 1)} | finetune
     model = config.model
     return Recipes(
         base_recipe(config.dataset, model=model, batch_norm=batch_norm, images=fitted(base), told=trains_base).asked(

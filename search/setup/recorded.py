@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from search.setup.preparation import Prepared
-from tracking.errors import CorruptLedgerError, ForeignLedgerError
-from tracking.events import Event
+from tracking.errors import CorruptLedgerError, ForeignLedgerError, OtherPlanError
+from tracking.events import Event, payloads_of
 from tracking.kinds import TrialState
 from tracking.payloads import PlanReady, Proposed, Rung, RunStarted, TrialEnded, TrialStarted, Winner
 from tracking.runs import RunDir
@@ -30,12 +30,34 @@ def check_recorded(path: Path, events: Sequence[Event], prepared: Prepared) -> N
         prepared: its configuration, with the plan.
 
     Raises:
+        OtherPlanError: it was planned in other groups.
         CorruptLedgerError: an event contradicts the plan, or an earlier event.
     """
     checks = _Checks(prepared)
+    _check_groups(path, events, prepared)
     for event in events:
         for problem in checks.problems(event):
             raise CorruptLedgerError(str(path), event.seq, problem)
+
+
+def _check_groups(path: Path, events: Sequence[Event], prepared: Prepared) -> None:
+    """Check that the groups are those of the plan, by name, size and set: strategies and allocations are lists of them.
+
+    Raises:
+        OtherPlanError: the model has as many MACs as it had, and was planned in other groups, by another version.
+    """
+    plan = prepared.plan
+    found = [(group.name, group.units, group.set_index) for group in plan.groups]
+    for ready in payloads_of(events, PlanReady):
+        recorded = [(group.name, group.units, group.set) for group in ready.groups]
+        if recorded != found and ready.baseline_macs == plan.baseline_macs:
+            provenance = next((started.provenance for started in payloads_of(events, RunStarted)), None)
+            version = None if provenance is None else f"{provenance.espalier}, commit {provenance.commit or 'unknown'}"
+            raise OtherPlanError(str(path), _told(recorded), _told(found), version)
+
+
+def _told(groups: Sequence[tuple[str, int, int]]) -> tuple[str, ...]:
+    return tuple(f"{name} ({units})" for name, units, _ in groups)
 
 
 class _Checks:
@@ -65,8 +87,8 @@ class _Checks:
                 yield from self._winner_problems(winner)
 
     def _plan_problems(self, recorded: PlanReady) -> Iterator[str]:
-        groups, baseline = [group.units for group in recorded.groups], self._plan.baseline_macs
-        if groups != [group.units for group in self._plan.groups] or recorded.baseline_macs != baseline:
+        groups, baseline = recorded.groups, self._plan.baseline_macs
+        if recorded.baseline_macs != baseline:
             yield (
                 f"its plan has {len(groups)} groups and a baseline of {recorded.baseline_macs:,} MACs, and the model "
                 f"of its configuration has {len(self._plan.groups)} and {baseline:,}"

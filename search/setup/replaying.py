@@ -8,6 +8,7 @@ from typing import Any
 from llm_clients.kinds import CallOutcome
 from search.errors import ConfigError
 from search.setup.factories import check_run_factory
+from search.setup.holdout_training import as_begun
 from tracking.events import Event, payloads_of
 from tracking.payloads import LlmCall, RunStarted
 from tracking.phases import asked_trials
@@ -45,7 +46,7 @@ def repeated_fields(fields: Mapping[str, Any], own: Collection[str]) -> dict[str
             f"--llm {llm} cannot be replayed: the run {folder.run_id} holds no call of an LLM. Choose a run whose arm "
             "asked one."
         )
-    config = payloads_of(events, RunStarted)[0].config | {"trials": asked_trials(events)}
+    config = as_begun(payloads_of(events, RunStarted)[0].config) | {"trials": asked_trials(events)}
     if fields.get("model") is None:
         check_run_factory(folder, str(config.get("model")), option="--model")
     if fields.get("dataset") is None:

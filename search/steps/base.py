@@ -1,6 +1,7 @@
 """The step that obtains the base model."""
 
 import logging
+import math
 from pathlib import Path
 
 from search.steps.step import Step
@@ -22,6 +23,14 @@ class BaseStep(Step):
         context = self.context
         base, plan = context.base, context.prepared.plan
         recorded = context.find(BaseReady)
+        if is_guessing(base.accuracy_holdout, context.splits):
+            _log.warning(
+                "the base classifies %.1f %% of the holdout correctly, no more than guessing among %d classes would: "
+                "what is pruned has learned nothing of these images. Published weights may be for other classes, or "
+                "for these in another order, which --base head:5 mends; a base that is trained here needs more epochs",
+                100 * base.accuracy_holdout,
+                context.splits.info.num_classes,
+            )
         if recorded is not None and Path(recorded.checkpoint).name != base.path.name:
             _log.warning(
                 "the base model is now %s, and this run began with %s: another training or file. New trials are cut "
@@ -42,6 +51,12 @@ class BaseStep(Step):
                     data=data_record(context.splits),
                 )
             )
+
+
+def is_guessing(accuracy: float, splits: Splits) -> bool:
+    """Whether an accuracy on the holdout is one that guessing has, within two standard errors."""
+    guessed, images = 1 / splits.info.num_classes, len(splits.holdout)
+    return accuracy <= guessed + 2 * math.sqrt(guessed * (1 - guessed) / images)
 
 
 def data_record(splits: Splits) -> DataRecord:

@@ -2,31 +2,41 @@
 
 Each finalist is trained by the recipe of the fine-tune from its beginning, with the whole recipe's schedule, and stops
 after some epochs. The winner then goes on from there: its fine-tune equals one that was never interrupted, and the
-price is that of the other finalists alone.
+price is that of the other finalists alone. Each has the workers that the winner will have, so it makes no difference
+to the bits how many of them are trained at once.
 """
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ground.files import folder_replaced
 from pruning.checkpoint import is_whole
 from search.setup.search_ground import SearchGround, make_ground
 from search.steps.finetune import job_of
+from search.steps.side_by_side import Action, Post, side_by_side
 from search.steps.step import Step
 from search.steps.winner import forget_former, name_winner, save_cut
 from tracking.events import Event, payloads_of
 from tracking.payloads import FinalistEnded, FinalistEpoch, Finalists, Winner
 from tracking.phases import since_extension
 from trainers.history import EpochReport
+from trainers.job import FinetuneJob, FinetuneResult
+from trainers.progress import Progress
 from trainers.recipe import Recipe
+from trainers.workers import Workers
 
 _log = logging.getLogger(__name__)
 
+FINALISTS = "finalists"
+"""Whose progress it is, where it is of all of them."""
+
 
 class FinalistsStep(Step):
-    """Trains one finalist after another; what the ledger holds of one is not trained again."""
+    """Trains as many finalists at once as there is room for; what the ledger holds of one is not trained again."""
 
     needs_executor = True
 
@@ -40,9 +50,8 @@ class FinalistsStep(Step):
         final = context.find(Finalists, since_extension)
         assert final is not None, "the search has named them"
         ground = make_ground(context.prepared, context.splits, context.base, context.executor.compute)
-        for trial in final.trials:
-            if self._score(trial, final) is None:
-                self._train(trial, final, ground)
+        waiting = [trial for trial in final.trials if self._score(trial, final) is None]
+        self._train_all({trial: self._prepared(trial, final, ground) for trial in waiting}, final)
         best = max(final.trials, key=lambda trial: self._rank(trial, final))
         forget_former(context, best)
         self._hand_over(best)
@@ -65,25 +74,54 @@ class FinalistsStep(Step):
         others = (e.seq for e in events if isinstance(e.payload, Finalists) and e.payload.recipe != final.recipe)
         return events[max(others, default=0) :]
 
-    def _train(self, trial: int, final: Finalists, ground: SearchGround) -> None:
-        context, folder, alike = self.context, self._folder(trial), self._alike(final)
+    def _prepared(self, trial: int, final: Finalists, ground: SearchGround) -> FinetuneJob:
+        """The training of a finalist, whose files are there; what several share is made by one thread."""
+        folder = self._folder(trial)
         if not is_whole(folder / "pruned"):
-            save_cut(context, ground, trial, folder / "pruned")
-        recorded = {record.epoch for record in payloads_of(alike, FinalistEpoch) if record.trial == trial}
-        if not recorded and len(alike) < len(context.ledger.events):
+            save_cut(self.context, ground, trial, folder / "pruned")
+        if not self._recorded(trial, final) and len(self._alike(final)) < len(self.context.ledger.events):
             # What is there was trained by another recipe.
             shutil.rmtree(folder / "finetune", ignore_errors=True)
+        recipe = Recipe.parse(dict(final.recipe))
+        return job_of(self.context, folder / "pruned", recipe, folder / "finetune", stop_after=final.epochs)
+
+    def _recorded(self, trial: int, final: Finalists) -> set[int]:
+        return {record.epoch for record in payloads_of(self._alike(final), FinalistEpoch) if record.trial == trial}
+
+    def _train_all(self, jobs: Mapping[int, FinetuneJob], final: Finalists) -> None:
+        context = self.context
+        at_once = min(context.executor.finetunes_at_once(), len(jobs))
+        if len(jobs) > 1:
+            workers = context.executor.finetune_workers()
+            context.finetune_progress(Progress(describe_room(at_once, workers), who=FINALISTS))
+        works = [partial(self._train, trial, job, final) for trial, job in jobs.items()]
+        if at_once > 1:
+            side_by_side(works, at_once, context.interrupts.check)
+            return
+        for work in works:
+            work(_now, context.interrupts.check)
+
+    def _train(self, trial: int, job: FinetuneJob, final: Finalists, post: Post, check: Action) -> None:
+        """Train one finalist, perhaps beside others; the ledger is written in the run's own thread."""
+        context, recorded = self.context, self._recorded(trial, final)
 
         def on_epoch(report: EpochReport) -> None:
             if report.epoch not in recorded:
-                context.interrupts.check()
-                context.ledger.record(_record_of(trial, report))
+                check()
+                post(partial(self._record_epoch, trial, report))
 
-        recipe = Recipe.parse(dict(final.recipe))
-        job = job_of(context, folder / "pruned", recipe, folder / "finetune", stop_after=final.epochs)
-        result = context.executor.finetune(job, on_epoch, context.finetune_progress)
+        def on_progress(progress: Progress) -> None:
+            post(lambda: context.finetune_progress(_of_finalist(trial, final.epochs, progress)))
+
+        result = context.executor.finetune(job, on_epoch, on_progress, check)
+        post(lambda: self._end(trial, final, result))
+
+    def _record_epoch(self, trial: int, report: EpochReport) -> None:
+        self.context.ledger.record(_record_of(trial, report))
+
+    def _end(self, trial: int, final: Finalists, result: FinetuneResult) -> None:
         last = _record_of(trial, result.history[final.epochs - 1])
-        context.ledger.record(
+        self.context.ledger.record(
             FinalistEnded(
                 trial=trial,
                 epochs=final.epochs,
@@ -106,6 +144,30 @@ class FinalistsStep(Step):
 
     def _folder(self, trial: int) -> Path:
         return self.context.folder.path / "finalists" / f"trial-{trial:03d}"
+
+
+def describe_room(at_once: int, workers: Workers) -> str:
+    """Say how finalists are trained.
+
+    Args:
+        at_once: how many of them.
+        workers: of each.
+    """
+    each = f"{workers.words} worker{'' if workers.most == 1 else 's'}"
+    if at_once > 1:
+        return f"{at_once} are trained side by side, on {each} each"
+    fewer = "; fewer --finetune-workers leave room for several" if workers.most > 1 else ""
+    return f"trained one after another: there is room for one of them, on {each}{fewer}"
+
+
+def _now(action: Action) -> None:
+    action()
+
+
+def _of_finalist(trial: int, epochs: int, progress: Progress) -> Progress:
+    """The progress with whose it is; a finalist's training ends earlier than its recipe."""
+    standing = None if progress.standing is None else replace(progress.standing, epochs=epochs)
+    return replace(progress, standing=standing, who=f"finalist {trial}")
 
 
 def _record_of(trial: int, report: EpochReport) -> FinalistEpoch:

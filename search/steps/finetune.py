@@ -61,6 +61,7 @@ class FinetuneStep(Step):
                 epochs=len(result.history),
                 holdout_accuracy=result.history[-1].holdout_accuracy,
                 checkpoint=str(result.checkpoint_dir),
+                trained_holdout_accuracy=result.history[-1].trained_holdout_accuracy,
             )
         )
 
@@ -104,4 +105,5 @@ def _record_of(report: EpochReport) -> FinetuneEpoch:
         wall_s=report.wall_s,
         holdout_loss=report.holdout_loss,
         images_per_s=report.images_per_s,
+        trained_holdout_accuracy=report.trained_holdout_accuracy,
     )

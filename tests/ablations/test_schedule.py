@@ -22,7 +22,8 @@ def left(config: RunConfig, status: RunStatus | None) -> RunDir:
         ledger.record(
             RunStarted(
                 run_id=folder.run_id, model=config.model, dataset=config.dataset, proposer=config.arm, llm=config.llm,
-                seed=config.seed, started_at=EPOCH, config=config.model_dump(mode="json") | {"window": 4},
+                seed=config.seed, started_at=EPOCH,
+                config=config.model_dump(mode="json") | {"window": 4, "train_on_holdout": True},
             )
         )  # fmt: skip
         if status is not None:

@@ -1,6 +1,7 @@
 """The verbs `finetune` and `train`: GPUs, nodes and workers as a search has them, and files that others publish."""
 
 import dataclasses
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +18,13 @@ from cli.pasted import evaluate_line
 from pruning.checkpoint import load_pruned, read_architecture, save_pruned
 from pruning.models import ModelSpec, create_model
 from pruning.planning import build_plan
+from pruning.preprocessing import DEFAULT
 from search.errors import ConfigError
 from search.execution.survey import finetune_session
 from search.setup.base_model import obtain_base
 from search.setup.base_source import BaseSource, SourceKind, check_source
 from search.setup.config import RunConfig, make_config
+from search.setup.holdout_training import has_seen_holdout
 from search.setup.resources import Machines, Needs, Node
 from tests.cli.awkward_tree import make_tree
 from tests.published import TINY
@@ -82,6 +85,20 @@ def test_it_has_the_gpu_options_of_a_search(
     assert evaluate_line(model, "imagefolder", Path("my data")).endswith("imagefolder --data-path 'my data'")
 
 
+def test_a_checkpoint_that_was_trained_on_the_holdout_is_told_from_one_that_was_not(
+    checkpoint: Path, tmp_path: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Scores on the holdout are no holdout scores of it; the verb itself keeps the holdout apart unless it is asked."""
+    trained = {"dataset": "digits", "seed": 42, "finetune": {"train_on_holdout": True}}
+    seen = pruned_checkpoint(tmp_path / "seen", recipe=trained)
+    for start, warned in ((seen, True), (checkpoint, False)):
+        assert main(["finetune", "--checkpoint", str(start), "--out", str(tmp_path / start.name)]) == 0
+        assert ("was trained on the holdout of digits, too" in capsys.readouterr().out) is warned
+        assert not asked[-1]["recipe"].train_on_holdout
+    assert not has_seen_holdout(trained, "shapes")
+    assert not has_seen_holdout({**trained, "finetune": {}}, "digits")
+
+
 @pytest.mark.parametrize("whole", [False, True])
 def test_a_published_file_is_trained_as_it_is(checkpoint: Path, tmp_path: Path, asked: list[Any], whole: bool) -> None:
     own = load_pruned(checkpoint)
@@ -97,17 +114,40 @@ def test_a_published_file_is_trained_as_it_is(checkpoint: Path, tmp_path: Path, 
     assert again.metadata["recipe"] == {"imported from": file.name}
 
 
-def test_the_published_line_names_no_dataset_and_takes_a_folder_of_images(
+def test_a_published_line_needs_no_dataset_and_its_images_are_prepared_as_asked(
     tmp_path: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = make_tree(tmp_path / "images", classes=4, each=8)
     weights = create_model(ModelSpec(TINY, 4, (3, 224, 224))).state_dict()
     torch.save(weights, tmp_path / "pruned_clean.pt")
-    line = f"finetune --model {TINY} --checkpoint {tmp_path}/pruned_clean.pt --data_path {data} --epochs 1"
-    assert main([*line.split(), "--out", str(tmp_path / "out")]) == 0
+    source = f"--model {TINY} --checkpoint {tmp_path}/pruned_clean.pt --data_path {data}"
+    images = "--crop 0.9 --interpolation bicubic"
+    assert main([*f"finetune {source} --epochs 1 {images}".split(), "--out", str(tmp_path / "out")]) == 0
     assert asked[1]["data"] == ("imagefolder", data)
     captured = capsys.readouterr()
     assert "dataset: imagefolder, because there is a --data-path" in captured.err + captured.out
+    words = "224×224, centre 0.9, bicubic, mean (0.485, 0.456, 0.406)"
+    assert f"images   {words}" in captured.out
+    assert "the data set's own way but for --interpolation bicubic --crop 0.9\n" in captured.out
+    assert read_architecture(asked[1]["start"]).preprocessing == DEFAULT.override(interpolation="bicubic", crop=0.9)
+    # What the checkpoint says is used where it is scored, and what contradicts it is used with a word.
+    checkpoint = ["evaluate", "--checkpoint", str(asked[1]["start"]), "--data-path", str(data)]
+    assert main([*checkpoint, "--mean", "0.5,0.5,0.5"]) == 0
+    said = capsys.readouterr().out
+    assert "images   224×224, centre 0.9, bicubic, mean (0.5, 0.5, 0.5)" in said
+    assert "from the checkpoint but for --mean 0.5,0.5,0.5, where the checkpoint says --mean 0.485,0.456,0.406" in said
+    # And as the published file is, with the same options, it scores the same.
+    scored = []
+    for line in (" ".join(checkpoint), f"evaluate {source} {images}"):
+        assert main([*line.split(), "--json"]) == 0
+        captured = capsys.readouterr()
+        scored.append(json.loads(captured.out))
+    assert scored[0]["preprocessing"].startswith(words)
+    assert "the data set's own way but for" in captured.err
+    same = ("preprocessing", "correct", "total", "accuracy_top5", "macs")
+    assert [scored[0][name] for name in same] == [scored[1][name] for name in same]
+    assert main([*f"evaluate {source} --std 0,1,1".split()]) == 2
+    assert "--std 0,1,1 cannot be used" in capsys.readouterr().err
 
 
 def test_an_unpruned_file_is_trained_as_it_is(tmp_path: Path, asked: list[Any]) -> None:

@@ -3,15 +3,37 @@
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from cli.progress import ProgressView
-from tests.tracking.samples import llm_call, numbered, preparation, proposed, trial_ended, trial_started
+from tests.tracking.samples import (
+    llm_call,
+    numbered,
+    on_holdout,
+    preparation,
+    proposed,
+    trial_ended,
+    trial_started,
+    whole_run,
+)
 from tracking.events import Event
 from tracking.kinds import DecisionKind, TrialState
-from tracking.payloads import Decision, Extended, FinetuneStarted, LlmCall, Payload, Proposed, Resumed, Rung, Winner
+from tracking.payloads import (
+    Decision,
+    Extended,
+    FinalistEpoch,
+    Finalists,
+    FinetuneStarted,
+    LlmCall,
+    Payload,
+    Proposed,
+    Resumed,
+    Rung,
+    Winner,
+)
 from tracking.totals import COMMON_START
 from trainers.progress import Progress, Standing
 
@@ -206,6 +228,35 @@ def test_a_log_has_plain_lines_and_no_board() -> None:
 
 
 FINETUNING = (Progress("starting the workers"), Progress("training", Standing(2, 4, 5, 20, 1.25, 10.0, 32.0)))
+
+
+def test_of_finalists_side_by_side_each_is_heard_by_its_name() -> None:
+    """In a log none silences the others; on a terminal each has a bar until the winner's training takes their place."""
+    log, terminal = Seen(terminal=False, width=160), Seen(terminal=True, width=160)
+    for seen in (log, terminal):
+        seen.feed((Finalists(trials=(3, 5), epochs=4, recipe={}),))
+        with seen.view:
+            seen.view.finetune_progress(Progress("2 are trained side by side", who="finalists"))
+            for progress in FINETUNING:
+                for who in ("finalist 3", "finalist 5"):
+                    seen.view.finetune_progress(replace(progress, who=who))
+    for who in ("finalist 3", "finalist 5"):
+        assert log.written.count(f"{who}: training: epoch 2/4, step 5/20") == 1
+    for seen in (log, terminal):
+        assert "finalists: 2 are trained side by side" in seen.written
+    assert [task.description for task in terminal.view._bar.tasks] == ["finalist 3", "finalist 5"]
+    epoch = FinalistEpoch(trial=5, epoch=4, train_loss=0.5, holdout_accuracy=0.75, holdout_loss=1.0, lr=0.1, wall_s=1.0)
+    log.feed((epoch,))
+    assert "finalist 5: epoch 4/4, loss 0.5000, holdout 75.00 %" in log.written
+    terminal.feed((FinetuneStarted(workers=2, recipe={"epochs": 4}),))
+    assert [task.description for task in terminal.view._bar.tasks] == ["fine-tune"]
+
+
+def test_what_is_trained_on_is_not_called_a_holdout_score() -> None:
+    log = Seen(terminal=False, width=200).feed(on_holdout(whole_run()))
+    assert "fine-tune: epoch 2/2, loss 0.2000, 96.00 % of the holdout, which is trained on" in log.written
+    assert "s: 96.00 % of the holdout, which is trained on" in log.written
+    assert "images of the holdout an epoch has +" in log.written
 
 
 def test_a_fine_tune_is_seen_before_its_first_epoch_has_ended() -> None:

@@ -43,6 +43,56 @@ class Deformed(nn.Module):
         return self.deform(x, self.offset(x))
 
 
+class Recurrent(nn.Module):
+    """Reads 16 channels of each column, in both directions, with two layers of 6 units: 12 channels of each column."""
+
+    def __init__(self, layer: Callable[..., nn.Module] = nn.LSTM) -> None:
+        super().__init__()
+        self.layer = layer(16, 6, 2, batch_first=True, bidirectional=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x.mean(2).transpose(1, 2))[0].transpose(1, 2)[:, :, None]
+
+
+class Stepped(nn.Module):
+    """A cell of 6 units that reads 16 channels of two columns, one after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.GRUCell(16, 6)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        state = x.new_zeros(len(x), 6)
+        for column in range(2):
+            state = self.cell(x.mean(2)[..., column], state)
+        return state[..., None, None]
+
+
+class Queried(nn.Module):
+    """Five learned queries attend to each other, and then gate the channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queries, self.gate = nn.Parameter(torch.randn(5, 6)), nn.Linear(6, 16)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q = self.queries[None, None].expand(len(x), -1, -1, -1)
+        y = F.scaled_dot_product_attention(q, q, q, scale=0.5).mean((1, 2))
+        return x * self.gate(y)[..., None, None]
+
+
+class Borrowed(nn.Module):
+    """Calls a function with the weights of a layer, which never runs itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(16)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        norm = self.norm
+        return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias)
+
+
 class Gated(nn.Module):
     """Attention over pixels whose 4 heads each have a mask."""
 
@@ -105,6 +155,12 @@ FREE: dict[str, tuple[Callable[[], nn.Module], list[int]]] = {
     "grid sampling": (lambda: Between(_grid), [16, 8]),
     "a deformable convolution": (lambda: Between(Deformed(), made=12), [16, 12, 8]),
     "attention with a mask per head": (lambda: Between(Gated()), [16, 4, 4, 16, 8]),
+    "learned queries of fused attention": (lambda: Between(Queried()), [16, 6, 8]),
+    "a weight that is cast to its own type": (
+        lambda: Between(lambda p, x: x * p[0].to(x.dtype)[:, None, None], parts=_weights((16,))),
+        [16, 8],
+    ),
+    "weights of a norm in a function": (lambda: Between(Borrowed()), [16, 8]),
     "einsum of three": (
         lambda: Between(
             lambda p, x: torch.einsum("bchw,ck,ko->bohw", x, p[0], p[1]),
@@ -144,6 +200,24 @@ FIXED: dict[str, tuple[Callable[[], nn.Module], list[int], dict[str, tuple[int, 
         [8],
         {"first": (16, "triangle")},
     ),
+    "a window over channels": (
+        lambda: Between(
+            lambda conv, x: x * conv(x.mean((2, 3))[:, None])[:, 0, :, None, None],
+            parts=nn.Conv1d(1, 1, 3, padding=1),
+        ),
+        [8],
+        {"first": (16, "a window moves along it")},
+    ),
+    "pools over channels": (
+        lambda: Between(lambda x: x * F.adaptive_max_pool1d(x.mean(2).mT, 4).mean((1, 2))[:, None, None, None]),
+        [8],
+        {"first": (16, "a window moves along it")},
+    ),
+    "halves by the model's own number": (
+        lambda: Between(lambda x: torch.cat([x[:, : x.shape[1] // 2], x[:, x.shape[1] // 2 :].relu()], 1)),
+        [8],
+        {"first": (8, "would do something else"), "first#2": (8, "would do something else")},
+    ),
     "an operation without a rule": (
         lambda: Between(lambda x: x * torch.linalg.svdvals(x.flatten(2)).mean()),
         [8],
@@ -158,5 +232,20 @@ FIXED: dict[str, tuple[Callable[[], nn.Module], list[int], dict[str, tuple[int, 
         lambda: Between(lambda x: x + torch.arange(x.shape[1]).view(-1, 1, 1)),
         [8],
         {"first": (16, "depend on the position")},
+    ),
+    "an LSTM": (
+        lambda: Between(Recurrent(), made=12),
+        [16, 8],
+        {"operation.layer": (6, "feeds them back")},
+    ),
+    "a GRU": (
+        lambda: Between(Recurrent(nn.GRU), made=12),
+        [16, 8],
+        {"operation.layer": (6, "feeds them back")},
+    ),
+    "a recurrent cell": (
+        lambda: Between(Stepped(), made=6),
+        [16, 8],
+        {"operation.cell": (6, "feeds them back")},
     ),
 }

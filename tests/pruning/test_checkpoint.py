@@ -13,13 +13,22 @@ import torch
 from torch import nn
 
 from pruning.card import model_card
-from pruning.checkpoint import ARCHITECTURE, WEIGHTS, load_pruned, read_architecture, save_pruned
+from pruning.checkpoint import (
+    ARCHITECTURE,
+    WEIGHTS,
+    load_pruned,
+    load_pruned_by,
+    read_architecture,
+    save_pruned,
+)
 from pruning.errors import CheckpointError
 from pruning.models import ModelSpec
 from pruning.plan import Plan
+from pruning.planning import build_plan
 from pruning.preprocessing import DEFAULT
 from pruning.proof import random_selection
 from pruning.slicing import slice_model
+from tests.pruning.toys import Chain
 from tests.synced import needs_names, note_syncs
 
 
@@ -148,3 +157,23 @@ def test_the_preparation_of_images_is_kept_and_on_the_card_where_it_is_known(
     folder = save_pruned(resnet, resnet_plan, full, tmp_path / "prepared", preprocessing=images)
     assert load_pruned(folder).preprocessing == images
     assert f"Images: {images.in_words(32, 32)}." in model_card(read_architecture(folder))
+
+
+def test_what_an_earlier_version_left_whole_stays_whole(tmp_path: Path) -> None:
+    """A version that found fewer groups wrote them by name; the others of today's plan keep all their units."""
+    spec = ModelSpec("toy", 5, (3, 8, 8))
+    base = Chain().eval()
+    today = build_plan(base, spec, verify=False)
+    earlier = build_plan(
+        base, spec, verify=False, whole=lambda plan: [g.index for g in plan.groups if g.name == "conv1"]
+    )
+    assert ([group.name for group in today.groups], [group.name for group in earlier.groups]) == (
+        ["conv1", "conv2"],
+        ["conv2"],
+    )
+    small = slice_model(base, earlier, ((1, 4),))
+    save_pruned(small, earlier, ((1, 4),), tmp_path / "small")
+    found = load_pruned_by(tmp_path / "small", lambda _: (base, today))
+    assert found.selection == (tuple(range(8)), (1, 4))
+    image = torch.randn(1, 3, 8, 8)
+    assert torch.equal(found.module(image), small.eval()(image))

@@ -1,5 +1,7 @@
 """What each operation lets a plan cut: every plan here is proved, and counted by fvcore."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -100,3 +102,22 @@ def test_a_network_that_fixes_everything_is_refused_with_what_does_and_with_advi
 )
 def test_a_refusal_ends_with_advice_that_fits_its_cause(operation: str, reason: str, advice: str) -> None:
     assert advice in str(UnsupportedModelError("layer", operation, reason)).rpartition("Nothing was cut.")[2]
+
+
+@pytest.mark.parametrize(
+    ("operation", "least"),
+    [
+        (lambda x: x * x.std(1, keepdim=True), (2, 1)),
+        (lambda x: x * torch.var_mean(x, 1, keepdim=True)[0], (2, 1)),
+        (lambda x: x * x.var(1, keepdim=True, unbiased=False), ()),
+        (lambda x: x * x.std((1, 2), keepdim=True), ()),
+        (lambda x: x * x.std((2, 3), keepdim=True), ()),
+    ],
+)
+def test_channels_over_which_a_deviation_is_taken_keep_two_of_them(
+    operation: Callable[[torch.Tensor], torch.Tensor], least: tuple[int, ...]
+) -> None:
+    """Of a single one it is no number."""
+    plan = build_plan(Between(operation), SPEC, verify=False)
+    assert plan.least == least
+    assert plan.floor() == (least or (1, 1))

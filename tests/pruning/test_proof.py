@@ -68,6 +68,43 @@ def test_a_forgotten_attribute_is_found(vit: nn.Module, vit_plan: Plan) -> None:
         prove(dataclasses.replace(vit_plan, attributes=rest), vit)
 
 
+class _Rounded:
+    """Oracles whose first random instance amplifies rounding."""
+
+    def __init__(self, *_: object, seed: int, **__: object) -> None:
+        self._error = 1e-8 if seed == 0 else 1e-12
+
+    def permutation_error(self, groups: object = None) -> float:
+        return self._error
+
+    permutation_error_after_cut = permutation_error
+
+    def rubbish_error(self) -> float:
+        return self._error
+
+
+def test_rounding_that_one_instance_amplifies_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = build_plan(Residual(), ModelSpec("toy", 2, (3, 8, 8)), verify=False)
+    monkeypatch.setattr("pruning.proof.Oracles", _Rounded)
+    assert "error 1e-12" in prove(plan, Residual())
+
+
+@pytest.mark.parametrize(("first", "later"), [(1e-5, 1e-12), (1e-8, 1e-8)])
+def test_more_than_rounding_and_rounding_in_every_instance_are_faults(
+    monkeypatch: pytest.MonkeyPatch, first: float, later: float
+) -> None:
+    plan = build_plan(Residual(), ModelSpec("toy", 2, (3, 8, 8)), verify=False)
+
+    def made(*_: object, seed: int, **__: object) -> _Rounded:
+        oracles = _Rounded(seed=seed)
+        oracles._error = first if seed == 0 else later
+        return oracles
+
+    monkeypatch.setattr("pruning.proof.Oracles", made)
+    with pytest.raises(UnsupportedModelError, match="the output changed by"):
+        prove(plan, Residual())
+
+
 def test_a_proof_is_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ESPALIER_CACHE_DIR", str(tmp_path))
     spec = ModelSpec("toy", 2, (3, 8, 8))

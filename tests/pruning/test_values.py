@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from pruning.errors import UnsupportedModelError
 from pruning.models import ModelSpec
@@ -39,6 +40,17 @@ class Scaled(Mixed):
 
     def between(self, x: torch.Tensor) -> torch.Tensor:
         return x * float(x.sum())
+
+
+class Chosen(Mixed):
+    """Chooses by its activations which of two layers runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bright, self.dark = nn.Conv2d(16, 16, 1), nn.Conv2d(16, 16, 1)
+
+    def between(self, x: torch.Tensor) -> torch.Tensor:
+        return self.bright(x) if x.mean() > 0 else self.dark(x)
 
 
 def units(plan: Plan) -> dict[str, int]:
@@ -101,3 +113,8 @@ def test_a_model_that_keeps_a_table_from_its_first_pass_is_planned_as_it_is_afte
 
 def test_a_model_that_needs_no_values_is_not_run_on_any() -> None:
     assert not build_plan(Mixed(), SPEC).valued
+
+
+def test_layers_that_other_values_would_choose_are_a_reason_to_refuse() -> None:
+    with pytest.raises(UnsupportedModelError, match=r"layers (dark|bright) ran for none.*weigh their results"):
+        build_plan(Chosen(), SPEC)

@@ -131,3 +131,19 @@ def test_names_of_the_model_itself_are_never_stripped() -> None:
 def test_two_names_never_become_one() -> None:
     state = {"module.weight": torch.ones(2, 2), "weight": torch.zeros(2, 2), "module.bias": torch.zeros(2)}
     assert fitted(state, nn.Linear(2, 2)).keys() == state.keys()
+
+
+def test_one_wrapper_more_than_the_names_of_the_model_have_is_taken_off_once() -> None:
+    class Inner(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = nn.Linear(2, 3)
+
+    inner = Inner()
+    saved = {f"model.{name}": tensor for name, tensor in inner.state_dict().items()}
+    assert set(fitted(saved, inner)) == {"model.weight", "model.bias"}
+
+
+def test_names_that_fit_in_no_way_stay_as_they_are_in_the_file() -> None:
+    saved = {"module.backbone.a": torch.zeros(1), "module.backbone.b": torch.zeros(1)}
+    assert set(fitted(saved, nn.Linear(2, 3))) == set(saved)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from tests.tracking.samples import numbered, whole_run
+from tests.tracking.samples import numbered, on_holdout, whole_run
 from tracking.kinds import EventKind, RunStatus, SplitName, Subject, TrialState
 from tracking.mirror.operations import Log
 from tracking.mirror.translation import Translation
@@ -53,7 +53,7 @@ def test_every_metric_is_documented() -> None:
     translation = Translation()
     logged = {
         point.key
-        for event in numbered(whole_run())
+        for event in numbered((*whole_run(), *on_holdout(whole_run())))
         for operation in translation.translate(event)
         if isinstance(operation, Log)
         for point in operation.points

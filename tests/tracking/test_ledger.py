@@ -28,6 +28,7 @@ from tracking.errors import (
     LedgerMissingError,
     LedgerWriteError,
     LockedError,
+    OtherPlanError,
     PayloadError,
 )
 from tracking.events import Event, payloads_of
@@ -337,6 +338,7 @@ def test_errors_survive_pickling() -> None:
         HalfWrittenLedgerError("p", 3, "r"),
         CorruptLedgerError("p", 3, "bad"),
         LockedError("p", "process 1"),
+        OtherPlanError("p", ("a (4)",), ("a (4)", "b (4)"), "1.0"),
         LedgerWriteError("p", 1, "full"),
         PayloadError("rung", "trial: bad"),
     ]

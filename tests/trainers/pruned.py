@@ -1,6 +1,7 @@
 """A pruned checkpoint of the quarter-width ResNet-18, small enough to train in seconds."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,14 +17,14 @@ from trainers.base import initial_model
 SPEC = ModelSpec("resnet18_quarter", 10, (1, 32, 32))
 
 
-def pruned_checkpoint(folder: Path, *, share: float = 0.05) -> Path:
-    """Save an untrained model at `share` of its MACs."""
+def pruned_checkpoint(folder: Path, *, share: float = 0.05, recipe: dict[str, Any] | None = None) -> Path:
+    """Save an untrained model at `share` of its MACs; it may say that it was trained."""
     model = initial_model(SPEC, seed=0)
     plan = build_plan(model, SPEC, verify=False)
     target = round(plan.baseline_macs * share)
     allocation = project(plan, [max(1, group.units // 4) for group in plan.groups], target).allocation
     selection = select(importance("l1").scores(model, plan), allocation)
-    return save_pruned(slice_model(model, plan, selection), plan, selection, folder)
+    return save_pruned(slice_model(model, plan, selection), plan, selection, folder, recipe=recipe)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -1,6 +1,7 @@
 """The base model and its cache."""
 
 import dataclasses
+import itertools
 import json
 import logging
 import multiprocessing
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from pruning.models import ModelSpec
 from tests.full_disk import full_after
@@ -20,7 +22,9 @@ from trainers.datasets.memory import TensorSplit
 from trainers.datasets.shapes import Shapes
 from trainers.errors import DataPathError
 from trainers.evaluate import evaluate
+from trainers.mixing import Mixed
 from trainers.recipe import Recipe
+from trainers.stepping import Stepper
 
 SPEC = ModelSpec("tests.trainers.small:small_net", 10, (1, 32, 32))
 RECIPE = Recipe(epochs=2, batch_size=64, lr=0.1, warmup_epochs=0.5)
@@ -48,6 +52,24 @@ def test_its_accuracy_is_the_holdouts(tmp_path: Path) -> None:
     splits = Digits().splits(seed=1)
     assert evaluate(base.module, splits.holdout).accuracy == base.accuracy_holdout
     assert evaluate(base.module, splits.test).accuracy != base.accuracy_holdout
+
+
+def test_memory_that_runs_out_begins_it_again_with_smaller_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = train_base(SPEC, Digits(), RECIPE.override(micro_batch=32), seed=1, cache_dir=tmp_path / "given")
+    take, steps = Stepper.take, itertools.count()
+
+    def scarce(stepper: Stepper, batch: Mixed, lr: float, micro_batch: int) -> Tensor:
+        if next(steps) > 20 and micro_batch > 32:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return take(stepper, batch, lr, micro_batch)
+
+    monkeypatch.setattr(Stepper, "take", scarce)
+    base = train_base(SPEC, Digits(), RECIPE, seed=1, cache_dir=tmp_path / "scarce")
+    assert "with 64 images at once (CUDA out of memory): the training begins again with 32" in caplog.text
+    ours, theirs = base.module.state_dict(), given.module.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 @pytest.mark.parametrize("change", ["seed", "recipe", "data"])

@@ -50,6 +50,28 @@ def test_batch_size_changes_nothing() -> None:
     assert math.isclose(first.loss, second.loss, rel_tol=1e-6)
 
 
+class Scarce(nn.Module):
+    """Whose memory does not suffice for more than three images at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net, self.seen = small_net(), list[int]()
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.seen.append(len(images))
+        if len(images) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return self.net(images)  # type: ignore[no-any-return]
+
+
+def test_memory_that_runs_out_scores_all_images_again_in_smaller_batches(caplog: pytest.LogCaptureFixture) -> None:
+    model = Scarce()
+    score = evaluate(model, small_split(10), batch_size=10)
+    assert score == evaluate(model.net, small_split(10), batch_size=3)
+    assert model.seen == [10, 5, 3, 3, 3, 1]
+    assert "they are scored again, 3 at once" in caplog.text
+
+
 def test_the_model_is_scored_in_eval_mode_and_left_as_it_was() -> None:
     model, split = small_net(dropout=0.9).train(), small_split()
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -30,11 +30,12 @@ from trainers.errors import (
     WorkersDifferError,
 )
 from trainers.failure import read_failure, write_failure
-from trainers.finetune import _trainer, _work, finetune
+from trainers.finetune import _as_ours, _trainer, _work, finetune
 from trainers.history import EpochReport, append_epoch, read_epochs
 from trainers.job import EPOCHS, MODEL, STARTED, STOP, FinetuneJob, FinetuneResult, run_job
 from trainers.place import Place
 from trainers.recipe import Recipe
+from trainers.running_out import most_images, named, noted
 from trainers.seen import mark
 from trainers.workers import Workers
 
@@ -177,6 +178,13 @@ def test_any_other_error_becomes_one_of_ours(
         run_with(FakeTrainer(RuntimeError("a trace\nthe node is gone")), monkeypatch, checkpoint, tmp_path)
 
 
+def test_a_node_without_memory_is_told_in_words() -> None:
+    """Ray's own words end in an address."""
+    said = "Task was killed.\nRefer to https://docs.ray.io/en/latest/ray-observability/user-guides/debug-apps/debug-memory.html."
+    found = _as_ours(WorkerGroupError("one failed", {0: RuntimeError(said)}))
+    assert "a node ran low on memory, so Ray ended processes there. End what else runs on it" in str(found)
+
+
 def test_a_cluster_that_became_too_small_is_the_reason_reported(
     ray_session: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,7 +223,7 @@ def test_room_that_somebody_else_took_is_waited_for_again(
     fake = FakeTrainer()
     monkeypatch.setattr(fake, "fit", fit)
     monkeypatch.setattr("trainers.finetune._trainer", lambda *arguments: fake)
-    monkeypatch.setattr("trainers.cluster.room.await_room", lambda workers, each, say: waits.append(workers))
+    monkeypatch.setattr("trainers.cluster.room.await_room", lambda workers, each, say, check: waits.append(workers))
     result = finetune(
         checkpoint, "digits", None, RECIPE, seed=2, workers=1, out_dir=tmp_path, storage_dir=tmp_path,
         on_epoch=heard.append,
@@ -345,6 +353,34 @@ def test_what_one_of_several_workers_cannot_do_is_not_tried_again(
     assert (len(begun), attempts[0].attempts) == (1, 2)
 
 
+def test_memory_that_runs_out_on_one_of_several_workers_is_no_lost_attempt(
+    checkpoint: Path,
+    tmp_path: Path,
+    attempts: list[Retrying],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Ray Train ends the group, whatever the others wait for; another one goes on with smaller passes."""
+    fits = iter([64, 32, 16])
+
+    def scarce(job: FinetuneJob, *arguments: Any, **options: Any) -> None:
+        images = next(fits)
+        with noted(job.out_dir, {"weights": "a"}), named(lambda: images):
+            if images > 16:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+        raise DivergedError(f"{most_images(Place(torch.device('cpu')), job.out_dir, {'weights': 'a'})} fit")
+
+    monkeypatch.setattr("trainers.finetune.run_job", scarce)
+    monkeypatch.setattr("trainers.finetune.Place.here", lambda device: Place(device, rank=1, world=2))
+    with pytest.raises(DivergedError, match="16 fit"):
+        tuned(checkpoint, tmp_path)
+    assert [one.attempts for one in attempts] == [2, 2, 1], "those that follow a failure begin nothing"
+    assert caplog.text.count("the training goes on from its last state with") == 2
+    assert (
+        "with 64 images at once (CUDA out of memory): the training goes on from its last state with 32" in caplog.text
+    )
+
+
 def test_a_failure_that_is_written_down_ends_the_next_attempt_and_not_the_next_fine_tune(
     checkpoint: Path, tmp_path: Path, attempts: list[Retrying]
 ) -> None:
@@ -394,6 +430,21 @@ def test_waiting_is_said(no_ray: None, checkpoint: Path, tmp_path: Path, monkeyp
     fake.ended.set()
     assert told[0] == "starting the workers"
     assert told[1].startswith("waiting for the workers to start, for 0 s; the cluster's free resources are ")
+
+
+def test_what_is_no_longer_wanted_asks_its_workers_to_stop(
+    no_ray: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one of several side by side, when another has failed: it need not have trained an epoch."""
+    fake = FakeTrainer()
+
+    def check() -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        run_with(fake, monkeypatch, checkpoint, tmp_path, check=check)
+    assert (tmp_path / STOP).exists()
+    fake.ended.set()
 
 
 def test_ctrl_c_in_the_callback_asks_the_workers_to_stop(

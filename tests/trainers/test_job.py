@@ -1,24 +1,30 @@
 """One worker's part of a fine-tune, without Ray."""
 
+import itertools
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from pruning.checkpoint import load_pruned, save_pruned
 from pruning.planning import build_plan
 from tests.trainers.pruned import pruned_checkpoint, same_bits, weights
 from trainers.alone import finetune_alone
 from trainers.datasets.digits import Digits
-from trainers.errors import DataPathError, RecipeError, StateError
+from trainers.errors import DataPathError, DoesNotFitError, RecipeError, StateError
 from trainers.evaluate import evaluate
 from trainers.history import EpochReport, History, read_epochs
 from trainers.job import EPOCHS, MODEL, STATE, STOP, FinetuneJob, identity_of, run_job
+from trainers.mixing import Mixed
 from trainers.place import Place
 from trainers.recipe import Recipe
+from trainers.running_out import most_images
 from trainers.state import state_paths
+from trainers.stepping import Stepper
 
 ALONE = Place(torch.device("cpu"))
 RECIPE = Recipe(lr=0.05, epochs=3, batch_size=128, warmup_epochs=0.5)
@@ -61,6 +67,55 @@ def test_stopped_and_continued_equals_undisturbed(checkpoint: Path, tmp_path: Pa
     assert second.completed
     assert timeless(second.history) == timeless(whole.history)
     assert same_bits(weights(job.out_dir / MODEL), weights(tmp_path / "whole" / MODEL))
+
+
+def passes_from(monkeypatch: pytest.MonkeyPatch, step: int, take: Callable[..., Tensor]) -> None:
+    """Let steps from a number on, counted over all that are taken, be taken by something else."""
+    original, taken = Stepper.take, itertools.count()
+
+    def counted(stepper: Stepper, batch: Mixed, lr: float, micro_batch: int) -> Tensor:
+        return (take if next(taken) >= step else original)(stepper, batch, lr, micro_batch)
+
+    monkeypatch.setattr(Stepper, "take", counted)
+
+
+def test_memory_that_runs_out_late_halves_the_passes_from_the_last_state_on_to_the_bit(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the second epoch 128 images fit no longer, and 64 do not either: 32 do."""
+    recipe, take, at = RECIPE.override(epochs=2), Stepper.take, 14
+    with monkeypatch.context() as patched:
+        passes_from(patched, at, lambda stepper, batch, lr, _: take(stepper, batch, lr, 32))
+        run_job(a_job(checkpoint, tmp_path / "given", recipe=recipe), ALONE)
+
+    def scarce(stepper: Stepper, batch: Mixed, lr: float, micro_batch: int) -> Tensor:
+        if micro_batch > 48:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return take(stepper, batch, lr, micro_batch)
+
+    passes_from(monkeypatch, at, scarce)
+    job = a_job(checkpoint, tmp_path / "scarce", recipe=recipe).model_copy(update={"state_every_s": 0})
+    heard: list[EpochReport] = []
+    finetune_alone(job, heard.append, device=ALONE.device)
+    assert [report.epoch for report in heard] == [1, 2]
+    assert "ran out in a step, with 128 images at once (CUDA out of memory. Tried" in caplog.text
+    assert "goes on from its last state with 32; the batch and the learning rate stay" in caplog.text
+    assert same_bits(weights(tmp_path / "given" / MODEL), weights(job.out_dir / MODEL))
+    other = a_job(checkpoint, tmp_path / "scarce", recipe=RECIPE)
+    splits = Digits().splits(seed=2)
+    assert most_images(ALONE, job.out_dir, identity_of(job.resolved(gpu=False), splits)) == 32
+    assert most_images(ALONE, job.out_dir, identity_of(other, splits)) is None, "another training's memory"
+
+
+def test_memory_that_runs_out_at_one_image_ends_it(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> Tensor:
+        raise RuntimeError("CUDA error: out of memory")
+
+    monkeypatch.setattr(Stepper, "take", full)
+    with pytest.raises(DoesNotFitError, match=r"with a single image at once \(CUDA error: out of memory\): end what"):
+        finetune_alone(a_job(checkpoint, tmp_path, recipe=RECIPE.override(micro_batch=3)), lambda _: None)
 
 
 def test_a_finished_job_run_again_trains_nothing(checkpoint: Path, tmp_path: Path) -> None:
@@ -120,14 +175,16 @@ def test_training_another_output_is_another_training(checkpoint: Path, tmp_path:
     assert ours != others
 
 
-def test_the_holdout_is_trained_on_and_then_scores_nothing(checkpoint: Path, tmp_path: Path) -> None:
-    recipe = RECIPE.override(epochs=1, train_on_holdout=True)
+def test_the_holdout_is_trained_on_and_its_score_is_no_holdout_score_then(checkpoint: Path, tmp_path: Path) -> None:
+    recipe = RECIPE.override(epochs=1, train_on_holdout=True, ema=0.9)
     told: list[str] = []
     outcome = run_job(a_job(checkpoint, tmp_path, recipe=recipe), ALONE, on_progress=lambda p: told.append(p.doing))
     splits = Digits().splits(seed=2)
     assert f"training on {len(splits.train) + len(splits.holdout):,} images, from epoch 1 on" in told
     (report,) = outcome.history
-    assert (report.holdout_accuracy, report.holdout_loss) == (None, None)
+    assert (report.holdout_accuracy, report.holdout_loss, report.ema_accuracy) == (None, None, None)
+    trained = load_pruned(tmp_path / MODEL)
+    assert report.trained_holdout_accuracy == evaluate(trained.module, splits.holdout).accuracy
 
 
 def test_the_average_is_scored_beside_the_weights_and_exported_in_their_stead(checkpoint: Path, tmp_path: Path) -> None:

@@ -273,3 +273,47 @@ def test_looking_for_idle_weights_changes_no_buffer(group_of_one: None) -> None:
     before = {name: value.clone() for name, value in model.named_buffers()}
     Training(model, small_split(), RECIPE, seed=0, place=Place(torch.device("cpu"), rank=0, world=2))
     assert all(torch.equal(value, before[name]) for name, value in model.named_buffers())
+
+
+class Skips(nn.Module):
+    """A layer takes part from the second step on; another holds complex numbers if that is asked for."""
+
+    def __init__(self, *, turns: bool = False) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.late, self.head = nn.Linear(81, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+        self.turn = nn.Parameter(torch.ones(8, dtype=torch.complex64)) if turns else None
+        self.seen = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.first(images.flatten(1)).relu()
+        if self.training:
+            self.seen += 1
+        if self.seen > 1:
+            features = self.late(features)
+        if self.turn is not None:
+            features = (features * self.turn).real
+        return self.head(features)  # type: ignore[no-any-return]
+
+
+def test_a_layer_that_takes_part_later_begins_without_momentum() -> None:
+    """As in a plain step by hand: torch's fused one fails."""
+    ours, by_hand = Skips(), Skips()
+    recipe = RECIPE.override(epochs=1, batch_size=20, momentum=0.9, weight_decay=0)
+    training = Training(ours, small_split(), recipe, seed=0, place=CPU)
+    plain = Training(by_hand, small_split(), recipe, seed=0, place=CPU)
+    plain._stepper._optimizer = torch.optim.SGD(by_hand.parameters(), lr=recipe.lr, momentum=0.9, fused=False)
+    for one in (training, plain):
+        list(one.epochs())
+    for name, weight in ours.state_dict().items():
+        torch.testing.assert_close(weight, by_hand.state_dict()[name], rtol=1e-6, atol=1e-7)
+    assert not torch.equal(ours.late.weight, Skips().late.weight)
+
+
+def test_complex_weights_are_trained_and_a_model_without_weights_to_train_is_refused() -> None:
+    model = Skips(turns=True)
+    list(Training(model, small_split(), RECIPE.override(epochs=1), seed=0, place=CPU).epochs())
+    assert model.turn is not None
+    assert not torch.equal(model.turn, torch.ones(8, dtype=torch.complex64))
+    with pytest.raises(RecipeError, match="this Skips has nothing to train: none of its parameters has requires_grad"):
+        Training(Skips().requires_grad_(False), small_split(), RECIPE, seed=0, place=CPU)

@@ -119,6 +119,19 @@ def test_convolutional_networks_on_folders_are_trained_by_sgd(name: str) -> None
     assert (recipe.batch_size, recipe.epochs) == (1024, 100)
 
 
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_cifar_has_the_literature_s_batch_and_rate(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    base, finetune = base_recipe(name, model="resnet18", images=45_000), finetune_recipe(name, images=45_000)
+    assert (base.lr, base.nesterov, base.weight_decay, base.batch_size, base.epochs) == (0.1, True, 5e-4, 128, 200)
+    assert finetune.lr == pytest.approx(finetune_recipe("imagenet").with_batch(128).lr) == 0.01
+    assert (finetune.weight_decay, finetune.batch_size, finetune.epochs) == (5e-4, 128, 100)
+    base, finetune = base_recipe(name, model="vit_tiny"), finetune_recipe(name, model="vit_tiny")
+    assert (base.optimizer, base.lr, base.warmup_epochs) == (OptimizerName.ADAMW, 1e-3, 10)
+    assert finetune.lr == pytest.approx(finetune_recipe("imagenet", model="vit_tiny").with_batch(128).lr)
+    assert caplog.text == ""
+    assert base_recipe(name, images=714).batch_size == 32, "a part of it is a small folder"
+
+
 def test_built_in_data_have_one_recipe_for_all_families() -> None:
     assert finetune_recipe("digits", model="vit_quarter") == finetune_recipe("digits", model="resnet18_quarter")
 

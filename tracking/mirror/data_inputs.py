@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tracking.mirror.operations import FINETUNE, RUN, Dataset
@@ -17,9 +18,21 @@ def run_inputs(started: RunStarted, data: DataRecord) -> tuple[Dataset, ...]:
     return inputs(RUN, (TRAINING, VALIDATION, TEST), started.dataset, started.config.get("data_path"), data)
 
 
-def finetune_inputs(started: RunStarted, data: DataRecord) -> tuple[Dataset, ...]:
-    """The two parts that a fine-tune reads; the test set is not among them."""
-    return inputs(FINETUNE, (TRAINING, VALIDATION), started.dataset, started.config.get("data_path"), data)
+def finetune_inputs(started: RunStarted, data: DataRecord, *, all_trained: bool = False) -> tuple[Dataset, ...]:
+    """The two parts that a fine-tune reads; the test set is not among them.
+
+    Args:
+        started: The beginning of the run.
+        data: What is known of its data.
+        all_trained: Whether the holdout is trained on, too, and so validates nothing.
+    """
+    found = inputs(FINETUNE, (TRAINING, VALIDATION), started.dataset, started.config.get("data_path"), data)
+    return as_training(found) if all_trained else found
+
+
+def as_training(parts: Sequence[Dataset]) -> tuple[Dataset, ...]:
+    """The same parts, all of them trained on."""
+    return tuple(replace(part, context=TRAINING) for part in parts)
 
 
 def inputs(part: str, contexts: Sequence[str], name: str, path: object, data: DataRecord) -> tuple[Dataset, ...]:

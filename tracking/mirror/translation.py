@@ -334,7 +334,11 @@ class Translation:
         most = "" if payload.most_workers is None else f"-{payload.most_workers}"
         params = {"workers": f"{payload.workers}{most}", **flatten(payload.recipe)}
         first = not any(isinstance(event.payload, FinetuneStarted) for event in self._events[:-1])
-        inputs = () if self._data is None or self._started is None else finetune_inputs(self._started, self._data)
+        inputs = (
+            ()
+            if self._data is None or self._started is None
+            else finetune_inputs(self._started, self._data, all_trained=bool(payload.recipe.get("train_on_holdout")))
+        )
         return (
             Begin(FINETUNE, self._finetune_name(), self._time_ms),
             Log(FINETUNE, params=params if first else {}),
@@ -352,6 +356,8 @@ class Translation:
             figures["holdout_accuracy"] = payload.holdout_accuracy
         if payload.holdout_loss is not None:
             figures["holdout_loss"] = payload.holdout_loss
+        if payload.trained_holdout_accuracy is not None:
+            figures["trained_holdout_accuracy"] = payload.trained_holdout_accuracy
         if payload.images_per_s is not None:
             figures["images_per_s"] = payload.images_per_s
         return (self._log(FINETUNE, figures, step=payload.epoch),)

@@ -11,6 +11,7 @@ from ray.util.placement_group import placement_group, remove_placement_group
 
 from trainers.cluster.group import Group, check_group
 from trainers.errors import FinetuneError
+from trainers.progress import Check, unchecked
 
 _QUIET_S = 2.0
 """What a group of workers needs to find room that is there; only then is it said that it waits."""
@@ -24,20 +25,21 @@ class NoRoomError(FinetuneError):
     """The room that was there when the workers were to start had been taken."""
 
 
-def in_turn(group: Group, train: Callable[[Group], None], say: Say) -> None:
+def in_turn(group: Group, train: Callable[[Group], None], say: Say, check: Check = unchecked) -> None:
     """Train once there is room, and again where somebody else was faster.
 
     Args:
         group: the workers.
         train: trains with a group that has as many workers, or a range that asks for less at once.
         say: hears that it waits, and for what.
+        check: called while it waits; what it raises ends that.
 
     Raises:
         ResourcesError: the cluster has become too small: that is the reason, whatever Ray reports.
         FinetuneError: of `train`, other than that it found no room.
     """
     while True:
-        await_room(group.workers.least, group.each, say)
+        await_room(group.workers.least, group.each, say, check)
         try:
             return train(group)
         except NoRoomError:
@@ -49,13 +51,14 @@ def in_turn(group: Group, train: Callable[[Group], None], say: Say) -> None:
             raise
 
 
-def await_room(workers: int, each: Mapping[str, float], say: Say) -> None:
+def await_room(workers: int, each: Mapping[str, float], say: Say, check: Check = unchecked) -> None:
     """Return once the cluster has room for all workers at once.
 
     Args:
         workers: how many.
         each: CPUs and GPUs of each.
         say: hears that it waits, and for what.
+        check: called while it waits; what it raises ends that.
     """
     group = placement_group([dict(each)] * workers, strategy="PACK")
     try:
@@ -63,7 +66,7 @@ def await_room(workers: int, each: Mapping[str, float], say: Say) -> None:
             return
         say(describe_wait(workers, each, ray.available_resources()))
         while not group.wait(_POLL_S):
-            pass
+            check()
     finally:
         remove_placement_group(group)
 

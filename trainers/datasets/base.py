@@ -104,7 +104,7 @@ class Split(ABC):
         """
         raise DataPathError(
             f"training on the holdout cannot be had: the images of this data set, a {type(self).__name__}, cannot be "
-            "joined with others. Leave out --train-on-holdout"
+            "joined with others. Use --no-train-on-holdout"
         )
 
     def __len__(self) -> int:
@@ -214,6 +214,17 @@ class Dataset(ABC):
         """
         self.info(data_path)
         return None
+
+    def holdout_share(self, data_path: Path | None = None) -> float:
+        """About which share of all images that are no test images the holdout takes, whatever the seed.
+
+        It is asked before a search begins, so a dataset that knows it without counting files should say so.
+
+        Args:
+            data_path: the folder of a dataset that is read from one.
+        """
+        parts = self.splits(data_path, seed=0)
+        return len(parts.holdout) / (len(parts.train) + len(parts.holdout))
 
     def test_info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
         """Classes and image size, for which the test images alone have to be there; otherwise as `info`."""

@@ -67,6 +67,10 @@ class _Cifar(Dataset):
             _log.warning("%s has %s training images in %s, not %s", self.name, f"{len(train):,}", data_path, "50,000")
         return len(train) - len(stratified_holdout(train.labels.numpy(), fraction=HOLDOUT_FRACTION, seed=0).holdout)
 
+    def holdout_share(self, data_path: Path | None = None) -> float:
+        """A tenth."""
+        return HOLDOUT_FRACTION
+
     def check_test(self, data_path: Path | None = None) -> None:
         """Read the test file."""
         count = len(self._part(data_path, "test"))

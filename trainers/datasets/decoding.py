@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
-from torchvision.datasets.folder import pil_loader
 from torchvision.io import ImageReadMode, decode_jpeg
 
 from trainers.datasets.listing import Problem
@@ -21,10 +20,36 @@ TOLERATED_SHARE = 0.01
 _JPEG = b"\xff\xd8\xff"
 
 
+_DEEP = "I;16"
+"""How PIL's modes of 16 bits begin."""
+_WITHOUT_WHITE = {"I": "32-bit integers", "F": "floating-point numbers"}
+"""PIL's modes of pixels of which no format says which number is white."""
+
+
 def decoded(path: str) -> Image.Image:
-    """Decode a file as everybody does, by PIL, in RGB."""
-    image: Image.Image = pil_loader(path)
-    return image
+    """Decode a file as everybody does, by PIL, in RGB; but what has 16 bits by its upper 8, which PIL makes white.
+
+    Raises:
+        ValueError: its pixels cannot be shown in 8 bits.
+    """
+    with Image.open(path) as image:
+        check_mode(image)
+        if image.mode.startswith(_DEEP):
+            values = np.asarray(image).astype(np.uint16) >> 8
+            return Image.fromarray(values.astype(np.uint8)).convert("RGB")
+        return image.convert("RGB")
+
+
+def check_mode(image: Image.Image) -> None:
+    """Check that it is known what an image's numbers mean.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if image.mode in _WITHOUT_WHITE:
+        raise ValueError(
+            f"its pixels are {_WITHOUT_WHITE[image.mode]}, and nothing says which one is white: 8 or 16 bits are read"
+        )
 
 
 def decoded_fast(path: str) -> Image.Image | Tensor:
@@ -73,7 +98,8 @@ def _check_header(path: str) -> Problem | None:
         with warnings.catch_warnings():
             # Large, but below what PIL refuses as a decompression bomb.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path):
+            with Image.open(path) as image:
+                check_mode(image)
                 return None
     except Exception as error:  # noqa: BLE001  decoders of foreign bytes raise anything; it is told with its file
         return Problem(path, reason_of(error))

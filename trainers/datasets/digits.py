@@ -31,6 +31,10 @@ class Digits(Dataset):
         refuse_path(self.name, data_path)
         return DataInfo(num_classes=10, input_size=input_size or DEFAULT_SIZE)
 
+    def holdout_share(self, data_path: Path | None = None) -> float:
+        """A fifth."""
+        return HOLDOUT_FRACTION
+
     def splits(self, data_path: Path | None = None, *, seed: int, input_size: InputSize | None = None) -> Splits:
         """The images, normalised, in memory. The test part is a quarter of each class, drawn with a fixed seed."""
         info = self.info(data_path, input_size=input_size)

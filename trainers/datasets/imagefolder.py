@@ -9,7 +9,15 @@ import torch
 from pruning.preprocessing import DEFAULT, Preprocessing
 from trainers.datasets.base import DataInfo, Dataset, InputSize, Split, Splits
 from trainers.datasets.files import Files
-from trainers.datasets.layout import check_part, check_parts, check_same_classes, classes_of, files_of, parted
+from trainers.datasets.layout import (
+    HOLDOUT_FRACTION,
+    check_part,
+    check_parts,
+    check_same_classes,
+    classes_of,
+    files_of,
+    parted,
+)
 from trainers.datasets.onefolder import OneFolder, is_one_folder
 from trainers.datasets.read_split import ReadSplit
 from trainers.errors import DataPathError
@@ -79,6 +87,10 @@ class ImageFolder(Dataset):
         if self._is_split(data_path):
             return OneFolder.of(data_path).check()
         return check_parts(self._part(data_path, "train"), self._part(data_path, "val"))
+
+    def holdout_share(self, data_path: Path | None = None) -> float:
+        """A tenth, and less of classes of more than 500 images; whole images make it more of very small ones."""
+        return HOLDOUT_FRACTION
 
     def test_info(self, data_path: Path | None = None, *, input_size: InputSize | None = None) -> DataInfo:
         """One class per folder in `val/`, or in `train/` if that is there too."""

@@ -79,7 +79,12 @@ def parted(labels: Tensor, folder: Path, *, seed: int) -> Partition:
             labels.numpy(), fraction=HOLDOUT_FRACTION, seed=seed, per_class_limit=HOLDOUT_PER_CLASS
         )
     except ValueError as error:
-        raise DataPathError(f"{folder} cannot be split: {error}") from error
+        names = classes_of(folder)
+        scarce = [name for name, images in zip(names, labels.bincount(minlength=len(names)), strict=True) if images < 2]
+        raise DataPathError(
+            f"{folder} cannot be split: {error}. Too few are in {len(scarce)} of {len(names)} classes: "
+            f"{', '.join(scarce[:3])}{', …' if len(scarce) > 3 else ''}"
+        ) from error
 
 
 def check_parts(train: Path, test: Path) -> int:
@@ -126,7 +131,7 @@ def check_part(part: Path) -> None:
 
 
 def say_odd(part: Path, listing: Listing) -> None:
-    """Say what links make of a part."""
+    """Say what links make of a part, and what of it is not read."""
     labels: dict[tuple[int, int], set[int]] = {}
     for (_, label), identity in zip(listing.samples, listing.identities, strict=True):
         labels.setdefault(identity, set()).add(label)
@@ -135,6 +140,7 @@ def say_odd(part: Path, listing: Listing) -> None:
         (listing.loops, "links in %s lead back to a folder that holds them and are not followed (%s)"),
         (listing.repeated, "files and folders in %s are in their class by another path already: counted once (%s)"),
         (listing.outside, "links in %s lead to folders elsewhere and are followed (%s)"),
+        (listing.others, "files in %s are pictures of a format that is not read, and are left out (%s)"),
     ):
         if paths:
             _log.warning(f"%d {what}", len(paths), part, paths[0])

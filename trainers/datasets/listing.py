@@ -13,6 +13,8 @@ Samples = tuple[tuple[str, int], ...]
 """Path of an image file, and its label."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 """Those that torchvision reads."""
+_OTHER_SUFFIXES = (".gif", ".jfif", ".jpe", ".jp2", ".avif", ".heic", ".heif", ".tga", ".svg", ".npy", ".dcm")
+"""Of pictures that are not read: left out in silence they would be missed."""
 
 _Identity = tuple[int, int]
 """Device and inode: equal for all paths to one real file or folder."""
@@ -37,6 +39,7 @@ class Listing:
         loops: links to a folder that holds them; not followed.
         repeated: files and folders that their class holds by another path already; not counted.
         outside: links to a folder elsewhere; followed.
+        others: pictures, by their names, of formats that are not read.
     """
 
     samples: list[tuple[str, int]] = field(default_factory=list)
@@ -45,6 +48,7 @@ class Listing:
     loops: list[str] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
 
 
 def class_names(part: Path) -> tuple[str, ...]:
@@ -75,7 +79,7 @@ def list_images(part: Path, classes: Sequence[str]) -> Listing:
         if len(listing.samples) + len(listing.problems) == before:
             raise DataPathError(
                 f"{str(part)!r}: found no valid file for the class {name!r}: its folder needs images "
-                f"({', '.join(SUFFIXES)})"
+                f"({', '.join(SUFFIXES)})" + (f", and {listing.others[0]!r} is none of them" if listing.others else "")
             )
     return listing
 
@@ -113,7 +117,8 @@ class _Walk:
         if stat.S_ISDIR(state.st_mode):
             self._note_folder(entry, identity)
         elif not is_image:
-            pass
+            if entry.name.lower().endswith(_OTHER_SUFFIXES):
+                self._listing.others.append(entry.path)
         elif not stat.S_ISREG(state.st_mode):
             self._listing.problems.append(Problem(entry.path, "it is not a regular file"))
         elif state.st_size == 0:

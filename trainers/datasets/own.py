@@ -21,7 +21,7 @@ from torch import Tensor
 from ground.rooms import taken
 from pruning.preprocessing import DEFAULT
 from trainers.datasets.base import DataInfo, Dataset, InputSize, Split, Splits
-from trainers.datasets.layout import parted
+from trainers.datasets.layout import HOLDOUT_FRACTION, parted
 from trainers.datasets.own_source import Items, OwnSource, bytes_of, checked_item, sampled, seeded, size_of
 from trainers.datasets.read_split import ReadSplit
 from trainers.datasets.transforms import Picture
@@ -77,6 +77,13 @@ class OwnDataset(Dataset):
         if HOLDOUT in parts.items:
             return len(parts.labels[TRAIN])
         return len(parted(parts.labels[TRAIN], Path(self.name), seed=0).train)
+
+    def holdout_share(self, data_path: Path | None = None) -> float:
+        """That of the factory's own holdout; else a tenth, and less of classes of more than 500 images."""
+        labels = self._parts(data_path, None).labels
+        if HOLDOUT not in labels:
+            return HOLDOUT_FRACTION
+        return len(labels[HOLDOUT]) / (len(labels[TRAIN]) + len(labels[HOLDOUT]))
 
     def check_test(self, data_path: Path | None = None) -> None:
         """Read some items of the test part."""

@@ -43,6 +43,10 @@ class Shapes(Dataset):
         refuse_path(self.name, data_path)
         return DataInfo(num_classes=len(SHAPES) * len(TEXTURES), input_size=input_size or DEFAULT_SIZE)
 
+    def holdout_share(self, data_path: Path | None = None) -> float:
+        """A fifth."""
+        return HOLDOUT_FRACTION
+
     def splits(self, data_path: Path | None = None, *, seed: int, input_size: InputSize | None = None) -> Splits:
         """The images, drawn with fixed seeds and normalised, in memory."""
         info = self.info(data_path, input_size=input_size)

@@ -7,7 +7,7 @@ from search.outcome.charts.scale import Scale, share_labels
 from search.outcome.charts.svg import Canvas
 from search.outcome.formats import points_text
 
-WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM, LETTERS = 480.0, 130.0, 100.0, 30.0, 24.0, 22.0, 19
+WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM, LETTERS = 480.0, 130.0, 116.0, 30.0, 24.0, 22.0, 19
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from search.outcome.formats import share_text
 from tracking.payloads import FinetuneEpoch
 
 HEIGHT = 230.0
+CLOSE = 18.0
+"""Pixels between two lines whose names would run into each other."""
 LEAST = 2
 """Epochs that make a curve."""
 
@@ -17,25 +19,39 @@ LEAST = 2
 def accuracy_curve(epochs: Sequence[FinetuneEpoch], base: float | None, proxy: float | None) -> str | None:
     """Draw the accuracy on the holdout; None where it was not scored twice.
 
+    Where the holdout is trained on, it is drawn all the same, and said to be no holdout score.
+
     Args:
         epochs: of the fine-tune.
         base: accuracy of the base model on the same images.
         proxy: accuracy of the winner in its trial.
     """
     scored = [(epoch.epoch, epoch.holdout_accuracy) for epoch in epochs if epoch.holdout_accuracy is not None]
+    label = "holdout accuracy by epoch"
+    if is_trained_on(epochs):
+        shares_of = ((epoch.epoch, epoch.trained_holdout_accuracy) for epoch in epochs)
+        scored = [(epoch, share) for epoch, share in shares_of if share is not None]
+        label = "accuracy by epoch on the holdout's images, which are trained on"
     if len(scored) < LEAST:
         return None
     lines = [(base, "base model"), (proxy, "winner in its trial")]
     shares = [*(share for _, share in scored), *(value for value, _ in lines if value is not None)]
-    frame = Frame("holdout accuracy by epoch", shares, _range(epochs), height=HEIGHT)
+    frame = Frame(label, shares, _range(epochs), height=HEIGHT)
     _name_epochs(frame, epochs)
+    close = base is not None and proxy is not None and abs(frame.y(base) - frame.y(proxy)) < CLOSE
     for value, name in lines:
         if value is not None:
-            frame.across(value, f"{name}: {share_text(value)}", at_left=value == proxy)
+            words, below = f"{name}: {share_text(value)}", scored[-1][1] > value
+            frame.across(value, words, at_left=close and name != "base model", below=below)
     frame.canvas.path([(frame.x(epoch), frame.y(share)) for epoch, share in scored], "line winner")
     for epoch, share in scored:
         frame.canvas.dot((frame.x(epoch), frame.y(share)), "winner", f"epoch {epoch}: {share_text(share)}", 2.5)
     return frame.canvas.render()
+
+
+def is_trained_on(epochs: Sequence[FinetuneEpoch]) -> bool:
+    """Whether the fine-tune trained on the holdout, so that its scores on it are no holdout scores."""
+    return any(epoch.trained_holdout_accuracy is not None for epoch in epochs)
 
 
 def loss_curve(epochs: Sequence[FinetuneEpoch]) -> str | None:

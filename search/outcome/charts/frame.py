@@ -44,11 +44,11 @@ class Frame:
             self.canvas.text((self.x(tick), bottom + 16), label, "mid")
         self.canvas.text(((LEFT + WIDTH - RIGHT) / 2, self.canvas.height - 8), axis, "mid soft")
 
-    def across(self, value: float, words: str, *, at_left: bool = False) -> None:
-        """Draw a dashed line across at a share, named at one of its ends."""
+    def across(self, value: float, words: str, *, at_left: bool = False, below: bool = False) -> None:
+        """Draw a dashed line across at a share, named at one of its ends, above it or below."""
         y = self.y(value)
         self.canvas.line((LEFT, y), (WIDTH - RIGHT, y), "target", words)
-        place = (LEFT + 4 if at_left else WIDTH - RIGHT, y - 5 if y > TOP + 14 else y + 14)
+        place = (LEFT + 4 if at_left else WIDTH - RIGHT, y + 14 if below or y <= TOP + 14 else y - 5)
         self.canvas.text(place, words, "soft" if at_left else "end soft")
 
 

@@ -12,6 +12,8 @@ from tracking.payloads import PlanReady
 STEP, LEFT, RIGHT, TOP, BOTTOM, HEIGHT = 64.0, 84.0, 60.0, 14.0, 96.0, 340.0
 WORST, BEST = (214, 222, 232), (43, 108, 176)
 LETTERS = 15
+APART = 16.0
+"""Pixels between two names on one axis."""
 
 
 def parallel(plan: PlanReady, trials: Sequence[Drawn]) -> str | None:
@@ -31,11 +33,10 @@ def parallel(plan: PlanReady, trials: Sequence[Drawn]) -> str | None:
     _name(canvas, end, f"score, rung {rung}")
     for tick in (0.0, 0.5, 1.0):
         canvas.text((LEFT - 8, kept(tick) + 4), f"{tick:.0%}".replace("%", " %"), "end")
-    ticks = score.ticks(4)
-    for tick, label in zip(ticks, share_labels(ticks), strict=True):
+    low, high = min(scores), max(scores)
+    for tick, label in _named(score, low, high):
         canvas.text((end + 6, score(tick) + 4), label)
     places = {trial.spec.trial: place for place, trial in enumerate(scored)}
-    low, high = min(scores), max(scores)
     for trial in winner_last(sorted(scored, key=lambda trial: trial.scores[rung - 1])):
         place = places[trial.spec.trial]
         points = [(LEFT + gap * number, kept(one.kept[place])) for number, one in enumerate(sets)]
@@ -46,6 +47,18 @@ def parallel(plan: PlanReady, trials: Sequence[Drawn]) -> str | None:
             points, "line winner" if trial.is_winner else "line", title, "" if trial.is_winner else _mix(strength)
         )
     return canvas.render()
+
+
+def _named(score: Scale, low: float, high: float) -> list[tuple[float, str]]:
+    """Return the places of the score's axis that have a name: its two ends, and round values well apart from them."""
+    ticks = score.ticks(4)
+    ends = [(value, share_text(value)) for value in dict.fromkeys((low, high))]
+    apart = [
+        (tick, label)
+        for tick, label in zip(ticks, share_labels(ticks), strict=True)
+        if all(abs(score(tick) - score(value)) > APART for value, _ in ends)
+    ]
+    return [*ends, *apart]
 
 
 def _name(canvas: Canvas, x: float, label: str) -> None:

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,25 +41,29 @@ from search.execution.trial import TrialContext, Trials  # noqa: E402
 from search.proposers.random import RandomProposer  # noqa: E402
 from search.setup.config import RunConfig, make_config  # noqa: E402
 from search.setup.needs import resolve_needs  # noqa: E402
-from search.setup.resources import Machines  # noqa: E402
+from search.setup.resources import Machines, Needs  # noqa: E402
+from search.steps.side_by_side import Action, Post, side_by_side  # noqa: E402
 from tests.search import support  # noqa: E402
-from tests.trainers.pruned import pruned_checkpoint  # noqa: E402
+from tests.trainers.pruned import pruned_checkpoint, same_bits, weights  # noqa: E402
 from trainers import devices, finetune  # noqa: E402
 from trainers.base import train_base  # noqa: E402
 from trainers.choices import Precision  # noqa: E402
 from trainers.cluster.folders import check_shared  # noqa: E402
 from trainers.datasets.digits import Digits  # noqa: E402
 from trainers.errors import ResourcesError  # noqa: E402
-from trainers.job import FinetuneJob  # noqa: E402
+from trainers.job import MODEL, FinetuneJob  # noqa: E402
+from trainers.progress import unheard  # noqa: E402
 from trainers.proxy import ProxyData  # noqa: E402
 from trainers.recipe import ProxyRecipe, Recipe  # noqa: E402
+from trainers.workers import Workers  # noqa: E402
 
 GPUS, SHARE, TRIALS = 8, 0.5, 2
+TUNED = "tuned"
 # Behind the GPUs there are CPUs, which train in other formats than GPUs do by default.
 ON_CPUS = {"precision": Precision.FP32, "channels_last": False}
 LANDED = "landed.jsonl"
 _FOLDER = "ESPALIER_TEST_LANDED"
-_POLL_S = 0.1
+_POLL_S, _PATIENCE_S = 0.1, 300.0
 
 
 def main(folder: Path, head_gpus: int, joins_after_s: float = 0.0) -> None:
@@ -72,12 +77,13 @@ def main(folder: Path, head_gpus: int, joins_after_s: float = 0.0) -> None:
         config = make_config({"ray_address": cluster.address, "wait_for_nodes": 300, **asked})
         with connected(cluster.address):
             there = awaited_machines(config) if head_gpus else joined(config, cluster, joins_after_s)
-            executor = RayExecutor(config, resolve_needs(config, there, SHARE), folder / "ray")
+            needs = resolve_needs(config, there, SHARE)
+            executor = RayExecutor(config, needs, folder / "ray")
             share(folder)
             compute(executor)
             base(executor, folder)
             search(executor, folder)
-            train(executor, config, folder)
+            train(config, needs, folder)
             tune(cluster.address, folder)
 
 
@@ -150,17 +156,25 @@ def search(executor: RayExecutor, folder: Path) -> None:
         sys.stdout.write(f"best {session.history.best() is not None}\n")
 
 
-def train(executor: RayExecutor, config: RunConfig, folder: Path) -> None:
-    """Fine-tune for one epoch."""
+def train(config: RunConfig, needs: Needs, folder: Path) -> None:
+    """Fine-tune for one epoch, twice side by side, as finalists are."""
+    executor = RayExecutor(config.model_copy(update={"finetune_workers": Workers(1, 1)}), needs, folder / "ray")
     job = FinetuneJob(
         checkpoint_dir=pruned_checkpoint(folder / "pruned"),
         dataset="digits",
         recipe=Recipe(lr=0.05, epochs=1, batch_size=512, warmup_epochs=0.5).override(**ON_CPUS),
         seed=config.seed,
-        out_dir=folder / "tuned",
+        out_dir=folder,
     )
-    result = executor.finetune(job, lambda report: None, lambda progress: None)
-    sys.stdout.write(f"trained by {result.workers}: {result.completed}\n")
+    room, heard = executor.finetunes_at_once(), list[tuple[str, int]]()
+
+    def tuned(name: str, post: Post, check: Action) -> None:
+        own = job.model_copy(update={"out_dir": folder / name / TUNED})
+        executor.finetune(own, lambda report: post(lambda: heard.append((name, report.epoch))), unheard, check)
+
+    side_by_side([partial(tuned, name) for name in ("first", "second")], room, lambda: None)
+    models = [weights(folder / name / TUNED / MODEL) for name in ("first", "second")]
+    sys.stdout.write(f"room for {room}, trained {sorted(heard)}, the same bits {same_bits(*models)}\n")
 
 
 def tune(address: str, folder: Path) -> None:
@@ -190,9 +204,14 @@ class LandedActor(TrialActor):
 
 
 def work(config: dict[str, Any]) -> None:
-    """A fine-tune worker that tells where it is."""
+    """A fine-tune worker that tells where it is; of two side by side each begins once both are there."""
     pretend()
-    tell(Path(json.loads(config["job"])["out_dir"]).name)
+    kind = Path(json.loads(config["job"])["out_dir"]).name
+    tell(kind)
+    deadline = time.monotonic() + _PATIENCE_S
+    while kind == TUNED and (Path(os.environ[_FOLDER]) / LANDED).read_text(encoding="utf-8").count(f'"{TUNED}"') < 2:
+        assert time.monotonic() < deadline, "the other one does not run beside it"
+        time.sleep(_POLL_S)  # as above
     _work(config)
 
 

@@ -67,11 +67,12 @@ def test_the_base_is_trained_on_a_gpu_and_kept_by_the_driver(landed: Landed) -> 
     assert "base trained: [1, 2], kept True" in landed.said
 
 
-def test_fine_tune_workers_have_a_gpu_each(landed: Landed) -> None:
+def test_two_fine_tunes_run_side_by_side_with_a_gpu_each(landed: Landed) -> None:
+    """Each waits for the other one before it begins; there is room for four, for the node has four CPUs."""
     assert len(landed.workers) == 2
     assert {each["node_gpus"] for each in landed.workers} == {8.0}
     assert len({each["given"][0] for each in landed.workers}) == 2
-    assert "trained by 2: True" in landed.said
+    assert "room for 4, trained [('first', 1), ('second', 1)], the same bits True" in landed.said
 
 
 def test_those_of_the_verb_have_too_without_a_word(landed: Landed) -> None:

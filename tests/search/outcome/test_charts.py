@@ -5,6 +5,7 @@ import random
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from html import unescape
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from search.outcome.charts.trials import drawn_trials
 from search.outcome.summary import summarise
 from tests.search import support
 from tests.search.explained import COMPLETED, EARLY, FAILED, STOPPED, UNIFORM, Tried, searched
-from tests.tracking.samples import numbered, whole_run
+from tests.tracking.samples import numbered, on_holdout, whole_run
 from tracking.events import Event, payloads_of
 from tracking.payloads import PlanReady
 
@@ -106,6 +107,24 @@ def test_a_small_run_has_half_points_that_are_named_as_such() -> None:
     assert len(named) == len(set(named)) >= 3
 
 
+@pytest.mark.parametrize("trials", [2, 6, 60])
+def test_the_axis_of_scores_names_its_ends_and_nothing_that_runs_into_them(trials: int) -> None:
+    events = run_of(trials)
+    named = [
+        float(text.removesuffix(" %"))
+        for text in texts(charts_of(events, summarise(events))["parallel"])
+        if "%" in text
+    ]
+    rung, scored = telling_rung(drawn_trials(events))
+    scores = [round(100 * trial.scores[rung - 1], 2) for trial in scored]
+    assert {min(scores), max(scores)} <= set(named[3:]), "the first three name the ratios"
+    heights = [
+        float(y)
+        for y in re.findall(r'x="[\d.]+" y="([\d.]+)" class="">', charts_of(events, summarise(events))["parallel"])
+    ]
+    assert min(abs(a - b) for a, b in zip(sorted(heights), sorted(heights)[1:], strict=False)) > 14
+
+
 def test_ticks_are_round_and_within() -> None:
     assert Scale(0, 1, 0, 1).ticks(6) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
     assert Scale(0.31, 0.32, 0, 1).ticks(3) == pytest.approx([0.31, 0.315, 0.32])
@@ -152,6 +171,13 @@ def test_the_curves_of_a_fine_tune_have_the_base_s_line() -> None:
     assert "winner in its trial: 90.00 %" in charts["accuracy-curve"]
     assert re.findall(r"epoch (\d+): \d", charts["loss-curve"]) == ["1", "2"]
     assert "rate-curve" in charts
+
+
+def test_where_the_holdout_is_trained_on_the_curve_says_that_it_is_no_holdout_score() -> None:
+    events = numbered(on_holdout(whole_run()))
+    curve = unescape(charts_of(events, summarise(events))["accuracy-curve"])
+    assert "accuracy by epoch on the holdout's images, which are trained on" in curve
+    assert "epoch 2: 96.00 %" in curve
 
 
 def test_a_loss_that_is_no_number_is_no_point() -> None:

@@ -9,9 +9,11 @@ import pytest
 
 from search.outcome import outputs as module
 from search.outcome.outputs import lacking_outputs, write_outputs
+from search.outcome.report import SHOWN, write_report
 from search.outcome.summary import read_summary, summarise
 from tests.search import support
 from tests.search.explained import STOPPED, UNIFORM, Tried, searched
+from tests.tracking.samples import numbered, on_holdout, whole_run
 from tracking.clock import utc_now
 from tracking.events import Event
 from tracking.kinds import Ranking, RunStatus, TrialState
@@ -101,13 +103,32 @@ def test_a_summary_can_be_made_after_any_event(written: Ledger, tmp_path: Path) 
 def test_the_report_is_self_contained_and_runs_nothing_of_a_proposer(written: Ledger, tmp_path: Path) -> None:
     write_outputs(RunDir(tmp_path), written.events, None)
     page = (tmp_path / "report.html").read_text()
-    assert "<script" not in page
+    assert page.count("<script") == 1, "the one that shows a mark's value"
+    assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
     assert "it broke" in page
     assert "<svg" in page
     assert not re.search(r"""(?:src|href)=["'](?!#)""", page), "it needs no other file"
     assert "unfinished" in page
     assert "A new head on &lt;x&gt;: it reached 90.00 % of the holdout." in " ".join(page.split())
+
+
+def test_a_score_on_images_that_were_trained_on_is_nowhere_called_a_holdout_score(tmp_path: Path) -> None:
+    events = numbered(on_holdout(whole_run()))
+    write_report(events, summarise(events), tmp_path / "report.html")
+    page = " ".join((tmp_path / "report.html").read_text().split())
+    assert "scores on its images after that are no holdout scores, and only the test set says how good" in page
+    assert "<th>train loss</th><th>holdout’s images, trained on</th>" in page
+    assert "<td>96.00 %</td>" in page
+    assert "Accuracy on the holdout after each epoch" not in page
+
+
+def test_a_long_list_of_trials_is_folded_after_the_best(tmp_path: Path) -> None:
+    tried = [Tried((0.5, 0.6 + 0.01 * number), kept=UNIFORM) for number in range(SHOWN + 3)]
+    write_report(events := searched(*tried, winner=SHOWN + 2), summarise(events), tmp_path / "report.html")
+    above, below = (tmp_path / "report.html").read_text().split("the 3 trials below these")
+    assert [f'idea">idea {number}<' in above for number in (0, 2, 3, SHOWN + 2)] == [False, False, True, True]
+    assert all(f'idea">idea {number}<' in below for number in range(3))
 
 
 @pytest.mark.parametrize("priced", [True, False])

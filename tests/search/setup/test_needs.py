@@ -6,7 +6,7 @@ import pytest
 
 from search.errors import ResourceError
 from search.setup.config import make_config
-from search.setup.needs import resolve_needs
+from search.setup.needs import finetunes_at_once, resolve_needs
 from search.setup.resources import Machines, Needs, Node
 from trainers.workers import Workers
 
@@ -63,3 +63,22 @@ def test_only_who_keeps_both_phases_to_cpus_renounces_all_gpus() -> None:
     assert make_config({"gpus_per_trial": 0}).may_use_gpu
     assert make_config({"finetune_gpu": False}).may_use_gpu
     assert not make_config({"gpus_per_trial": 0, "finetune_gpu": False}).may_use_gpu
+
+
+@pytest.mark.parametrize(
+    ("there", "workers", "gpu", "at_once"),
+    [
+        (LAPTOP, Workers(2, 2), False, 4),
+        (LAPTOP, Workers(5, 5), False, 1),
+        (EIGHT_GPUS, Workers(8, 8), True, 1),
+        (EIGHT_GPUS, Workers(2, 2), True, 4),
+        (EIGHT_GPUS, Workers(2, 4), True, 2),
+        (CPU_HEAD, Workers(1, 1), True, 4),
+        (LAPTOP, Workers(16, 16), False, 1),
+    ],
+)
+def test_as_many_fine_tunes_at_once_as_there_is_room_for_their_workers(
+    there: Machines, workers: Workers, gpu: bool, at_once: int
+) -> None:
+    """At least one: what is too small for it is refused elsewhere. A range may grow to its end in each of them."""
+    assert finetunes_at_once(there, workers, gpu=gpu) == at_once

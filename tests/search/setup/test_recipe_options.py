@@ -6,12 +6,13 @@ import pytest
 
 from search.errors import ConfigError
 from search.setup.config import RunConfig, make_config
+from search.setup.holdout_training import as_begun, to_record
 from search.setup.recipe_options import BASE, FINETUNE, PROXY
 from search.setup.recipes import chosen_recipes
 from search.setup.scope import Scope, scope_of
 from trainers.recipe import ProxyRecipe, Recipe
 
-BUILT_IN: dict[str, Any] = {"batch_norm": True, "images": None, "trains_base": True}
+BUILT_IN: dict[str, Any] = {"batch_norm": True, "images": None, "trains_base": True, "holdout_share": 0.1}
 
 
 def test_every_field_of_every_recipe_is_an_option() -> None:
@@ -46,10 +47,45 @@ def test_epochs_of_a_trial_are_divided_into_rungs(epochs: int, rungs: tuple[int,
 
 def test_a_batch_that_is_given_is_kept_on_a_small_folder_and_the_rate_follows() -> None:
     config = make_config({"model": "resnet50", "dataset": "imagefolder", "batch_size": 256})
-    chosen = chosen_recipes(config, batch_norm=True, images=714, trains_base=False)
+    chosen = chosen_recipes(config, batch_norm=True, images=714, trains_base=False, holdout_share=0.1)
     assert chosen.finetune.batch_size == 256
     assert chosen.finetune.lr == pytest.approx(0.02)
     assert chosen.base.batch_size == chosen.proxy.batch_size == 32
+
+
+@pytest.mark.parametrize(
+    ("share", "given", "used"),
+    [
+        (0.2, {}, True),
+        (0.15, {}, True),
+        (0.1, {}, False),
+        (0.04, {}, False),
+        (0.2, {"finalists": 1}, True),
+        (0.2, {"finalists": 2}, False),
+        (0.2, {"train_on_holdout": False}, False),
+        (0.04, {"train_on_holdout": True}, True),
+    ],
+)
+def test_a_large_holdout_is_trained_on_in_the_end_unless_it_is_said_otherwise(
+    share: float, given: dict[str, object], used: bool
+) -> None:
+    """Finalists are compared on it. Only the winner's fine-tune has it: a base and a trial are scored on it."""
+    chosen = chosen_recipes(make_config(given), **BUILT_IN | {"holdout_share": share})
+    assert chosen.finetune.train_on_holdout is used
+    assert not chosen.base.train_on_holdout
+
+
+@pytest.mark.parametrize(("recorded", "meant"), [({}, False), (None, False), (False, False), (True, True)])
+def test_a_ledger_that_says_nothing_of_the_holdout_means_that_it_was_kept_apart(recorded: Any, meant: bool) -> None:
+    config = {"seed": 3} if recorded == {} else {"seed": 3, "train_on_holdout": recorded}
+    assert as_begun(config) == {"seed": 3, "train_on_holdout": meant}
+
+
+@pytest.mark.parametrize(
+    ("given", "used", "recorded"), [(None, True, True), (None, False, None), (False, False, False), (True, True, True)]
+)
+def test_what_came_out_is_recorded(given: bool | None, used: bool, recorded: bool | None) -> None:
+    assert to_record(given, used=used) == {"train_on_holdout": recorded}
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,11 @@ from search.space.budget import Budget
 from search.space.history import TrialSpec
 from search.space.strategy import Proposal
 from tests.search import support
+from tests.tracking import samples
 from tests.tracking.samples import numbered, run_started
-from tracking.errors import CorruptLedgerError, ForeignLedgerError
+from tracking.errors import CorruptLedgerError, ForeignLedgerError, OtherPlanError
 from tracking.kinds import TrialState
-from tracking.payloads import Payload, Proposed, Rung, TrialEnded, TrialStarted, Winner
+from tracking.payloads import GroupShape, Payload, PlanReady, Proposed, Rung, TrialEnded, TrialStarted, Winner
 from tracking.runs import RunDir
 
 TARGET = int(support.plan().baseline_macs * 0.3)
@@ -86,6 +87,22 @@ def test_what_contradicts_the_plan_or_itself_is_refused(changed: Payload, line: 
     with pytest.raises(CorruptLedgerError, match=reason) as caught:
         check_recorded(Path("ledger.jsonl"), numbered(run(changed)), PREPARED)
     assert caught.value.line == line
+
+
+def test_a_run_that_was_planned_in_other_groups_does_not_go_on() -> None:
+    """As where a later version frees a group that the run's version held whole; the ledger is not damaged."""
+    plan = support.plan()
+    groups = [GroupShape(name=group.name, units=group.units, set=group.set_index) for group in plan.groups]
+    ready = next(one for one in samples.preparation() if isinstance(one, PlanReady))
+    same = {"baseline_macs": plan.baseline_macs, "target_macs": TARGET}
+    whole = ready.model_copy(update={"groups": tuple(groups), **same})
+    check_recorded(Path("ledger.jsonl"), numbered((run_started(), whole)), PREPARED)
+    renamed = groups[0].model_copy(update={"name": "elsewhere"})
+    moved = groups[0].model_copy(update={"set": groups[0].set + 1})
+    for others in (groups[1:], [renamed, *groups[1:]], [moved, *groups[1:]]):
+        events = numbered((run_started(), whole.model_copy(update={"groups": tuple(others)})))
+        with pytest.raises(OtherPlanError, match=r"planned in .* groups.*Go on with the version that began it"):
+            check_recorded(Path("ledger.jsonl"), events, PREPARED)
 
 
 def test_another_runs_ledger_is_refused(tmp_path: Path) -> None:

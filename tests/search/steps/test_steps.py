@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -262,3 +263,16 @@ def test_a_base_that_is_not_the_one_a_run_began_with_is_said(
     monkeypatch.setattr(RunContext, "base", SimpleNamespace(path=Path("elsewhere") / (name or Path(recorded).name)))
     BaseStep(context).run()
     assert ("is now elsewhere/other, and this run began with" in caplog.text) == is_said
+
+
+@pytest.mark.parametrize(("accuracy", "told"), [(0.001, True), (0.0016, True), (0.01, False)])
+def test_a_base_that_only_guesses_is_told(accuracy: float, told: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """As weights for a thousand other classes do, whose head fits."""
+    splits = SimpleNamespace(info=SimpleNamespace(num_classes=1000), holdout=range(10_000))
+    base = SimpleNamespace(accuracy_holdout=accuracy, path=Path("published"))
+    context: Any = SimpleNamespace(
+        base=base, splits=splits, prepared=SimpleNamespace(plan=None),
+        find=lambda kind: SimpleNamespace(checkpoint="published"),
+    )  # fmt: skip
+    BaseStep(context).run()
+    assert ("no more than guessing among 1000 classes would" in caplog.text) is told

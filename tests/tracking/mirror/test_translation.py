@@ -10,6 +10,7 @@ from tests.tracking.samples import (
     ending,
     llm_call,
     numbered,
+    on_holdout,
     proposed,
     run_started,
     trial_ended,
@@ -139,6 +140,17 @@ def test_rungs_are_steps() -> None:
         ("holdout_accuracy", 1, 0.9),
         ("epochs", 1, 3),
     ]
+
+
+def test_where_the_holdout_is_trained_on_there_is_no_holdout_score_and_all_is_training() -> None:
+    """Of the fine-tune; the trials had theirs."""
+    found = operations(on_holdout(whole_run()))
+    assert last_figures(on_holdout(whole_run()), FINETUNE)["trained_holdout_accuracy"] == 0.96
+    after = [op for op in found if isinstance(op, Log) and op.part in (RUN, FINETUNE)]
+    assert not [point for op in after for point in op.points if point.key in ("holdout_accuracy", "holdout_loss")]
+    contexts = {(op.part, op.context) for op in found if isinstance(op, Dataset)}
+    assert {context for part, context in contexts if part == FINETUNE} == {"training"}
+    assert {context for part, context in contexts if part == RUN} == {"training", "validation", "test"}
 
 
 def test_an_infinite_loss_is_shown_as_nan() -> None:

@@ -33,6 +33,11 @@ def test_room_that_others_have_is_waited_for(ray_session: None) -> None:
         said.append(line)
         remove_placement_group(other)
 
+    def not_wanted() -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await_room(1, {"CPU": 1}, lambda line: None, not_wanted)
     await_room(1, {"CPU": 1}, end_the_other)
     assert len(said) == 1
     assert said[0].startswith("the fine-tune waits for 1 CPUs, and 0 CPUs of the Ray cluster are free: it begins once")

@@ -82,6 +82,20 @@ class DatasetContract:
         share = len(splits.holdout) / int(pool.sum())
         assert ((held - pool * share).abs() <= 1.0).all()
 
+    def test_the_share_of_the_holdout_is_known_before_the_data_are_read(
+        self, data: Dataset, data_path: Path | None, splits: Splits
+    ) -> None:
+        """But for what whole images of each class make of it."""
+        pool = len(splits.train) + len(splits.holdout)
+        assert abs(data.holdout_share(data_path) * pool - len(splits.holdout)) <= splits.info.num_classes / 2
+
+    def test_the_holdout_can_be_trained_on_too(self, splits: Splits) -> None:
+        both = splits.train.joined(splits.holdout)
+        assert both.labels.tolist() == [*splits.train.labels.tolist(), *splits.holdout.labels.tolist()]
+        first = torch.tensor([0])
+        assert torch.equal(both.images(first + len(splits.train)), splits.holdout.images(first))
+        both.close()
+
     def test_batches_come_in_the_order_asked_for(self, splits: Splits) -> None:
         asked = [torch.tensor([5, 1]), torch.tensor([0, 2, 7])]
         got = list(splits.train.batches(asked, place=ALONE, augment=False, seed=0))

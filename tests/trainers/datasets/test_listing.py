@@ -70,11 +70,13 @@ def test_each_real_file_counts_once_per_class_and_links_elsewhere_are_followed_a
     (place / "kept.png").symlink_to(elsewhere / "kept.png")
     os.link(place / "001.png", place / "hard.png")
     (elsewhere / "back").symlink_to(place)
+    (place / "moving.gif").touch()
     found = list_images(folder / "train", ("class0", "class1"))
     assert len(found.samples) == len(set(real(found.samples))) == 20
     ImageFolder().check(folder)
     assert "lead to folders elsewhere" in caplog.text
     assert "counted once" in caplog.text
+    assert f"1 files in {folder / 'train'} are pictures of a format that is not read, and are left out" in caplog.text
 
 
 def test_a_test_set_among_the_training_images_is_said(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

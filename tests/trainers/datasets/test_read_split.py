@@ -18,6 +18,7 @@ from torch import Tensor
 from pruning.preprocessing import DEFAULT
 from trainers.datasets import readers
 from trainers.datasets.augmentation import STANDARD, Augmentation
+from trainers.datasets.decoding import check_headers, decoded
 from trainers.datasets.files import Files
 from trainers.datasets.imagefolder import FolderSplit
 from trainers.datasets.read_split import AT_ONCE, ReadSplit
@@ -177,6 +178,21 @@ def test_pictures_of_any_kind_are_decoded_alike_to_train_and_to_score(tmp_path: 
             for augment in (whole, False)
         ]
         assert torch.equal(*images), name
+
+
+def test_sixteen_bits_are_read_by_their_upper_eight_and_what_has_no_white_is_refused(tmp_path: Path) -> None:
+    """PIL's own conversion makes nearly all of them white, and all of a picture of numbers up to 1 black."""
+    deep = np.random.default_rng(0).integers(0, 2**16, (24, 24), dtype=np.uint16)
+    for name in ("deep.png", "deep.tiff"):
+        Image.fromarray(deep).save(tmp_path / name)
+        assert np.array_equal(np.asarray(decoded(str(tmp_path / name)))[..., 1], deep // 256)
+    Image.fromarray((deep / 2**16).astype(np.float32)).save(tmp_path / "share.tiff")
+    Image.fromarray(deep.astype(np.int32)).save(tmp_path / "whole.tiff")
+    for name, numbers in (("share.tiff", "floating-point"), ("whole.tiff", "32-bit integers")):
+        (problem,) = check_headers([str(tmp_path / name)])
+        assert numbers in problem.reason
+        with pytest.raises(ValueError, match="8 or 16 bits are read"):
+            decoded(str(tmp_path / name))
 
 
 class Odd(PictureSource):
