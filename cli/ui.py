@@ -10,7 +10,8 @@ from cli.errors import INTERRUPTED
 from cli.option_types import RunsOption, TrackingUriOption
 from cli.served import LOOPBACK, Service, Stopped, check_port, serving, wait
 from tracking.errors import TrackingError
-from tracking.mirror.mlflow_store import connect
+from tracking.mirror.mlflow_store import Store, connect, has_view
+from tracking.mirror.saved_view import ADDRESS
 from tracking.runs import RunDirs
 from tracking.stores import destination_of_new
 from tracking.tracker import read_state
@@ -28,21 +29,24 @@ def command(
         say("A server shows its own page: open this address in a browser.")
         return
     check_port(LOOPBACK, port)
-    connect(place.uri, create=False)
+    store = connect(place.uri, create=False)
     service = Service(place.uri, port)
     try:
         with serving(service) as process:
-            say(f"MLflow   {service.address}/{_view(runs, place.shown_uri)}  ({place.shown_uri}; Ctrl-C ends it)")
+            say(
+                f"MLflow   {service.address}/{_view(store, runs, place.shown_uri)}  ({place.shown_uri}; Ctrl-C ends it)"
+            )
             wait(process)
     except Stopped:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _view(runs: Path, shown_uri: str) -> str:
-    """The runs of the experiment that the latest run is in; the front page where there is none."""
+def _view(store: Store, runs: Path, shown_uri: str) -> str:
+    """The runs of the experiment that the latest run is in, with their figures; the front page where there is none."""
     try:
         state = read_state(RunDirs(runs).resolve("latest").path)
     except TrackingError:
         return ""
-    known = state.tracking_uri == shown_uri and state.experiment_id is not None
-    return f"#/experiments/{state.experiment_id}/runs" if known else ""
+    if state.tracking_uri != shown_uri or state.experiment_id is None:
+        return ""
+    return f"#/experiments/{state.experiment_id}/runs{ADDRESS if has_view(store, state.experiment_id) else ''}"

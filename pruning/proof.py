@@ -150,8 +150,8 @@ def _check_oracle(
         raise
     except Exception as error:
         raise UnsupportedModelError("", f"forward of a sliced model: {what}", describe_exception(error)) from error
-    error = _NearlyEqualError if small else UnsupportedModelError
-    raise error(layer, what, f"the output changed by {change:.1e} relative to its largest element")
+    refusal = _NearlyEqualError if small else UnsupportedModelError
+    raise refusal(layer, what, f"the output changed by {change:.1e} relative to its largest element")
 
 
 def _failing_groups(plan: Plan, oracle: Callable[[Sequence[int] | None], float]) -> Iterator[str]:

@@ -29,6 +29,7 @@ _WORDS = {
     "seed": "the seed",
     "train": "the training images or their labels",
     "holdout": "the holdout images or their labels",
+    "content": "the contents of image files",
     "classes": "the classes",
     "preprocessing": "the preprocessing of images",
 }
@@ -37,8 +38,13 @@ _OLD_PARTS = ("weights", "dataset", "recipe", "seed", "output")
 
 
 def data_identity(splits: Splits) -> Identity:
-    """The parts of an identity that data decide: images by name, size and label, classes, preprocessing."""
+    """The parts of an identity that data decide: images by name, size and label, classes, preprocessing.
+
+    Of image files also what a few of them hold: uncompressed ones of other pictures have the same size.
+    """
+    content = [splits.train.content(), splits.holdout.content()]
     return {
+        **({"content": content} if any(content) else {}),
         "train": splits.train.fingerprint(),
         "holdout": splits.holdout.fingerprint(),
         "classes": hashlib.sha256("\0".join(splits.info.classes).encode()).hexdigest(),
@@ -80,7 +86,8 @@ def _differences(saved: str, identity: Identity) -> list[str]:
     ours_too = json.loads(json.dumps(identity))
     return [
         _difference(name, theirs.get(name), ours_too.get(name))
-        for name in sorted(theirs.keys() | ours_too.keys())
+        # States from before contents were looked at do without.
+        for name in sorted((theirs.keys() | ours_too.keys()) - ({"content"} - theirs.keys()))
         if theirs.get(name) != ours_too.get(name)
     ]
 
@@ -95,7 +102,7 @@ def _difference(name: str, theirs: Any, ours: Any) -> str:
     return what
 
 
-_PLURAL = frozenset({"weights", "teacher", "train", "holdout", "classes"})
+_PLURAL = frozenset({"weights", "teacher", "train", "holdout", "content", "classes"})
 
 
 def check_same(place: Place, identity: Identity) -> None:

@@ -55,7 +55,7 @@ def _result(summary: Summary) -> str:
     if base is not None:
         own = "" if base.accuracy is None else f", which scores {share_text(base.accuracy)}"
         beside = f" ({share_text(winner.macs / base.macs)} of the base's {macs_text(base.macs)}{own})"
-    who = "proposed by nobody: the common start" if winner.proposer == "start" else f"proposed by {winner.proposer}"
+    who = "the uniform start that all arms share" if winner.proposer == "start" else f"proposed by {winner.proposer}"
     # An arm that asks is called `llm:MODEL`, and its model is not told twice.
     model = [] if summary.llm is None or winner.proposer.endswith(summary.llm) else [summary.llm]
     use = summary.llm_use

@@ -232,7 +232,7 @@ def test_what_is_no_number_of_workers_is_refused(
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize("what", ["other images", "another label", "more classes"])
+@pytest.mark.parametrize("what", ["other images", "another label", "more classes", "same sizes"])
 def test_what_another_folder_began_is_not_gone_on_with(
     ray_session: None, tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -248,8 +248,14 @@ def test_what_another_folder_began_is_not_gone_on_with(
     told = "the training images or their labels differ. Delete it"
     if what == "other images":
         data = write_images(tmp_path / "other", 1)
+    elif what == "same sizes":
+        # Uncompressed pictures of both classes, exchanged under their names.
+        told = "the contents of image files differ, "
+        (data / "train" / "a").rename(data / "kept")
+        (data / "train" / "b").rename(data / "train" / "a")
+        (data / "kept").rename(data / "train" / "b")
     elif what == "another label":
-        (data / "train" / "a" / "0.png").rename(data / "train" / "b" / "moved.png")
+        (data / "train" / "a" / "0.bmp").rename(data / "train" / "b" / "moved.bmp")
     else:
         shutil.copytree(data / "train" / "a", data / "train" / "c")
         shutil.copytree(data / "val" / "a", data / "val" / "c")
@@ -276,7 +282,7 @@ def write_images(folder: Path, seed: int) -> Path:
         (folder / place).mkdir(parents=True)
         for number in range(8):
             Image.fromarray(rng.integers(0, 256, (20, 20 + seed, 3), dtype=np.uint8)).save(
-                folder / place / f"{number}.png"
+                folder / place / f"{number}.bmp"
             )
     return folder
 

@@ -13,9 +13,9 @@ def files_in(page: str) -> dict[str, str]:
 
 
 def commands_in(page: str) -> list[str]:
-    """Return the lines of a page's shell blocks."""
+    """Return the commands of a page's shell blocks, those of several lines as one."""
     blocks = re.findall(r"```sh\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
-    return [line for block in blocks for line in block.splitlines()]
+    return [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
 
 
 def snippets_in(page: str) -> list[str]:

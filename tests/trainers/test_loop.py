@@ -293,7 +293,7 @@ class Skips(nn.Module):
             features = self.late(features)
         if self.turn is not None:
             features = (features * self.turn).real
-        return self.head(features)  # type: ignore[no-any-return]
+        return self.head(features)
 
 
 def test_a_layer_that_takes_part_later_begins_without_momentum() -> None:

@@ -115,6 +115,7 @@ def test_nothing_there_is_a_start(tmp_path: Path) -> None:
         ({"recipe": {"lr": 0.2, "epochs": 5}}, r"the recipe differs \(lr 0.1, here 0.2\)"),
         ({"weights": "x", "dataset": "shapes"}, "the data set differs.*the pruned weights differ"),
         ({"classes": "new"}, "the classes differ"),
+        ({"classes": "new", "content": ["a", "b"]}, r"the classes differ\. Delete"),
     ],
 )
 def test_another_trainings_state_is_refused_and_what_differs_is_said(

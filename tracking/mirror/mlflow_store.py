@@ -12,6 +12,7 @@ from typing import Any
 from tracking.errors import MlflowLockedError, MlflowUnreachableError, TrackingError
 from tracking.mirror.databases import check_free, check_server, is_locked, no_stray_folders, open_file
 from tracking.mirror.gaps import causes
+from tracking.mirror.saved_view import VIEW_TAG, view_tag
 from tracking.uris import absolute_uri, artifact_location, database_host, sqlite_path, without_password
 
 _log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ _KIND_TAG, _KIND = "mlflow.experimentKind", "custom_model_development"
 def open_experiment(store: Store, name: str) -> str:
     """Return the id of the experiment `name`, which is created if it does not exist.
 
-    MLflow's page opens it on its runs, unless the user has chosen another view for it.
+    MLflow's page opens it on its runs, unless the user has chosen otherwise, and has a view of their figures.
 
     Raises:
         MlflowUnreachableError: The store does not answer, or the experiment was deleted.
@@ -106,9 +107,18 @@ def open_experiment(store: Store, name: str) -> str:
         raise MlflowUnreachableError(
             store.shown_uri, f"its experiment {name!r} was deleted; restore it or choose another"
         )
-    if _KIND_TAG not in found.tags:
-        _show_runs(store, found.experiment_id)
+    _show_runs(store, found)
     return str(found.experiment_id)
+
+
+def has_view(store: Store, experiment_id: str) -> bool:
+    """Say whether an experiment has our view of its runs: runs of former versions are in one without.
+
+    Raises:
+        MlflowUnreachableError: The store does not answer, or there is no such experiment.
+    """
+    with unreachable(store.uri):
+        return VIEW_TAG in store.client.get_experiment(experiment_id).tags
 
 
 @contextlib.contextmanager
@@ -142,10 +152,12 @@ def _create(store: Store, name: str) -> Any:
     return store.client.get_experiment_by_name(name)
 
 
-def _show_runs(store: Store, experiment_id: str) -> None:
-    """Choose the view of an experiment; a store that refuses this tag shows the rest all the same."""
+def _show_runs(store: Store, experiment: Any) -> None:
+    """Choose the view of an experiment; a store that refuses these tags shows the rest all the same."""
+    tags = {_KIND_TAG: _KIND, VIEW_TAG: view_tag(experiment.creation_time or 0)}
     try:
-        store.client.set_experiment_tag(experiment_id, _KIND_TAG, _KIND)
+        for name in tags.keys() - experiment.tags.keys():
+            store.client.set_experiment_tag(experiment.experiment_id, name, tags[name])
     except Exception:  # noqa: BLE001 - the boundary to a service: it is a matter of looks
         _log.debug("the view of the experiment could not be chosen", exc_info=True)
 

@@ -89,6 +89,10 @@ class Split(ABC):
     def fingerprint(self) -> str:
         """A hash that changes with the data."""
 
+    def content(self) -> str:
+        """A hash of what some images hold, as far as `fingerprint` does not tell that; empty where it does."""
+        return ""
+
     def close(self) -> None:  # noqa: B027  most splits have nothing to let go of
         """Let go of reader processes, if there are any; they start again if they are needed."""
 

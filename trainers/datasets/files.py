@@ -1,5 +1,6 @@
 """Image files by their names, which are bytes in one array: processes share it, however many names there are."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from trainers.datasets.decoding import decoded, decoded_fast
 from trainers.datasets.source import PictureSource
 from trainers.datasets.transforms import Picture
 from trainers.errors import DataPathError
+
+_SAMPLED, _SAMPLED_BYTES = 64, 1 << 20
+"""Files whose beginnings are read to tell two data sets apart: that takes less than a second."""
 
 
 class Files(PictureSource):
@@ -66,6 +70,16 @@ class Files(PictureSource):
             except OSError as error:
                 raise DataPathError(f"the image {path!r} cannot be read: {error.strerror}") from error
             yield f"{name}\0{label}\0{size}\n".encode(errors="surrogateescape")
+
+    def sampled(self) -> Iterator[bytes]:
+        """A hash of each of a few files, spread evenly: names and sizes may be the same where what they hold is not."""
+        for index in torch.linspace(0, len(self) - 1, min(len(self), _SAMPLED)).round().long().tolist():
+            path = self.name(index)
+            try:
+                with Path(path).open("rb") as stream:
+                    yield hashlib.sha256(stream.read(_SAMPLED_BYTES)).digest()
+            except OSError as error:
+                raise DataPathError(f"the image {path!r} cannot be read: {error.strerror}") from error
 
     def __getitem__(self, index: int) -> tuple[str, int]:
         return self.name(index), int(self._labels[index])

@@ -41,5 +41,9 @@ class PictureSource(ABC):
     def described(self) -> Iterator[bytes]:
         """What identifies each picture, so that a hash of all changes with the data."""
 
+    def sampled(self) -> Iterator[bytes]:
+        """What some pictures hold, spread over all, where `described` does not tell; nothing where it does."""
+        return iter(())
+
     def __len__(self) -> int:
         return len(self.labels)

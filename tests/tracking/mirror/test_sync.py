@@ -1,7 +1,9 @@
 """The mirror, the sync and the query against a real MLflow on SQLite."""
 
+import base64
 import dataclasses
 import json
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -20,10 +22,11 @@ from tracking.errors import (
 from tracking.kinds import RunStatus, TrialState
 from tracking.ledger import Ledger
 from tracking.made_with import provenance_lines
-from tracking.mirror.mlflow_store import Store, connect
+from tracking.mirror.mlflow_store import Store, connect, has_view, open_experiment
 from tracking.mirror.mlflow_view import MlflowMirror
 from tracking.mirror.mlflow_writer import MlflowWriter, mirror_lock
 from tracking.mirror.query import read_runs
+from tracking.mirror.saved_view import VIEW_TAG
 from tracking.mirror.sync import sync
 from tracking.payloads import Resumed, RunEnded, RunStarted
 from tracking.reader import read_ledger
@@ -80,6 +83,21 @@ def test_mlflow_shows_the_complete_run(make_run: MakeRun, store: Store, experime
     assert parent["params"]["recipe.epochs"] == "3"
     files = ["config.json", "ledger.jsonl", "llm/call-0000.json", "recipe.json", "report.html", "summary.json"]
     assert parent["files"] == [*files, "winner.json"]
+    figures = {f"metrics.`{name}`" for name in parent["metrics"]} | {f"params.`{name}`" for name in parent["params"]}
+    beside = {"attributes.`Models`", "params.`dataset`"}  # the sample's configuration names no data set
+    _check_view(store, str(state.experiment_id), figures | beside)
+
+
+def _check_view(store: Store, experiment_id: str, figures: set[str]) -> None:
+    """MLflow's page has a view whose columns are figures of the run, and it is the user's to change."""
+    assert has_view(store, experiment_id)
+    experiment = store.client.get_experiment(experiment_id)
+    view = json.loads(experiment.tags[VIEW_TAG])
+    shown = json.loads(zlib.decompress(base64.b64decode(view["state"].removeprefix("deflate;"))))
+    assert {"metrics.`accuracy`", "metrics.`macs`"} < set(shown["selectedColumns"]) <= figures
+    store.client.set_experiment_tag(experiment_id, VIEW_TAG, "own")
+    open_experiment(store, experiment.name)
+    assert store.client.get_experiment(experiment_id).tags[VIEW_TAG] == "own"
 
 
 def test_a_call_of_an_llm_is_a_trace_and_a_second_sync_changes_none_of_it(
