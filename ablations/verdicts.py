@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from ablations.floor.questions import Verdict
 from ablations.floor.table import Column
 from ablations.ranking import Arm, Cell, Pair, RankedArms, Standing
+from ground.counting import counted
 from search.outcome.formats import macs_text
 
 _ACCURACY = Column("accuracy", "Test accuracy", "%", scale=100, digits=2)
@@ -72,7 +73,7 @@ def _against(asking: Standing, classical: Standing, pairs: Sequence[Pair]) -> st
     pair = _pair(asking.arm, classical.arm, pairs)
     if pair is None or verdict is None:
         return f"{names}, share no seed."
-    order = f"{pair.second.label} minus {pair.first.label}, {len(pair.seeds)} seeds"
+    order = f"{pair.second.label} minus {pair.first.label}, {counted(len(pair.seeds), 'seed')}"
     points = f"{_POINTS.show(pair.difference)} points ({order})"
     match verdict:
         case Verdict.INCONCLUSIVE:

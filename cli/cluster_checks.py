@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cli.checks import Check, State, first_line
+from ground.counting import counted
 from search.errors import ResourceError
 from search.execution.cluster import connected
 from search.execution.inspection import INTERFACE, PACKAGES, About, Cluster, Node, about_here, inspect_cluster
@@ -52,7 +53,7 @@ def judged(address: str, found: Cluster, here: About, runs: Path) -> tuple[Check
 def _size(address: str, found: Cluster) -> Check:
     cpus, gpus = sum(node.cpus for node in found.nodes), sum(node.gpus for node in found.nodes)
     shown = (
-        f"{len(found.nodes)} nodes at {address}; free: {found.free_cpus:g} of {cpus:g} CPUs, "
+        f"{counted(len(found.nodes), 'node')} at {address}; free: {found.free_cpus:g} of {cpus:g} CPUs, "
         f"{found.free_gpus:g} of {gpus:g} GPUs"
     )
     if found.free_cpus < 1:

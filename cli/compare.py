@@ -8,6 +8,7 @@ import typer
 
 from cli.console import say, say_document
 from cli.option_types import JsonTablesOption, TrackingUriOption
+from ground.counting import counted
 from search.errors import ConfigError
 from tracking.mirror.query import read_runs, read_studies
 from tracking.stores import EXPERIMENT_VARIABLE, destination_of_new
@@ -66,7 +67,7 @@ def command(
     show_study(tables)
     if any("llm" in str(cell) for table in tables for row in table.rows for cell in row):
         show_whole(llm_selection())
-    say(f"{len(runs)} runs, read from {destination.shown_uri}")
+    say(f"{counted(len(runs), 'run')}, read from {destination.shown_uri}")
     if page is not None:
         say(f"page     {page}")
 

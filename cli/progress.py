@@ -15,6 +15,7 @@ from rich.text import Text
 from cli.console import console
 from cli.plain import one_line
 from cli.status import SearchStatus
+from ground.counting import counted
 from search.outcome.decisions import describe
 from search.outcome.formats import count_text, holdout_text, macs_text, share_text
 from tracking.events import Event
@@ -160,7 +161,8 @@ class ProgressView:
             case FinetuneStarted() as begun:
                 self._epochs = int(begun.recipe["epochs"])
                 workers = Workers(begun.workers, begun.most_workers or begun.workers)
-                self._line(f"fine-tune: {self._epochs} epochs on {workers.words} DDP workers")
+                by = f"{workers.words} DDP worker{'' if workers.most == 1 else 's'}"
+                self._line(f"fine-tune: {counted(self._epochs, 'epoch')} on {by}")
                 self._recipe(Recipe.parse(dict(begun.recipe)))
                 self._advance(FINETUNE, 0, self._epochs, "starting Ray Train")
             case FinetuneEpoch() as epoch:
@@ -212,7 +214,7 @@ class ProgressView:
         match payload:
             case Finalists():
                 trials = ", ".join(str(trial) for trial in payload.trials)
-                self._line(f"finalists: trials {trials}, fine-tuned for {payload.epochs} epochs each")
+                self._line(f"finalists: trials {trials}, fine-tuned for {counted(payload.epochs, 'epoch')} each")
                 self._epochs = payload.epochs
             case FinalistEpoch():
                 status = f"loss {payload.train_loss:.4f}, holdout {share_text(payload.holdout_accuracy)}"
@@ -220,7 +222,7 @@ class ProgressView:
             case FinalistEnded():
                 self._line(
                     f"finalist {payload.trial}: holdout {share_text(payload.holdout_accuracy)} after "
-                    f"{payload.epochs} epochs, in {payload.wall_s:.1f} s"
+                    f"{counted(payload.epochs, 'epoch')}, in {payload.wall_s:.1f} s"
                 )
 
     def _trial(self, ended: TrialEnded) -> None:

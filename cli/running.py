@@ -7,6 +7,7 @@ from cli.console import say, say_aside, show_table
 from cli.pasted import resume_line, sync_line, ui_line
 from cli.placing import say_place
 from cli.progress import ProgressView
+from ground.counting import counted
 from search.launching import Launch, begin, remake_outputs, reopen
 from search.outcome.formats import macs_text, ms_text, share_text
 from search.outcome.report import trial_rows
@@ -129,7 +130,7 @@ def _say_doubts(outcome: RunOutcome) -> None:
     """The last lines: what is not as it should be."""
     summary, folder = outcome.summary, outcome.folder
     if summary.ended_early and summary.status is not RunStatus.INTERRUPTED:
-        say(f"stopped  The search ended after {summary.trials.proposed} trials: {summary.ended_early}")
+        say(f"stopped  The search ended after {counted(summary.trials.proposed, 'trial')}: {summary.ended_early}")
     for warning in summary.warnings:
         say(f"warning  {warning}")
     if not outcome.in_sync:
@@ -143,7 +144,7 @@ def _say_use(use: LlmSummary) -> None:
     cost = "cost unknown" if use.cost_usd is None else f"${use.cost_usd:.4f}"
     wrong = ("parse_errors", "schema_errors", "out_of_range", "duplicates", "incoherent")
     faults = [f"{use.quality[name]} {name.replace('_', ' ')}" for name in wrong if use.quality and use.quality[name]]
-    say(f"LLM      {use.calls} call{'s' * (use.calls != 1)}: {', '.join([tokens, cost, *faults])}")
+    say(f"LLM      {counted(use.calls, 'call')}: {', '.join([tokens, cost, *faults])}")
 
 
 def _show_trials(events: Sequence[Event]) -> None:
@@ -152,7 +153,7 @@ def _show_trials(events: Sequence[Event]) -> None:
         return
     shown = rows[:SHOWN_TRIALS]
     show_table(
-        f"The best {len(shown)} of {len(rows)} trials",
+        f"The best {len(shown)} of {counted(len(rows), 'trial')}",
         ("trial", "proposer", "idea", "MACs", "holdout", "state"),
         [
             (

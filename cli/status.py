@@ -1,5 +1,6 @@
 """The state of a search, counted from its events."""
 
+from ground.counting import counted
 from search.outcome.formats import share_text
 from tracking.kinds import TrialState
 from tracking.payloads import (
@@ -126,12 +127,12 @@ class SearchStatus:
         parts = [
             f"{', '.join(trials)} {f'at rung {rung}' if rung else 'not scored yet'}" for rung, trials in by_rung.items()
         ]
-        return f"{_counted(len(self._running), 'trial')}: {' · '.join(parts)}" if parts else "none"
+        return f"{counted(len(self._running), 'trial')}: {' · '.join(parts)}" if parts else "none"
 
     def _describe_waiting(self) -> str:
         waiting = self._queue.waiting
-        parts = [_counted(len(self._cut_off), "trial") + " to begin again"] if self._cut_off else []
-        parts += [_counted(waiting, "proposal") + " of the LLM"] if waiting else []
+        parts = [counted(len(self._cut_off), "trial") + " to begin again"] if self._cut_off else []
+        parts += [counted(waiting, "proposal") + " of the LLM"] if waiting else []
         parts += ["proposals of the LLM are not counted in this ledger"] if waiting is None else []
         return " · ".join(parts) or "none"
 
@@ -140,7 +141,7 @@ class SearchStatus:
         calls = round(self._use.get("llm_calls", 0))
         if not calls:
             return []
-        parts = [_counted(calls, "LLM call")]
+        parts = [counted(calls, "LLM call")]
         unknown = self._use["llm_calls_without_usage"]
         if unknown < calls:
             tokens = round(self._use["llm_input_tokens"] + self._use["llm_output_tokens"])
@@ -149,7 +150,3 @@ class SearchStatus:
         if unknown < calls:
             parts.append(f"{'at least ' * (unknown > 0)}${self._use['llm_cost_usd']:.4f}")
         return parts
-
-
-def _counted(number: int, name: str) -> str:
-    return f"{number} {name}{'' if number == 1 else 's'}"

@@ -9,6 +9,7 @@ import typer
 
 from cli.console import say
 from cli.placing import ray_address_of
+from ground.counting import counted
 from search.errors import ConfigError
 from search.execution.scratch import private_folder
 from search.outcome.formats import holdout_text, share_text
@@ -135,7 +136,7 @@ def train_shown(
 
 def show_result(result: "FinetuneResult") -> None:
     """Show how a training went, and where its model is."""
-    say(f"{len(result.history)} epochs on {result.workers} workers in {result.wall_s:.1f} s")
+    say(f"{counted(len(result.history), 'epoch')} on {counted(result.workers, 'worker')} in {result.wall_s:.1f} s")
     for path, reason in result.unreadable.items():
         say(f"left out {path}: {reason}")
     say(f"model    {result.checkpoint_dir}")

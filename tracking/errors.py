@@ -7,6 +7,8 @@ import shlex
 from functools import partial
 from typing import Any
 
+from ground.counting import counted
+
 
 class TrackingError(ValueError):
     """Base of all errors of this package that a user can act on."""
@@ -135,7 +137,7 @@ class OtherPlanError(TrackingError):
 
 def _counted(groups: tuple[str, ...]) -> str:
     more = ", …" if len(groups) > 6 else ""
-    return f"{len(groups)} group{'s'[: len(groups) != 1]} of channels: {', '.join(groups[:6])}{more}"
+    return f"{counted(len(groups), 'group')} of channels: {', '.join(groups[:6])}{more}"
 
 
 class ForeignLedgerError(TrackingError):

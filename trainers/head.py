@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ground.counting import counted
 from pruning.heads import head_names
 from pruning.models import ModelSpec
 from pruning.preprocessing import DEFAULT
@@ -93,8 +94,8 @@ def train_head(
         return stream(_train, module, head, spec.output, splits, recipe, seed)
 
     words = (
-        f"a new head for {spec.num_classes:,} classes ({', '.join(head)}), trained for {recipe.epochs} epochs on the "
-        f"frozen trunk of {trunk.named}"
+        f"a new head for {spec.num_classes:,} classes ({', '.join(head)}), trained for "
+        f"{counted(recipe.epochs, 'epoch')} on the frozen trunk of {trunk.named}"
     )
     return dataclasses.replace(cached_base(spec, key, training, cache_dir, progress), made=words)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ground.counting import counted
 from trainers.choices import Distillation, OptimizerName
 from trainers.recipe import Recipe
 
@@ -45,7 +46,7 @@ def holdout_price(train: int, holdout: int) -> str:
 
 
 def _parts(recipe: Recipe) -> Iterator[str]:
-    yield f"{recipe.epochs} epoch{'s' * (recipe.epochs != 1)} in batches of {recipe.batch_size:,}"
+    yield f"{counted(recipe.epochs, 'epoch')} in batches of {recipe.batch_size:,}"
     if recipe.micro_batch is not None:
         yield f"at most {recipe.micro_batch:,} images of a worker at once"
     yield _optimizer(recipe)

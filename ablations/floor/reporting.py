@@ -12,6 +12,7 @@ from ablations.floor.results import Results
 from ablations.floor.sentences import answer_sentences
 from ablations.floor.study import Study
 from ablations.floor.tables import answers_table, cells_table, conditions_table, estimates_table, failed_table
+from ground.counting import counted
 from tracking.made_with import provenance_lines
 from tracking.provenance import Provenance
 
@@ -63,7 +64,9 @@ def report_of(
 def about(results: Results) -> str:
     """Return in one line how many conditions were measured."""
     seeds = len({outcome.condition.seed for outcome in results.outcomes})
-    parts = [f"{len(results.measured)} of {len(results.outcomes)} conditions measured, with {seeds} seeds each"]
+    parts = [
+        f"{len(results.measured)} of {len(results.outcomes)} conditions measured, with {counted(seeds, 'seed')} each"
+    ]
     parts += [f"{len(results.failed)} failed"] if results.failed else []
     parts += [f"{len(results.missing)} not measured yet"] if results.missing else []
     return "; ".join(parts) + "."

@@ -7,6 +7,7 @@ from ablations.floor.figure import Figure
 from ablations.floor.questions import Slope, Verdict
 from ablations.floor.table import Column
 from ablations.floor.tables import column_of, compared
+from ground.counting import counted
 
 
 def answer_sentences(answers: Sequence[Answer], figures: Sequence[Figure]) -> tuple[str, ...]:
@@ -21,7 +22,7 @@ def _said(answer: Answer, figure: Figure) -> str:
     column = column_of(answer.question, figure)
     unit = f" {column.unit}" if column.unit else ""
     what = f"{column.title}, {compared(answer.question)}: {column.show(answer.difference)}{unit}"
-    seeds = f"{len(answer.seeds)} seed{'' if len(answer.seeds) == 1 else 's'}"
+    seeds = counted(len(answer.seeds), "seed")
     return f"{_verdict(answer)}: {what} ({seeds}{_test(answer)}).{_meaning(answer, column)}"
 
 

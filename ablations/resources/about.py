@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from ablations.floor.journal import Facts
 from ablations.resources.options import ResourcesOptions
 from ablations.resources.working.records import TASKS
+from ground.counting import counted
 
 
 def about(options: ResourcesOptions, entries: Mapping[str, Facts]) -> tuple[str, ...]:
@@ -26,7 +27,7 @@ def about(options: ResourcesOptions, entries: Mapping[str, Facts]) -> tuple[str,
 def _of_model(name: str, llm: str, entries: Mapping[str, Facts]) -> str:
     calls = [facts for key, facts in entries.items() if key.startswith(f"call/{name}/")]
     served = ", ".join(sorted({call["served_by"] for call in calls}))
-    said = [f"{name} is {llm}, answered by {served or 'nobody yet'}: {len(calls)} calls."]
+    said = [f"{name} is {llm}, answered by {served or 'nobody yet'}: {counted(len(calls), 'call')}."]
     endings = Counter(call["outcome"] for call in calls if call["outcome"] != "answered")
     said += [f"Not whole answers: {_counted(endings)}."] if endings else []
     if calls and all(call["temperature"] is None for call in calls):

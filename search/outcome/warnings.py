@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from ground.counting import counted
 from search.outcome.formats import share_text
 from tracking.events import Event, payloads_of
 from tracking.payloads import FinetuneEnded, FinetuneStarted, Winner
@@ -19,7 +20,7 @@ def warnings_of(events: Sequence[Event]) -> Iterator[str]:
     tuned = ended[-1].holdout_accuracy if trained is None else trained
     if tuned is not None and tuned < proxy:
         recipe = begun[-1].recipe if begun else {}
-        epochs = f"{ended[-1].epochs} epoch{'' if ended[-1].epochs == 1 else 's'}"
+        epochs = counted(ended[-1].epochs, "epoch")
         how = f"{epochs}, batches of {recipe.get('batch_size')}, lr {recipe.get('lr')}"
         seen = "" if trained is None else ", whose images were trained on,"
         before = "" if trained is None else ", which had not seen them"

@@ -11,6 +11,7 @@ from ablations.code.summary.outline import Outline
 from ablations.code.summary.records import Record
 from ablations.floor.questions import Contrast
 from ablations.floor.results import Results
+from ground.counting import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def _reasons(
         return
     tried = attempts.get(name, ())
     if tried and not tried[-1].accepted:
-        count = f"{len(tried)} attempt{'' if len(tried) == 1 else 's'}"
+        count = counted(len(tried), "attempt")
         yield f"no patch was accepted in {count}; the last one: {tried[-1].reason or tried[-1].outcome}"
         return
     if outcomes.failed:

@@ -12,6 +12,7 @@ from ablations.resources.questions.findings import Findings
 from ablations.resources.questions.routing import Judged, Rule
 from ablations.resources.report.columns import shown
 from ablations.resources.statistics.interval import Interval
+from ground.counting import counted
 
 _PERCENT, _RATIO = Column("", "", "%", 100.0, 1), Column("", "", digits=2)
 UNKNOWN = "unknown"
@@ -73,7 +74,7 @@ def _compared(one: Comparison) -> str:
         return f"{one.second.name} and {one.first.name} have no task in common."
     p = "" if one.p is None else f", p = {one.p:.4f}"
     return (
-        f"share solved by {one.second.name} minus {one.first.name}, on the same {one.tasks} tasks: "
+        f"share solved by {one.second.name} minus {one.first.name}, on the same {counted(one.tasks, 'task')}: "
         f"{_show(one.difference, _PERCENT)} percentage points ({one.verdict.value}{p})."
     )
 
@@ -107,7 +108,8 @@ def _routed(found: Findings, rule: Rule, one: Judged) -> str:
         return f"{sent}; no task is left to judge this rule by."
     cost = "" if one.cost is None else f", at {_show(one.cost)} times the {found.cost.column.title.lower()}"
     return (
-        f"{sent}. On {one.tasks} tasks on which it was not fitted this rule solves {_show(one.solved, _PERCENT)} %; "
+        f"{sent}. On {counted(one.tasks, 'task')} on which it was not fitted this rule solves "
+        f"{_show(one.solved, _PERCENT)} %; "
         f"minus {rule.large.name} for all: {_show(one.against_large, _PERCENT)} percentage points{cost}."
     )
 

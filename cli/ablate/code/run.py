@@ -14,6 +14,7 @@ from cli.console import say
 from cli.option_types import ConfigOption, JsonTablesOption
 from cli.options import options_of
 from cli.studying import OnlyReportOption, OutputOption, RetryOption, run_study
+from ground.counting import counted
 
 if TYPE_CHECKING:
     from ablations.code.source.annotations import Component
@@ -126,6 +127,7 @@ def _show_plan(options: CodeOptions, components: "tuple[Component, ...]", condit
     if options.analysis:
         say("With --analysis one further call reads the finished tables, beyond this estimate and within --max-cost.")
     say(
-        f"{conditions} conditions: the original, the null ablation and every variant, with {options.seeds} seeds each; "
+        f"{conditions} conditions: the original, the null ablation and every variant, "
+        f"with {counted(options.seeds, 'seed')} each; "
         f"{options.material.script} {options.arguments}; sandbox {options.sandbox}"
     )
