@@ -50,7 +50,7 @@ def test_from_preparation_to_export(model: str, output: str | None, tmp_path: Pa
     assert [rung.epochs for rung in rungs] == [0, 1]
 
     (tmp_path / "out").mkdir()
-    once = ready.recipe.override(epochs=1)
+    once = ready.recipe.override(epochs=1, train_on_holdout=False)
     job = FinetuneJob(
         checkpoint_dir=folder,
         dataset="digits",

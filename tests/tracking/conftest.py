@@ -40,6 +40,12 @@ def make_run(tmp_path: Path) -> Callable[..., RunDir]:
     return make
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a server of these tests more than the five seconds of a user's: on a busy machine it can need them."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "120")
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let MLflow's HTTP client give up at once, so that a test of an unreachable server is short."""

@@ -63,12 +63,12 @@ def files_of(part: Path, classes: tuple[str, ...], *, trained: bool) -> Files:
     return Files.of(listing.samples)
 
 
-def parted(labels: Tensor, folder: Path, *, seed: int) -> Partition:
+def parted(labels: Tensor, place: Path | str, *, seed: int) -> Partition:
     """What is trained on, and what is held out; the sizes are the same for every seed.
 
     Args:
         labels: of all images.
-        folder: that holds them, for the message.
+        place: the folder that holds them, or the name of the factory that made them; for the message.
         seed: decides which are held out.
 
     Raises:
@@ -79,10 +79,12 @@ def parted(labels: Tensor, folder: Path, *, seed: int) -> Partition:
             labels.numpy(), fraction=HOLDOUT_FRACTION, seed=seed, per_class_limit=HOLDOUT_PER_CLASS
         )
     except ValueError as error:
-        names = classes_of(folder)
-        scarce = [name for name, images in zip(names, labels.bincount(minlength=len(names)), strict=True) if images < 2]
+        known = classes_of(place) if isinstance(place, Path) else ()
+        images = labels.bincount(minlength=len(known)).tolist()
+        names = known or [f"class {number}" for number in range(len(images))]
+        scarce = [name for name, count in zip(names, images, strict=True) if count < 2]
         raise DataPathError(
-            f"{folder} cannot be split: {error}. Too few are in {len(scarce)} of {len(names)} classes: "
+            f"{place} cannot be split: {error}. Too few are in {len(scarce)} of {len(names)} classes: "
             f"{', '.join(scarce[:3])}{', …' if len(scarce) > 3 else ''}"
         ) from error
 

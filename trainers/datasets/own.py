@@ -76,7 +76,7 @@ class OwnDataset(Dataset):
             )
         if HOLDOUT in parts.items:
             return len(parts.labels[TRAIN])
-        return len(parted(parts.labels[TRAIN], Path(self.name), seed=0).train)
+        return len(parted(parts.labels[TRAIN], self.name, seed=0).train)
 
     def holdout_share(self, data_path: Path | None = None) -> float:
         """That of the factory's own holdout; else a tenth, and less of classes of more than 500 images."""
@@ -97,7 +97,7 @@ class OwnDataset(Dataset):
         if HOLDOUT in parts.items:
             train, holdout = (self._split(part, None, parts, info) for part in (TRAIN, HOLDOUT))
         else:
-            both = parted(parts.labels[TRAIN], Path(self.name), seed=seed)
+            both = parted(parts.labels[TRAIN], self.name, seed=seed)
             chosen = (torch.from_numpy(both.train), torch.from_numpy(both.holdout))
             train, holdout = (self._split(TRAIN, indices, parts, info) for indices in chosen)
         return Splits(info, train, holdout, self._split(TEST, None, parts, info))

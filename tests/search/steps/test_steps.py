@@ -260,7 +260,11 @@ def test_a_base_that_is_not_the_one_a_run_began_with_is_said(
     for payload in up_to(BaseReady):
         context.ledger.record(payload)
     recorded = payloads_of(context.ledger.events, BaseReady)[-1].checkpoint
-    monkeypatch.setattr(RunContext, "base", SimpleNamespace(path=Path("elsewhere") / (name or Path(recorded).name)))
+    monkeypatch.setattr(
+        RunContext,
+        "base",
+        SimpleNamespace(path=Path("elsewhere") / (name or Path(recorded).name), accuracy_holdout=1.0),
+    )
     BaseStep(context).run()
     assert ("is now elsewhere/other, and this run began with" in caplog.text) == is_said
 
