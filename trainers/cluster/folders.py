@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -33,22 +34,46 @@ def check_shared(written: Path, read: Sequence[Path] = (), *, gpu: bool = False)
     probe = written / f".espalier-probe-{secrets.token_hex(8)}"
     probe.write_text(probe.name, encoding="utf-8")
     try:
-        answers = {
-            address: _ask.options(
-                num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)
-            ).remote(str(probe), [str(path) for path in read], _PATIENCE_S)
-            for node, address in others.items()
+        asked = {
+            node: _ask.options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
+                str(probe), [str(path) for path in read], _PATIENCE_S
+            )
+            for node in others
         }
-        found = dict(zip(answers, ray.get(list(answers.values()), timeout=_ANSWERS_S), strict=True))
-    except ray.exceptions.RayError as error:
-        raise ResourcesError(
-            f"not all of the nodes {', '.join(others.values())} say within {_ANSWERS_S:g} s whether they see {written} "
-            f"({type(error).__name__}): check them with `ray status`, and run the same command again"
-        ) from error
+        found = answers_of(asked, others, written)
     finally:
         probe.unlink(missing_ok=True)
     if text := describe_unseen(found, str(written)):
         raise ResourcesError(text)
+
+
+def answers_of(asked: Mapping[str, Any], others: Mapping[str, str], written: Path) -> dict[str, list[str]]:
+    """Wait for what each node says. One that is lost meanwhile is left out: no worker will run there.
+
+    Args:
+        asked: the answers to come, by node.
+        others: the addresses of the nodes.
+        written: the folder that they are asked about.
+
+    Raises:
+        ResourcesError: a node that is there says nothing in time.
+    """
+    found, deadline = {}, time.monotonic() + _ANSWERS_S
+    for node, answer in asked.items():
+        try:
+            found[others[node]] = ray.get(answer, timeout=max(0.0, deadline - time.monotonic()))
+        except ray.exceptions.RayError as error:
+            if node not in _living():
+                continue
+            raise ResourcesError(
+                f"the node {others[node]} does not say within {_ANSWERS_S:g} s whether it sees {written} "
+                f"({type(error).__name__}): check it with `ray status`, and run the same command again"
+            ) from error
+    return found
+
+
+def _living() -> set[str]:
+    return {node["NodeID"] for node in ray.nodes() if node["Alive"]}
 
 
 def describe_unseen(answers: Mapping[str, Sequence[str]], written: str) -> str | None:

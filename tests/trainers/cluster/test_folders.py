@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+import ray
 
-from trainers.cluster.folders import describe_unseen, unseen_here
+from trainers.cluster.folders import answers_of, describe_unseen, unseen_here
+from trainers.errors import ResourcesError
 
 
 @pytest.fixture
@@ -51,3 +53,21 @@ def test_the_node_and_the_folder_are_named() -> None:
     text = describe_unseen({"10.0.0.3": ["/data"]}, "/runs")
     assert text is not None
     assert "/data is not shared: the node 10.0.0.3 of the Ray cluster cannot read what this process reads" in text
+
+
+def test_a_node_that_is_lost_meanwhile_is_left_out_and_a_silent_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that dies is on Ray's list for a while."""
+
+    def get(answer: str, timeout: float) -> list[str]:
+        if answer == "none":
+            raise ray.exceptions.TaskUnschedulableError("its node is gone")
+        return [answer]
+
+    living = ["a", "b"]
+    monkeypatch.setattr(ray, "get", get)
+    monkeypatch.setattr(ray, "nodes", lambda: [{"NodeID": each, "Alive": each in living} for each in "ab"])
+    asked, others = {"a": "/runs", "b": "none"}, {"a": "10.0.0.2", "b": "10.0.0.3"}
+    with pytest.raises(ResourcesError, match=r"the node 10\.0\.0\.3 does not say within 120 s whether it sees /runs"):
+        answers_of(asked, others, Path("/runs"))
+    living.remove("b")
+    assert answers_of(asked, others, Path("/runs")) == {"10.0.0.2": ["/runs"]}
