@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from ray.exceptions import RayError
 
-from trainers.cluster.folders import describe_unseen, unseen_here
+from trainers.cluster.folders import check_shared, describe_unseen, unseen_here
+from trainers.errors import ResourcesError
 
 
 @pytest.fixture
@@ -51,3 +53,25 @@ def test_the_node_and_the_folder_are_named() -> None:
     text = describe_unseen({"10.0.0.3": ["/data"]}, "/runs")
     assert text is not None
     assert "/data is not shared: the node 10.0.0.3 of the Ray cluster cannot read what this process reads" in text
+
+
+@pytest.mark.parametrize(("alive", "named"), [((), None), (("two",), "the node 10.0.0.2 did not say within 120 s")])
+def test_a_node_that_is_lost_while_it_is_asked_is_none_of_the_clusters(
+    alive: tuple[str, ...],
+    named: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    nodes = {"one": "10.0.0.1", "two": "10.0.0.2"}
+    seen = iter([nodes, {name: nodes[name] for name in ("one", *alive)}])
+    monkeypatch.setattr("trainers.cluster.folders._other_nodes", lambda *, gpu: next(seen))
+    answers = {"one": [], "two": RayError("no such node")}
+    monkeypatch.setattr("trainers.cluster.folders._ask_all", lambda *_: answers)
+    if named is None:
+        check_shared(tmp_path)
+        assert "the node 10.0.0.2 was lost while it was asked" in caplog.text
+    else:
+        with pytest.raises(ResourcesError, match=named):
+            check_shared(tmp_path)
+    assert list(tmp_path.iterdir()) == []
