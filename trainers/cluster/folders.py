@@ -1,16 +1,18 @@
 """Checks that all nodes of a Ray cluster see the same folders, before a worker on one of them needs them."""
 
 import contextlib
+import logging
 import secrets
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from trainers.errors import ResourcesError
+
+_log = logging.getLogger(__name__)
 
 _ANSWERS_S = 120.0
 _PATIENCE_S = 5.0
@@ -26,7 +28,8 @@ def check_shared(written: Path, read: Sequence[Path] = (), *, gpu: bool = False)
         gpu: whether workers run on nodes with a GPU only.
 
     Raises:
-        ResourcesError: a node does not see one of them, or cannot write; it is named.
+        ResourcesError: a node does not see one of them, or cannot write, or does not answer; it is named. A node that
+            is lost meanwhile is none of the cluster's, and does not count.
     """
     others = _other_nodes(gpu=gpu)
     if not others:
@@ -34,46 +37,41 @@ def check_shared(written: Path, read: Sequence[Path] = (), *, gpu: bool = False)
     probe = written / f".espalier-probe-{secrets.token_hex(8)}"
     probe.write_text(probe.name, encoding="utf-8")
     try:
-        asked = {
-            node: _ask.options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
-                str(probe), [str(path) for path in read], _PATIENCE_S
-            )
-            for node in others
-        }
-        found = answers_of(asked, others, written)
+        answers = _ask_all(others, str(probe), [str(path) for path in read])
     finally:
         probe.unlink(missing_ok=True)
+    found = {others[node]: answer for node, answer in answers.items() if not isinstance(answer, Exception)}
     if text := describe_unseen(found, str(written)):
         raise ResourcesError(text)
+    silent = {node: answer for node, answer in answers.items() if isinstance(answer, Exception)}
+    lost = silent.keys() - _other_nodes(gpu=gpu).keys()
+    for node in sorted(lost):
+        _log.warning("the node %s was lost while it was asked whether it sees %s", others[node], written)
+    if left := sorted(silent.keys() - lost):
+        error = silent[left[0]]
+        raise ResourcesError(
+            f"the node{'s' * (len(left) > 1)} {', '.join(others[node] for node in left)} did not say within "
+            f"{_ANSWERS_S:g} s whether {written} is seen there ({type(error).__name__}): check with `ray status`, and "
+            "run the same command again"
+        ) from error
 
 
-def answers_of(asked: Mapping[str, Any], others: Mapping[str, str], written: Path) -> dict[str, list[str]]:
-    """Wait for what each node says. One that is lost meanwhile is left out: no worker will run there.
-
-    Args:
-        asked: the answers to come, by node.
-        others: the addresses of the nodes.
-        written: the folder that they are asked about.
-
-    Raises:
-        ResourcesError: a node that is there says nothing in time.
-    """
-    found, deadline = {}, time.monotonic() + _ANSWERS_S
+def _ask_all(others: Mapping[str, str], probe: str, read: list[str]) -> dict[str, list[str] | Exception]:
+    """What each node does not see, or why it did not answer."""
+    asked = {
+        node: _ask.options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
+            probe, read, _PATIENCE_S
+        )
+        for node in others
+    }
+    ray.wait(list(asked.values()), num_returns=len(asked), timeout=_ANSWERS_S)
+    answers: dict[str, list[str] | Exception] = {}
     for node, answer in asked.items():
         try:
-            found[others[node]] = ray.get(answer, timeout=max(0.0, deadline - time.monotonic()))
+            answers[node] = ray.get(answer, timeout=0)
         except ray.exceptions.RayError as error:
-            if node not in _living():
-                continue
-            raise ResourcesError(
-                f"the node {others[node]} does not say within {_ANSWERS_S:g} s whether it sees {written} "
-                f"({type(error).__name__}): check it with `ray status`, and run the same command again"
-            ) from error
-    return found
-
-
-def _living() -> set[str]:
-    return {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+            answers[node] = error
+    return answers
 
 
 def describe_unseen(answers: Mapping[str, Sequence[str]], written: str) -> str | None:

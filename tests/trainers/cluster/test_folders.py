@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-import ray
+from ray.exceptions import RayError
 
-from trainers.cluster.folders import answers_of, describe_unseen, unseen_here
+from trainers.cluster.folders import check_shared, describe_unseen, unseen_here
 from trainers.errors import ResourcesError
 
 
@@ -55,19 +55,23 @@ def test_the_node_and_the_folder_are_named() -> None:
     assert "/data is not shared: the node 10.0.0.3 of the Ray cluster cannot read what this process reads" in text
 
 
-def test_a_node_that_is_lost_meanwhile_is_left_out_and_a_silent_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A node that dies is on Ray's list for a while."""
-
-    def get(answer: str, timeout: float) -> list[str]:
-        if answer == "none":
-            raise ray.exceptions.TaskUnschedulableError("its node is gone")
-        return [answer]
-
-    living = ["a", "b"]
-    monkeypatch.setattr(ray, "get", get)
-    monkeypatch.setattr(ray, "nodes", lambda: [{"NodeID": each, "Alive": each in living} for each in "ab"])
-    asked, others = {"a": "/runs", "b": "none"}, {"a": "10.0.0.2", "b": "10.0.0.3"}
-    with pytest.raises(ResourcesError, match=r"the node 10\.0\.0\.3 does not say within 120 s whether it sees /runs"):
-        answers_of(asked, others, Path("/runs"))
-    living.remove("b")
-    assert answers_of(asked, others, Path("/runs")) == {"10.0.0.2": ["/runs"]}
+@pytest.mark.parametrize(("alive", "named"), [((), None), (("two",), "the node 10.0.0.2 did not say within 120 s")])
+def test_a_node_that_is_lost_while_it_is_asked_is_none_of_the_clusters(
+    alive: tuple[str, ...],
+    named: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    nodes = {"one": "10.0.0.1", "two": "10.0.0.2"}
+    seen = iter([nodes, {name: nodes[name] for name in ("one", *alive)}])
+    monkeypatch.setattr("trainers.cluster.folders._other_nodes", lambda *, gpu: next(seen))
+    answers = {"one": [], "two": RayError("no such node")}
+    monkeypatch.setattr("trainers.cluster.folders._ask_all", lambda *_: answers)
+    if named is None:
+        check_shared(tmp_path)
+        assert "the node 10.0.0.2 was lost while it was asked" in caplog.text
+    else:
+        with pytest.raises(ResourcesError, match=named):
+            check_shared(tmp_path)
+    assert list(tmp_path.iterdir()) == []
