@@ -5,9 +5,11 @@ import os
 import secrets
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -42,10 +44,12 @@ _PRIVATE = {
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
 }
 OBJECT_STORE_BYTES = 512 * 2**20
+"""Base weights, scores and proxy data of one search; a local run of a large model raises it by its own size."""
+_START_S = 150.0
+"""Seconds that Ray's processes have to come up, on a machine that is busy with others."""
 _END_S = 30.0
 """Seconds that processes which were killed have to be gone."""
 _log = logging.getLogger(__name__)
-"""Base weights, scores and proxy data of one search; a local run of a large model raises it by its own size."""
 
 
 def prepare_environment(*, local: bool) -> None:
@@ -141,7 +145,7 @@ def _private_session(needs: Needs) -> Iterator[None]:
 
 
 def _start(scratch: Path, cpus: int, gpus: int) -> None:
-    """Start Ray, a second time where its processes did not come up in the half minute that it gives them.
+    """Start Ray, a second time where its processes did not come up in time.
 
     Raises:
         ResourceError: it could not be started.
@@ -162,7 +166,7 @@ def _start(scratch: Path, cpus: int, gpus: int) -> None:
 
 
 class _RayTooSlowError(Exception):
-    """Ray's own limit for its start, which no setting moves, was over."""
+    """The time for its start was over, or its processes ended."""
 
 
 def _end_processes_of(folder: Path) -> None:
@@ -174,10 +178,16 @@ def _end_processes_of(folder: Path) -> None:
     psutil.wait_procs(left, timeout=_END_S)
 
 
-def _names(process: psutil.Process, folder: Path) -> bool:
+def _names(process: psutil.Process, folder: Path, program: str = "") -> bool:
     with suppress(psutil.Error):
-        return any(str(folder) in word for word in process.cmdline())
+        words = process.cmdline()
+        return program in "".join(words[:1]) and any(str(folder) in word for word in words)
     return False
+
+
+def _has_raylet(folder: Path) -> bool:
+    """Whether Ray's process for this node runs; one that has ended names no folder any more."""
+    return any(_names(process, folder, "raylet") for process in psutil.Process().children())
 
 
 def _start_in(folder: Path, cpus: int, gpus: int) -> None:
@@ -185,7 +195,7 @@ def _start_in(folder: Path, cpus: int, gpus: int) -> None:
 
     try:
         # The raylet starts workers from its own environment: what is held back here is held back from them, too.
-        with only_handed_on():
+        with only_handed_on(), _patience(folder):
             ray.init(
                 address=PRIVATE,  # also where RAY_ADDRESS names a cluster
                 job_config=job_that_finds_our_rooms(),
@@ -207,6 +217,33 @@ def _start_in(folder: Path, cpus: int, gpus: int) -> None:
         if type(error) is not Exception:
             raise
         raise _RayTooSlowError(" ".join(str(error).split())) from error
+
+
+@contextmanager
+def _patience(folder: Path) -> Iterator[None]:
+    """Wait for Ray's first node for up to `_START_S`: Ray asks for it for half a minute, which no setting moves.
+
+    Each of its questions waits here until the node is there, or its raylet is gone. Where another version of Ray asks
+    in another way, its own limit counts.
+    """
+    from ray._private import services
+
+    ask, deadline = services.get_node, time.monotonic() + _START_S
+
+    def wait(gcs_address: str, node_id: str) -> Any:
+        while True:
+            try:
+                return ask(gcs_address, node_id)
+            except RuntimeError:
+                if time.monotonic() > deadline or not _has_raylet(folder):
+                    raise
+                time.sleep(0.1)
+
+    services.get_node = wait
+    try:
+        yield
+    finally:
+        services.get_node = ask
 
 
 @contextmanager

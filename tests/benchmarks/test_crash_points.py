@@ -15,7 +15,7 @@ from benchmarks.crash_points.stories import KINDS
 pytestmark = pytest.mark.slow
 
 SEED = 20261127
-STORIES = 210
+STORIES = 150
 SCHEDULES = 300
 
 

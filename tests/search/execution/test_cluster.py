@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -12,7 +13,7 @@ from ray._private import services
 
 from ground.rooms import HOME
 from search.errors import ResourceError
-from search.execution.cluster import prepare_environment, ray_session
+from search.execution.cluster import _patience, prepare_environment, ray_session
 from search.execution.finding import job_that_finds_our_rooms
 from search.setup.resources import Needs, this_machine
 from trainers.workers import Workers
@@ -74,6 +75,32 @@ def test_a_start_that_was_too_slow_is_tried_once_more_and_leaves_no_process(
     assert "starting it once more" in caplog.text
     assert not any(psutil.pid_exists(process.pid) for process in started)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("program", "answered"), [("raylet", 4), ("another", 1)])
+def test_a_node_that_comes_up_late_is_waited_for_while_its_raylet_runs(
+    program: str, answered: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Ray asks for it for half a minute only."""
+    asked: list[str] = []
+
+    def get_node(_: str, node_id: str) -> str:
+        asked.append(node_id)
+        if len(asked) < 4:
+            raise RuntimeError("no such node yet")
+        return node_id
+
+    monkeypatch.setattr(services, "get_node", get_node)
+    monkeypatch.setattr("search.execution.cluster.time.sleep", lambda _: None)
+    line = [program, "-c", "import signal; signal.pause()", f"--session={tmp_path}/logs"]
+    with subprocess.Popen(line, executable=sys.executable) as process:
+        try:
+            with _patience(tmp_path), suppress(RuntimeError):
+                assert services.get_node("here", "first") == "first"
+        finally:
+            process.kill()
+    assert len(asked) == answered
+    assert services.get_node is get_node
 
 
 def test_processes_of_a_private_session_get_no_secret_of_this_one(

@@ -33,12 +33,14 @@ class Landed:
 def landed(tmp_path_factory: pytest.TempPathFactory) -> Landed:
     """A search and a fine-tune on a head without GPUs, which a node with eight joins; see `gpu_cluster.py`."""
     folder = tmp_path_factory.mktemp("landed")
+    # Ray gives out no GPU that this variable hides: a user may have set it, and Ray sets it in a process that trained.
+    visible = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
     with tempfile.TemporaryDirectory(prefix="esp-", ignore_cleanup_errors=True) as scratch:
         (Path(scratch) / "ray").mkdir()
         done = subprocess.run(
             [sys.executable, "-m", "tests.search.execution.gpu_cluster", str(folder), "0"],
             cwd=ROOT,
-            env={**os.environ, **{name: os.environ[name] for name in CONNECTION}, "RAY_TMPDIR": scratch},
+            env={**visible, **{name: os.environ[name] for name in CONNECTION}, "RAY_TMPDIR": scratch},
             capture_output=True,
             text=True,
             check=False,
