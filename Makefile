@@ -5,9 +5,9 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.setup-stamp
 # torch and its CUDA libraries need about 7 GB: say so before the download, not in the middle of it.
 NEED_GB := 9
-# Processes of mypy and of the tests, which wait for Ray, databases and sockets a third of their time: four keep two
-# cores busy. A file of tests stays in one process, so that what it shares is made once.
-WORKERS ?= 4
+# Processes of mypy and of the tests: these wait for Ray, databases and sockets, so that three keep two cores busy; with
+# four, Ray's own processes crowd each other. A file of tests stays in one process: what it shares is made once.
+WORKERS ?= 3
 PYTEST  := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo test test-quick test-cluster lint check format docs clean

@@ -9,6 +9,7 @@ from sandbox.backends.bwrap import Bwrap
 from sandbox.backends.none import NoIsolation
 from sandbox.job import script
 from sandbox.runner import Sandbox
+from tests.sandbox.contract import MANY
 from tests.sandbox.world import World, planted
 
 _MAY_NOT = ("No permissions to create", "Operation not permitted", "Permission denied", "Creating new namespace failed")
@@ -21,7 +22,7 @@ def needed(backend: Backend) -> Sandbox:
     if not about.usable:
         pytest.skip(f"no sandbox here: {about.found}; {about.advice}")
     box = Sandbox(backend)
-    tried = box.run(script("pass"))
+    tried = box.run(script("pass", limits=MANY))
     if any(words in tried.detail for words in _MAY_NOT):
         pytest.skip(f"no sandbox here: {tried.detail}")
     return box

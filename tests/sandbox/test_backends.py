@@ -13,7 +13,7 @@ from sandbox.job import Job, script
 from sandbox.limits import Limits
 from sandbox.runner import Sandbox
 from tests.sandbox.conftest import needed
-from tests.sandbox.contract import BackendContract
+from tests.sandbox.contract import MANY, BackendContract
 
 
 class TestBwrap(BackendContract):
@@ -42,7 +42,7 @@ class TestNoIsolation(BackendContract):
 
     def test_nothing_stays(self, open_box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-        result = open_box.run(script("import os\nprint(os.getcwd())\nos.mkdir('x')\nopen('x/y', 'w')"))
+        result = open_box.run(script("import os\nprint(os.getcwd())\nos.mkdir('x')\nopen('x/y', 'w')", limits=MANY))
         assert result.passed
         assert result.stdout.startswith(str(tmp_path))
         assert list(tmp_path.iterdir()) == []
@@ -60,7 +60,7 @@ class TestNoIsolation(BackendContract):
         os.wait()
         print(os.read(read_fd, 20).decode())
         """
-        result = open_box.run(script(textwrap.dedent(code)))
+        result = open_box.run(script(textwrap.dedent(code), limits=MANY))
         assert result.passed, result
         with pytest.raises(ProcessLookupError):
             os.kill(int(result.stdout), 0)

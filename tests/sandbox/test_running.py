@@ -20,6 +20,7 @@ from sandbox.limits import Limits
 from sandbox.pool import run_all
 from sandbox.result import Outcome, Result, read_verdict
 from sandbox.runner import Sandbox
+from tests.sandbox.contract import MANY
 
 LONG_S = 100.0
 SAID: dict[str, object] = {
@@ -193,7 +194,10 @@ def test_jobs_are_taken_only_as_places_become_free() -> None:
 
 
 def test_many_real_runs_at_once_do_not_mix(box: Sandbox) -> None:
-    jobs = ((number, solution(f"def f(): return {number}", f"assert f() == {number // 2 * 2}")) for number in range(12))
+    jobs = (
+        (number, solution(f"def f(): return {number}", f"assert f() == {number // 2 * 2}", limits=MANY))
+        for number in range(12)
+    )
     for number, result in run_all(box, jobs, workers=4):
         assert result.passed == (number % 2 == 0), result
 
