@@ -1,14 +1,15 @@
 """Espalier as a library: plan, prune, save, load and search a module that is in memory.
 
->>> import espalier
->>> from torch import nn
->>> model = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 8, 3), nn.Flatten(), nn.Linear(800, 10))
->>> plan = espalier.plan(model, (3, 14, 14))
->>> plan.macs, [group.name for group in plan.groups]
-(185408, ['0', '2'])
->>> small = espalier.prune(model, plan, macs="50%", importance="l2")
->>> espalier.macs(small) <= plan.macs // 2
-True
+Examples:
+    >>> import espalier
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 8, 3), nn.Flatten(), nn.Linear(800, 10))
+    >>> plan = espalier.plan(model, (3, 14, 14))
+    >>> plan.macs, [group.name for group in plan.groups]
+    (185408, ['0', '2'])
+    >>> small = espalier.prune(model, plan, macs="50%", importance="l2")
+    >>> espalier.macs(small) <= plan.macs // 2
+    True
 
 This page holds only what is public; `docs/library.md` has four worked examples.
 """

@@ -28,12 +28,13 @@ def prune(
     The result is an ordinary module with weights of its own, in the mode of `model`, which is not changed. Train it in
     your own loop; `save` and `load` know what it was cut from.
 
-    >>> from torch import nn
-    >>> import espalier
-    >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 3), nn.Flatten(), nn.Linear(64, 10))
-    >>> small = prune(model, espalier.plan(model, (3, 8, 8)), macs="50%")
-    >>> small[0].out_channels, small[2].in_channels
-    (4, 4)
+    Examples:
+        >>> from torch import nn
+        >>> import espalier
+        >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 3), nn.Flatten(), nn.Linear(64, 10))
+        >>> small = prune(model, espalier.plan(model, (3, 8, 8)), macs="50%")
+        >>> small[0].out_channels, small[2].in_channels
+        (4, 4)
 
     Args:
         model: the module that was planned, or another of its architecture.

@@ -82,17 +82,18 @@ def plan(
 ) -> ModelPlan:
     """Find what can be cut from a module, and prove it. The module is neither run nor changed.
 
-    >>> from torch import nn
-    >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 3), nn.Flatten(), nn.Linear(64, 10))
-    >>> print(plan(model, (3, 8, 8)))
-    13,024 MACs, 1,166 parameters; reachable down to 1,276 MACs
-    0: 8 channels, in 2 layers
-    2: 4 channels, in 2 layers
-    4: 10 units stay whole (the model returns it)
-    >>> [group.name for group in plan(model, (3, 8, 8), ignore=["0"]).groups]
-    ['2']
-    >>> plan(model, (3, 8, 8), limits={"2": 0.5}).exact.least
-    (1, 2)
+    Examples:
+        >>> from torch import nn
+        >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 3), nn.Flatten(), nn.Linear(64, 10))
+        >>> print(plan(model, (3, 8, 8)))
+        13,024 MACs, 1,166 parameters; reachable down to 1,276 MACs
+        0: 8 channels, in 2 layers
+        2: 4 channels, in 2 layers
+        4: 10 units stay whole (the model returns it)
+        >>> [group.name for group in plan(model, (3, 8, 8), ignore=["0"]).groups]
+        ['2']
+        >>> plan(model, (3, 8, 8), limits={"2": 0.5}).exact.least
+        (1, 2)
 
     Args:
         model: a module, also in DataParallel, DistributedDataParallel or torch.compile.

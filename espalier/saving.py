@@ -98,16 +98,17 @@ def library_recipe(plan: ModelPlan) -> dict[str, Any]:
 def load(directory: Path | str, *, into: nn.Module, forward: Forward | None = None) -> nn.Module:
     """Rebuild a pruned module from its folder; nothing is unpickled, and no code of the folder runs.
 
-    >>> import tempfile, espalier, torch
-    >>> from torch import nn
-    >>> def make_model():
-    ...     return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 10))
-    >>> small = espalier.prune(model := make_model(), espalier.plan(model, (3, 8, 8)), macs="50%").eval()
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     again = load(save(small, folder), into=make_model())
-    >>> image = torch.randn(1, 3, 8, 8)
-    >>> torch.equal(again(image), small(image))
-    True
+    Examples:
+        >>> import tempfile, espalier, torch
+        >>> from torch import nn
+        >>> def make_model():
+        ...     return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 10))
+        >>> small = espalier.prune(model := make_model(), espalier.plan(model, (3, 8, 8)), macs="50%").eval()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     again = load(save(small, folder), into=make_model())
+        >>> image = torch.randn(1, 3, 8, 8)
+        >>> torch.equal(again(image), small(image))
+        True
 
     Args:
         directory: what `save` wrote.

@@ -44,3 +44,12 @@ def test_the_docstrings_run(name: str) -> None:
     tried = doctest.testmod(import_module(name), raise_on_error=False)
     assert tried.attempted
     assert tried.failed == 0
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "espalier").glob("*.py")), ids=lambda path: path.name)
+def test_an_example_stands_where_the_page_shows_it_as_code(path: Path) -> None:
+    """Outside its own section Markdown takes each `>>>` for a quotation, and runs the lines together."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    begun = [above for above, line in zip(lines, lines[1:], strict=False) if line.lstrip().startswith(">>>")]
+    assert "" not in begun
+    assert begun.count("Examples:") + begun.count("    Examples:") == sum(line.strip() == "Examples:" for line in lines)
