@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,6 @@ def test_the_docstrings_run(name: str) -> None:
 def test_an_example_stands_where_the_page_shows_it_as_code(path: Path) -> None:
     """Outside its own section Markdown takes each `>>>` for a quotation, and runs the lines together."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    begun = [above for above, line in zip(lines, lines[1:], strict=False) if line.lstrip().startswith(">>>")]
+    begun = [above for above, line in pairwise(lines) if line.lstrip().startswith(">>>")]
     assert "" not in begun
     assert begun.count("Examples:") + begun.count("    Examples:") == sum(line.strip() == "Examples:" for line in lines)
