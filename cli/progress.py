@@ -39,7 +39,7 @@ from tracking.payloads import (
 )
 from tracking.phases import worked_seconds
 from trainers.history import EpochReport
-from trainers.progress import Paced, Progress
+from trainers.progress import FINALIST, FINALISTS, FINETUNE, Paced, Progress
 from trainers.recipe import Recipe
 from trainers.recipe_words import holdout_price, in_words, price_in_words
 from trainers.workers import Workers
@@ -49,8 +49,6 @@ LOG_EVERY = 5
 FINETUNE_LINE_S = 60.0
 """Seconds between two lines in a log about how an epoch of the fine-tune stands."""
 BAR_WIDTH = 24
-FINETUNE, FINALIST, FINALISTS = "fine-tune", "finalist", "finalists"
-"""Whose training it is, as `Progress.who` says: the winner's, a finalist's (with its number), or all of theirs."""
 
 
 class ProgressView:
@@ -161,8 +159,7 @@ class ProgressView:
             case FinetuneStarted() as begun:
                 self._epochs = int(begun.recipe["epochs"])
                 workers = Workers(begun.workers, begun.most_workers or begun.workers)
-                by = f"{workers.words} DDP worker{'' if workers.most == 1 else 's'}"
-                self._line(f"fine-tune: {counted(self._epochs, 'epoch')} on {by}")
+                self._line(f"{FINETUNE}: {counted(self._epochs, 'epoch')} on {workers.named('DDP worker')}")
                 self._recipe(Recipe.parse(dict(begun.recipe)))
                 self._advance(FINETUNE, 0, self._epochs, "starting Ray Train")
             case FinetuneEpoch() as epoch:
@@ -218,7 +215,7 @@ class ProgressView:
                 self._epochs = payload.epochs
             case FinalistEpoch():
                 status = f"loss {payload.train_loss:.4f}, holdout {share_text(payload.holdout_accuracy)}"
-                self._epoch(f"finalist {payload.trial}", payload.epoch, status, beside=True)
+                self._epoch(f"{FINALIST} {payload.trial}", payload.epoch, status, beside=True)
             case FinalistEnded():
                 self._line(
                     f"finalist {payload.trial}: holdout {share_text(payload.holdout_accuracy)} after "

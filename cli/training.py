@@ -107,8 +107,7 @@ def train_shown(
         # After the session has set what Ray reads on import.
         from trainers.finetune import finetune
 
-        workers = "1 worker" if count.most == 1 else f"{count.words} workers"
-        say(f"training on {workers}, {'each with a GPU' if gpu else 'on CPUs'}")
+        say(f"training on {count.named()}, {'each with a GPU' if gpu else 'on CPUs'}")
         used = recipe.resolved(gpu=gpu, bf16=config.cluster is not None or here_in_bf16())
         say(f"recipe   {in_words(used)}")
         price = price_in_words(used, taught.macs, taught.teacher_macs)

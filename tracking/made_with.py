@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ground.counting import counted
 from tracking.events import Event
 from tracking.payloads import Resumed, RunStarted
 from tracking.provenance import Provenance
@@ -22,13 +23,12 @@ def provenance_lines(of: Provenance) -> list[str]:
     """Return software and hardware in lines: Espalier and its commit, packages, the system, the machine."""
     commit = f", commit {of.commit}" if of.commit else ""
     gpus = "; ".join(f"{count} × {name}" if count > 1 else name for name, count in _counted(of.gpus)) or "no GPU"
+    machine = f"{of.processor}, {of.cores} cores, {of.memory_gib:g} GiB, {gpus}"
     return [
         f"Espalier {of.espalier}{commit}",
         f"Python {of.python}, " + ", ".join(f"{name} {version}" for name, version in of.packages.items()),
         of.platform,
-        f"{of.processor}, {of.cores} cores, {of.memory_gib:g} GiB, {gpus}; {of.threads} thread"
-        + "s" * (of.threads != 1)
-        + " of torch per process",
+        f"{machine}; {counted(of.threads, 'thread')} of torch per process",
     ]
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from pruning.outputs import logits_of
 from trainers.datasets.base import Split
-from trainers.memory import gpu_out_of_memory, let_go
+from trainers.memory import gpu_out_of_memory, halved, let_go
 from trainers.place import Place
 
 _log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def evaluate(
             if batch_size == 1 or not gpu_out_of_memory(error):
                 raise
         # Of this worker alone: whatever its batches, it scores the same images.
-        batch_size = (batch_size + 1) // 2
+        batch_size = halved(batch_size)
         let_go()
         _log.warning("a GPU's memory ran out while images were scored: they are scored again, %d at once", batch_size)
     model.train(was_training)

@@ -110,29 +110,17 @@ def _train(
     device: torch.device,
 ) -> Iterator[Trained]:
     def from_trunk(most: int | None) -> Iterator[Trained]:
-        return _train_head(copy.deepcopy(module), head, output, splits, recipe, seed, Place(device), most)
+        model, place = copy.deepcopy(module), Place(device)
+        training = Training(_FrozenTrunk(model, head), splits.train, recipe, seed=seed, place=place, output=output)
+        training.limit_passes(most)
+        holdout = splits.holdout.to(device)
+        for trained in training.epochs():
+            with training.exported():
+                yield EpochReport.of(trained, evaluate(model, holdout, place=place, output=output))
+        with training.exported():
+            yield {name: value.cpu() for name, value in model.state_dict().items()}
 
     return begun_again(from_trunk)
-
-
-def _train_head(
-    module: nn.Module,
-    head: tuple[str, ...],
-    output: str | None,
-    splits: Splits,
-    recipe: Recipe,
-    seed: int,
-    place: Place,
-    most: int | None,
-) -> Iterator[Trained]:
-    training = Training(_FrozenTrunk(module, head), splits.train, recipe, seed=seed, place=place, output=output)
-    training.limit_passes(most)
-    holdout = splits.holdout.to(place.device)
-    for trained in training.epochs():
-        with training.exported():
-            yield EpochReport.of(trained, evaluate(module, holdout, place=place, output=output))
-    with training.exported():
-        yield {name: value.cpu() for name, value in module.state_dict().items()}
 
 
 def _digest(trunk: Trunk, head: tuple[str, ...]) -> str:

@@ -35,6 +35,11 @@ def gpu_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _GPU_WORDS)
 
 
+def halved(images: int) -> int:
+    """Half as many images at once, rounded up."""
+    return (images + 1) // 2
+
+
 def let_go() -> None:
     """Give the GPU's memory back that nothing holds any more; not within an `except`, whose error holds some."""
     gc.collect()

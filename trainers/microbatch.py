@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from trainers.errors import DoesNotFitError
-from trainers.memory import out_of_memory
+from trainers.memory import halved, out_of_memory
 from trainers.mixing import Mixed
 from trainers.place import Place
 from trainers.recalibrate import has_batch_norm
@@ -33,7 +33,7 @@ def found_micro_batch(stepper: Stepper, model: nn.Module, batch: Mixed, place: P
     count = size = len(batch.images)
     with torch.random.fork_rng(devices=gpus_of(place.device)), kept_buffers(model):
         while size and not _fits(stepper, part_of(batch, 0, size)):
-            size = (size + 1) // 2 if size > 1 else 0
+            size = halved(size) if size > 1 else 0
             gc.collect()
             if place.device.type == "cuda":
                 torch.cuda.empty_cache()

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from ground.files import write_whole
 
+FINETUNE, FINALIST, FINALISTS = "fine-tune", "finalist", "finalists"
+"""Whose progress it is: the winner's training, a finalist's (with its trial's number), or all finalists'."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -58,7 +61,7 @@ class Progress:
 
     doing: str
     standing: Standing | None = None
-    who: str = "fine-tune"
+    who: str = FINETUNE
 
     def __str__(self) -> str:
         """Say it in one line."""

@@ -18,7 +18,7 @@ from ground.cache import content_key
 from ground.files import write_whole
 from trainers.errors import DoesNotFitError, RanOutError
 from trainers.failure import FAILED
-from trainers.memory import gpu_out_of_memory, let_go
+from trainers.memory import gpu_out_of_memory, halved, let_go
 from trainers.place import Place
 
 _log = logging.getLogger(__name__)
@@ -120,11 +120,6 @@ def begun_again(train: Callable[[int | None], Iterator[_T]]) -> Iterator[_T]:
             return
         let_go()
         _log.warning("%s: the training begins again with %d; %s", words, most, _STAYS)
-
-
-def halved(images: int) -> int:
-    """Half as many, rounded up."""
-    return (images + 1) // 2
 
 
 def _images(out_dir: Path) -> int:

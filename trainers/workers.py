@@ -7,6 +7,8 @@ from typing import Any, Self
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 
+from ground.counting import counted
+
 _RANGE = re.compile(r"([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?")
 
 
@@ -35,10 +37,9 @@ class Workers:
         """Whether it is one number."""
         return self.least == self.most
 
-    @property
-    def words(self) -> str:
-        """The number or the range, for a sentence."""
-        return str(self.least) if self.is_fixed else f"{self.least} to {self.most}"
+    def named(self, noun: str = "worker") -> str:
+        """The number or the range with what they are, for a sentence: `1 worker`, `2 to 8 workers`."""
+        return counted(self.least, noun) if self.is_fixed else f"{self.least} to {counted(self.most, noun)}"
 
     def narrowed(self) -> Self:
         """A range that asks for less at once: Ray counts nodes, not what others have of them."""

@@ -59,7 +59,7 @@ def work_with(folder: Path) -> Any:
         from trainers.failure import FAILED
         from trainers.job import FinetuneJob
         from trainers.loop import Training
-        from trainers.running_out import halved
+        from trainers.memory import halved
 
         plan = Plan.model_validate_json((folder / PLAN).read_text())
         job = FinetuneJob.model_validate_json(config["job"])

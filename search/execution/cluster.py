@@ -49,7 +49,6 @@ _START_S = 150.0
 """Seconds that Ray's processes have to come up, on a machine that is busy with others."""
 _END_S = 30.0
 """Seconds that processes which were killed have to be gone."""
-_log = logging.getLogger(__name__)
 
 
 def prepare_environment(*, local: bool) -> None:
@@ -138,39 +137,14 @@ def _private_session(needs: Needs) -> Iterator[None]:
     with private_folder() as scratch:
         try:
             with _handlers_kept():
-                _start(scratch, int(there.cpus), int(there.gpus))
+                _start(scratch / "r", int(there.cpus), int(there.gpus))
             yield
         finally:
             ray.shutdown()
 
 
-def _start(scratch: Path, cpus: int, gpus: int) -> None:
-    """Start Ray, a second time where its processes did not come up in time.
-
-    Raises:
-        ResourceError: it could not be started.
-    """
-    try:
-        _start_in(scratch / "r", cpus, gpus)
-    except _RayTooSlowError as first:
-        _log.warning("Ray did not start in time, on a busy machine perhaps (%s): starting it once more", first)
-        _end_processes_of(scratch / "r")
-        try:
-            _start_in(scratch / "s", cpus, gpus)
-        except _RayTooSlowError as error:
-            _end_processes_of(scratch / "s")
-            raise ResourceError(
-                f"Ray could not start a private session, twice ({error}). Go on when this machine has more processor "
-                "time or memory to spare; --executor local needs no Ray."
-            ) from error
-
-
-class _RayTooSlowError(Exception):
-    """The time for its start was over, or its processes ended."""
-
-
 def _end_processes_of(folder: Path) -> None:
-    """End what a start that failed has left of Ray: it would take the memory that the next one needs."""
+    """End what a start that failed has left of Ray: it would keep memory from whoever goes on, as a study does."""
     left = [process for process in psutil.Process().children(recursive=True) if _names(process, folder)]
     for process in left:
         with suppress(psutil.NoSuchProcess):
@@ -190,7 +164,12 @@ def _has_raylet(folder: Path) -> bool:
     return any(_names(process, folder, "raylet") for process in psutil.Process().children())
 
 
-def _start_in(folder: Path, cpus: int, gpus: int) -> None:
+def _start(folder: Path, cpus: int, gpus: int) -> None:
+    """Start Ray.
+
+    Raises:
+        ResourceError: it could not be started.
+    """
     import ray
 
     try:
@@ -213,10 +192,14 @@ def _start_in(folder: Path, cpus: int, gpus: int) -> None:
             f"memory, and the free space at {folder.parents[1]}; --executor local needs no Ray."
         ) from error
     except Exception as error:
-        # Ray says so by a bare Exception. Whatever is of another kind is no matter of time.
+        # That its time is over Ray says by a bare Exception. Whatever is of another kind is no matter of time.
         if type(error) is not Exception:
             raise
-        raise _RayTooSlowError(" ".join(str(error).split())) from error
+        _end_processes_of(folder)
+        raise ResourceError(
+            f"Ray could not start a private session ({' '.join(str(error).split())}). Go on when this machine has more "
+            "processor time or memory to spare; --executor local needs no Ray."
+        ) from error
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ground.counting import counted
 from search.errors import ResourceError
 from search.setup.quota import usable_cpus
 from trainers.workers import Workers
@@ -34,9 +35,11 @@ class Needs:
     def describe(self) -> str:
         """Who runs on what, in words."""
         trial = f"{self.cpus_per_trial:g} CPUs" + (f" and {self.gpus_per_trial:g} GPUs" if self.gpus_per_trial else "")
-        trained = "" if self.finetune_workers is None else self.finetune_workers.words
-        worker = f"{trained} fine-tune workers {'with a GPU each' if self.finetune_gpu else 'on CPUs'}"
-        return f"{self.trial_workers} trials at once, of {trial} each; {worker}"
+        trials = f"{counted(self.trial_workers, 'trial')} at once, of {trial} each"
+        if self.finetune_workers is None:
+            return trials
+        where = "with a GPU each" if self.finetune_gpu else "on CPUs"
+        return f"{trials}; {self.finetune_workers.named('fine-tune worker')} {where}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,14 +25,11 @@ from tracking.payloads import FinalistEnded, FinalistEpoch, Finalists, Winner
 from tracking.phases import since_extension
 from trainers.history import EpochReport
 from trainers.job import FinetuneJob, FinetuneResult
-from trainers.progress import Progress
+from trainers.progress import FINALIST, FINALISTS, Progress
 from trainers.recipe import Recipe
 from trainers.workers import Workers
 
 _log = logging.getLogger(__name__)
-
-FINALISTS = "finalists"
-"""Whose progress it is, where it is of all of them."""
 
 
 class FinalistsStep(Step):
@@ -153,11 +150,10 @@ def describe_room(at_once: int, workers: Workers) -> str:
         at_once: how many of them.
         workers: of each.
     """
-    each = f"{workers.words} worker{'' if workers.most == 1 else 's'}"
     if at_once > 1:
-        return f"{at_once} are trained side by side, on {each} each"
+        return f"{at_once} are trained side by side, on {workers.named()} each"
     fewer = "; fewer --finetune-workers leave room for several" if workers.most > 1 else ""
-    return f"trained one after another: there is room for one of them, on {each}{fewer}"
+    return f"trained one after another: there is room for one of them, on {workers.named()}{fewer}"
 
 
 def _now(action: Action) -> None:
@@ -167,7 +163,7 @@ def _now(action: Action) -> None:
 def _of_finalist(trial: int, epochs: int, progress: Progress) -> Progress:
     """The progress with whose it is; a finalist's training ends earlier than its recipe."""
     standing = None if progress.standing is None else replace(progress.standing, epochs=epochs)
-    return replace(progress, standing=standing, who=f"finalist {trial}")
+    return replace(progress, standing=standing, who=f"{FINALIST} {trial}")
 
 
 def _record_of(trial: int, report: EpochReport) -> FinalistEpoch:

@@ -15,10 +15,10 @@ class Holder(BaseModel):
 @pytest.mark.parametrize(
     ("given", "workers", "written", "words"),
     [
-        (4, Workers(4, 4), "4", "4"),
-        ("4", Workers(4, 4), "4", "4"),
-        ("2-8", Workers(2, 8), '"2-8"', "2 to 8"),
-        (" 3-3 ", Workers(3, 3), "3", "3"),
+        (4, Workers(4, 4), "4", "4 workers"),
+        ("1", Workers(1, 1), "1", "1 worker"),
+        ("2-8", Workers(2, 8), '"2-8"', "2 to 8 workers"),
+        (" 3-3 ", Workers(3, 3), "3", "3 workers"),
         (None, None, "null", ""),
     ],
 )
@@ -28,7 +28,7 @@ def test_what_is_read_is_written_again(given: object, workers: Workers | None, w
     assert held.workers == workers
     assert held.model_dump_json() == f'{{"workers":{written}}}'
     assert Holder.model_validate_json(held.model_dump_json()) == held
-    assert workers is None or workers.words == words
+    assert workers is None or workers.named() == words
 
 
 @pytest.mark.parametrize("given", [0, -1, "0", "8-2", "2-", "-8", "2-8-9", "two", 1.5, True, "1e3", "999999", []])
