@@ -72,19 +72,12 @@ def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
     """Start a private Ray on two CPUs, shared by all tests that need one."""
-    import logging
-
     import ray
 
+    from search.execution.cluster import start_ray
+
     with tempfile.TemporaryDirectory(prefix="esp-") as scratch:
-        ray.init(
-            num_cpus=2,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            object_store_memory=256 * 2**20,
-            _temp_dir=str(Path(scratch)),
-        )
+        start_ray(Path(scratch), cpus=2, gpus=0)
         yield
         ray.shutdown()
 

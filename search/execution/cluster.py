@@ -8,8 +8,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -46,9 +46,10 @@ _PRIVATE = {
 OBJECT_STORE_BYTES = 512 * 2**20
 """Base weights, scores and proxy data of one search; a local run of a large model raises it by its own size."""
 _START_S = 150.0
-"""Seconds that Ray's processes have to come up, on a machine that is busy with others."""
+"""Seconds within which Ray is started again where its processes did not come up, on a machine that is busy."""
 _END_S = 30.0
 """Seconds that processes which were killed have to be gone."""
+_log = logging.getLogger(__name__)
 
 
 def prepare_environment(*, local: bool) -> None:
@@ -137,44 +138,69 @@ def _private_session(needs: Needs) -> Iterator[None]:
     with private_folder() as scratch:
         try:
             with _handlers_kept():
-                _start(scratch / "r", int(there.cpus), int(there.gpus))
+                start_ray(scratch, int(there.cpus), int(there.gpus))
             yield
         finally:
             ray.shutdown()
 
 
-def _end_processes_of(folder: Path) -> None:
-    """End what a start that failed has left of Ray: it would keep memory from whoever goes on, as a study does."""
-    left = [process for process in psutil.Process().children(recursive=True) if _names(process, folder)]
-    for process in left:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(left, timeout=_END_S)
+def start_ray(scratch: Path, cpus: int, gpus: int) -> None:
+    """Start a Ray of this process's own, again and again for a while where its processes do not come up.
 
+    Its raylet gives the agents beside it 15 seconds, which no setting moves, and ends if they need more: on a busy
+    machine they can, and mostly no longer do at the next try.
 
-def _names(process: psutil.Process, folder: Path, program: str = "") -> bool:
-    with suppress(psutil.Error):
-        words = process.cmdline()
-        return program in "".join(words[:1]) and any(str(folder) in word for word in words)
-    return False
-
-
-def _has_raylet(folder: Path) -> bool:
-    """Whether Ray's process for this node runs; one that has ended names no folder any more."""
-    return any(_names(process, folder, "raylet") for process in psutil.Process().children())
-
-
-def _start(folder: Path, cpus: int, gpus: int) -> None:
-    """Start Ray.
+    Args:
+        scratch: a private folder, for its files.
+        cpus: that it gives out.
+        gpus: likewise.
 
     Raises:
         ResourceError: it could not be started.
     """
+    began = time.monotonic()
+    for attempt in count():
+        folder = scratch / f"r{attempt}"
+        try:
+            _start_in(folder, cpus, gpus)
+            break
+        except _NotStartedError as error:
+            _end_processes_of(folder)
+            if time.monotonic() - began > _START_S:
+                raise ResourceError(
+                    f"Ray could not start a private session, tried {attempt + 1} times ({error}). Go on when this "
+                    "machine has more processor time or memory to spare; --executor local needs no Ray."
+                ) from error
+            if attempt == 0:
+                _log.warning("Ray did not start (%s), on a busy machine perhaps: starting it again", error)
+
+
+class _NotStartedError(Exception):
+    """Ray's processes did not come up, or came to an end."""
+
+
+def _end_processes_of(folder: Path) -> None:
+    """End what a start that failed has left of Ray: the next one needs its memory."""
+    # Those whose raylet has ended are no longer this process's children. No other program names this private folder.
+    left = [process for process in psutil.process_iter() if _names(process, folder)]
+    for process in left:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left, timeout=_END_S)
+
+
+def _names(process: psutil.Process, folder: Path) -> bool:
+    with suppress(psutil.Error):
+        return any(str(folder) in word for word in process.cmdline())
+    return False
+
+
+def _start_in(folder: Path, cpus: int, gpus: int) -> None:
     import ray
 
     try:
         # The raylet starts workers from its own environment: what is held back here is held back from them, too.
-        with only_handed_on(), _patience(folder):
+        with only_handed_on():
             ray.init(
                 address=PRIVATE,  # also where RAY_ADDRESS names a cluster
                 job_config=job_that_finds_our_rooms(),
@@ -195,38 +221,7 @@ def _start(folder: Path, cpus: int, gpus: int) -> None:
         # That its time is over Ray says by a bare Exception. Whatever is of another kind is no matter of time.
         if type(error) is not Exception:
             raise
-        _end_processes_of(folder)
-        raise ResourceError(
-            f"Ray could not start a private session ({' '.join(str(error).split())}). Go on when this machine has more "
-            "processor time or memory to spare; --executor local needs no Ray."
-        ) from error
-
-
-@contextmanager
-def _patience(folder: Path) -> Iterator[None]:
-    """Wait for Ray's first node for up to `_START_S`: Ray asks for it for half a minute, which no setting moves.
-
-    Each of its questions waits here until the node is there, or its raylet is gone. Where another version of Ray asks
-    in another way, its own limit counts.
-    """
-    from ray._private import services
-
-    ask, deadline = services.get_node, time.monotonic() + _START_S
-
-    def wait(gcs_address: str, node_id: str) -> Any:
-        while True:
-            try:
-                return ask(gcs_address, node_id)
-            except RuntimeError:
-                if time.monotonic() > deadline or not _has_raylet(folder):
-                    raise
-                time.sleep(0.1)
-
-    services.get_node = wait
-    try:
-        yield
-    finally:
-        services.get_node = ask
+        raise _NotStartedError(" ".join(str(error).split())) from error
 
 
 @contextmanager
