@@ -46,8 +46,8 @@ lint: setup  ## lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --num-workers $(WORKERS)
 
-check: lint  ## lint, types and the picture of the house
-	$(BIN)/python -m pytest -q tests/test_architecture.py
+check: lint  ## lint, types, the picture of the house and the names that tests replace
+	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_replaced_names.py
 
 format: setup  ## rewrite the code in the house's format
 	$(BIN)/ruff check --fix .

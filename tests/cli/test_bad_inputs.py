@@ -20,7 +20,7 @@ def _without_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "RAY_ADDRESS", "NO_SUCH_VARIABLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("search.launching.Launch.execute", _started)
-    monkeypatch.setattr("search.execution.cluster._start", _started)
+    monkeypatch.setattr("search.execution.cluster.start_ray", _started)
 
 
 def _started(*_: object) -> None:
