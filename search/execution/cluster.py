@@ -17,6 +17,7 @@ from search.errors import ResourceError
 from search.execution.finding import job_that_finds_our_rooms
 from search.execution.handing import only_handed_on
 from search.execution.scratch import private_folder
+from search.execution.spared import without_spared
 from search.setup.address import PRIVATE, located
 from search.setup.resources import Needs, check_resources, this_machine
 
@@ -200,7 +201,7 @@ def _start_in(folder: Path, cpus: int, gpus: int) -> None:
 
     try:
         # The raylet starts workers from its own environment: what is held back here is held back from them, too.
-        with only_handed_on():
+        with only_handed_on(), without_spared():
             ray.init(
                 address=PRIVATE,  # also where RAY_ADDRESS names a cluster
                 job_config=job_that_finds_our_rooms(),

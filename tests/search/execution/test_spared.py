@@ -1,0 +1,25 @@
+"""The processes that a private session does without: they are not started, and a cluster's still are."""
+
+import pytest
+from ray._private import worker
+from ray._private.node import Node
+
+from search.execution.ray_watch import VITAL
+from search.execution.spared import SPARED, without_spared
+
+
+@pytest.mark.ray
+def test_a_session_has_its_vital_processes_alone(ray_session: None) -> None:
+    assert worker._global_node is not None
+    assert sorted(worker._global_node.all_processes) == sorted(VITAL)
+
+
+def test_another_ray_that_this_process_starts_has_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = [getattr(Node, name) for name in SPARED]
+    with pytest.raises(RuntimeError), without_spared():
+        assert not any(getattr(Node, name) in before for name in SPARED)
+        raise RuntimeError
+    assert [getattr(Node, name) for name in SPARED] == before
+    monkeypatch.delattr(Node, SPARED[0])
+    with without_spared():
+        assert not hasattr(Node, SPARED[0]), "a version of Ray that has no such method gets none"
