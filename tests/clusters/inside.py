@@ -1,7 +1,8 @@
 """Runs a command in namespaces of its own, where it may make hosts: its own network, mounts and processes.
 
 `python -m tests.clusters.inside COMMAND …`. When the command ends, or is killed, the kernel ends every process in there
-and takes the network and the mounts away. Where that is not possible it says why, and the exit code is 0.
+and takes the network, the mounts and what was written to temporary folders away. Where that is not possible it says
+why, and the exit code is 0.
 """
 
 import os
@@ -23,8 +24,23 @@ TRIAL = """
 set -e
 ip link add test0 type veth peer name test1
 mount -t tmpfs tmpfs /mnt
-mkdir /mnt/upper /mnt/work /mnt/root
+mkdir /mnt/upper /mnt/work /mnt/root /mnt/of_tmp /mnt/work_of_tmp
 mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root
+mount -t overlay overlay -o lowerdir=/tmp,upperdir=/mnt/of_tmp,workdir=/mnt/work_of_tmp /tmp
+echo 1000 > /proc/sys/kernel/ns_last_pid
+"""
+FILES = """
+set -e
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/upper /mnt/work /mnt/tmp
+chmod 1777 /mnt/upper
+mount -t overlay overlay -o lowerdir=/tmp,upperdir=/mnt/upper,workdir=/mnt/work /tmp
+TMPDIR=/mnt/tmp "$@"
+"""
+"""Temporary files in memory, which go with the mounts. Ray keeps its SSH connections in /tmp itself, by addresses of
+hosts, which two such commands have in common: each has a /tmp of its own, that shows what lies in this machine's.
+
+The shell stays: the first process in there buries those whose parents have ended.
 """
 
 
@@ -47,7 +63,7 @@ def main(command: list[str]) -> None:
         return
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     # In place of this process: whoever ends it ends all that is inside.
-    os.execvpe(UNSHARE[0], [*UNSHARE, *command], {**os.environ, ALLOWED: "1", "PATH": path})  # noqa: S606
+    os.execvpe(UNSHARE[0], [*UNSHARE, "sh", "-c", FILES, "sh", *command], {**os.environ, ALLOWED: "1", "PATH": path})  # noqa: S606
 
 
 if __name__ == "__main__":
