@@ -80,13 +80,23 @@ class Host:
 
     def has(self, process: int) -> bool:
         """Whether a process of this number runs there, in the host's own count."""
+        return self._outside(process) is not None
+
+    def ends(self, process: int) -> None:
+        """Kill a process of this number, in the host's own count."""
+        outside = self._outside(process)
+        assert outside is not None, f"{self.name} has no process {process}"
+        os.kill(outside, signal.SIGKILL)
+
+    def _outside(self, process: int) -> int | None:
+        """The number that a process of this number has outside."""
         for each in self.processes():
             with contextlib.suppress(OSError):
                 status = (each / "status").read_text().splitlines()
                 numbers = next(line for line in status if line.startswith("NSpid:")).split()
                 if int(numbers[-1]) == process:
-                    return True
-        return False
+                    return int(each.name)
+        return None
 
     def environments_with(self, text: str) -> list[int]:
         """Processes there, by their number outside, that were started with this in their environment."""

@@ -7,6 +7,7 @@ why, and the exit code is 0.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -56,15 +57,25 @@ def refusal() -> str | None:
     return None if done.returncode == 0 else f"namespaces are not allowed here ({done.stderr.strip()[:200]})"
 
 
-def main(command: list[str]) -> None:
+def main(command: list[str]) -> int:
+    """Run the command there, and return its exit code."""
     why = refusal()
     if why is not None:
         sys.stdout.write(f"skipped: no cluster of hosts on this machine: {why}\n")
-        return
+        return 0
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    # In place of this process: whoever ends it ends all that is inside.
-    os.execvpe(UNSHARE[0], [*UNSHARE, "sh", "-c", FILES, "sh", *command], {**os.environ, ALLOWED: "1", "PATH": path})  # noqa: S606
+    # `unshare` takes no SIGTERM, and all that is inside ends with it: it is killed, also if this process is.
+    inside = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "KILL", *UNSHARE, "sh", "-c", FILES, "sh", *command],
+        env={**os.environ, ALLOWED: "1", "PATH": path},
+    )
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: inside.kill())
+    # Ctrl-C reaches the command itself, which then ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    code = inside.wait()
+    return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -7,6 +7,7 @@ against the same search on one machine.
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,6 @@ OTHER = (*SEARCH, "--seed", "7")
 EVERYWHERE = (*SEARCH, "--workers", "3")
 SLOWED_TO = 0.15
 LATE = 2
-FILL = "for each in /tmp /root; do dd if=/dev/zero of=$each/full bs=1M; done 2> /dev/null; true"
-EMPTY = "rm /tmp/full /root/full"
 
 
 @pytest.fixture(scope="module")
@@ -85,31 +84,28 @@ def test_a_slow_host_holds_up_its_own_trials_only(cluster: Cluster, alone: Run, 
     assert len(overtook) >= 2, cluster.events("slow")
 
 
-def test_a_disk_that_fills_while_trials_run_loses_nothing(cluster: Cluster, alone: Run, terminal: Path) -> None:
-    process = cluster.begins(terminal, "search", *EVERYWHERE, "--runs", f"{SHARED}/filling")
-    _, host = _first_trial(cluster, "filling", process, terminal)
-    cluster.on(host, FILL)
-    code = process.wait(WAIT_S)
-    print("CODE", code, end_of(terminal))
-    print([str(e.payload)[:200] for e in cluster.events("filling")])
-    cluster.on(host, EMPTY)
-    if code:
-        assert cluster.begins(terminal, "resume", "--runs", f"{SHARED}/filling").wait(WAIT_S) == 0, end_of(terminal)
-    assert_same(cluster.run("filling"), alone)
-    assert 0
-
-
-def test_a_host_whose_disk_is_full_is_named_before_the_first_trial(
-    cluster: Cluster, alone: Run, terminal: Path
-) -> None:
+def test_a_host_whose_disk_is_full_is_named_before_the_first_trial(cluster: Cluster, terminal: Path) -> None:
     full = cluster.workers[0]
-    cluster.on(full, FILL)
-    process = cluster.begins(terminal, "search", *EVERYWHERE, "--runs", f"{SHARED}/full")
-    assert process.wait(WAIT_S) == 2, end_of(terminal)
-    said = cluster.doctor(code=2)
-    cluster.on(full, EMPTY)
-    assert "df -h" in terminal.read_text(), end_of(terminal)
-    assert full.address in said["nodes"]["found"], (said, end_of(terminal))
+    with _full_disk(cluster, full):
+        process = cluster.begins(terminal, "search", *EVERYWHERE, "--runs", f"{SHARED}/full")
+        assert process.wait(WAIT_S) != 0, end_of(terminal)
+        checks = cluster.doctor(code=2)
+    assert not payloads_of(cluster.events("full"), TrialStarted)
+    assert f"`df -h /tmp` on {full.address}" in _words(terminal), end_of(terminal)
+    assert full.address in checks["nodes"]["found"]
+    assert "df -h /tmp" in checks["nodes"]["advice"]
+
+
+def test_a_disk_that_fills_under_a_trial_costs_none(cluster: Cluster, alone: Run, terminal: Path) -> None:
+    """Processes that run go on there. One that dies would be followed by one that ends as it starts, and so on."""
+    process = cluster.begins(terminal, "search", *EVERYWHERE, "--runs", f"{SHARED}/filling")
+    trial, host = _first_trial(cluster, "filling", process, terminal)
+    with _full_disk(cluster, host):
+        host.ends(trial.pid)
+        assert process.wait(WAIT_S) != 0, end_of(terminal)
+    assert f"on the node {host.address} Ray's processes now end as they start" in _words(terminal), end_of(terminal)
+    assert cluster.begins(terminal, "resume", "--runs", f"{SHARED}/filling").wait(WAIT_S) == 0, end_of(terminal)
+    assert_same(cluster.run("filling"), alone)
 
 
 def test_a_head_that_lost_its_power_resumes_from_the_shared_folder(
@@ -134,6 +130,21 @@ def test_a_head_that_lost_its_power_resumes_from_the_shared_folder(
     assert_same(cluster.run("headless"), alone)
     after = cluster.events("headless")[len(before) :]
     assert not ended & {each.trial for each in payloads_of(after, TrialStarted)}, "what had ended ran again"
+
+
+@contextmanager
+def _full_disk(cluster: Cluster, host: Host) -> Iterator[None]:
+    """Fill a host's own disk, and where it has temporary files, until the block ends."""
+    cluster.on(host, "for each in /tmp /root; do dd if=/dev/zero of=$each/full bs=1M; done 2> /dev/null; true")
+    try:
+        yield
+    finally:
+        cluster.on(host, "rm /tmp/full /root/full")
+
+
+def _words(terminal: Path) -> str:
+    """What a terminal showed, whose lines are broken between words."""
+    return " ".join(terminal.read_text().split())
 
 
 def _first_trial(
