@@ -41,6 +41,9 @@ _PRIVATE = {
     # Ray starts workers with a niceness of 15: beside one busy process of another program they get a thirtieth of a
     # core, and a trial that needs ten seconds to start needs minutes.
     "RAY_worker_niceness": "0",
+    # Ray starts a process for each CPU ahead of its first task. Tune's actors and Train's have variables of their own
+    # and take none of them.
+    "RAY_prestart_worker_first_driver": "0",
     # A cloud's notice that it takes a node away does not come here, and a process less starts a fine-tune sooner.
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
 }

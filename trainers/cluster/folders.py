@@ -138,7 +138,8 @@ def unseen_here(probe: Path, read: Sequence[Path], patience_s: float) -> list[st
     deadline = time.monotonic() + patience_s
     while not (ours := _is_ours(probe)) and time.monotonic() < deadline:
         time.sleep(0.1)
-    writable = ours and _is_writable(probe.with_name(f"{probe.name}-answer"))
+    # A name of its own for each node: the answers lie in one folder, and each is deleted by who wrote it.
+    writable = ours and _is_writable(probe.with_name(f"{probe.name}-{secrets.token_hex(8)}"))
     return [*([] if writable else [str(probe.parent)]), *(str(path) for path in read if not path.exists())]
 
 

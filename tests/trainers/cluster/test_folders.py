@@ -22,6 +22,19 @@ def test_who_sees_and_writes_everything_says_nothing(probe: Path) -> None:
     assert [file.name for file in probe.parent.iterdir()] == [probe.name], "it leaves nothing"
 
 
+def test_two_nodes_that_answer_at_once_do_not_disturb_each_other(probe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch = Path.touch
+
+    def beside_another(file: Path) -> None:
+        monkeypatch.setattr(Path, "touch", touch)
+        file.touch()
+        assert unseen_here(probe, [], patience_s=0) == []
+
+    monkeypatch.setattr(Path, "touch", beside_another)
+    assert unseen_here(probe, [], patience_s=0) == []
+    assert Path.touch is touch, "there was another"
+
+
 def test_a_folder_of_the_same_name_is_not_the_same_folder(probe: Path, tmp_path: Path) -> None:
     """As where each node has a disk of its own: the folder is there, or a file of another probe."""
     assert unseen_here(probe.with_name("elsewhere"), [], patience_s=0) == [str(tmp_path)]
