@@ -9,8 +9,9 @@ NEED_GB := 9
 # own processes crowd each other. A file of tests stays in one process: what it shares is made once.
 WORKERS ?= 3
 PYTEST  := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+ON_HOSTS := $(BIN)/python -m tests.clusters.inside $(BIN)/python -m pytest -q -p no:xdist
 
-.PHONY: help setup demo test test-quick test-cluster lint style types every-test check format docs clean
+.PHONY: help setup demo test test-quick test-cluster test-cluster-faults lint style types every-test check format docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,8 +43,11 @@ test-quick: setup  ## the tests that take less than five seconds each
 	$(PYTEST) -m 'not slow'
 
 test-cluster: setup  ## hosts in network namespaces of this machine (root, openssh-server, rsync); a database that stops
-	$(BIN)/python -m tests.clusters.inside $(BIN)/python -m pytest -q -p no:xdist tests/clusters/test_on_hosts.py
+	$(ON_HOSTS) tests/clusters/test_on_hosts.py
 	ESPALIER_TEST_DATABASE=1 $(BIN)/python -m pytest -q -p no:xdist tests/cli/test_database_loss.py
+
+test-cluster-faults: setup  ## such hosts: two searches at once, a slow host, a full disk, a head that loses its power
+	$(ON_HOSTS) tests/clusters/test_faults.py
 
 lint: style types  ## lint and types
 

@@ -34,6 +34,7 @@ from trainers.devices import claim_device
 from trainers.errors import FinetuneError, TrainerError
 from trainers.failure import FAILED, is_lost_worker, read_failure, write_failure
 from trainers.hearing import Heard
+from trainers.holding import held
 from trainers.job import (
     PROGRESS,
     STARTED,
@@ -143,22 +144,23 @@ def finetune(
         stop_after=stop_after,
     ).resolved(gpu=group.gpu, bf16=all_compute_in_bf16())
     check_job(job)
-    prepare_folder(job)
-    read = [job.checkpoint_dir, *([job.data_path] if job.data_path else [])]
-    check_shared(job.out_dir, read, gpu=group.gpu)
-    # How often Ray Train's controller checks whether a worker has died or ended; it reads this when it starts.
-    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_HEALTH_CHECK_S))
-    heard = Heard(job.out_dir, on_epoch, on_progress)
+    with held(job.out_dir):
+        prepare_folder(job)
+        read = [job.checkpoint_dir, *([job.data_path] if job.data_path else [])]
+        check_shared(job.out_dir, read, gpu=group.gpu)
+        # How often Ray Train's controller checks whether a worker has died or ended; it reads this when it starts.
+        os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_HEALTH_CHECK_S))
+        heard = Heard(job.out_dir, on_epoch, on_progress)
 
-    def train(group: Group) -> None:
-        (job.out_dir / STARTED).unlink(missing_ok=True)
-        _run(_trainer(job, group, max_failures, storage_dir, resize_every_s), job, heard, start_timeout_s, check)
+        def train(group: Group) -> None:
+            (job.out_dir / STARTED).unlink(missing_ok=True)
+            _run(_trainer(job, group, max_failures, storage_dir, resize_every_s), job, heard, start_timeout_s, check)
 
-    def train_on(group: Group) -> None:
-        going_on(job.out_dir, lambda: train(group))
+        def train_on(group: Group) -> None:
+            going_on(job.out_dir, lambda: train(group))
 
-    in_turn(group, train_on, lambda waits: heard.tell(Progress(waits)), check)
-    result = result_of(job, _trained(job, group.workers), time.perf_counter() - began)
+        in_turn(group, train_on, lambda waits: heard.tell(Progress(waits)), check)
+        result = result_of(job, _trained(job, group.workers), time.perf_counter() - began)
     # What a worker logs is not shown here.
     for path, reason in result.unreadable.items():
         _log.warning("the image %r cannot be read (%s): it was left out of the fine-tune", path, reason)

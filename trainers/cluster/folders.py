@@ -49,11 +49,8 @@ def check_shared(written: Path, read: Sequence[Path] = (), *, gpu: bool = False)
         _log.warning("the node %s was lost while it was asked whether it sees %s", others[node], written)
     if left := sorted(silent.keys() - lost):
         error = silent[left[0]]
-        raise ResourcesError(
-            f"the node{'s' * (len(left) > 1)} {', '.join(others[node] for node in left)} did not say within "
-            f"{_ANSWERS_S:g} s whether {written} is seen there ({type(error).__name__}): check with `ray status`, and "
-            "run the same command again"
-        ) from error
+        text = describe_silent([others[node] for node in left], str(written), error)
+        raise ResourcesError(text) from error
 
 
 def _ask_all(others: Mapping[str, str], probe: str, read: list[str]) -> dict[str, list[str] | Exception]:
@@ -90,6 +87,28 @@ def describe_unseen(answers: Mapping[str, Sequence[str]], written: str) -> str |
     return (
         f"{paths[0]} is not shared: the node {address}{more} of the Ray cluster cannot {why}, and a worker there would "
         "fail. Name a folder on storage that all nodes see under the same path, or keep to one node."
+    )
+
+
+def describe_silent(nodes: Sequence[str], written: str, error: Exception) -> str:
+    """Say which nodes did not answer, and where to look.
+
+    Args:
+        nodes: their addresses.
+        written: the folder that they were asked for.
+        error: what came in place of the first one's answer.
+    """
+    named = f"the node{'s' * (len(nodes) > 1)} {', '.join(nodes)}"
+    if isinstance(error, ray.exceptions.WorkerCrashedError):
+        # A process of Ray's that cannot write its log ends, before any of our code runs.
+        return (
+            f"Ray's processes on {named} end as they start ({type(error).__name__}), so that nothing can run there. A "
+            f"full disk does that: look with `df -h /tmp` on {nodes[0].partition(' ')[0]}. Free it, or take the node "
+            "out with `ray stop` there, and run the same command again"
+        )
+    return (
+        f"{named} did not say within {_ANSWERS_S:g} s whether {written} is seen there ({type(error).__name__}): check "
+        "with `ray status`, and run the same command again"
     )
 
 

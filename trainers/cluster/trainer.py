@@ -7,42 +7,44 @@ from typing import Any
 
 import ray.train.torch
 from ray.train.torch.config import _TorchBackend
-from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
-from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
-from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
 
 
 class ClusterTrainer(ray.train.torch.TorchTrainer):
-    """Does without the process that hands out Ray's datasets, for each group of workers: ours read their own."""
+    """Does without the process that hands out Ray's datasets, for each group of workers: ours read their own.
 
-    _spared: tuple[type, ...] = (DatasetsCallback,)
+    What is left out is known by its name, so that a version of Ray that has it under another starts it as ever.
+    """
+
+    _spared: tuple[str, ...] = ("DatasetsCallback",)
 
     def _create_default_callbacks(self) -> list[Any]:
-        return [one for one in super()._create_default_callbacks() if not isinstance(one, self._spared)]
+        return [one for one in super()._create_default_callbacks() if type(one).__name__ not in self._spared]
 
 
 class PrivateTrainer(ClusterTrainer):
     """Also without that which asks a cloud for nodes, and that which frees the room of a controller that was lost.
 
-    Of a session that does not grow, and ends with the run.
+    Of a session that does not grow, and ends with the run. A range of workers keeps the first, which tells it what
+    there is room for.
     """
 
-    _spared = (DatasetsCallback, PlacementGroupCleanerCallback)
+    _spared = ("DatasetsCallback", "PlacementGroupCleanerCallback")
 
-    def _initialize_and_run_controller(self, **given: Any) -> Any:
-        if type(given["scaling_policy"]) is FixedScalingPolicy:
-            given["scaling_policy"] = _NeverAsking(self.scaling_config)
-        return super()._initialize_and_run_controller(**given)
+    def _initialize_and_run_controller(self, *args: Any, **given: Any) -> Any:
+        policy = given.get("scaling_policy")
+        if type(policy).__name__ == "FixedScalingPolicy":
+            for name in _REQUESTS:
+                if hasattr(policy, name):
+                    setattr(policy, name, _ask_nobody)
+        return super()._initialize_and_run_controller(*args, **given)
 
 
-class _NeverAsking(FixedScalingPolicy):
-    """Wants its workers from Ray itself, and no more nodes for them."""
+_REQUESTS = ("_send_resource_request", "_maybe_send_resource_request", "_cancel_resource_request")
+"""Methods by which a policy asks for nodes that its workers need."""
 
-    def _send_resource_request(self) -> None: ...
 
-    def _maybe_send_resource_request(self) -> None: ...
-
-    def _cancel_resource_request(self) -> None: ...
+def _ask_nobody() -> None:
+    """Stand in for each of them; pickled by name, on its way to the controller."""
 
 
 class _NoGroup(_TorchBackend):

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from ray.exceptions import RayError
+from ray.exceptions import RayError, WorkerCrashedError
 
-from trainers.cluster.folders import check_shared, describe_unseen, unseen_here
+from trainers.cluster.folders import check_shared, describe_silent, describe_unseen, unseen_here
 from trainers.errors import ResourcesError
 
 
@@ -66,6 +66,12 @@ def test_the_node_and_the_folder_are_named() -> None:
     text = describe_unseen({"10.0.0.3": ["/data"]}, "/runs")
     assert text is not None
     assert "/data is not shared: the node 10.0.0.3 of the Ray cluster cannot read what this process reads" in text
+
+
+def test_a_node_on_which_no_process_starts_is_said_to_have_a_full_disk_perhaps() -> None:
+    text = describe_silent(["10.0.0.2 (4279a7f1)"], "/runs", WorkerCrashedError())
+    assert text.startswith("Ray's processes on the node 10.0.0.2 (4279a7f1) end as they start (WorkerCrashedError)")
+    assert "`df -h /tmp` on 10.0.0.2." in text
 
 
 @pytest.mark.parametrize(("alive", "named"), [((), None), (("two",), "the node 10.0.0.2 did not say within 120 s")])

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import pickle
 from typing import Any
 
 import pytest
@@ -43,10 +44,12 @@ def test_a_private_session_asks_for_no_node(
     monkeypatch.setattr(DataParallelTrainer, "_initialize_and_run_controller", lambda _, **named: given.update(named))
     policy = (FixedScalingPolicy if scaling is FIXED else ElasticScalingPolicy)(scaling)
     made(kind, scaling)._initialize_and_run_controller(scaling_policy=policy, callbacks=[])
-    assert (given["scaling_policy"] is policy) is asks
-    assert given["callbacks"] == []
+    assert given == {"scaling_policy": policy, "callbacks": []}
+    requests = [getattr(policy, name) for name in trainer._REQUESTS]
+    assert all((request is trainer._ask_nobody) is not asks for request in requests)
     if not asks:
-        wanted = given["scaling_policy"].make_decision_for_non_running_worker_group()
+        policy = pickle.loads(pickle.dumps(policy))  # noqa: S301  as on its way to the controller
+        wanted = policy.make_decision_for_non_running_worker_group()
         assert (wanted.num_workers, wanted.resources_per_worker) == (2, {"CPU": 1})
 
 
