@@ -246,7 +246,7 @@ def test_what_another_folder_began_is_not_gone_on_with(
         trusted=(SMALL,),
     )  # fmt: skip
     run_job(begun, Place(CPU))
-    told = "the training images or their labels differ. Delete it"
+    told = "the training images or their labels differ. Delete "
     if what == "other images":
         data = write_images(tmp_path / "other", 1)
     elif what == "same sizes":

@@ -115,7 +115,7 @@ def test_nothing_there_is_a_start(tmp_path: Path) -> None:
         ({"recipe": {"lr": 0.2, "epochs": 5}}, r"the recipe differs \(lr 0.1, here 0.2\)"),
         ({"weights": "x", "dataset": "shapes"}, "the data set differs.*the pruned weights differ"),
         ({"classes": "new"}, "the classes differ"),
-        ({"classes": "new", "content": ["a", "b"]}, r"the classes differ\. Delete"),
+        ({"classes": "new", "content": ["a", "b"]}, r"the classes differ\. Delete .*/state\* to train"),
     ],
 )
 def test_another_trainings_state_is_refused_and_what_differs_is_said(
@@ -192,6 +192,15 @@ def test_every_damage_is_seen_and_the_state_before_it_is_used(
     assert f"{path} cannot be read" in caplog.text
     assert "state.1.safetensors, an older state: what came after it is trained again" in caplog.text
     assert not path.exists(), "or it would become the older one that the next is saved beside"
+
+
+def test_a_state_that_the_disk_refuses_is_kept(tmp_path: Path) -> None:
+    """It may be whole, and the disk or the network well again."""
+    path = tmp_path / "state"
+    path.mkdir()
+    with pytest.raises(StateError, match=r"state cannot be read \(.*\): the training can go on once it can be"):
+        read_state(path, OURS)
+    assert path.exists()
 
 
 def test_the_last_states_are_kept(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from trainers.datasets.base import DataInfo, Dataset, InputSize, Split, Splits
 from trainers.datasets.files import Files
 from trainers.datasets.layout import (
     HOLDOUT_FRACTION,
+    archive_in,
     check_part,
     check_parts,
     check_same_classes,
@@ -133,14 +134,20 @@ class ImageFolder(Dataset):
         if data_path is None:
             raise DataPathError(f"the dataset {self.name!r} is read from a folder: give its data path")
         place = data_path / part
-        if not place.is_dir():
-            what = "has no folder" if data_path.is_dir() else "does not exist, so it has no folder"
-            raise DataPathError(
-                f"the data path {str(data_path)!r} {what} {part!r}: expected "
-                f"{data_path.name}/train/<class>/ and {data_path.name}/val/<class>/ with image files in them, or (of "
-                f"'imagefolder') {data_path.name}/<class>/ alone, which is split by a fixed seed"
-            )
-        return place
+        if place.is_dir():
+            return place
+        if data_path.is_file():
+            what, folder = "is a file: an archive has to be unpacked first. It has no folder", data_path.stem
+        else:
+            there = data_path.is_dir()
+            what, folder = "has no folder" if there else "does not exist, so it has no folder", data_path.name
+        packed = archive_in(data_path)
+        raise DataPathError(
+            f"the data path {str(data_path)!r} {what} {part!r}: expected "
+            f"{folder}/train/<class>/ and {folder}/val/<class>/ with image files in them, or (of "
+            f"'imagefolder') {folder}/<class>/ alone, which is split by a fixed seed"
+            + (f"; {str(packed)!r} there looks like an archive that is still to be unpacked" if packed else "")
+        )
 
 
 class ImageNet(ImageFolder):

@@ -14,6 +14,7 @@ from trainers.errors import DataPathError
 
 HOLDOUT_FRACTION = 0.1
 HOLDOUT_PER_CLASS = 50
+_ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +29,12 @@ def classes_of(part: Path) -> tuple[str, ...]:
     if len(names) < 2:
         raise DataPathError(f"{str(part)!r} holds {len(names)} class folders: expected at least two, one per class")
     return names
+
+
+def archive_in(folder: Path) -> Path | None:
+    """The first archive in a folder, by its name; None if there is none."""
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return next((path for path in found if path.name.lower().endswith(_ARCHIVES) and path.is_file()), None)
 
 
 def check_same_classes(train: Path, test: Path) -> None:

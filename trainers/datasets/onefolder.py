@@ -61,7 +61,7 @@ class OneFolder:
         labels = np.array([label for _, label in listing.samples], dtype=np.int64)
         names = [Path(path).relative_to(place).as_posix() for path, _ in listing.samples]
         tested = _tested(names, labels, place)
-        files = Files.of(listing.samples)
+        files = Files.of(listing.samples, place)
         pool, test = (files.take(torch.from_numpy(np.flatnonzero(mask))) for mask in (~tested, tested))
         return cls(place, classes, pool, test)
 
