@@ -23,7 +23,8 @@ from pruning.following import unfuse_attention
 from pruning.inputs import Shape, made_inputs
 from pruning.outputs import tensors_of
 from pruning.plan import Plan
-from pruning.rubbish import difference, rubbish_error
+from pruning.rounding import difference, disturbed_copy
+from pruning.rubbish import rubbish_error
 from pruning.slicing import Selection, slice_model
 from pruning.stillness import deterministic
 
@@ -63,13 +64,22 @@ class Oracles:
         selection = self._cut_selection(groups)
         return _relative_change(self._run_sliced(self._shuffle(selection, groups)), self._run_sliced(selection))
 
+    def rounding(self) -> float:
+        """The change of the whole model's output by weights that are a few units in the last place away."""
+        return _relative_change(self._run(disturbed_copy(self._subject)), self._whole)
+
+    def rounding_after_cut(self) -> float:
+        """As `rounding`, for a model in which all groups are cut."""
+        pruned = slice_model(self._subject, self._plan, self._selection)
+        return _relative_change(self._run(disturbed_copy(pruned)), self._run(pruned))
+
     def rubbish_error(self) -> float:
         """The largest relative difference of any operation's result from a sliced model's, at the kept indices.
 
         Raises:
             UnsupportedModelError: an operation differs by more than rounding; the message names the layer.
         """
-        with deterministic(double=self._plan.valued):
+        with deterministic(double=True):
             return rubbish_error(self._plan, self._subject, self._selection, self._images, training=self._training)
 
     @cached_property
@@ -96,7 +106,7 @@ class Oracles:
     def _run(self, model: nn.Module) -> list[torch.Tensor]:
         """The outputs. A training pass changes running statistics, so it runs on a copy that is thrown away."""
         subject = clone_structure(model, {}).train() if self._training else model
-        with torch.inference_mode(), deterministic(double=self._plan.valued):
+        with torch.inference_mode(), deterministic(double=True):
             return tensors_of(subject(*self._images))
 
     def _random_input(self, shape: Shape) -> torch.Tensor:

@@ -13,7 +13,8 @@ normalise, average or compare over units are by design another function of the u
 model's result is copied, and the permutation oracles show that weights belong to their units.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -22,13 +23,14 @@ from torch import nn
 from pruning.errors import UnsupportedModelError
 from pruning.following import Follower, Step, tensors_in
 from pruning.plan import Plan, PlannedPass
+from pruning.rounding import ROUNDING, TOLERANCE, allowed, difference, disturbed_copy
 from pruning.slicing import Selection, selection_tensors, slice_model
 
 _SUMS = {
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
     "linear", "matmul", "mm", "bmm", "addmm", "einsum", "scaled_dot_product_attention", "baddbmm", "deform_conv2d",
     "lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell",
-    "sum", "norm", "linalg_vector_norm", "frobenius_norm",
+    "bilinear", "sum", "norm", "linalg_vector_norm", "frobenius_norm",
 }  # fmt: skip
 _SYMMETRIC = {
     "mean", "var", "std", "var_mean", "std_mean", "amax", "amin", "prod", "logsumexp", "any", "all",
@@ -39,7 +41,6 @@ _SYMMETRIC = {
 # The operations by which torch writes one number into a part of a meta tensor; with values it runs a `fill_` instead.
 _WRITING = {"aten.scalar_tensor.default", "aten.view.default", "aten.expand.default", "aten.copy_.default"}
 
-TOLERANCE = 1e-9  # of a relative difference in float64: rounding stays below it
 _OTHER_OPERATIONS = "with values it runs other operations than without"
 
 # The indices that stay in each dimension; None means all.
@@ -62,10 +63,22 @@ def rubbish_error(
         UnsupportedModelError: an operation differs by more than rounding; the message names its layer.
     """
     planned = next(one for one in plan.passes if one.training is training)
-    recorder = _Recorder(slice_model(model, plan, selection))
-    recorder.run(plan.spec.input_size, training=training, images=images)
-    comparison = _Comparison(plan, model, planned, selection, recorder.results)
-    comparison.run(plan.spec.input_size, training=training, images=tuple(image.clone() for image in images))
+    pruned = slice_model(model, plan, selection)
+
+    def run(follower: Follower) -> None:
+        follower.run(plan.spec.input_size, training=training, images=tuple(image.clone() for image in images))
+
+    recorder = _Recorder(pruned)
+    run(recorder)
+
+    @cache
+    def rounding() -> list[list[float]]:
+        measure = _Rounding(disturbed_copy(pruned), recorder.results)
+        run(measure)
+        return measure.changes
+
+    comparison = _Comparison(plan, model, planned, selection, recorder.results, rounding)
+    run(comparison)
     return comparison.error
 
 
@@ -80,6 +93,22 @@ class _Recorder(Follower):
         self.results.append([tensor.clone() for tensor in tensors_in(out)])
 
 
+class _Rounding(Follower):
+    """Measures by how much each result changes from the recorded one where the weights are a little disturbed."""
+
+    def __init__(self, model: nn.Module, results: Sequence[Sequence[torch.Tensor]]) -> None:
+        super().__init__(model)
+        self._results = results
+        self.changes: list[list[float]] = []
+
+    def on_executed(self, step: Step, func: Any, args: dict[str, Any], out: Any) -> None:
+        made, number = tensors_in(out), len(self.changes)
+        before = self._results[number] if number < len(self._results) else ()
+        if [tensor.shape for tensor in made] != [tensor.shape for tensor in before]:
+            raise UnsupportedModelError(step.layer, step.operation, _OTHER_OPERATIONS)
+        self.changes.append([difference(a, b) for a, b in zip(made, before, strict=True)])
+
+
 class _Comparison(Follower):
     """Runs the whole model and compares its results with those of a sliced one."""
 
@@ -90,8 +119,10 @@ class _Comparison(Follower):
         planned: PlannedPass,
         selection: Selection,
         results: Sequence[Sequence[torch.Tensor]],
+        rounding: Callable[[], list[list[float]]],
     ) -> None:
         super().__init__(model)
+        self._rounding = rounding
         chosen = selection_tensors(plan, selection)
         self._kept = [_none_if_all(owner.kept(chosen), owner.size) for owner in plan.axes]
         weights = [_none_if_all(owner.kept(chosen), owner.size) for owner in plan.owners]
@@ -118,13 +149,13 @@ class _Comparison(Follower):
         if number >= len(self._results) or len(made) != len(self._results[number]):
             raise UnsupportedModelError(step.layer, step.operation, _OTHER_OPERATIONS)
         trusted = func.overloadpacket.__name__ in _SYMMETRIC and self._over_units(args, func.overloadpacket.__name__)
-        for tensor, expected, kept in zip(
-            made, self._results[number], self._planned_kept(step, args, made), strict=True
+        for place, (tensor, expected, kept) in enumerate(
+            zip(made, self._results[number], self._planned_kept(step, args, made), strict=True)
         ):
             if trusted:
                 _write(tensor, kept, expected)
             else:
-                self._compare(step, _take(tensor, kept), expected)
+                self._compare(step, _take(tensor, kept), expected, (number, place))
             self._known[id(tensor)] = kept
             self._fill_cut(tensor, kept)
 
@@ -148,7 +179,7 @@ class _Comparison(Follower):
             raise UnsupportedModelError(step.layer, step.operation, _OTHER_OPERATIONS)
         return [self._known.get(id(tensor), ()) for tensor in made]
 
-    def _compare(self, step: Step, seen: torch.Tensor, expected: torch.Tensor) -> None:
+    def _compare(self, step: Step, seen: torch.Tensor, expected: torch.Tensor, where: tuple[int, int]) -> None:
         if seen.shape != expected.shape:
             raise UnsupportedModelError(
                 step.layer,
@@ -156,7 +187,8 @@ class _Comparison(Follower):
                 f"{list(seen.shape)} is planned, a sliced model makes {list(expected.shape)}",
             )
         error = difference(seen, expected)
-        if not error <= TOLERANCE:
+        number, place = where
+        if not error <= TOLERANCE and not (error <= ROUNDING and error <= allowed(self._rounding()[number][place])):
             raise UnsupportedModelError(
                 step.layer,
                 step.operation,
@@ -201,21 +233,6 @@ class _Comparison(Follower):
                 shape = [*tensor.shape[:dim], int(gone.sum()), *tensor.shape[dim + 1 :]]
                 rubbish = torch.randn(shape, generator=self._generator, dtype=torch.float64).to(tensor.dtype)
                 tensor.index_copy_(dim, gone.nonzero().flatten(), rubbish)
-
-
-def difference(a: torch.Tensor, b: torch.Tensor) -> float:
-    """The largest difference, relative to the largest finite element of `b`.
-
-    Infinities of the same sign are equal, and so are two NaNs. Where only one of two values is NaN, so is the result.
-    """
-    if not a.numel() or torch.equal(a, b):
-        return 0.0
-    if a.is_complex():
-        return difference(torch.view_as_real(a), torch.view_as_real(b))
-    a, b = a.double(), b.double()
-    same = (a == b) | (a.isnan() & b.isnan())
-    apart = torch.where(same, 0.0, a - b).abs().max()
-    return float(apart / b.nan_to_num(0.0, 0.0, 0.0).abs().max().clamp_min(1e-300))
 
 
 def _none_if_all(kept: torch.Tensor, size: int) -> torch.Tensor | None:

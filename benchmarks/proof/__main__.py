@@ -13,6 +13,9 @@ referee finds harmless is not counted. Prints progress and a table; the last lin
   channel that can be cut, which were replaced.
 * `proof_ms` on ResNet-50, and `former_proof_ms` of the proof that it replaced: the permutation of the whole model and
   two counts.
+
+With `--log FILE.jsonl` every attack is a line of the log, and the same command goes on where it was stopped;
+`--part 1/4` to `--part 4/4` share one log, and the summary has what is in it.
 """
 
 import argparse
@@ -20,8 +23,9 @@ import json
 import random
 import statistics
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -41,97 +45,145 @@ _TRIES = 20  # of one kind of fault on one network
 _REFEREED = 4  # random cuts that the referee checks, besides the probes
 
 
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """What became of one network.
+
+    Attributes:
+        number: of the network.
+        kind: of the fault.
+        planted: an unsound plan was made by planting one; otherwise the other attributes but the last are empty.
+        accepted: the proof accepted that plan.
+        sound: the planner's own plan is sound.
+        accepted_sound: and the proof accepted it.
+        refused_by_planner: networks that were replaced, because no channel of them can be cut.
+        complaints: what should not have happened.
+    """
+
+    number: int
+    kind: str
+    planted: bool = False
+    accepted: bool = False
+    sound: bool = False
+    accepted_sound: bool = False
+    refused_by_planner: int = 0
+    complaints: tuple[str, ...] = ()
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", type=int, default=1100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--log", type=Path, help="JSONL of attacks: read first, then appended to")
+    parser.add_argument("--part", default="1/1", help="2/4: the second of four shares, for as many processes")
     parser.add_argument("--no-times", action="store_true", help="skip the timing on ResNet-50")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    tally = Tally()
-    for number in range(options.networks):
-        tally.attack(random.Random(f"{options.seed}.{number}"), list(FAULTS)[number % len(FAULTS)])
-        if (number + 1) % 100 == 0:
-            print(f"{number + 1} networks: {tally.describe()}", flush=True)
-    tally.print_table()
-    print(json.dumps(tally.figures() | ({} if options.no_times else _times())))
+    attacks = _read(options.log)
+    part, parts = map(int, options.part.split("/"))
+    for number in range(part - 1, options.networks, parts):
+        if number in attacks:
+            continue
+        rng = random.Random(f"{options.seed}.{number}")
+        attacks[number] = attack(rng, list(FAULTS)[number % len(FAULTS)], number)
+        for complaint in attacks[number].complaints:
+            print(complaint, flush=True)
+        if options.log is not None:
+            with options.log.open("a", encoding="utf-8") as log:
+                log.write(json.dumps(asdict(attacks[number])) + "\n")
+        if len(attacks) % 100 == 0:
+            print(f"{len(attacks)} networks: {describe(figures(attacks.values()))}", flush=True)
+    total = figures((attacks | _read(options.log)).values())  # with those of the other parts
+    _print_table(total)
+    print(json.dumps(total | ({} if options.no_times else _times())))
 
 
-class Tally:
-    """Counts of the plans tried and of the proof's decisions."""
+def attack(rng: random.Random, kind: str, number: int = 0) -> Attack:
+    """Try one network: its own plan, and one with a fault of this kind."""
+    planter, must = FAULTS[kind]
+    refused = 0
+    for _ in range(_TRIES):
+        network = random_network(rng, must=must)
+        try:
+            plan = build_plan(network, spec(), verify=False)
+        except UnsupportedModelError:  # nothing in it can be cut: the positions of all its channels matter
+            refused += 1
+            continue
+        broken = planter(network, plan, rng)
+        if broken is not None and _fault(network, broken, rng) is not None:
+            break
+    else:
+        return Attack(number, kind, refused_by_planner=refused)
+    complaints = []
+    fault = _fault(network, plan, rng)
+    refusal = None if fault is not None else _refusal(network, plan)
+    if fault is not None:
+        complaints.append(_complaint(f"the planner's own plan is unsound ({fault})", network))
+    elif refusal is not None:
+        complaints.append(_complaint("a sound plan was refused", network, refusal))
+    accepted = _refusal(network, broken) is None
+    if accepted:
+        complaints.append(_complaint(f"{kind} was accepted ({_fault(network, broken, rng)})", network))
+    sound = fault is None
+    return Attack(number, kind, True, accepted, sound, sound and refusal is None, refused, tuple(complaints))
 
-    def __init__(self) -> None:
-        self.planted: Counter[str] = Counter()
-        self.accepted: Counter[str] = Counter()
-        self.sound = self.accepted_sound = self.planner_unsound = self.refused_by_planner = 0
 
-    def attack(self, rng: random.Random, kind: str) -> None:
-        """Try one network: its own plan, and one with a fault of this kind."""
-        planter, must = FAULTS[kind]
-        for _ in range(_TRIES):
-            network = random_network(rng, must=must)
-            try:
-                plan = build_plan(network, spec(), verify=False)
-            except UnsupportedModelError:  # nothing in it can be cut: the positions of all its channels matter
-                self.refused_by_planner += 1
-                continue
-            broken = planter(network, plan, rng)
-            if broken is not None and _fault(network, broken, rng) is not None:
-                break
-        else:
-            return
-        fault = _fault(network, plan, rng)
-        if fault is not None:
-            self.planner_unsound += 1
-            self._report(f"the planner's own plan is unsound ({fault})", network, "")
-        else:
-            self.sound += 1
-            self.accepted_sound += self._accepts(network, plan, "a sound plan was refused")
-        self.planted[kind] += 1
-        if _refusal(network, broken) is None:
-            self.accepted[kind] += 1
-            self._report(f"{kind} was accepted ({_fault(network, broken, rng)})", network, "")
+def figures(attacks: Collection[Attack]) -> dict[str, Any]:
+    """The result as JSON values."""
+    tried = [one for one in attacks if one.planted]
+    kinds = dict.fromkeys(one.kind for one in sorted(tried, key=lambda one: one.number))
+    sound = sum(one.sound for one in tried)
+    accepted_sound = sum(one.accepted_sound for one in tried)
+    return {
+        "networks": len(attacks),
+        "planted": len(tried),
+        "accepted_unsound": sum(one.accepted for one in tried),
+        "sound": sound,
+        "accepted_sound": accepted_sound,
+        "accepted_sound_share": round(accepted_sound / max(1, sound), 4),
+        "planner_unsound": len(tried) - sound,
+        "refused_by_planner": sum(one.refused_by_planner for one in attacks),
+        "by_kind": {
+            kind: {
+                "planted": sum(one.kind == kind for one in tried),
+                "accepted_unsound": sum(one.kind == kind and one.accepted for one in tried),
+            }
+            for kind in kinds
+        },
+    }
 
-    def describe(self) -> str:
-        """The counts so far on one line."""
-        return (
-            f"{sum(self.accepted.values())} of {sum(self.planted.values())} unsound plans accepted, "
-            f"{self.accepted_sound} of {self.sound} sound ones"
-        )
 
-    def figures(self) -> dict[str, Any]:
-        """The result as JSON values."""
-        return {
-            "planted": sum(self.planted.values()),
-            "accepted_unsound": sum(self.accepted.values()),
-            "sound": self.sound,
-            "accepted_sound": self.accepted_sound,
-            "accepted_sound_share": round(self.accepted_sound / max(1, self.sound), 4),
-            "planner_unsound": self.planner_unsound,
-            "refused_by_planner": self.refused_by_planner,
-            "by_kind": {
-                kind: {"planted": count, "accepted_unsound": self.accepted[kind]}
-                for kind, count in self.planted.items()
-            },
-        }
+def describe(total: dict[str, Any]) -> str:
+    """The figures on one line."""
+    return (
+        f"{total['accepted_unsound']} of {total['planted']} unsound plans accepted, "
+        f"{total['accepted_sound']} of {total['sound']} sound ones"
+    )
 
-    def print_table(self) -> None:
-        """Print how many faults of each kind were planted and accepted."""
-        print(f"\n{'fault':20}{'planted':>9}{'accepted':>10}")
-        for kind, count in self.planted.items():
-            print(f"{kind:20}{count:9}{self.accepted[kind]:10}")
-        print(self.describe(), flush=True)
 
-    def _accepts(self, network: Network, plan: Any, complaint: str) -> bool:
-        refusal = _refusal(network, plan)
-        if refusal is not None:
-            self._report(complaint, network, refusal)
-        return refusal is None
+def _print_table(total: dict[str, Any]) -> None:
+    print(f"\n{'fault':20}{'planted':>9}{'accepted':>10}")
+    for kind, counts in total["by_kind"].items():
+        print(f"{kind:20}{counts['planted']:9}{counts['accepted_unsound']:10}")
+    print(describe(total), flush=True)
 
-    def _report(self, what: str, network: Network, why: object) -> None:
-        blocks = ", ".join(type(block).__name__ for block in network.blocks)
-        print(f"{what}: {blocks}; returns {network.returns} {why}", flush=True)
+
+def _read(log: Path | None) -> dict[int, Attack]:
+    """The attacks of a log by number; a line that was torn is no line."""
+    attacks = {}
+    for text in log.read_text(encoding="utf-8").splitlines() if log is not None and log.exists() else ():
+        try:
+            one = Attack(**json.loads(text))
+        except (ValueError, TypeError):
+            continue
+        attacks[one.number] = one
+    return attacks
+
+
+def _complaint(what: str, network: Network, why: object = "") -> str:
+    blocks = ", ".join(type(block).__name__ for block in network.blocks)
+    return f"{what}: {blocks}; returns {network.returns} {why}"
 
 
 def _refusal(network: Network, plan: Any) -> UnsupportedModelError | None:

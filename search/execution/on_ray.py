@@ -60,6 +60,7 @@ class RayExecutor:
             gpus=self._needs.gpus_per_trial,
             storage=self._storage,
             follows=self._config.cluster is not None and self._config.workers is None,
+            elsewhere=self._config.cluster is not None,
         )
 
     def compute(self, work: Callable[..., _T], *arguments: Any) -> _T:

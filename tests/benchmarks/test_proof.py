@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from benchmarks.proof.__main__ import Tally
+from benchmarks.proof.__main__ import attack, figures
 from benchmarks.proof.faults import FAULTS
 from benchmarks.proof.networks import fault_of, random_network, spec
 from pruning.planning import build_plan
@@ -13,12 +13,9 @@ from pruning.settling import probes
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_no_planted_fault_passes_and_every_sound_plan_does(kind: str) -> None:
-    tally = Tally()
-    for number in range(2):
-        tally.attack(random.Random(f"{kind}.{number}"), kind)
-    figures = tally.figures()
-    assert figures["planted"] == figures["sound"] == figures["accepted_sound"] == 2
-    assert figures["accepted_unsound"] == figures["planner_unsound"] == 0
+    total = figures([attack(random.Random(f"{kind}.{number}"), kind, number) for number in range(2)])
+    assert total["planted"] == total["sound"] == total["accepted_sound"] == 2
+    assert total["accepted_unsound"] == total["planner_unsound"] == 0
 
 
 def test_the_referee_finds_a_fault_without_any_proof() -> None:

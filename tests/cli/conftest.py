@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from cli import console
 from tests.cli.cluster import SmallCluster, running_cluster
+from tests.cli.hints import check_hints
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +14,14 @@ def shared_cluster() -> Iterator[SmallCluster]:
     """Run one cluster for all launches that do not test a private session, whose start costs several seconds each."""
     with running_cluster(head_cpus=2, nodes=0) as cluster:
         yield cluster
+
+
+@pytest.fixture(autouse=True)
+def every_command_that_is_shown_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Collect what the command line says in each test of this room, and parse the commands in it."""
+    said: list[str] = []
+    shown = console._shown
+    monkeypatch.setattr(console, "_shown", lambda text: said.append(shown(text)) or said[-1])
+    yield
+    for text in said:
+        check_hints(text)

@@ -1,6 +1,7 @@
 """Tests of the proof: a plan that omits anything is refused."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -11,11 +12,14 @@ from torch.nn import functional as F
 
 from pruning.errors import UnsupportedModelError
 from pruning.models import ModelSpec
-from pruning.plan import Plan
+from pruning.oracles import Oracles
+from pruning.plan import AttributeCut, Plan
 from pruning.planning import build_plan
-from pruning.proof import permutation_error, prove
+from pruning.proof import oracle_error, permutation_error, prove
+from pruning.rounding import ROUNDING, TOLERANCE
 from pruning.rules.pointwise import same_shape
 from pruning.rules.table import RULES
+from pruning.settling import probes
 from pruning.slicing import slice_model
 from tests.pruning.field import Flip
 from tests.pruning.toys import Chain, Residual, Spectral
@@ -69,15 +73,20 @@ def test_a_forgotten_attribute_is_found(vit: nn.Module, vit_plan: Plan) -> None:
 
 
 class _Rounded:
-    """Oracles whose first random instance amplifies rounding."""
+    """Oracles whose first random instance amplifies rounding, with what disturbed weights change in each of them."""
 
-    def __init__(self, *_: object, seed: int, **__: object) -> None:
-        self._error = 1e-8 if seed == 0 else 1e-12
+    def __init__(self, *_: object, seed: int, measured: float = 0.0, **__: object) -> None:
+        self._error, self._measured = 1e-8 if seed == 0 else 1e-12, measured
 
     def permutation_error(self, groups: object = None) -> float:
         return self._error
 
     permutation_error_after_cut = permutation_error
+
+    def rounding(self) -> float:
+        return self._measured
+
+    rounding_after_cut = rounding
 
     def rubbish_error(self) -> float:
         return self._error
@@ -89,20 +98,98 @@ def test_rounding_that_one_instance_amplifies_is_no_fault(monkeypatch: pytest.Mo
     assert "error 1e-12" in prove(plan, Residual())
 
 
-@pytest.mark.parametrize(("first", "later"), [(1e-5, 1e-12), (1e-8, 1e-8)])
-def test_more_than_rounding_and_rounding_in_every_instance_are_faults(
-    monkeypatch: pytest.MonkeyPatch, first: float, later: float
-) -> None:
-    plan = build_plan(Residual(), ModelSpec("toy", 2, (3, 8, 8)), verify=False)
+def _with_oracles(monkeypatch: pytest.MonkeyPatch, first: float, later: float, measured: Sequence[float]) -> Plan:
+    """The plan of a toy, whose oracles change the output by so much, and disturbed weights by so much."""
 
     def made(*_: object, seed: int, **__: object) -> _Rounded:
-        oracles = _Rounded(seed=seed)
+        oracles = _Rounded(seed=seed, measured=measured[seed])
         oracles._error = first if seed == 0 else later
         return oracles
 
+    plan = build_plan(Residual(), ModelSpec("toy", 2, (3, 8, 8)), verify=False)
     monkeypatch.setattr("pruning.proof.Oracles", made)
+    return plan
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "measured"),
+    [
+        (1e-5, 1e-12, (0.0,) * 4),
+        (1e-5, 1e-12, (1e-5,) * 4),  # no measure allows for so much
+        (1e-8, 1e-8, (1e-11,) * 4),
+        (1e-8, 1e-8, (1e-11, 1e-8, 1e-11, 1e-11)),  # one instance is not enough
+    ],
+)
+def test_more_than_rounding_and_rounding_in_every_instance_are_faults(
+    monkeypatch: pytest.MonkeyPatch, first: float, later: float, measured: Sequence[float]
+) -> None:
+    plan = _with_oracles(monkeypatch, first, later, measured)
     with pytest.raises(UnsupportedModelError, match="the output changed by"):
         prove(plan, Residual())
+
+
+def test_rounding_in_every_instance_is_no_fault_where_disturbed_weights_change_as_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = _with_oracles(monkeypatch, 1e-8, 1e-7, (1e-9, 1e-11, 1e-8, 1e-11))
+    assert "error 1e-07" in prove(plan, Residual())
+
+
+class Wild(nn.Module):
+    """Eleven layers, each of which makes differences several times as large."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Linear(8, 2)
+        self.mix = nn.ModuleList(nn.Conv2d(8, 8, 1) for _ in range(11))
+        self.gain = 8
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        for mix in self.mix:
+            x = torch.sin(self.gain * mix(x))
+        return self.head(x.mean((2, 3)))
+
+
+def test_a_network_that_amplifies_rounding_is_accepted_and_a_fault_in_it_is_not() -> None:
+    """Both kinds of oracle differ by more than the tolerance; a fault changes everything."""
+    model, spec = Wild(), ModelSpec("toy", 2, (3, 8, 8))
+    plan = build_plan(model, spec, verify=False)
+    cut = probes(plan, 1)[1]
+    oracles = Oracles(plan, model, cut)
+    assert TOLERANCE < oracles.permutation_error() < ROUNDING
+    assert TOLERANCE < oracles.rubbish_error() < ROUNDING
+    assert TOLERANCE < oracle_error(plan, model, cut, training=False) < ROUNDING
+    first, other = (plan.parameters[f"mix.{layer}.weight"][0] for layer in (0, 10))
+    for wrong in (
+        dataclasses.replace(plan, parameters={**plan.parameters, "mix.10.bias": (first,)}),
+        dataclasses.replace(plan, parameters={**plan.parameters, "mix.0.bias": (other,)}),
+        dataclasses.replace(plan, attributes=(*plan.attributes, AttributeCut("", "gain", None, first))),
+    ):
+        with pytest.raises(UnsupportedModelError):
+            oracle_error(wrong, model, cut, training=False)
+
+
+class Cast(Residual):
+    """Computes its middle as many norms do, in float32, where small differences before it round to one bit or another.
+
+    What the model makes and holds is of that type, too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = torch.eye(8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        x = (1e6 * x - (1e6 - 1) * x).float() @ self.table @ torch.eye(8, dtype=torch.float32)
+        x = F.relu(self.enter(x.to(self.enter.weight.dtype)))
+        return self.head(torch.softmax(self.leave(x), 1, dtype=torch.float32).to(self.head.weight.dtype).mean((2, 3)))
+
+
+def test_what_a_model_casts_to_less_precision_is_proved_in_float64() -> None:
+    plan = build_plan(Cast(), ModelSpec("toy", 2, (3, 8, 8)), verify=False)
+    assert oracle_error(plan, Cast(), probes(plan, 1)[1], training=False, seeds=(0,)) < TOLERANCE
 
 
 def test_a_proof_is_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
