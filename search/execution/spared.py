@@ -9,6 +9,10 @@ output of workers to the driver. A session on one machine has no use for any of 
 off, and so is `log_to_driver`. Ray starts them all the same, by no setting that says otherwise, and waits for the
 second; together they take two fifths of the processor time of a start."""
 
+_LOOK = "get_dashboard_dependency_error"
+"""Of Ray's utilities: imports all that the dashboard needs, to see whether something is missing. With `ray[default]`,
+which Espalier depends on, nothing is."""
+
 
 @contextmanager
 def without_spared() -> Iterator[None]:
@@ -16,17 +20,19 @@ def without_spared() -> Iterator[None]:
 
     A version of Ray that starts them by other methods starts them as ever.
     """
+    from ray._private import utils
     from ray._private.node import Node
 
-    kept = {name: getattr(Node, name) for name in SPARED if hasattr(Node, name)}
-    for name in kept:
-        setattr(Node, name, _start_nothing)
+    replaced = [(Node, name) for name in SPARED] + [(utils, _LOOK)]
+    kept = [(owner, name, getattr(owner, name)) for owner, name in replaced if hasattr(owner, name)]
+    for owner, name, _ in kept:
+        setattr(owner, name, _nothing)
     try:
         yield
     finally:
-        for name, method in kept.items():
-            setattr(Node, name, method)
+        for owner, name, function in kept:
+            setattr(owner, name, function)
 
 
-def _start_nothing(*_: object, **__: object) -> None:
-    """Stand in for each of them."""
+def _nothing(*_: object, **__: object) -> None:
+    """Stand in for each of them: nothing is started, and nothing is missing."""

@@ -11,6 +11,12 @@ from search.execution.inspection import INTERFACE, PACKAGES, about_here, inspect
 pytestmark = pytest.mark.ray
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's minute is short for a core with other work."""
+    monkeypatch.setattr("search.execution.inspection.ANSWERS_S", 600.0)
+
+
 def test_a_node_says_what_it_is_and_nothing_stays_behind(ray_session: None, tmp_path: Path) -> None:
     found = inspect_cluster(tmp_path)
     (node,) = found.nodes
