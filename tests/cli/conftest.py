@@ -22,11 +22,11 @@ def every_command_that_is_shown_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -
     said: list[str] = []
     shown = console._shown
 
-    def keep(text: str) -> str:
+    def heard(text: str) -> str:
         said.append(shown(text))
         return said[-1]
 
-    monkeypatch.setattr(console, "_shown", keep)
+    monkeypatch.setattr(console, "_shown", heard)
     yield
     for text in said:
         check_hints(text)
