@@ -51,6 +51,13 @@ _ADVICE = (
         ),
     ),
     (
+        r"how much it computes depends on them",
+        (
+            "No budget could be promised: give the part before that, or let all tokens pass through all of its experts "
+            "and weigh their results."
+        ),
+    ),
+    (
         r"^counting ",
         (
             "The plan and an independent counter disagree, so no budget could be promised; this gap of ours is "

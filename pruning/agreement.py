@@ -26,6 +26,8 @@ _LENGTHS = frozenset({"size", "shape", "sizes", "split_size", "split_sizes", "no
 _LENGTHS_OF = {
     "slice": ("start", "end"),
     "narrow": ("start",),
+    "repeat": ("repeats",),
+    "tile": ("dims",),
     "group_norm": ("num_groups",),
     "conv1d": ("groups",),
     "conv2d": ("groups",),

@@ -9,7 +9,7 @@ A length that was read from a tensor needs no attribute if it is that tensor's o
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from torch import nn
@@ -62,8 +62,8 @@ def state_widths_of_transformers(trace: Trace, model: nn.Module) -> None:
 def settle_shared(trace: Trace, model: nn.Module) -> None:
     """Unite the axes whose lengths one attribute states.
 
-    They must stay equally long, so they become one axis. If both run through one parameter's dimension (as many heads
-    as dims), it is unknown which of them the attribute states, and both are fixed.
+    They must stay equally long, so they become one axis. If both are factors of one parameter's dimension (as many
+    heads as dims), it is unknown which of them the attribute states, and both are fixed.
     """
     stated: dict[tuple[str, _Place], dict[tuple[object, ...], Axis]] = defaultdict(dict)
     for statement in _open_statements(trace):
@@ -73,7 +73,7 @@ def settle_shared(trace: Trace, model: nn.Module) -> None:
         for other in others:
             if trace.axes.identity(first) == trace.axes.identity(other):
                 continue  # another attribute of the layer has united them
-            if _share_a_dimension(trace, first, other):
+            if _are_factors_of_one(trace, first, other):
                 trace.axes.at = ("", "attribute")
                 trace.axes.fix(first, "one number states two of its lengths")
                 trace.axes.fix(other, "one number states two of its lengths")
@@ -81,12 +81,14 @@ def settle_shared(trace: Trace, model: nn.Module) -> None:
                 trace.axes.unite(first, other)
 
 
-def _share_a_dimension(trace: Trace, a: Axis, b: Axis) -> bool:
-    def free(axis: Axis) -> set[Axis]:
-        return {leaf for leaf in trace.axes.leaves(axis) if not trace.axes.is_fixed(leaf)}
+def _are_factors_of_one(trace: Trace, a: Axis, b: Axis) -> bool:
+    """Whether some index of a parameter's dimension is one of both: a head's dim, and not a query's next to a key's."""
 
-    ours, theirs = free(a), free(b)
-    everywhere = (free(axis) for dims in trace.parameters.values() for axis in dims)
+    def free(leaves: Iterable[Axis]) -> set[Axis]:
+        return {leaf for leaf in leaves if not trace.axes.is_fixed(leaf)}
+
+    ours, theirs = free(trace.axes.leaves(a)), free(trace.axes.leaves(b))
+    everywhere = (free(term) for dims in trace.parameters.values() for axis in dims for term in trace.axes.terms(axis))
     return any(leaves & ours and leaves & theirs for leaves in everywhere)
 
 
@@ -131,10 +133,11 @@ def tie(trace: Trace, layer: str) -> bool:
     for statement in _open_statements(trace):
         if statement.layer != layer or statement.attribute is not None:
             continue
-        for axis in trace.inputs.get(layer, ()):
-            written = statement.axes[0]
-            same = trace.axes.identity(axis) == trace.axes.identity(written)
-            if trace.axes.size(axis) == trace.axes.size(written) and not same:
+        written = statement.axes[0]
+        equal = [axis for axis in trace.inputs.get(layer, ()) if trace.axes.size(axis) == trace.axes.size(written)]
+        # As many tokens as channels: what cannot be cut is tied only where there is nothing else to tie.
+        for axis in [axis for axis in equal if not trace.axes.is_fixed(axis)] or equal:
+            if trace.axes.identity(axis) != trace.axes.identity(written):
                 trace.axes.unite(axis, written)
                 tied = True
     return tied

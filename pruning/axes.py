@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from itertools import pairwise
+from itertools import pairwise, product
 
 Axis = int
 
@@ -137,6 +137,19 @@ class Axes:
     def children(self, axis: Axis) -> tuple[Axis, ...]:
         """The parts of a concatenation or the factors of a grid."""
         return self._node(axis).children
+
+    def terms(self, axis: Axis) -> Iterator[tuple[Axis, ...]]:
+        """The sets of leaves that own an index together: one for each part of a concatenation, all of a grid."""
+        root = self.find(axis)
+        children = self._nodes[root].children
+        if self._nodes[root].form is Form.LEAF:
+            yield (root,)
+        elif self._nodes[root].form is Form.CONCAT:
+            for child in children:
+                yield from self.terms(child)
+        else:
+            for combined in product(*(self.terms(child) for child in children)):
+                yield tuple(leaf for term in combined for leaf in term)
 
     def leaves(self, axis: Axis) -> Iterator[Axis]:
         """Every leaf that this axis reaches, in order; a leaf that is reached twice occurs twice."""

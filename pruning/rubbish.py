@@ -30,7 +30,7 @@ _SUMS = {
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
     "linear", "matmul", "mm", "bmm", "addmm", "einsum", "scaled_dot_product_attention", "baddbmm", "deform_conv2d",
     "lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell",
-    "sum", "norm", "linalg_vector_norm", "frobenius_norm",
+    "bilinear", "sum", "norm", "linalg_vector_norm", "frobenius_norm",
 }  # fmt: skip
 _SYMMETRIC = {
     "mean", "var", "std", "var_mean", "std_mean", "amax", "amin", "prod", "logsumexp", "any", "all",

@@ -176,6 +176,9 @@ class _Tracer(Follower):
     def bind(self, attribute: str, *axes: Axis) -> None:
         self.found.statements.append(Statement(self.layers[-1], attribute, axes))
 
+    def states(self, attribute: str) -> bool:
+        return attribute in vars(self._shadow.get_submodule(self.layers[-1]))
+
     def written(self, size: int, axis: Axis) -> None:
         assert size == self.axes.size(axis), (size, self.axes.size(axis))
         self.found.statements.append(Statement(self.layers[-1], None, (axis,)))

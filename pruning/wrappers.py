@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
+from torch.ao.nn.quantized import FloatFunctional
+from torch.ao.quantization import DeQuantStub, QuantStub
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
@@ -95,6 +97,13 @@ def _refuse_what_cannot_be(model: nn.Module) -> None:
         raise UnusableModuleError(name, what, advice)
 
 
+def _is_unused_stub(module: nn.Module) -> bool:
+    """Whether it marks a place for quantisation, and computes in floating point as long as no observer is there."""
+    if isinstance(module, FloatFunctional):
+        return type(module.activation_post_process) is nn.Identity
+    return isinstance(module, QuantStub | DeQuantStub) and not hasattr(module, "activation_post_process")
+
+
 def _unusable(model: nn.Module) -> Iterator[tuple[str, str, str]]:
     for name, module in model.named_modules():
         if isinstance(module, torch.jit.ScriptModule):
@@ -105,7 +114,8 @@ def _unusable(model: nn.Module) -> Iterator[tuple[str, str, str]]:
             )
         if isinstance(module, torch.fx.GraphModule) and "train" in vars(module):
             yield name, "a program of torch.export", "Its modes are fixed: name the module that was exported"
-        if type(module).__module__.startswith(_QUANTISED) or hasattr(module, "activation_post_process"):
+        quantised = type(module).__module__.startswith(_QUANTISED) or hasattr(module, "activation_post_process")
+        if quantised and not _is_unused_stub(module):
             yield (
                 name,
                 f"a {type(module).__name__}",

@@ -262,12 +262,14 @@ def _run(trainer: ClusterTrainer, job: FinetuneJob, heard: Heard, start_timeout_
 
     `fit` runs in its own thread: in the main thread it would replace the handler of Ctrl-C for good.
     """
-    failures: list[Exception] = []
+    failures: list[BaseException] = []
 
     def fit() -> None:
         try:
             trainer.fit()
-        except Exception as error:  # noqa: BLE001 - a thread's boundary: raised again by the caller
+        # A thread's boundary: raised again by the caller. Where the caller ends Ray meanwhile, what Ray raises here is
+        # kept with all that its frames hold: a handle given up then would make Ray end this process, without a word.
+        except BaseException as error:  # noqa: BLE001
             failures.append(error)
 
     thread = threading.Thread(target=fit, name="ray-train-fit", daemon=True)
@@ -311,7 +313,7 @@ def _describe_not_started(timeout_s: float) -> str:
     )
 
 
-def _as_ours(error: Exception) -> TrainerError:
+def _as_ours(error: BaseException) -> TrainerError:
     """Ray's error as one of this room: the first worker's own if it is one, else its last line."""
     if isinstance(getattr(error, "controller_failure", None), WorkerGroupStartupTimeoutError):
         return NoRoomError("the room of the fine-tune workers was taken before they started")

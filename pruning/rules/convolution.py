@@ -3,6 +3,8 @@
 MACs: `batch · prod(weight shape) · prod(output pixels)`, as fvcore counts them; the bias is free.
 """
 
+from collections.abc import Sequence
+
 from pruning.axes import Axis
 from pruning.rules.registry import AxisUse, Call, CostKind, Walk, rule
 
@@ -17,8 +19,7 @@ def convolution(walk: Walk, call: Call) -> None:
     outputs, inputs, *kernel = walk.dims(weight)
     for axis in kernel:
         walk.axes.fix(axis)
-    for axis in along:
-        walk.axes.fix(axis, ALONG)
+    pixels = _pixels(walk, call, along)
     groups = call.args["groups"]
     if groups == 1:
         walk.axes.unite(channels, inputs)
@@ -28,9 +29,23 @@ def convolution(walk: Walk, call: Call) -> None:
     walk.bind("out_channels", outputs)
     if (bias := call.args["bias"]) is not None:
         walk.axes.unite(walk.dims(bias)[0], outputs)
-    pixels = [walk.axes.constant(n) for n in out.shape[2:]]
     walk.label(out, [batch, outputs, *pixels])
     walk.charge(CostKind.CONVOLUTION, batch, outputs, inputs, *kernel, *pixels)
+
+
+def _pixels(walk: Walk, call: Call, along: Sequence[Axis]) -> list[Axis]:
+    """The result's dimensions along which the window moves; one of a single index, step by step, keeps each index."""
+    made = []
+    padded = call.args["padding"] if not isinstance(call.args["padding"], str) else [0]  # as one index needs none
+    strides, paddings = (n * len(along) if len(n) == 1 else n for n in (list(call.args["stride"]), list(padded)))
+    for axis, after, length, stride, padding in zip(
+        along, call.out.shape[2:], call.tensor("weight").shape[2:], strides, paddings, strict=True
+    ):
+        alone = (length, stride, padding) == (1, 1, 0)
+        if not alone:
+            walk.axes.fix(axis, ALONG)
+        made.append(axis if alone else walk.axes.constant(after))
+    return made
 
 
 def _follow_groups(walk: Walk, groups: int, channels: int, inputs: int, outputs: int) -> None:
@@ -39,7 +54,10 @@ def _follow_groups(walk: Walk, groups: int, channels: int, inputs: int, outputs:
     to_groups, _ = walk.axes.split(outputs, [groups, size(outputs) // groups])
     walk.axes.unite(each_in, inputs)
     walk.axes.unite(from_groups, to_groups)
-    walk.bind("groups", from_groups)
+    if walk.states("groups"):
+        walk.bind("groups", from_groups)
+    else:
+        walk.written(groups, from_groups)
     if size(inputs) > 1:
         walk.note(from_groups, AxisUse.CONV_GROUPS)
 

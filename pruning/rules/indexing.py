@@ -1,5 +1,7 @@
 """Indexing, slicing, splitting and concatenation."""
 
+import math
+
 import torch
 
 from pruning.axes import Axis
@@ -163,9 +165,32 @@ def reorder(walk: Walk, call: Call) -> None:
     walk.label(call.out, dims)
 
 
-@rule("im2col", "unfold")
+@rule("unfold")
 def unfold(walk: Walk, call: Call) -> None:
-    """Extracts windows; no dimension can be cut."""
-    for axis in walk.dims(call.args["self"]):
+    """Takes windows of one dimension, which cannot be cut; a new dimension holds the places in a window."""
+    x = call.tensor("self")
+    dims, dim = list(walk.dims(x)), call.args["dimension"] % x.dim()
+    walk.axes.fix(dims[dim], "windows are taken from it")
+    dims[dim] = walk.axes.constant(call.out.shape[dim])
+    walk.label(call.out, [*dims, walk.axes.constant(call.out.shape[-1])])
+
+
+@rule("im2col")
+def windows_as_channels(walk: Walk, call: Call) -> None:
+    """Takes windows of an image: the channels of the result are a grid of channels and of places in a window."""
+    *batch, channels, height, width = walk.dims(call.tensor("self"))
+    for axis in (height, width):
         walk.axes.fix(axis, "windows are taken from it")
-    walk.label(call.out, [walk.axes.constant(n) for n in call.out.shape])
+    places = walk.axes.constant(math.prod(call.args["kernel_size"]))
+    walk.label(call.out, [*batch, walk.axes.grid([channels, places]), walk.axes.constant(call.out.shape[-1])])
+
+
+@rule("col2im")
+def channels_as_windows(walk: Walk, call: Call) -> None:
+    """Adds up windows where they overlap: the inverse of taking them."""
+    *batch, grid, windows = walk.dims(call.tensor("self"))
+    *_, made, height, width = call.out.shape
+    channels, places = walk.axes.split(grid, [made, walk.axes.size(grid) // made])
+    for axis in (places, windows):
+        walk.axes.fix(axis, "windows of an image are made of it")
+    walk.label(call.out, [*batch, channels, walk.axes.constant(height), walk.axes.constant(width)])

@@ -66,8 +66,11 @@ def gated(walk: Walk, call: Call) -> None:
 
 @rule("zeros", "ones", "full", "empty", "new_zeros", "new_ones", "new_full", "new_empty")
 def uniform(walk: Walk, call: Call) -> None:
-    """Creates a tensor of one value; its dimensions may be united with any that they meet."""
-    walk.label(call.out, [walk.axes.leaf(n) for n in call.out.shape])
+    """Creates a tensor of one value; its dimensions may be united with any that they meet, and then must follow."""
+    dims = [walk.axes.leaf(n) for n in call.out.shape]
+    walk.label(call.out, dims)
+    for size, axis in zip(call.out.shape, dims, strict=True):
+        walk.written(size, axis)
 
 
 @rule(

@@ -120,6 +120,22 @@ def _follow_mask(walk: Walk, mask: tuple[Axis, ...], scores: list[Axis]) -> None
             walk.axes.fix(axis)
 
 
+@rule("bilinear")
+def bilinear(walk: Walk, call: Call) -> None:
+    """`y[…, o] = Σ_ij w[o, i, j] a[…, i] b[…, j]`; fvcore does not know it, so it is free."""
+    *rows, first = walk.dims(call.tensor("input1"))
+    *others, second = walk.dims(call.tensor("input2"))
+    outputs, *inputs = walk.dims(call.tensor("weight"))
+    for axis, met in zip((*rows, first, second), (*others, *inputs), strict=True):
+        walk.axes.unite(axis, met)
+    if (bias := call.args["bias"]) is not None:
+        walk.axes.unite(walk.dims(bias)[0], outputs)
+    walk.bind("in1_features", inputs[0])
+    walk.bind("in2_features", inputs[1])
+    walk.bind("out_features", outputs)
+    walk.label(call.out, [*rows, outputs])
+
+
 @rule("addmm")
 def addmm(walk: Walk, call: Call) -> None:
     """`bias + a @ b`, the older form of a linear layer."""

@@ -72,6 +72,9 @@ class Walk(Protocol):
     def bind(self, attribute: str, *axes: Axis) -> None:
         """Record that the running module states these lengths in an attribute, which must follow a cut."""
 
+    def states(self, attribute: str) -> bool:
+        """Whether the running module has this attribute."""
+
     def fix_if_used(self, tensor: torch.Tensor, axes: Sequence[Axis], why: str) -> None:
         """Fix these axes if any later operation takes this tensor, or the model returns it."""
 

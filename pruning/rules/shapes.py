@@ -94,17 +94,23 @@ def expand(walk: Walk, call: Call) -> None:
         for axis, before, after in zip(walk.dims(x), x.shape, call.out.shape[new:], strict=True)
     ]
     walk.label(call.out, [*fresh, *kept])
+    for before, axis in zip([1] * new + list(x.shape), walk.dims(call.out), strict=True):
+        if before != walk.axes.size(axis):
+            walk.written(walk.axes.size(axis), axis)
 
 
 @rule("repeat", "tile")
 def repeat(walk: Walk, call: Call) -> None:
-    """Repeats a dimension, which adds an outer factor that cannot be cut."""
+    """Repeats a dimension, which adds an outer factor that cannot be cut; a single index is expanded."""
     x, out = call.tensor("self"), call.out
-    dims = [walk.axes.constant(1)] * (out.dim() - x.dim()) + list(walk.dims(x))
-    walk.label(out, [
-        walk.axes.grid([walk.axes.constant(n // walk.axes.size(axis)), axis])
-        for axis, n in zip(dims, out.shape, strict=True)
-    ])  # fmt: skip
+    labelled = []
+    for axis, n in zip([walk.axes.constant(1)] * (out.dim() - x.dim()) + list(walk.dims(x)), out.shape, strict=True):
+        if walk.axes.size(axis) == 1:
+            labelled.append(walk.axes.leaf(n))
+            walk.written(n, labelled[-1])
+        else:
+            labelled.append(walk.axes.grid([walk.axes.constant(n // walk.axes.size(axis)), axis]))
+    walk.label(out, labelled)
 
 
 @rule("pixel_shuffle")

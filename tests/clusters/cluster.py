@@ -26,7 +26,7 @@ from tracking.payloads import Proposed, TrialStarted, Winner
 from tracking.reader import read_ledger, read_whole_lines
 from tracking.runs import RunDirs
 
-WAIT_S = 900.0
+WAIT_S = 1800.0
 """Against tests that hang: on a busy machine a search takes many minutes."""
 SEARCH = (
     *("--trials", "6", "--window", "4", "--epochs", "3"),

@@ -16,7 +16,7 @@ from tests.cli.launched import endings
 from tests.clusters.cluster import SEARCH, WAIT_S, Alone, Cluster, Run, assert_same, end_of, running_cluster
 from tests.clusters.hosts import ALLOWED, SHARED, Host, eventually
 from tracking.events import payloads_of
-from tracking.payloads import TrialEnded, TrialStarted
+from tracking.payloads import TrialEnded, TrialStarted, Winner
 from tracking.runs import RunDirs
 
 pytestmark = [
@@ -48,13 +48,19 @@ def alone(begun_alone: Alone) -> Run:
     return begun_alone.run()
 
 
+@pytest.fixture(scope="module")
+def other_alone(tmp_path_factory: pytest.TempPathFactory) -> Alone:
+    """The other search on one machine, likewise."""
+    return Alone(tmp_path_factory.mktemp("other"), OTHER)
+
+
 @pytest.fixture
 def terminal(tmp_path: Path) -> Path:
     return tmp_path / "terminal"
 
 
 def test_two_searches_at_once_end_as_each_does_alone(
-    cluster: Cluster, alone: Run, terminal: Path, tmp_path: Path
+    other_alone: Alone, cluster: Cluster, alone: Run, terminal: Path, tmp_path: Path
 ) -> None:
     """They share the cluster and the folder of runs."""
     second = tmp_path / "second"
@@ -67,9 +73,7 @@ def test_two_searches_at_once_end_as_each_does_alone(
     runs = {run.run_id.rpartition("-")[2]: run.run_id for run in RunDirs(cluster.machines.shared / "both").all()}
     assert runs.keys() == {"s42", "s7"}
     assert_same(cluster.run("both", runs["s42"]), alone)
-    folder = tmp_path / "alone"
-    folder.mkdir()
-    assert_same(cluster.run("both", runs["s7"]), Alone(folder, OTHER).run())
+    assert_same(cluster.run("both", runs["s7"]), other_alone.run())
     started = [payloads_of(cluster.events("both", run), TrialStarted) for run in runs.values()]
     assert not {each.actor for each in started[0]} & {each.actor for each in started[1]}
 
@@ -78,7 +82,12 @@ def test_a_slow_host_holds_up_its_own_trials_only(cluster: Cluster, alone: Run, 
     process = cluster.begins(terminal, "search", *EVERYWHERE, "--runs", f"{SHARED}/slow")
     trial, host = _first_trial(cluster, "slow", process, terminal)
     with host.slowed(SLOWED_TO):
-        assert process.wait(WAIT_S) == 0, end_of(terminal)
+        eventually(
+            lambda: bool(payloads_of(cluster.events("slow"), Winner)) or process.poll() is not None,
+            "a winner is named",
+            WAIT_S,
+        )
+    assert process.wait(WAIT_S) == 0, end_of(terminal)
     assert_same(cluster.run("slow"), alone)
     overtook = _begun_and_ended_within(cluster, "slow", trial)
     assert len(overtook) >= 2, cluster.events("slow")

@@ -1,6 +1,7 @@
 """What a recipe may choose beside the plain loop: averages, passes, distillation, mixing, schedules, layers."""
 
 import copy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,8 +154,14 @@ def test_not_even_one_image_fits(monkeypatch: pytest.MonkeyPatch) -> None:
 # a state within an epoch
 
 
-def test_averages_and_passes_go_on_from_a_state_to_the_bit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compiles", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_averages_and_passes_go_on_from_a_state_to_the_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiles: bool
+) -> None:
+    """Also where the model is compiled; by torch's own wrapper, and without the minutes that code for a CPU takes."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     recipe = RECIPE.override(ema=0.9, micro_batch=7, mixup=0.4, distill=Distillation.SOFT, schedule=Schedule.LINEAR)
+    recipe = recipe.override(compile=compiles)
     teacher = small_net(seed=5)
 
     def begun(model: nn.Module) -> Training:
@@ -181,6 +188,8 @@ def test_averages_and_passes_go_on_from_a_state_to_the_bit(tmp_path: Path) -> No
     restore_state(found, again, 0)
     list(again.epochs())
     assert same(whole, resumed, rtol=0, atol=0)
+    names = {name.partition(".")[2] for name in found.tensors if name.startswith(("model.", "average."))}
+    assert names == whole.state_dict().keys(), "no wrapper's name is in them"
     assert undisturbed.average is not None
     assert again.average is not None
     pairs = zip(undisturbed.average.state().values(), again.average.state().values(), strict=True)

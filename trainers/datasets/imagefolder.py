@@ -11,11 +11,11 @@ from trainers.datasets.base import DataInfo, Dataset, InputSize, Split, Splits
 from trainers.datasets.files import Files
 from trainers.datasets.layout import (
     HOLDOUT_FRACTION,
-    archive_in,
     check_part,
     check_parts,
     check_same_classes,
     classes_of,
+    describe_missing,
     files_of,
     parted,
 )
@@ -136,18 +136,7 @@ class ImageFolder(Dataset):
         place = data_path / part
         if place.is_dir():
             return place
-        if data_path.is_file():
-            what, folder = "is a file: an archive has to be unpacked first. It has no folder", data_path.stem
-        else:
-            there = data_path.is_dir()
-            what, folder = "has no folder" if there else "does not exist, so it has no folder", data_path.name
-        packed = archive_in(data_path)
-        raise DataPathError(
-            f"the data path {str(data_path)!r} {what} {part!r}: expected "
-            f"{folder}/train/<class>/ and {folder}/val/<class>/ with image files in them, or (of "
-            f"'imagefolder') {folder}/<class>/ alone, which is split by a fixed seed"
-            + (f"; {str(packed)!r} there looks like an archive that is still to be unpacked" if packed else "")
-        )
+        raise DataPathError(describe_missing(data_path, part))
 
 
 class ImageNet(ImageFolder):
