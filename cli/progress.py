@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as ProgressBar
 from rich.text import Text
 
-from cli.console import console
+from cli.console import between_words, console
 from cli.plain import one_line
 from cli.status import SearchStatus
 from ground.counting import counted
@@ -272,7 +272,7 @@ class ProgressView:
         if cropped:
             self._console.print(stamped, no_wrap=True, overflow="ellipsis")
         else:
-            self._console.print(stamped, soft_wrap=True)
+            self._console.print(between_words(stamped, self._console), soft_wrap=True)
 
 
 def _origin_of(base: BaseReady) -> str:

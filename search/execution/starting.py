@@ -21,14 +21,23 @@ def nodes_that_start_nothing() -> list[str]:
     # With an environment that no process has yet: one that waits for work since better times would answer.
     fresh = {"env_vars": {"ESPALIER_FRESH": uuid.uuid4().hex}}
     asked = {
-        _answer.options(
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False), runtime_env=fresh
-        ).remote(): str(node["NodeManagerAddress"])
+        node: _answer.options(
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False), runtime_env=fresh
+        ).remote()
+        for node in _living()
+    }
+    ray.wait(list(asked.values()), num_returns=len(asked), timeout=_ANSWERS_S)
+    # A node that was lost meanwhile takes no trial.
+    return sorted(address for node, address in _living().items() if node in asked and _has_crashed(asked[node]))
+
+
+def _living() -> dict[str, str]:
+    """The addresses of the nodes that may run trials, by their ids."""
+    return {
+        str(node["NodeID"]): str(node["NodeManagerAddress"])
         for node in ray.nodes()
         if node["Alive"] and node["Resources"].get("CPU", 0) > 0
     }
-    ray.wait(list(asked), num_returns=len(asked), timeout=_ANSWERS_S)
-    return sorted(address for reference, address in asked.items() if _has_crashed(reference))
 
 
 def describe_unfit(nodes: Sequence[str]) -> str:

@@ -21,7 +21,12 @@ def every_command_that_is_shown_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -
     """Collect what the command line says in each test of this room, and parse the commands in it."""
     said: list[str] = []
     shown = console._shown
-    monkeypatch.setattr(console, "_shown", lambda text: said.append(shown(text)) or said[-1])
+
+    def heard(text: str) -> str:
+        said.append(shown(text))
+        return said[-1]
+
+    monkeypatch.setattr(console, "_shown", heard)
     yield
     for text in said:
         check_hints(text)

@@ -17,7 +17,8 @@ def check_hints(text: str) -> int:
     Raises:
         AssertionError: an option is unknown, or misses its value, or a path is not quoted.
     """
-    found = _SHOWN.findall(text)
+    # A verb alone, or with --help, is spoken of.
+    found = [(name, rest) for name, rest in _SHOWN.findall(text) if rest.strip() and "--help" not in rest]
     for name, rest in found:
         command: Any = load_command(_BY_NAME[name])
         try:

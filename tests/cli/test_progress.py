@@ -277,3 +277,11 @@ def test_a_fine_tune_is_seen_before_its_first_epoch_has_ended() -> None:
     assert "fine-tune: starting the workers" in log.written
     assert log.written.count(f"fine-tune: {stated}") == 1, "the next line follows a minute later"
     assert stated in terminal.written
+
+
+def test_lines_are_broken_between_words_on_a_terminal_alone() -> None:
+    for terminal in (True, False):
+        seen = Seen(terminal=terminal)
+        seen.view._line("a word " * 20)
+        assert any(len(line) > 80 for line in seen.lines) != terminal
+        assert all(line.split()[-1] == "word" for line in seen.lines)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 from torch import nn
+from torch.ao.quantization import QuantStub
 from torch.nn import functional as F
 from torchvision.ops import DeformConv2d
 
@@ -107,11 +108,67 @@ class Gated(nn.Module):
         return self.out(y.transpose(-2, -1).flatten(1, 2).unflatten(-1, (8, 8)))
 
 
+class Written(nn.Module):
+    """Lengths that its code writes: of a repeated filter and its groups, of two halves, and of a state that it makes.
+
+    A training pass puts another tensor in its buffer's place.
+    """
+
+    mean: torch.Tensor
+    filter: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.width, self.half, self.depth = 16, 8, 6
+        self.register_buffer("mean", torch.zeros(1, 16, 1, 1))
+        self.register_buffer("filter", torch.randn(1, 1, 3, 3))
+        self.state, self.mark = nn.Conv2d(8, 6, 1), QuantStub()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            self.mean = 0.9 * self.mean + 0.1 * x.detach().mean((0, 2, 3), keepdim=True)
+        x = self.mark(x - self.mean)
+        x = F.conv2d(x, self.filter.repeat(self.width, 1, 1, 1), padding=1, groups=self.width)
+        a, b = x.split((self.half, self.half), 1)
+        state = x.new_zeros(len(x), self.depth, *x.shape[2:])
+        for half in (a, b):
+            state = torch.tanh(self.state(half) + state)
+        return torch.cat([a, state], 1)
+
+
+class Crossed(nn.Module):
+    """Attention of 16 channels to each other, over as many tokens, in 2 heads whose width is that of its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads, self.qkv, self.out = 2, nn.Linear(16, 48), nn.Linear(16, 16)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        count, tokens, width = x.shape
+        parts = self.qkv(x).reshape(count, tokens, 3, self.heads, width // self.heads)
+        q, k, v = parts.permute(2, 0, 3, 4, 1).unbind(0)
+        y = (F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT).softmax(-1) @ v
+        return x + self.out(y.permute(0, 3, 1, 2).reshape(count, tokens, width))
+
+
+def _over_tokens(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Adds what a layer makes of 4×4 tokens to all pixels of each."""
+    tokens = layer(F.adaptive_avg_pool2d(x, 4).flatten(2).mT).mT
+    return x + F.interpolate(tokens.unflatten(2, (4, 4)), scale_factor=2)
+
+
+def _windows(x: torch.Tensor) -> torch.Tensor:
+    """Windows as channels, weighed and put together again; and the means of windows along one dimension."""
+    columns = F.unfold(x, 2, stride=2).unflatten(1, (-1, 4))
+    whole = F.fold((columns * columns.sum(2, keepdim=True)).flatten(1, 2), x.shape[2:], 2, stride=2)
+    return whole + x.unfold(2, 2, 2).mean(-1).repeat_interleave(2, 2)
+
+
 def _weights(*shapes: tuple[int, ...]) -> nn.Module:
     return nn.ParameterList([nn.Parameter(torch.randn(shape)) for shape in shapes])
 
 
-def _channels_last(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+def _channels_last(layer: Operation, x: torch.Tensor) -> torch.Tensor:
     return layer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
@@ -179,6 +236,16 @@ FREE: dict[str, tuple[Callable[[], nn.Module], list[int]]] = {
     "an outer product": (
         lambda: Between(lambda x: x * torch.einsum("bh,bw->bhw", x.mean((1, 3)), x.mean((1, 2)))[:, None]),
         [16, 8],
+    ),
+    "lengths that code writes, and stubs of quantisation": (lambda: Between(Written(), made=14), [8, 6, 8]),
+    "as many tokens as channels": (lambda: Between(_over_tokens, parts=Crossed()), [2, 8, 8]),
+    "a convolution over single tokens": (lambda: Between(_over_tokens, parts=nn.Conv1d(16, 16, 1)), [16, 8]),
+    "windows as channels": (lambda: Between(_windows), [16, 8]),
+    "a bilinear layer": (
+        lambda: Between(
+            lambda layer, x: _channels_last(lambda y: layer(y, y), x), parts=nn.Bilinear(16, 16, 12), made=12
+        ),
+        [16, 12, 8],
     ),
     "a product with a vector": (
         lambda: Between(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -30,7 +31,8 @@ from trainers.errors import (
     WorkersDifferError,
 )
 from trainers.failure import read_failure, write_failure
-from trainers.finetune import _as_ours, _trainer, _work, finetune
+from trainers.finetune import _as_ours, _run, _trainer, _work, finetune
+from trainers.hearing import Heard
 from trainers.history import EpochReport, append_epoch, read_epochs
 from trainers.job import EPOCHS, MODEL, STARTED, STOP, FinetuneJob, FinetuneResult, run_job
 from trainers.place import Place
@@ -538,3 +540,14 @@ def test_what_every_worker_would_fail_on_fails_in_the_driver(
 ) -> None:
     with pytest.raises(DataPathError, match="has 10 classes"):
         finetune(checkpoint, "shapes", None, RECIPE, seed=2, workers=1, out_dir=tmp_path, storage_dir=tmp_path)
+
+
+def test_a_thread_that_ray_ends_keeps_what_it_held(tmp_path: Path) -> None:
+    """As where Ctrl-C ends Ray's session under it: a handle that is given up then ends this process, with code 1."""
+
+    class Ended:
+        def fit(self) -> None:
+            raise SystemExit(0)
+
+    with pytest.raises(FinetuneError, match="SystemExit"):
+        _run(Ended(), SimpleNamespace(out_dir=tmp_path), Heard(tmp_path, print, print), 60.0, lambda: None)  # type: ignore[arg-type]
