@@ -5,12 +5,13 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.setup-stamp
 # torch and its CUDA libraries need about 7 GB: say so before the download, not in the middle of it.
 NEED_GB := 9
-# Processes of mypy and of the tests: these wait for Ray, databases and sockets, so that three keep two cores busy; with
-# four, Ray's own processes crowd each other. A file of tests stays in one process: what it shares is made once.
+# Processes of the tests: these wait for Ray, databases and sockets, so that three keep two cores busy; with four, Ray's
+# own processes crowd each other. A file of tests stays in one process: what it shares is made once.
 WORKERS ?= 3
 PYTEST  := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+ON_HOSTS := $(BIN)/python -m tests.clusters.inside $(BIN)/python -m pytest -q -p no:xdist
 
-.PHONY: help setup demo test test-quick test-cluster lint check format docs clean
+.PHONY: help setup demo test test-quick test-cluster test-cluster-faults lint style types every-test check format docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,20 +32,32 @@ $(STAMP): constraints.txt pyproject.toml
 demo: setup  ## the main job: prune a real model to its budget on Ray, with MLflow beside it
 	$(BIN)/python launch.py
 
-test: setup lint  ## lint, types, and every test
+test: setup style  ## lint, types, and every test
+	@# Beside each other: the tests leave a third of two cores idle, and the types take a minute of one.
+	@$(MAKE) --no-print-directory --jobs 2 types every-test
+
+every-test: setup
 	$(PYTEST)
 
 test-quick: setup  ## the tests that take less than five seconds each
 	$(PYTEST) -m 'not slow'
 
 test-cluster: setup  ## hosts in network namespaces of this machine (root, openssh-server, rsync); a database that stops
-	$(BIN)/python -m tests.clusters.inside $(BIN)/python -m pytest -q -p no:xdist tests/clusters/test_on_hosts.py
+	$(ON_HOSTS) tests/clusters/test_on_hosts.py
 	ESPALIER_TEST_DATABASE=1 $(BIN)/python -m pytest -q -p no:xdist tests/cli/test_database_loss.py
 
-lint: setup  ## lint and types
+test-cluster-faults: setup  ## such hosts: two searches at once, a slow host, a full disk, a head that loses its power
+	$(ON_HOSTS) tests/clusters/test_faults.py
+
+lint: style types  ## lint and types
+
+style: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --num-workers $(WORKERS)
+
+types: setup
+	@# In one process: mypy gives its workers half a minute to answer, which a busy machine needs, and ends without them.
+	$(BIN)/mypy
 
 check: lint  ## lint, types, the picture of the house and the names that tests replace
 	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_replaced_names.py

@@ -2,7 +2,11 @@
 
 import sys
 
-from cli.main import main
+try:
+    from cli.main import main
+except KeyboardInterrupt:
+    sys.stderr.write("\nInterrupted before anything began.\n")
+    sys.exit(130)
 
 if __name__ == "__main__":
     sys.exit(main())

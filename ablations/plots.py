@@ -97,6 +97,8 @@ def _draw_revisions(axes: Axes, standings: Sequence[Standing]) -> None:
 
 
 def _draw_cost(axes: Axes, standings: Sequence[Standing]) -> None:
+    if not any(run.llm for standing in standings for run in standing.runs):
+        return  # without a model nothing was paid, and the plot would be a column of points
     _draw_crosses(axes, standings, lambda run: run.cost_usd if run.llm else 0.0, gain_over_start)
     if not axes.has_data():
         return

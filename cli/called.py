@@ -27,7 +27,7 @@ def as_called(text: str) -> str:
     Rooms below this one name the command in their hints, and do not know how the user calls it.
     """
     if not _is_installed_command():
-        return text
+        return text.replace(f"python {_SCRIPT} ", f"{program()} ")
     return text.replace(f"python {_SCRIPT}", _COMMAND).replace(f"`{_SCRIPT} ", f"`{_COMMAND} ")
 
 

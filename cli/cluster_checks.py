@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli.checks import Check, State, first_line
+from cli.checks import GIB, NO_DISK, Check, State, first_line
 from ground.counting import counted
 from search.errors import ResourceError
 from search.execution.cluster import connected
@@ -44,6 +44,7 @@ def judged(address: str, found: Cluster, here: About, runs: Path) -> tuple[Check
         _size(address, found),
         _answers(nodes),
         _versions(nodes, here),
+        _disks(nodes),
         _shared_folder(nodes, runs),
         _clocks(nodes),
         _way_between(nodes),
@@ -66,6 +67,9 @@ def _answers(nodes: Sequence[Node]) -> Check:
     silent = [f"{node.address} ({node.error})" for node in nodes if node.about is None]
     if silent:
         advice = "set these nodes up as the others (clusters/node.sh); on AWS their words lie in /shared/setup"
+        if any(node.error.startswith("ActorDied") for node in nodes):
+            # A process of Ray's that cannot write its log ends, before any of our code runs.
+            advice = f"where Ray's processes end as they start, look for a full disk (df -h /tmp there); else {advice}"
         return Check("nodes", State.FAILED, f"did not answer: {'; '.join(silent)}", advice)
     return Check("nodes", State.OK, f"all {len(nodes)} answer")
 
@@ -89,6 +93,17 @@ def _versions(nodes: Sequence[Node], here: About) -> Check:
         )
     same = ", ".join(f"{name} {here.packages.get(name)}" for name in PACKAGES)
     return Check("versions", State.OK, f"Python {here.python}, {same} on every node")
+
+
+def _disks(nodes: Sequence[Node]) -> Check:
+    """Each node's own disk, on which Ray has its session: the shared folder is another one."""
+    known = [(node.free_bytes, node.address) for node in nodes if node.free_bytes is not None]
+    full = [f"{free / GIB:.1f} GiB free on {address}" for free, address in known if free < NO_DISK]
+    if full:
+        advice = "free some space there: Ray's session needs at least half a GiB on each node"
+        return Check("disks", State.FAILED, "; ".join(full), advice)
+    least = min((free for free, _ in known), default=0)
+    return Check("disks", State.OK, f"at least {least / GIB:.1f} GiB free for Ray on every node")
 
 
 def _shared_folder(nodes: Sequence[Node], runs: Path) -> Check:

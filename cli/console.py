@@ -1,6 +1,7 @@
 """The one place that prints: nothing in a text makes a terminal obey, and no fault of a stream ends a run."""
 
 import json
+import re
 from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import IO, Any, cast
@@ -80,13 +81,18 @@ def _shown(text: str) -> str:
 
 
 def _print_line(on: Console, text: Text, *, whole: bool = False) -> None:
-    """Print a line; on a terminal that is narrower it is broken between words."""
-    if on.is_terminal and not whole:
-        pieces = text.divide(breaks(text.plain, on.width))
-        for piece in pieces[:-1]:
-            piece.rstrip()
-        text = Text("\n").join(pieces)
-    on.print(text, soft_wrap=True)
+    """Print a line; on a terminal that is narrower it is broken between words, unless it is a command to be pasted."""
+    on.print(text if whole or _PASTED.match(text.plain) else between_words(text, on), soft_wrap=True)
+
+
+def between_words(text: Text, on: Console) -> Text:
+    """Return a line as it is printed: broken between words on a terminal that is narrower."""
+    if not on.is_terminal:
+        return text
+    pieces = text.divide(breaks(text.plain, on.width))
+    for piece in pieces[:-1]:
+        piece.rstrip()
+    return Text("\n").join(pieces)
 
 
 def say_json(value: Any) -> None:
@@ -160,6 +166,8 @@ def _table(title: str) -> Table:
     return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
 
 
+_PASTED = re.compile(r"  \S")
+"""A line that two spaces begin."""
 LOG_WIDTH = 120
 """Width without a terminal: a log can be scrolled."""
 SIDEWAYS = 28

@@ -1,6 +1,5 @@
 """Which dataset a verb reads where none is named."""
 
-import shlex
 from pathlib import Path
 
 from cli.console import say_aside
@@ -14,8 +13,3 @@ def dataset_name(given: str | None, data_path: Path | None) -> str:
         return "digits"
     say_aside(f"dataset: imagefolder, because there is a --data-path ({data_path}); --dataset names another kind")
     return "imagefolder"
-
-
-def data_words(name: str, data_path: Path | None) -> str:
-    """The options that name a dataset, as they stand on a command line."""
-    return shlex.join(["--dataset", name, *([] if data_path is None else ["--data-path", str(data_path)])])

@@ -17,6 +17,16 @@ from trainers.errors import TrainerError
 BAD_INPUT = 2
 INTERRUPTED = 130
 BUG = 1
+AGAIN = "It had not come to its end: the same command begins again."
+
+
+class Interrupted(Exception):  # noqa: N818  it is no error
+    """A verb was ended by Ctrl-C or SIGTERM. Its text says what is kept, and how to go on.
+
+    A KeyboardInterrupt would not come as far as this boundary: Typer makes an exit code of it, without a word.
+    """
+
+
 USER_ERRORS = (PruningError, LLMError, TrackingError, TrainerError, SearchError, AblationError)
 
 
@@ -28,10 +38,15 @@ def run_guarded(command: Callable[[], int], *, debug: bool) -> int:
         debug: whether to show the traceback instead.
 
     Returns:
-        The command's own exit code, 2 for a mistake of the user, 1 for a bug.
+        The command's own exit code, 2 for a mistake of the user, 130 where the user ended it, 1 for a bug.
     """
     try:
         return command()
+    except (Interrupted, KeyboardInterrupt) as ended:
+        if debug:
+            say_trace(traceback_text(ended))
+        say_error("Interrupted.", str(ended) if isinstance(ended, Interrupted) else AGAIN)
+        return INTERRUPTED
     except USER_ERRORS as error:
         if debug:
             say_trace(traceback_text(error))

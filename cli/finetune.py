@@ -116,7 +116,7 @@ def command(
     result = shown.result
     recording.finetuned(result.checkpoint_dir, result.history, shown.recipe, told, result.wall_s)
     show_result(result)
-    say(f"test it: {evaluate_line(result.checkpoint_dir, name, data_path)}", pasted=True)
+    say(f"test it: {evaluate_line(result.checkpoint_dir, pruned.spec.name, name, data_path)}", pasted=True)
 
 
 def _teacher_macs(wanted: bool, teacher: Path | None) -> int:

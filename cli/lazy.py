@@ -1,6 +1,7 @@
 """Commands that are listed without being imported."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from cli.errors import AGAIN, Interrupted
+from cli.help_page import VerbCommand
 from search.setup.paths import expand_path
 
 
@@ -36,7 +39,8 @@ class LazyCommand(TyperCommand):
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """The context of the verb itself, which runs it in place of this command."""
-        return load_command(self._verb).make_context(*args, **kwargs)
+        with _interrupts_told():
+            return load_command(self._verb).make_context(*args, **kwargs)
 
 
 def group_of(verbs: Sequence[Verb], *, text: str, no_args_is_help: bool = False) -> TyperGroup:
@@ -57,7 +61,7 @@ def load_command(verb: Verb) -> Any:
     if isinstance(command, TyperGroup):
         return command
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
-    app.command(verb.name)(_with_paths_expanded(command))
+    app.command(verb.name, cls=VerbCommand)(_with_paths_expanded(command))
     return typer.main.get_command(app)
 
 
@@ -66,6 +70,16 @@ def _with_paths_expanded(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def expanded(**given: Any) -> None:
-        command(**{name: expand_path(value) if isinstance(value, Path) else value for name, value in given.items()})
+        paths = {name: expand_path(value) if isinstance(value, Path) else value for name, value in given.items()}
+        with _interrupts_told():
+            command(**paths)
 
     return expanded
+
+
+@contextmanager
+def _interrupts_told() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(AGAIN) from None

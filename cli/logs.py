@@ -36,7 +36,13 @@ def install() -> None:
         root.addHandler(handler)
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
-    threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+    threading.excepthook = _uncaught_in_thread
+
+
+def _uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+    # As Python's own hook: a thread that leaves is no error. Those that wait for Ray do where its session ends.
+    if not issubclass(args.exc_type, SystemExit):
+        _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
 
 
 def traceback_text(error: BaseException) -> str:

@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 from cli.called import program
+from pruning.factories import is_factory
 from tracking.runs import RunDir
 from tracking.stores import URI_VARIABLE
 from tracking.uris import without_password
@@ -15,15 +16,39 @@ def resume_line(folder: RunDir) -> str:
     return f"{program()} resume {_named(folder)}"
 
 
+def sync_study_line(folder: Path) -> str:
+    """Return the command that brings MLflow up to date with a study, which is named by its folder."""
+    return f"{program()} sync {shlex.quote(str(folder))}"
+
+
 def sync_line(folder: RunDir) -> str:
     """Return the command that brings MLflow up to date; the run itself records its store and experiment."""
     return f"{program()} sync {_named(folder)}"
 
 
-def evaluate_line(checkpoint: Path, dataset: str, data_path: Path | None) -> str:
-    """Return the command that scores a checkpoint on the test set of the dataset that it was trained on."""
-    words = ["evaluate", "--checkpoint", str(checkpoint), "--dataset", dataset]
-    return f"{program()} {shlex.join([*words, *([] if data_path is None else ['--data-path', str(data_path)])])}"
+def evaluate_line(checkpoint: Path, model: str, dataset: str, data_path: Path | None) -> str:
+    """Return the command that scores a checkpoint on the test set of the dataset that it was trained on.
+
+    Args:
+        checkpoint: its folder.
+        model: what it names as its model; an own factory has to be named again by whoever opens it.
+        dataset: as the registry knows it.
+        data_path: its folder, where it reads one.
+    """
+    trusted = ["--trust-factory", model] if is_factory(model) else []
+    words = ["evaluate", "--checkpoint", str(checkpoint), *_data(dataset, data_path), *trusted]
+    return f"{program()} {shlex.join(words)}"
+
+
+def search_line(base: Path, model: str, dataset: str, data_path: Path | None, seed: int, input_size: int | None) -> str:
+    """Return the command that prunes a base which was trained here, with the same holdout left out."""
+    size = [] if input_size is None else ["--input-size", str(input_size)]
+    words = ["search", "--model", model, "--base", str(base), *_data(dataset, data_path), "--seed", str(seed), *size]
+    return f"{program()} {shlex.join(words)}"
+
+
+def _data(dataset: str, data_path: Path | None) -> list[str]:
+    return ["--dataset", dataset, *([] if data_path is None else ["--data-path", str(data_path)])]
 
 
 def ui_line(shown_uri: str) -> str:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as ProgressBar
 from rich.text import Text
 
-from cli.console import console
+from cli.console import between_words, console
 from cli.plain import one_line
 from cli.status import SearchStatus
 from ground.counting import counted
@@ -54,14 +54,15 @@ BAR_WIDTH = 24
 class ProgressView:
     """Listens to a ledger, and to the epochs of the base's training, which are not in the ledger."""
 
-    def __init__(self, trials: int, on: Console | None = None) -> None:
+    def __init__(self, trials: int, on: Console | None = None, *, on_ray: bool = True) -> None:
         """Begin to measure time.
 
         Args:
             trials: of the whole search.
             on: where to show it; None takes the console for results.
+            on_ray: whether Ray has to start before the first trial and the fine-tune.
         """
-        self._console = on or console()
+        self._console, self._on_ray = on or console(), on_ray
         self._began = time.monotonic()
         self._status = SearchStatus(trials)
         self._epochs = 0
@@ -124,7 +125,7 @@ class ProgressView:
         self._note(event.payload)
         self._report(event.payload)
         if self._status.searching:
-            status = "" if self._status.specs else "starting Ray"
+            status = "starting Ray" if self._on_ray and not self._status.specs else ""
             self._advance("search", self._status.ended, self._status.trials, status)
         self._show()
 
@@ -161,7 +162,7 @@ class ProgressView:
                 workers = Workers(begun.workers, begun.most_workers or begun.workers)
                 self._line(f"{FINETUNE}: {counted(self._epochs, 'epoch')} on {workers.named('DDP worker')}")
                 self._recipe(Recipe.parse(dict(begun.recipe)))
-                self._advance(FINETUNE, 0, self._epochs, "starting Ray Train")
+                self._advance(FINETUNE, 0, self._epochs, "starting Ray Train" if self._on_ray else "")
             case FinetuneEpoch() as epoch:
                 self._finetune_epoch(epoch)
 
@@ -271,7 +272,7 @@ class ProgressView:
         if cropped:
             self._console.print(stamped, no_wrap=True, overflow="ellipsis")
         else:
-            self._console.print(stamped, soft_wrap=True)
+            self._console.print(between_words(stamped, self._console), soft_wrap=True)
 
 
 def _origin_of(base: BaseReady) -> str:

@@ -14,9 +14,11 @@ from search.outcome.report import trial_rows
 from search.outcome.sentences import sentences
 from search.outcome.summary import LlmSummary, Summary
 from search.run import RunOutcome
-from search.setup.config import RunConfig
-from tracking.events import Event
+from search.setup.config import ExecutorName, RunConfig
+from tracking.events import Event, payloads_of
 from tracking.kinds import RunStatus
+from tracking.payloads import FinetuneEpoch, TrialEnded
+from tracking.phases import since_winner
 from tracking.runs import RunDir
 
 INTERRUPTED = 130
@@ -84,7 +86,7 @@ def exit_code(outcome: RunOutcome) -> int:
 
 
 def _execute(launch: Launch) -> RunOutcome:
-    with ProgressView(launch.config.trials) as view:
+    with ProgressView(launch.config.trials, on_ray=launch.config.executor is ExecutorName.RAY) as view:
         try:
             outcome = launch.execute([view])
         except Exception as error:
@@ -93,9 +95,19 @@ def _execute(launch: Launch) -> RunOutcome:
             raise
     _show_result(outcome)
     if outcome.summary.status is RunStatus.INTERRUPTED:
-        say("Interrupted. Go on with:")
+        say(f"Interrupted. {_kept(outcome.events)} Go on with:")
         say(f"  {resume_line(outcome.folder)}")
     return outcome
+
+
+def _kept(events: Sequence[Event]) -> str:
+    trials = len(payloads_of(events, TrialEnded))
+    epochs = len({record.epoch for record in payloads_of(since_winner(events), FinetuneEpoch)})
+    ended = [
+        *([counted(trials, "trial")] if trials else []),
+        *([f"{counted(epochs, 'epoch')} of the fine-tune"] if epochs else []),
+    ]
+    return f"{' and '.join(ended)} had ended, and are not done again." if ended else "No trial had ended."
 
 
 def _say_place(launch: Launch) -> None:
@@ -116,7 +128,8 @@ def _show_result(outcome: RunOutcome) -> None:
     if summary.llm_use:
         _say_use(summary.llm_use)
     for failed in outcome.failed_outputs:
-        say(f"not written: {failed}; once the cause is fixed, `resume {folder.run_id} --outputs` makes it again")
+        say(f"not written: {failed}. Once the cause is fixed, make it again with:")
+        say(f"  {resume_line(folder)} --outputs")
     say(f"summary  {folder.summary}")
     say(f"report   {folder.report}")
     if summary.winner and summary.winner.accuracy is not None:

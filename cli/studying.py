@@ -9,6 +9,7 @@ import typer
 from ablations.floor.options import StudyOptions, make_options
 from ablations.floor.running.place import Place
 from cli.console import say, say_document
+from cli.pasted import sync_study_line
 from cli.placing import say_place
 from search.setup.address import ray_address
 from search.setup.config import ExecutorName
@@ -108,7 +109,7 @@ def _show(outcome: "StudyOutcome", *, as_json: bool) -> None:
     say(f"page     {outcome.page}")
     if not outcome.in_sync:
         say(f"MLflow does not hold all of this study ({outcome.sync_reason}). Catch up with:")
-        say(f"  python launch.py sync {outcome.page.parent}")
+        say(f"  {sync_study_line(outcome.page.parent)}")
 
 
 class _Progress:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.console import say
-from cli.data import data_words, dataset_name
+from cli.data import dataset_name
 from cli.option_types import (
     DataPathOption,
     InputSizeOption,
@@ -15,6 +15,7 @@ from cli.option_types import (
     TestedDatasetOption,
 )
 from cli.options import options_of
+from cli.pasted import evaluate_line, search_line
 from cli.paths import make_folder
 from cli.training import START, TRAINING, WorkersOption, show_result, train_shown, training_config
 from search.errors import ConfigError
@@ -77,6 +78,5 @@ def command(
     result = train_shown(config, start, name, data_path, recipe, seed=seed, out=out, trusted=(model,)).result
     show_result(result)
     trained = result.checkpoint_dir
-    words = data_words(name, data_path)
-    say(f"test it: python launch.py evaluate --checkpoint {trained} {words}")
-    say(f"prune it: python launch.py search --model {model} --base {trained} {words} --seed {seed}")
+    say(f"test it: {evaluate_line(trained, model, name, data_path)}", pasted=True)
+    say(f"prune it: {search_line(trained, model, name, data_path, seed, input_size)}", pasted=True)

@@ -1,6 +1,8 @@
 """Trains a checkpoint on Ray's workers, shown on the screen: what `finetune` and `train` have in common."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.console import say
+from cli.errors import Interrupted
 from cli.placing import ray_address_of
 from ground.counting import counted
 from search.errors import ConfigError
@@ -98,12 +101,20 @@ def train_shown(
     Returns:
         The trained model, and how its training went.
     """
+    from search.execution.interrupts import Interrupts
     from search.execution.survey import finetune_session
     from trainers.place import here_in_bf16
     from trainers.progress import Paced
     from trainers.recipe_words import in_words, price_in_words
 
-    with private_folder() as scratch, finetune_session(config) as (count, gpu):
+    interrupts, ended = Interrupts(), _Ended(recipe.epochs)
+    with (
+        ended.told(out),
+        interrupts.installed(),
+        private_folder() as scratch,
+        finetune_session(config) as (count, gpu),
+    ):
+        interrupts.reinstall()
         # After the session has set what Ray reads on import.
         from trainers.finetune import finetune
 
@@ -126,8 +137,9 @@ def train_shown(
             storage_dir=scratch if config.cluster is None else out / _RAY,
             teacher_dir=taught.folder,
             trusted=trusted,
-            on_epoch=lambda report: _show_epoch(report, used.epochs),
+            on_epoch=ended.epoch,
             on_progress=Paced(lambda progress: say(f"{progress}"), LINE_S),
+            check=interrupts.check,
         )
     shutil.rmtree(out / _RAY, ignore_errors=True)
     return Shown(result, used)
@@ -146,6 +158,36 @@ def _workers(given: str | None) -> Workers | None:
         return None if given is None else Workers.of(given)
     except ValueError as error:
         raise ConfigError(f"--workers {given!r} cannot be used: {error}.") from error
+
+
+class _Ended:
+    """Shows the epochs that have ended, and where the training is interrupted says that they are kept."""
+
+    def __init__(self, epochs: int) -> None:
+        self._epochs = epochs
+        self._last = 0
+
+    def epoch(self, report: "EpochReport") -> None:
+        """Show one."""
+        self._last = report.epoch
+        _show_epoch(report, self._epochs)
+
+    @contextmanager
+    def told(self, out: Path) -> Iterator[None]:
+        """Say what is kept in the folder where Ctrl-C or SIGTERM ends what is inside.
+
+        Raises:
+            Interrupted: it was ended.
+        """
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not self._last:
+                raise Interrupted("No epoch had ended: the same command begins again.") from None
+            raise Interrupted(
+                f"{counted(self._last, 'epoch')} of {self._epochs} had ended and can be gone on from in {out}: give "
+                "the same command again."
+            ) from None
 
 
 def _show_epoch(report: "EpochReport", epochs: int) -> None:

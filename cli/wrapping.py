@@ -8,15 +8,14 @@ _PIECE = re.compile(r"`[^`]*`\S*|\S+")
 def breaks(text: str, width: int) -> list[int]:
     """Return the places at which a line is broken, each just behind a space.
 
-    A word that fits on no line is left for the terminal to break, so that it can still be copied whole. A line that
-    begins with spaces is a command to be pasted, and is not broken at all.
+    A word that fits on no line is left for the terminal to break, so that it can still be copied whole.
 
     Args:
         text: one line.
         width: of the terminal.
     """
     found: list[int] = []
-    if text.startswith("  ") or len(text) <= width:
+    if len(text) <= width:
         return found
     line_start = 0
     for piece in _PIECE.finditer(text):

@@ -12,11 +12,11 @@ def describe_problems(error: ValidationError, whole: str, *, most: int | None = 
         error: the error that pydantic raised.
         whole: the name of the location of a problem that belongs to no field, such as "the file".
         most: the largest number of problems to describe; None describes all.
-        received: whether to quote the value that was received.
+        received: whether to quote the value that was received; of a problem that belongs to no field, its words do.
     """
     return "; ".join(
         f"{place_of(problem['loc'], whole)}: {problem['msg']}"
-        + (f" (received {_short(problem['input'])})" if received else "")
+        + (f" (received {_short(problem['input'])})" if received and problem["loc"] else "")
         for problem in error.errors()[:most]
     )
 

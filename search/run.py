@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import shutil
 import sys
 import threading
@@ -179,7 +180,7 @@ class Run:
         context.ledger.record(RunEnded(status=RunStatus.INTERRUPTED, error=None, wall_s=self._worked_s()))
         sys.stderr.write(
             f"\nInterrupted ({reason}): {what}, and without it nothing can be ended in order. All that the ledger "
-            f"holds is kept. Go on with:\n  python launch.py resume {context.folder.path}\n"
+            f"holds is kept. Go on with:\n  python launch.py resume {shlex.quote(str(context.folder.path))}\n"
         )
         sys.stderr.flush()
         os._exit(LEFT_AT_ONCE)

@@ -2,12 +2,17 @@
 
 import gc
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 # Collecting imports some ten thousand modules, and next to nothing of it is garbage: see `pytest_collection`.
 gc.disable()
+
+# Some environments forbid it. The processes that these tests start, a few hundred, would compile all of our files each.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Ray and the maths libraries read these on import, so set them before anything else is imported.
 os.environ.update({"OMP_NUM_THREADS": "1", "COLUMNS": "160"})

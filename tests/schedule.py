@@ -5,9 +5,9 @@ from itertools import chain, zip_longest
 
 WAITING = (
     "cli/test_kills.py",
-    "cli/test_ray_loss.py",
+    "search/execution/test_gpus.py",
     "trainers/test_finetune.py",
-    "cli/test_ablate.py",
+    "cli/test_ray_loss.py",
     "cli/test_llm_kills.py",
     "cli/test_llm_job.py",
     "cli/test_node_loss.py",

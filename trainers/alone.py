@@ -8,6 +8,7 @@ import time
 import torch
 
 from trainers.history import EpochReport, EpochTail
+from trainers.holding import held
 from trainers.job import (
     EPOCHS,
     FinetuneJob,
@@ -46,6 +47,13 @@ def finetune_alone(
     place = Place.here(device)
     job = job.resolved(gpu=place.device.type == "cuda", bf16=computes_in_bf16(place.device))
     check_job(job)
+    with held(job.out_dir):
+        return _trained(job, place, began, on_epoch, on_progress)
+
+
+def _trained(
+    job: FinetuneJob, place: Place, began: float, on_epoch: OnEpoch, on_progress: OnProgress
+) -> FinetuneResult:
     prepare_folder(job)
     tail = EpochTail(job.out_dir / EPOCHS)
 

@@ -32,6 +32,7 @@ from trainers.tensors import write_tensors
 # Increased whenever the loop would train other weights from the same recipe.
 _FORMAT = 1
 _WEIGHTS, _RECORD = "model.safetensors", "base.json"
+_CONTENTS = "contents"
 
 _T = TypeVar("_T")
 
@@ -118,6 +119,7 @@ def train_base(
         key["preprocessing"] = splits.info.preprocessing_words
     if exempt := sorted(exempt_names(initial_model(spec, seed))):
         key["without_decay"] = exempt
+    key |= contents_of(splits)
     return cached_base(spec, key, lambda: stream(_train, spec, splits, recipe, seed), cache_dir, progress)
 
 
@@ -132,12 +134,13 @@ def cached_base(
 
     Args:
         spec: of the model.
-        key: all that decides the training, as JSON values.
+        key: all that decides the training, as JSON values; see `contents_of` for a part that earlier versions lack.
         training: begins it.
         cache_dir: the cache; None takes the user's cache folder.
         progress: called after each epoch that is trained.
     """
-    entry = cache_folder(cache_dir) / "base" / f"{spec.name.replace('/', '_')}-{content_key(key)}"
+    named = {part: value for part, value in key.items() if part != _CONTENTS}
+    entry = cache_folder(cache_dir) / "base" / f"{spec.name.replace('/', '_')}-{content_key(named)}"
     with locked_if_usable(entry) as may_write:
         found = _read(entry, spec, key)
         if found is not None:
@@ -149,6 +152,15 @@ def cached_base(
             except OSError as error:
                 warn_unusable(entry.parent, error)
         return base
+
+
+def contents_of(splits: Splits) -> dict[str, Any]:
+    """The part of a base's key that says what image files hold, where their names and sizes do not; else nothing.
+
+    An entry of an earlier version lacks it and is read as it is; one with another is trained again in its place.
+    """
+    found = [splits.train.content(), splits.train.contained()]
+    return {_CONTENTS: found} if any(found) else {}
 
 
 def check_fit(spec: ModelSpec, info: DataInfo, dataset_name: str) -> None:
@@ -237,7 +249,8 @@ def _read(entry: Path, spec: ModelSpec, key: Mapping[str, Any]) -> BaseModel | N
         return None
     try:
         record = json.loads((entry / _RECORD).read_text(encoding="utf-8"))
-        if record["key"] != json.loads(json.dumps(key)):
+        ours = json.loads(json.dumps(key))
+        if record["key"] != {part: value for part, value in ours.items() if part in record["key"] or part != _CONTENTS}:
             raise ValueError("it is another training's")
         if file_hash(entry / _WEIGHTS) != record["sha256"]:
             raise ValueError(f"{_WEIGHTS} is not the file that {_RECORD} was written for")

@@ -40,7 +40,12 @@ class Average:
 
     @torch.no_grad()
     def _swap(self) -> None:
+        swapped: set[int] = set()
         for name, value in self._model.state_dict().items():
+            # Tied weights have several names: swapped under each of them, they would come back as they were.
+            if value.numel() and value.data_ptr() in swapped:
+                continue
+            swapped.add(value.data_ptr())
             kept = value.clone()
             value.copy_(self._own[name])
             self._own[name].copy_(kept)

@@ -22,17 +22,19 @@ with without_collection():  # each worker is a process of its own, which imports
     import ray.train.collective
     import ray.train.torch
     import torch
-    from ray.train.torch.config import _TorchBackend
+    from ray._private import worker
     from ray.train.v2._internal.exceptions import WorkerGroupStartupTimeoutError
 
 from trainers.cluster.bf16 import all_compute_in_bf16
 from trainers.cluster.folders import check_shared
 from trainers.cluster.group import Group, check_group
 from trainers.cluster.room import NoRoomError, in_turn
+from trainers.cluster.trainer import ClusterTrainer, OwnGroup, PrivateTrainer
 from trainers.devices import claim_device
 from trainers.errors import FinetuneError, TrainerError
 from trainers.failure import FAILED, is_lost_worker, read_failure, write_failure
 from trainers.hearing import Heard
+from trainers.holding import held
 from trainers.job import (
     PROGRESS,
     STARTED,
@@ -142,22 +144,23 @@ def finetune(
         stop_after=stop_after,
     ).resolved(gpu=group.gpu, bf16=all_compute_in_bf16())
     check_job(job)
-    prepare_folder(job)
-    read = [job.checkpoint_dir, *([job.data_path] if job.data_path else [])]
-    check_shared(job.out_dir, read, gpu=group.gpu)
-    # How often Ray Train's controller checks whether a worker has died or ended; it reads this when it starts.
-    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_HEALTH_CHECK_S))
-    heard = Heard(job.out_dir, on_epoch, on_progress)
+    with held(job.out_dir):
+        prepare_folder(job)
+        read = [job.checkpoint_dir, *([job.data_path] if job.data_path else [])]
+        check_shared(job.out_dir, read, gpu=group.gpu)
+        # How often Ray Train's controller checks whether a worker has died or ended; it reads this when it starts.
+        os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_HEALTH_CHECK_S))
+        heard = Heard(job.out_dir, on_epoch, on_progress)
 
-    def train(group: Group) -> None:
-        (job.out_dir / STARTED).unlink(missing_ok=True)
-        _run(_trainer(job, group, max_failures, storage_dir, resize_every_s), job, heard, start_timeout_s, check)
+        def train(group: Group) -> None:
+            (job.out_dir / STARTED).unlink(missing_ok=True)
+            _run(_trainer(job, group, max_failures, storage_dir, resize_every_s), job, heard, start_timeout_s, check)
 
-    def train_on(group: Group) -> None:
-        going_on(job.out_dir, lambda: train(group))
+        def train_on(group: Group) -> None:
+            going_on(job.out_dir, lambda: train(group))
 
-    in_turn(group, train_on, lambda waits: heard.tell(Progress(waits)), check)
-    result = result_of(job, _trained(job, group.workers), time.perf_counter() - began)
+        in_turn(group, train_on, lambda waits: heard.tell(Progress(waits)), check)
+        result = result_of(job, _trained(job, group.workers), time.perf_counter() - began)
     # What a worker logs is not shown here.
     for path, reason in result.unreadable.items():
         _log.warning("the image %r cannot be read (%s): it was left out of the fine-tune", path, reason)
@@ -171,9 +174,9 @@ def _trained(job: FinetuneJob, workers: Workers) -> int:
 
 def _trainer(
     job: FinetuneJob, group: Group, max_failures: int, storage_dir: Path, resize_every_s: float
-) -> ray.train.torch.TorchTrainer:
+) -> ClusterTrainer:
     backend, private = _backend(group.gpu), _on_loopback()
-    return ray.train.torch.TorchTrainer(
+    return (PrivateTrainer if _own_session() else ClusterTrainer)(
         _work,
         train_loop_config={
             "job": job.model_dump_json(),
@@ -181,7 +184,7 @@ def _trainer(
             "loopback": backend if private else None,
             "driver": mark(job.out_dir),
         },
-        torch_config=(_OwnGroup if private else ray.train.torch.TorchConfig)(backend=backend),
+        torch_config=(OwnGroup if private else ray.train.torch.TorchConfig)(backend=backend),
         scaling_config=ray.train.ScalingConfig(**group.scaling(resize_every_s)),
         run_config=ray.train.RunConfig(
             # A new name each time: with an old one Ray Train would resume by its own checkpoints.
@@ -193,6 +196,12 @@ def _trainer(
     )
 
 
+def _own_session() -> bool:
+    """Whether this process started the session, which then ends with it."""
+    node = worker._global_node
+    return node is not None and node.is_head()
+
+
 def _backend(use_gpu: bool) -> str:
     return "nccl" if use_gpu else "gloo"
 
@@ -200,19 +209,6 @@ def _backend(use_gpu: bool) -> str:
 def _on_loopback() -> bool:
     """Whether all of Ray's nodes are on loopback, as that of a private session is."""
     return all(node["NodeManagerAddress"] == LOOPBACK for node in ray.nodes() if node["Alive"])
-
-
-class _NoGroup(_TorchBackend):
-    """Ray's preparation of its workers without the process group, whose store would listen on all interfaces."""
-
-    def on_start(self, worker_group: Any, backend_config: Any) -> None:
-        """Leave it to the workers themselves, see `trainers.loopback`."""
-
-
-class _OwnGroup(ray.train.torch.TorchConfig):
-    @property
-    def backend_cls(self) -> type[_NoGroup]:
-        return _NoGroup
 
 
 def _work(config: dict[str, Any]) -> None:
@@ -261,19 +257,19 @@ def _writer(job: FinetuneJob) -> OnProgress:
     return Paced(lambda progress: write_progress(job.out_dir / PROGRESS, progress), _WRITE_EVERY_S)
 
 
-def _run(
-    trainer: ray.train.torch.TorchTrainer, job: FinetuneJob, heard: Heard, start_timeout_s: float, check: Check
-) -> None:
+def _run(trainer: ClusterTrainer, job: FinetuneJob, heard: Heard, start_timeout_s: float, check: Check) -> None:
     """Wait for the trainer, and report what it does meanwhile.
 
     `fit` runs in its own thread: in the main thread it would replace the handler of Ctrl-C for good.
     """
-    failures: list[Exception] = []
+    failures: list[BaseException] = []
 
     def fit() -> None:
         try:
             trainer.fit()
-        except Exception as error:  # noqa: BLE001 - a thread's boundary: raised again by the caller
+        # A thread's boundary: raised again by the caller. Where the caller ends Ray meanwhile, what Ray raises here is
+        # kept with all that its frames hold: a handle given up then would make Ray end this process, without a word.
+        except BaseException as error:  # noqa: BLE001
             failures.append(error)
 
     thread = threading.Thread(target=fit, name="ray-train-fit", daemon=True)
@@ -317,7 +313,7 @@ def _describe_not_started(timeout_s: float) -> str:
     )
 
 
-def _as_ours(error: Exception) -> TrainerError:
+def _as_ours(error: BaseException) -> TrainerError:
     """Ray's error as one of this room: the first worker's own if it is one, else its last line."""
     if isinstance(getattr(error, "controller_failure", None), WorkerGroupStartupTimeoutError):
         return NoRoomError("the room of the fine-tune workers was taken before they started")

@@ -14,7 +14,17 @@ from ground.counting import counted
 from pruning.heads import head_names
 from pruning.models import ModelSpec
 from pruning.preprocessing import DEFAULT
-from trainers.base import BaseModel, Trained, Trains, cached_base, check_fit, initial_model, resolved, trained_here
+from trainers.base import (
+    BaseModel,
+    Trained,
+    Trains,
+    cached_base,
+    check_fit,
+    contents_of,
+    initial_model,
+    resolved,
+    trained_here,
+)
 from trainers.datasets.base import Dataset, Splits
 from trainers.errors import TrunkError
 from trainers.evaluate import evaluate
@@ -88,6 +98,7 @@ def train_head(
     }
     if splits.info.preprocessing not in (None, DEFAULT):
         key["preprocessing"] = splits.info.preprocessing_words
+    key |= contents_of(splits)
     module = _on_trunk(spec, trunk, head, seed)
 
     def training() -> Iterator[Trained]:

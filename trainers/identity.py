@@ -30,9 +30,12 @@ _WORDS = {
     "train": "the training images or their labels",
     "holdout": "the holdout images or their labels",
     "content": "the contents of image files",
+    "contained": "the contents of one image file or more",
     "classes": "the classes",
     "preprocessing": "the preprocessing of images",
 }
+_CONTENTS = {"content": {"contained", "train", "holdout"}, "contained": {"train", "holdout"}}
+"""What says what image files hold, and what needs no saying where it differs."""
 _OLD_PARTS = ("weights", "dataset", "recipe", "seed", "output")
 """What the identity held in states of earlier versions, which was one hash."""
 
@@ -40,11 +43,14 @@ _OLD_PARTS = ("weights", "dataset", "recipe", "seed", "output")
 def data_identity(splits: Splits) -> Identity:
     """The parts of an identity that data decide: images by name, size and label, classes, preprocessing.
 
-    Of image files also what a few of them hold: uncompressed ones of other pictures have the same size.
+    Of image files also what a few of them hold, and all of a small data set: uncompressed ones of other pictures have
+    the same size.
     """
     content = [splits.train.content(), splits.holdout.content()]
+    contained = [splits.train.contained(), splits.holdout.contained()]
     return {
         **({"content": content} if any(content) else {}),
+        **({"contained": contained} if any(contained) else {}),
         "train": splits.train.fingerprint(),
         "holdout": splits.holdout.fingerprint(),
         "classes": hashlib.sha256("\0".join(splits.info.classes).encode()).hexdigest(),
@@ -65,9 +71,11 @@ def check_identity(path: Path, saved: str, identity: Identity) -> None:
     """
     differing = _differences(saved, identity) if saved.startswith("{") else _old_differences(path, saved, identity)
     if differing:
+        # The states before it are of the same training, so it would not do to delete this one.
+        states = path.with_name(f"{path.name.partition('.')[0]}*{path.suffix}")
         raise StateError(
-            f"{path} is the state of another training: {', '.join(differing)}. Delete it to train from the start, or "
-            "choose another output folder"
+            f"{path} is the state of another training: {', '.join(differing)}. Delete {states} to train from the "
+            "start, or choose another output folder"
         )
 
 
@@ -84,12 +92,11 @@ def _old_differences(path: Path, saved: str, identity: Identity) -> list[str]:
 def _differences(saved: str, identity: Identity) -> list[str]:
     theirs = json.loads(saved)
     ours_too = json.loads(json.dumps(identity))
-    return [
-        _difference(name, theirs.get(name), ours_too.get(name))
-        # States from before contents were looked at do without.
-        for name in sorted((theirs.keys() | ours_too.keys()) - ({"content"} - theirs.keys()))
-        if theirs.get(name) != ours_too.get(name)
-    ]
+    # States from before contents were looked at do without.
+    names = (theirs.keys() | ours_too.keys()) - (_CONTENTS.keys() - theirs.keys())
+    differing = {name for name in names if theirs.get(name) != ours_too.get(name)}
+    implied = {name for name in differing & _CONTENTS.keys() if differing & _CONTENTS[name]}
+    return [_difference(name, theirs.get(name), ours_too.get(name)) for name in sorted(differing - implied)]
 
 
 def _difference(name: str, theirs: Any, ours: Any) -> str:
@@ -102,7 +109,7 @@ def _difference(name: str, theirs: Any, ours: Any) -> str:
     return what
 
 
-_PLURAL = frozenset({"weights", "teacher", "train", "holdout", "content", "classes"})
+_PLURAL = frozenset({"weights", "teacher", "train", "holdout", "content", "contained", "classes"})
 
 
 def check_same(place: Place, identity: Identity) -> None:

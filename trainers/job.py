@@ -9,9 +9,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
-from ground.files import file_hash, write_whole
+from ground.files import file_hash, is_draft, write_whole
 from pruning.checkpoint import PrunedModel, load_pruned, read_architecture, save_pruned
-from pruning.models import ModelSpec, create_model
+from pruning.models import create_model
 from pruning.planning import build_plan
 from trainers.base import check_fit
 from trainers.choices import Precision
@@ -142,7 +142,7 @@ def run_job(
     check_same(place, identity)
     train = splits.train.joined(splits.holdout) if job.recipe.train_on_holdout else splits.train
     output = pruned.spec.output
-    teacher = _teacher(job, pruned.spec)
+    teacher = _teacher(job, pruned)
     training = Training(pruned.module, train, job.recipe, seed=job.seed, place=place, output=output, teacher=teacher)
     keeper = Keeper(job.out_dir / STATE, identity, place, job.state_every_s)
     history = keeper.restore(training)
@@ -180,12 +180,13 @@ def run_job(
     return WorkerOutcome(history, completed)
 
 
-def _teacher(job: FinetuneJob, spec: ModelSpec) -> nn.Module | None:
+def _teacher(job: FinetuneJob, pruned: PrunedModel) -> nn.Module | None:
     """The unpruned model that the recipe learns from.
 
     Raises:
-        RecipeError: none is named, or it is no model of the same architecture.
+        RecipeError: none is named, or it is for other classes or images.
     """
+    spec = pruned.spec
     if job.recipe.distill is None:
         return None
     if job.teacher_dir is None:
@@ -198,6 +199,12 @@ def _teacher(job: FinetuneJob, spec: ModelSpec) -> nn.Module | None:
         raise RecipeError(
             f"the model {teacher.spec.name} in {job.teacher_dir} has {teacher.spec.num_classes} classes and images of "
             f"{teacher.spec.input_size}, the pruned one {spec.num_classes} and {spec.input_size}: it cannot teach it"
+        )
+    theirs, ours = teacher.preprocessing, pruned.preprocessing
+    if theirs and ours and (theirs.mean, theirs.std) != (ours.mean, ours.std):
+        raise RecipeError(
+            f"the model in {job.teacher_dir} takes images with mean {theirs.mean} and deviation {theirs.std}, the "
+            f"pruned one with {ours.mean} and {ours.std}: it cannot teach it, for both see the same images"
         )
     return teacher.module
 
@@ -245,7 +252,7 @@ def check_job(job: FinetuneJob) -> None:
 
 
 def prepare_folder(job: FinetuneJob) -> None:
-    """Remove what an earlier run left, except the states of this same training and its epochs.
+    """Remove what an earlier run left, except the states of this same training and its epochs; nobody else writes here.
 
     The epochs are written again from the state. Damaged states are removed, with a warning: then the training goes on
     from an older one, or begins again.
@@ -258,7 +265,9 @@ def prepare_folder(job: FinetuneJob) -> None:
     # Without a state there is nothing to compare with, and a large folder of images takes a while to look at.
     found = read_state(state, _identity_here(job)) if any(path.exists() for path in state_paths(state)) else None
     written = (job.out_dir / name for name in (STOP, STARTED, EPOCHS, PROGRESS, FAILED))
-    for leftover in (*written, *job.out_dir.glob(f"{UNREADABLE}-*.json")):
+    # A process that was killed while it wrote a state leaves a draft as large as that.
+    drafts = (path for path in job.out_dir.glob(".*") if is_draft(path) and path.is_file())
+    for leftover in (*written, *drafts, *job.out_dir.glob(f"{UNREADABLE}-*.json")):
         leftover.unlink(missing_ok=True)
     if found is not None:
         keep_epochs(job.out_dir / EPOCHS, found.history)

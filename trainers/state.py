@@ -19,10 +19,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ground.files import replaced
-from trainers.errors import DamagedStateError
+from trainers.errors import DamagedStateError, StateError
 from trainers.history import EpochReport, History
 from trainers.identity import Identity, check_identity
 from trainers.loop import Training, Within
+from trainers.memory import out_of_memory
 from trainers.tensors import write_tensors
 
 _log = logging.getLogger(__name__)
@@ -155,7 +156,12 @@ def _read(path: Path) -> SavedState:
             raise ValueError(f"it lacks {', '.join(sorted(missing))}")
         found = SavedState(metadata, tensors)
         _ = found.history
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except OSError as error:
+        # Of the disk or the network, or not ours to read: the file may be whole, so it is not deleted.
+        raise StateError(f"{path} cannot be read ({error}): the training can go on once it can be") from error
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        if out_of_memory(error):
+            raise
         raise DamagedStateError(f"{path} cannot be read ({error})") from error
     return found
 

@@ -7,9 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from trainers.errors import RecipeError
 from trainers.mixing import Mixed
 from trainers.objective import Objective
 from trainers.wrapping import kept_buffers
+
+_OF_ONE = "Expected more than 1 value per channel"
+"""How torch says it."""
 
 
 class Stepper:
@@ -79,15 +83,22 @@ class Stepper:
         if micro_batch >= count:
             return self._pass(batch, 1.0)
         total = torch.zeros((), dtype=torch.float64, device=batch.images.device)
-        for begin in range(0, count, micro_batch):
-            part = part_of(batch, begin, begin + micro_batch)
-            with nullcontext() if begin + micro_batch >= count else self._alone():
-                total += self._pass(part, len(part.images) / count)
+        for begin, end in even_parts(count, micro_batch):
+            with nullcontext() if end == count else self._alone():
+                total += self._pass(part_of(batch, begin, end), (end - begin) / count)
         return total
 
     def _pass(self, batch: Mixed, share: float) -> Tensor:
         """Add a pass's part of the gradient; returns its part of the mean loss."""
-        loss = self._objective.loss(batch)
+        try:
+            loss = self._objective.loss(batch)
+        except ValueError as error:
+            if _OF_ONE not in str(error):
+                raise
+            raise RecipeError(
+                f"a pass has {len(batch.images)} image, and BatchNorm trains on no single one: choose a batch_size of "
+                "at least 2 for each worker, and a micro_batch that leaves no pass with one"
+            ) from error
         if share < 1:
             loss = loss * share
         # A layer that is computed again takes its batch's statistics in again.
@@ -104,6 +115,17 @@ class Stepper:
 def _unsynced(forward: DistributedDataParallel) -> Iterator[None]:
     with forward.no_sync():
         yield
+
+
+def even_parts(count: int, most: int) -> Iterator[tuple[int, int]]:
+    """Where parts of at most so many begin and end, as few as can be and as equal as can be: none of them is tiny."""
+    parts = -(-count // most)
+    size, larger = divmod(count, parts)
+    begin = 0
+    for number in range(parts):
+        end = begin + size + (number < larger)
+        yield begin, end
+        begin = end
 
 
 def part_of(batch: Mixed, begin: int, end: int) -> Mixed:

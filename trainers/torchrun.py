@@ -9,6 +9,7 @@ import json
 import logging
 import os
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -18,7 +19,8 @@ from pruning.checkpoint import load_pruned
 from trainers.datasets.registry import dataset
 from trainers.defaults import finetune_recipe
 from trainers.history import EpochReport
-from trainers.job import FinetuneJob, run_job
+from trainers.holding import held
+from trainers.job import STOP, FinetuneJob, run_job
 from trainers.place import Place, check_threads, computes_in_bf16
 from trainers.progress import Paced, Progress, unheard
 from trainers.recalibrate import has_batch_norm
@@ -48,19 +50,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         teacher_dir=given.teacher,
         trusted=trusted,
     ).resolved(gpu=device.type == "cuda", bf16=computes_in_bf16(device))
-    job.out_dir.mkdir(parents=True, exist_ok=True)
+    place = Place.here(device)
     try:
-        place = Place.here(device)
-        on_progress = Paced(_log_progress, _LOG_EVERY_S) if place.is_main else unheard
-
-        def train() -> None:
-            run_job(job, place, _log_epoch if place.is_main else None, on_progress)
-
-        # Of several workers the others would wait: torchrun ends them, and begins anew with --max-restarts.
-        going_on(job.out_dir, train) if place.world == 1 else train()
+        with held(job.out_dir) if place.is_main else nullcontext():
+            _train(job, place)
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def _train(job: FinetuneJob, place: Place) -> None:
+    if place.is_main:
+        # Of a fine-tune that was interrupted: this one would end after each epoch.
+        (job.out_dir / STOP).unlink(missing_ok=True)
+    on_progress = Paced(_log_progress, _LOG_EVERY_S) if place.is_main else unheard
+
+    def train() -> None:
+        run_job(job, place, _log_epoch if place.is_main else None, on_progress)
+
+    # Of several workers the others would wait: torchrun ends them, and begins anew with --max-restarts.
+    going_on(job.out_dir, train) if place.world == 1 else train()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,9 +95,9 @@ def _parser() -> argparse.ArgumentParser:
 def _recipe(given: argparse.Namespace, trusted: Collection[str]) -> Recipe:
     if given.recipe is not None:
         return Recipe.parse(json.loads(given.recipe.read_text(encoding="utf-8")))
-    batch_norm = has_batch_norm(load_pruned(given.checkpoint, trusted=trusted).module)
-    images = dataset(given.dataset).check(given.data_path)
-    return finetune_recipe(given.dataset, batch_norm=batch_norm, images=images)
+    pruned = load_pruned(given.checkpoint, trusted=trusted)
+    images, batch_norm = dataset(given.dataset).check(given.data_path), has_batch_norm(pruned.module)
+    return finetune_recipe(given.dataset, model=pruned.spec.name, batch_norm=batch_norm, images=images)
 
 
 def _join_group() -> torch.device:

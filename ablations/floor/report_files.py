@@ -1,9 +1,11 @@
 """Writes a report to a folder: tables as CSV, Markdown, LaTeX and JSON, plots, and all of it as HTML and as PDF."""
 
 import base64
+import re
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from ablations.floor.errors import AblationError
 from ablations.floor.export import to_csv, to_json, to_latex, to_markdown
@@ -13,6 +15,11 @@ from ablations.floor.table import Table
 from ground.files import write_whole
 
 PAGE, PDF = "report.html", "report.pdf"
+WIDE = 1300
+"""Pixels of a plot of several panels; half of the page would make their letters too small."""
+LONG = 60
+"""Letters of a sentence in a cell."""
+_OPTION = re.compile(r"(--[a-z][a-z-]+)")
 
 
 def write_report(report: Report, folder: Path) -> Path:
@@ -47,10 +54,32 @@ def write_report(report: Report, folder: Path) -> Path:
 def _page(report: Report, plots: tuple[tuple[str, Path], ...]) -> str:
     environment = Environment(loader=PackageLoader("ablations.floor"), autoescape=True, undefined=StrictUndefined)
     shown = [table.folded(*report.folded) for table in report.tables]
+    environment.filters["with_options"] = _with_options
     return environment.get_template("study.html.j2").render(
         report=report,
-        tables=[(table, _text_columns(table)) for table in shown],
-        plots=[(caption, base64.b64encode(file.read_bytes()).decode()) for caption, file in plots],
+        tables=[(table, _text_columns(table), _long_columns(table)) for table in shown],
+        plots=[_shown(caption, file.read_bytes()) for caption, file in plots],
+    )
+
+
+def _shown(caption: str, image: bytes) -> tuple[str, str, bool]:
+    """Return a plot for the page, and whether it needs the whole width for its letters to be read."""
+    width = int.from_bytes(image[16:20], "big")  # as the header of a PNG has it
+    return caption, base64.b64encode(image).decode(), width > WIDE
+
+
+def _with_options(text: str) -> Markup:
+    """Return a paragraph in which the name of an option is not broken behind its dashes."""
+    return Markup(_OPTION.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  it is escaped
+
+
+def _long_columns(table: Table) -> frozenset[int]:
+    """Return the indices of the columns with sentences, which are set small and in several lines."""
+    rows = table.shown()
+    return frozenset(
+        index
+        for index, column in enumerate(table.columns)
+        if column.key != "run_ids" and any(len(row[index]) > LONG for row in rows)
     )
 
 

@@ -17,6 +17,7 @@ from search.errors import ResourceError
 from search.execution.finding import job_that_finds_our_rooms
 from search.execution.handing import only_handed_on
 from search.execution.scratch import private_folder
+from search.execution.spared import without_spared
 from search.setup.address import PRIVATE, located
 from search.setup.resources import Needs, check_resources, this_machine
 
@@ -40,6 +41,9 @@ _PRIVATE = {
     # Ray starts workers with a niceness of 15: beside one busy process of another program they get a thirtieth of a
     # core, and a trial that needs ten seconds to start needs minutes.
     "RAY_worker_niceness": "0",
+    # Ray starts a process for each CPU ahead of its first task. Tune's actors and Train's have variables of their own
+    # and take none of them.
+    "RAY_prestart_worker_first_driver": "0",
     # A cloud's notice that it takes a node away does not come here, and a process less starts a fine-tune sooner.
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
 }
@@ -200,7 +204,7 @@ def _start_in(folder: Path, cpus: int, gpus: int) -> None:
 
     try:
         # The raylet starts workers from its own environment: what is held back here is held back from them, too.
-        with only_handed_on():
+        with only_handed_on(), without_spared():
             ray.init(
                 address=PRIVATE,  # also where RAY_ADDRESS names a cluster
                 job_config=job_that_finds_our_rooms(),

@@ -44,7 +44,7 @@ class Executor(Protocol):
         """Return how many fine-tunes there is room for at once, each with its own workers; at least one."""
 
     def finetune(
-        self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress, check: Check = unchecked
+        self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress, check: Check = unchecked, among: int = 1
     ) -> FinetuneResult:
         """Train the winner. Where there is room for several, several threads may each train something.
 
@@ -53,6 +53,7 @@ class Executor(Protocol):
             on_epoch: hears of each epoch; of those of an interrupted part first.
             on_progress: hears what is being done, from the first second on.
             check: called every second or so; what it raises ends the training.
+            among: how many are trained at once; a range of workers ends at an equal part.
 
         Raises:
             TrainerError: the training cannot begin, diverged, or lost its workers.

@@ -1,7 +1,8 @@
-"""What the nodes of a cluster say of themselves and each other: versions, clocks, shared folder, the way between."""
+"""What the nodes of a cluster say of themselves and each other: versions, disks, clocks, shared folder, network."""
 
 import os
 import platform
+import shutil
 import socket
 import time
 import uuid
@@ -52,6 +53,7 @@ class Node:
         error: why it did not.
         ahead_s: how far its clock is ahead of this machine's.
         unsure_s: how far that may be wrong, as the answer took time.
+        free_bytes: of the disk on which Ray keeps its session there; None if it did not answer.
         unseen: addresses of nodes whose file in the shared folder it did not see; None if it has no such folder.
         reached: whether the next node reached it at its address for gloo; None if it has no neighbour.
     """
@@ -63,6 +65,7 @@ class Node:
     error: str = ""
     ahead_s: float = 0.0
     unsure_s: float = 0.0
+    free_bytes: int | None = None
     unseen: tuple[str, ...] | None = ()
     reached: bool | None = None
 
@@ -111,7 +114,7 @@ def inspect_cluster(shared: Path) -> Cluster:
 
 def _ask(asked: "Sequence[_Asked]", probe: Path) -> None:
     """Each step on all nodes before the next: a file must be written before it is looked for."""
-    for step in (_Asked.introduce, _Asked.set_clock):
+    for step in (_Asked.introduce, _Asked.set_clock, _Asked.measure_disk):
         for each in asked:
             step(each)
     answering = [each for each in asked if each.about is not None]
@@ -135,6 +138,14 @@ class _Inspector:
 
     def clock(self) -> float:
         return time.time()
+
+    def free_bytes(self) -> int:
+        """What is free where this process's Ray has its session."""
+        from ray._private import worker
+
+        node = worker._global_node
+        assert node is not None, "this runs in a worker of Ray's"
+        return shutil.disk_usage(node.get_session_dir_path()).free
 
     def write(self, probe: str, name: str) -> bool:
         """Write a file into the folder; it is not made where it is missing, since it would be another one."""
@@ -168,6 +179,7 @@ class _Asked:
         self.about: About | None = None
         self._error = ""
         self._ahead_s, self._unsure_s = 0.0, 0.0
+        self._free_bytes: int | None = None
         self._wrote = False
         self._unseen: tuple[str, ...] | None = ()
         self._reached: bool | None = None
@@ -191,6 +203,10 @@ class _Asked:
         after = time.time()
         self._ahead_s, self._unsure_s = there - (before + after) / 2, (after - before) / 2
 
+    def measure_disk(self) -> None:
+        if self.about is not None:
+            self._free_bytes = int(self._answer("free_bytes"))
+
     def write(self, probe: Path) -> None:
         self._wrote = bool(self._answer("write", str(probe), self.name))
 
@@ -212,7 +228,7 @@ class _Asked:
     def found(self) -> Node:
         return Node(
             *(self.address, self._cpus, self._gpus, self.about, self._error),
-            *(self._ahead_s, self._unsure_s, self._unseen, self._reached),
+            *(self._ahead_s, self._unsure_s, self._free_bytes, self._unseen, self._reached),
         )
 
     def _answer(self, method: str, *arguments: Any) -> Any:

@@ -1,14 +1,19 @@
 """Ctrl-C, SIGTERM and SIGHUP: the first ends the run in order, the second leaves at once."""
 
+import _thread
+import logging
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 LEFT_AT_ONCE = 130
+ENDING = "ending in order, which can take a while (%s); a second one leaves at once"
+LEFT = b"\nLeft at once, by a second signal. What was recorded is kept: it goes on as after any interruption.\n"
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_log = logging.getLogger(__name__)
 
 
 class Interrupts:
@@ -72,8 +77,14 @@ class Interrupts:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.reason is not None:
+            # No buffer, no lock: the main thread may hold either.
+            with suppress(OSError):
+                os.write(2, LEFT)
             os._exit(LEFT_AT_ONCE)
         self.reason = signal.Signals(number).name
+        # In a thread: what this handler interrupts may be printing. Ending takes seconds, and silence invites a second.
+        with suppress(RuntimeError):  # no room for another thread: then silently
+            _thread.start_new_thread(_log.warning, (ENDING, self.reason))
         if self._flag is None:
             self.check()
         else:

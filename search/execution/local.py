@@ -79,7 +79,7 @@ class LocalExecutor:
         return 1
 
     def finetune(
-        self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress, check: Check = unchecked
+        self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress, check: Check = unchecked, among: int = 1
     ) -> FinetuneResult:
         """Train on one worker, which is this process."""
 

@@ -15,7 +15,7 @@ from search.execution.cluster import connected, ray_session
 from search.execution.executor import Lost
 from search.execution.trial import Trials
 from search.setup.config import RunConfig
-from search.setup.needs import finetune_place, finetunes_at_once
+from search.setup.needs import finetune_place, finetunes_at_once, part_of_range
 from search.setup.resources import Needs
 from trainers.devices import CPU, computed, streamed
 from trainers.job import FinetuneJob, FinetuneResult, OnEpoch
@@ -60,6 +60,7 @@ class RayExecutor:
             gpus=self._needs.gpus_per_trial,
             storage=self._storage,
             follows=self._config.cluster is not None and self._config.workers is None,
+            elsewhere=self._config.cluster is not None,
         )
 
     def compute(self, work: Callable[..., _T], *arguments: Any) -> _T:
@@ -111,12 +112,15 @@ class RayExecutor:
         return finetunes_at_once(cluster_now(), workers, gpu=gpu)
 
     def finetune(
-        self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress, check: Check = unchecked
+        self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress, check: Check = unchecked, among: int = 1
     ) -> FinetuneResult:
         """Train by DDP on as many workers as the run needs."""
+        from search.execution.nodes import cluster_now
         from trainers.finetune import finetune
 
         workers, gpu = self._finetune_place()
+        if among > 1:
+            workers = part_of_range(cluster_now(), workers, gpu=gpu, among=among)
         return finetune(
             job.checkpoint_dir,
             job.dataset,

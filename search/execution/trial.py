@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import nn
@@ -17,13 +17,15 @@ from pruning.plan import Plan
 from pruning.selection import select
 from pruning.slicing import slice_model
 from search.control.report import Report
-from search.setup.search_ground import SearchGround
 from search.space.history import TrialSpec
 from tracking.payloads import Rung
 from trainers.memory import with_less_memory
 from trainers.proxy import ProxyData, proxy_rungs
 from trainers.recipe import ProxyRecipe
 from trainers.rung_score import RungScore
+
+if TYPE_CHECKING:  # each trial worker imports this file, and makes no ground
+    from search.setup.search_ground import SearchGround
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +91,7 @@ class TrialContext:
         return proxy_rungs(model, self.data, recipe, seed=self.seed, device=device, output=output)
 
     @classmethod
-    def of(cls, ground: SearchGround) -> "TrialContext":
+    def of(cls, ground: "SearchGround") -> "TrialContext":
         """Return the part of a search's ground that trials need: it travels to every actor."""
         prepared = ground.prepared
         return cls(

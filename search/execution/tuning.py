@@ -15,10 +15,12 @@ from ray.tune.stopper import Stopper
 
 from search.control.report import Report
 from search.control.session import SearchSession
+from search.errors import ResourceError
 from search.execution.actor import TrialActor
 from search.execution.handing import propagate_no_secrets
 from search.execution.nodes import MOST_WORKERS, Room
 from search.execution.served import REPORT, Served, TaskConfig, Turn
+from search.execution.starting import describe_unfit, nodes_that_start_nothing
 from search.execution.trial import Trials, trial_config
 
 _LIVE: WeakValueDictionary[int, Served] = WeakValueDictionary()
@@ -155,16 +157,26 @@ class ServedSearch:
     Args:
         session: decides what is run.
         room: how many trials may run at once, by now.
+        unfit: returns the nodes on which no trial can start; asked when one was lost.
+
+    Attributes:
+        unfit_nodes: those, once there is one; the search then ends, and what runs is left to a resume.
     """
 
-    def __init__(self, session: SearchSession, room: Callable[[], int]) -> None:
-        self._session, self._room = session, room
+    def __init__(
+        self,
+        session: SearchSession,
+        room: Callable[[], int],
+        unfit: Callable[[], list[str]] = list,
+    ) -> None:
+        self._session, self._room, self._unfit = session, room, unfit
         self._open = 0
+        self.unfit_nodes: list[str] = []
 
     @property
     def interrupted(self) -> bool:
-        """Whether the user interrupted the search."""
-        return self._session.interrupted
+        """Whether the user interrupted the search, or a node takes trials and loses them."""
+        return self._session.interrupted or bool(self.unfit_nodes)
 
     def take(self) -> Turn:
         """Decide what to run now; nothing while as many run as there is room for."""
@@ -183,7 +195,11 @@ class ServedSearch:
     def lost(self, config: TaskConfig) -> None:
         """Hear that a trial ended, in order or not."""
         self._open -= 1
-        self._session.on_lost(int(config["trial"]), "the process of its trial actor died")
+        trial = int(config["trial"])
+        if not self.interrupted and self._session.history.result(trial) is None:
+            self.unfit_nodes = self._unfit()
+        if not self.unfit_nodes:
+            self._session.on_lost(trial, "the process of its trial actor died")
 
     def overdue(self, config: TaskConfig, taken_s: float) -> bool:
         """Return whether a trial hangs."""
@@ -199,6 +215,7 @@ def run_trials(
     gpus: float,
     storage: Path,
     follows: bool = False,
+    elsewhere: bool = False,
 ) -> None:
     """Run the search to its end. The session holds the outcome.
 
@@ -210,7 +227,14 @@ def run_trials(
         gpus: of each worker.
         storage: a folder for what Tune writes of its own.
         follows: whether nodes that join get trials, too, and the number of workers is only that of the beginning.
+        elsewhere: whether the nodes are other machines, whose disks may be full while this one's is not.
+
+    Raises:
+        ResourceError: a trial was lost, and there is a node on which Ray starts no process any more.
     """
-    room = Room(cpus, gpus) if follows else lambda: workers
+    unfit = nodes_that_start_nothing if elsewhere else list
+    served = ServedSearch(session, Room(cpus, gpus) if follows else lambda: workers, unfit)
     most = MOST_WORKERS if follows else workers
-    run_actors(ServedSearch(session, room), TrialActor, context, workers=most, cpus=cpus, gpus=gpus, storage=storage)
+    run_actors(served, TrialActor, context, workers=most, cpus=cpus, gpus=gpus, storage=storage)
+    if served.unfit_nodes:
+        raise ResourceError(describe_unfit(served.unfit_nodes))

@@ -44,8 +44,18 @@ def finetune_place(config: RunConfig, there: Machines) -> tuple[Workers, bool]:
 
 
 def finetunes_at_once(there: Machines, workers: Workers, *, gpu: bool) -> int:
-    """Return how many fine-tunes of so many workers fit, at least one; a range may grow to its end in each of them."""
-    return max(1, there.slots(1.0, float(gpu)) // workers.most)
+    """Return how many fine-tunes of so many workers fit, at least one; of a range, of the fewest."""
+    return max(1, there.slots(1.0, float(gpu)) // workers.least)
+
+
+def part_of_range(there: Machines, workers: Workers, *, gpu: bool, among: int) -> Workers:
+    """Return the workers of one of several fine-tunes at once: a range ends at an equal part of what is there.
+
+    A number stays what it is: a training on another number of workers is another one to the bit, and with BatchNorm
+    more than that.
+    """
+    part = there.slots(1.0, float(gpu)) // among
+    return Workers(workers.least, max(workers.least, min(workers.most, part)))
 
 
 def default_workers(there: Machines, *, gpu: bool) -> Workers:

@@ -38,6 +38,8 @@ class BaseStep(Step):
                 base.path,
                 recorded.checkpoint,
             )
+        if recorded is not None and recorded.data is not None:
+            _tell_other_images(recorded.data, data_record(context.splits))
         if recorded is None:
             context.ledger.record(
                 BaseReady(
@@ -51,6 +53,17 @@ class BaseStep(Step):
                     data=data_record(context.splits),
                 )
             )
+
+
+def _tell_other_images(begun: DataRecord, now: DataRecord) -> None:
+    """Say where the images are not those that the run began with."""
+    parts = [part for part in ("train", "holdout", "test") if getattr(begun, part) != getattr(now, part)]
+    if parts:
+        _log.warning(
+            "the images are not those that this run began with (%s differ): scores of earlier "
+            "trials are of the former ones, and cannot be compared with new ones. Begin a new run if that matters",
+            " and ".join(parts),
+        )
 
 
 def is_guessing(accuracy: float, splits: Splits) -> bool:

@@ -3,7 +3,7 @@
 Each finalist is trained by the recipe of the fine-tune from its beginning, with the whole recipe's schedule, and stops
 after some epochs. The winner then goes on from there: its fine-tune equals one that was never interrupted, and the
 price is that of the other finalists alone. Each has the workers that the winner will have, so it makes no difference
-to the bits how many of them are trained at once.
+to the bits how many of them are trained at once. Only a range of workers is divided among them.
 """
 
 import logging
@@ -91,14 +91,14 @@ class FinalistsStep(Step):
         if len(jobs) > 1:
             workers = context.executor.finetune_workers()
             context.finetune_progress(Progress(describe_room(at_once, workers), who=FINALISTS))
-        works = [partial(self._train, trial, job, final) for trial, job in jobs.items()]
+        works = [partial(self._train, trial, job, final, at_once) for trial, job in jobs.items()]
         if at_once > 1:
             side_by_side(works, at_once, context.interrupts.check)
             return
         for work in works:
             work(_now, context.interrupts.check)
 
-    def _train(self, trial: int, job: FinetuneJob, final: Finalists, post: Post, check: Action) -> None:
+    def _train(self, trial: int, job: FinetuneJob, final: Finalists, among: int, post: Post, check: Action) -> None:
         """Train one finalist, perhaps beside others; the ledger is written in the run's own thread."""
         context, recorded = self.context, self._recorded(trial, final)
 
@@ -110,7 +110,7 @@ class FinalistsStep(Step):
         def on_progress(progress: Progress) -> None:
             post(lambda: context.finetune_progress(_of_finalist(trial, final.epochs, progress)))
 
-        result = context.executor.finetune(job, on_epoch, on_progress, check)
+        result = context.executor.finetune(job, on_epoch, on_progress, check, among)
         post(lambda: self._end(trial, final, result))
 
     def _record_epoch(self, trial: int, report: EpochReport) -> None:
@@ -151,8 +151,10 @@ def describe_room(at_once: int, workers: Workers) -> str:
         workers: of each.
     """
     if at_once > 1:
-        return f"{at_once} are trained side by side, on {workers.named()} each"
-    fewer = "; fewer --finetune-workers leave room for several" if workers.most > 1 else ""
+        divided = "" if workers.is_fixed else ", and divide them"
+        return f"{at_once} are trained side by side, on {workers.named()} each{divided}"
+    several = f"; fewer --finetune-workers leave room for several, and a range (1-{workers.most}) is divided among them"
+    fewer = several if workers.most > 1 else ""
     return f"trained one after another: there is room for one of them, on {workers.named()}{fewer}"
 
 

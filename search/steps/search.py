@@ -105,7 +105,7 @@ class SearchStep(Step):
             return
         raise SearchFailedError(
             f"The arm {config.arm} proposed nothing, so there was no search and nothing is fine-tuned: {problem}. "
-            "Check the model with `launch.py doctor --llm`, name another, let a classical arm take over with "
+            "Check the model with `launch.py doctor --llm MODEL`, name another, let a classical arm take over with "
             "--switch-to rules, or search without an LLM."
         )
 

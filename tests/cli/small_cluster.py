@@ -17,10 +17,13 @@ prepare_environment(local=True)
 
 from ray.cluster_utils import Cluster  # noqa: E402  reads the environment on import
 
+from search.execution.spared import without_spared  # noqa: E402
+
 # So that a lost node is reported within a second or two, not after fifteen.
 WATCHFUL = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 3}
 
 
+@without_spared()
 def main(head_cpus: int, nodes: int) -> None:
     cluster = Cluster(
         initialize_head=True,

@@ -1,5 +1,7 @@
-"""The ablation as a user launches it: one arm is run before, the other by it; then the same command again."""
+"""The ablation as a user types it: one arm is run before, the other by it; then the same command again."""
 
+import io
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,11 +11,11 @@ import pytest
 from cli.ablate import llm
 from cli.main import main
 from llm_clients.scripted.script import Script
-from search.execution.on_ray import RayExecutor
+from search.execution.local import LocalExecutor
 from search.setup.config import make_config
 from tests.ablations.test_schedule import left
 from tests.cli.alone import run_alone
-from tests.cli.launched import Launched, launch
+from tests.cli.launched import Launched
 from tracking.kinds import RunStatus
 from tracking.mirror.query import read_runs
 from tracking.reader import read_ledger
@@ -25,7 +27,7 @@ IDEAS = tuple({"keep": [keep] * 9, "importance": "l2", "ranking": "local", "rati
 
 COMMAND = (
     *("ablate", "llm", "--llms", "scripted:script.json", "--arms", "tpe", "--seeds", "1", "--out", "study"),
-    *(*QUICK, "--finetune-workers", "1"),
+    *(*QUICK, "--finetune-workers", "1", "--executor", "local"),
 )
 
 
@@ -34,7 +36,11 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Launched:
     folder = tmp_path_factory.mktemp("study")
     (folder / "script.json").write_text(Script(answers=({"strategies": IDEAS},)).model_dump_json())
     assert run_alone(folder, *QUICK, "--proposer", "tpe").code == 0
-    return launch(folder, *COMMAND)
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "stdout", said)
+        return Launched(main([*COMMAND]), said.getvalue(), folder)
 
 
 @pytest.mark.slow
@@ -61,7 +67,7 @@ class TestAblation:
         self, study: Launched, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.chdir(study.folder)
-        monkeypatch.setattr(RayExecutor, "ready", lambda *_: pytest.fail("there is nothing to start Ray for"))
+        monkeypatch.setattr(LocalExecutor, "ready", lambda *_: pytest.fail("there is nothing to get ready for"))
         assert main([*COMMAND]) == 0
         shown = capsys.readouterr().out
         assert shown.count("done before:") == 2

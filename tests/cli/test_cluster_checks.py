@@ -65,6 +65,11 @@ def test_a_node_that_does_not_answer_is_named_and_spoils_no_other_check() -> Non
     assert all(check.state is State.OK for name, check in checks.items() if name != "nodes")
 
 
+def test_a_node_on_which_no_process_of_rays_starts_is_said_to_have_a_full_disk_perhaps() -> None:
+    silent = _node(2, about=None, error="ActorDiedError: its worker process has died", reached=None)
+    assert "full disk (df -h /tmp there)" in _checks(_node(1), silent)["nodes"].advice
+
+
 def test_a_folder_that_is_not_shared_is_found() -> None:
     blind = _checks(_node(1), _node(2, unseen=("10.0.0.1",)))["shared folder"]
     assert blind.state is State.FAILED
@@ -72,6 +77,13 @@ def test_a_folder_that_is_not_shared_is_found() -> None:
     lacking = _checks(_node(1), _node(2, unseen=None))["shared folder"]
     assert lacking.state is State.FAILED
     assert "10.0.0.2 cannot write there" in lacking.found
+
+
+def test_a_disk_that_is_full_is_named_with_its_node() -> None:
+    check = _checks(_node(1, free_bytes=9 * 2**30), _node(2, free_bytes=2**28))["disks"]
+    assert (check.state, check.found) == (State.FAILED, "0.2 GiB free on 10.0.0.2")
+    well = _checks(_node(1, free_bytes=9 * 2**30), _node(2, free_bytes=2**31))["disks"]
+    assert (well.state, well.found) == (State.OK, "at least 2.0 GiB free for Ray on every node")
 
 
 def test_a_clock_that_is_off_is_a_warning_unless_the_answer_took_as_long() -> None:

@@ -157,7 +157,8 @@ def test_the_worst_counts() -> None:
 
 
 @pytest.mark.slow
-def test_ray_is_started_and_asked() -> None:
+def test_ray_is_started_and_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli.checks, "RAY_ANSWERS_S", 600.0)  # a user's minute is short for a core with other work
     check = check_ray(None)
     assert check.state is State.OK, check
     assert "a task ran in a private session" in check.found

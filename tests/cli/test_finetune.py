@@ -82,7 +82,8 @@ def test_it_has_the_gpu_options_of_a_search(
     assert "on 3 workers in 1.0 s" in said
     model = tmp_path / "out" / "model"
     assert f"test it: python launch.py evaluate --checkpoint {model} --dataset digits\n" in said
-    assert evaluate_line(model, "imagefolder", Path("my data")).endswith("imagefolder --data-path 'my data'")
+    awkward = evaluate_line(model, "nets:make", "imagefolder", Path("my data"))
+    assert awkward.endswith("imagefolder --data-path 'my data' --trust-factory nets:make")
 
 
 def test_a_checkpoint_that_was_trained_on_the_holdout_is_told_from_one_that_was_not(
@@ -245,12 +246,12 @@ def test_what_another_folder_began_is_not_gone_on_with(
         trusted=(SMALL,),
     )  # fmt: skip
     run_job(begun, Place(CPU))
-    told = "the training images or their labels differ. Delete it"
+    told = "the training images or their labels differ. Delete "
     if what == "other images":
         data = write_images(tmp_path / "other", 1)
     elif what == "same sizes":
         # Uncompressed pictures of both classes, exchanged under their names.
-        told = "the contents of image files differ, "
+        told = "the contents of one image file or more differ, "
         (data / "train" / "a").rename(data / "kept")
         (data / "train" / "b").rename(data / "train" / "a")
         (data / "kept").rename(data / "train" / "b")

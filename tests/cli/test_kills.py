@@ -1,5 +1,7 @@
 """A run that is interrupted twice in its search and killed in its fine-tune, and then extended by more trials."""
 
+import os
+import re
 import shutil
 import signal
 from collections import Counter
@@ -16,7 +18,18 @@ from tests.cli.alone import run_alone
 from tests.cli.launched import QUICK, Launched, launch, says
 from tracking.events import payloads_of
 from tracking.kinds import RunStatus
-from tracking.payloads import Evaluated, Extended, FinetuneStarted, Profiled, Proposed, RunStarted, TrialEnded, Winner
+from tracking.payloads import (
+    Evaluated,
+    Extended,
+    FinetuneStarted,
+    Interrupted,
+    Profiled,
+    Proposed,
+    RunEnded,
+    RunStarted,
+    TrialEnded,
+    Winner,
+)
 from tracking.phases import since_extension
 
 pytestmark = pytest.mark.slow
@@ -42,8 +55,13 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     def struck(by: signal.Signals, words: str, *arguments: str) -> Launched:
         return launch(folder, *arguments, interrupt_at=says(words), by=by)
 
+    def end_all(driver: int) -> None:
+        """As a scheduler or `kill -- -PID` does: the driver hears it, and Ray's processes end by it."""
+        os.killpg(driver, signal.SIGTERM)
+
+    begun = (*QUICK, "--workers", "1", "--no-mlflow")
     return Story(
-        struck(signal.SIGTERM, "trial   1", *QUICK, "--workers", "1", "--no-mlflow"),
+        launch(folder, *begun, interrupt_at=says("trial   1"), strike=end_all),
         struck(signal.SIGINT, "trial   3", *RESUME),
         struck(signal.SIGKILL, "fine-tune: ", *RESUME),
         launch(folder, *RESUME),
@@ -57,11 +75,14 @@ def extended(story: Story, tmp_path_factory: pytest.TempPathFactory) -> Launched
     return run_alone(folder, *RESUME, "--add-trials", "2")
 
 
-def test_sigterm_is_an_interrupt_like_ctrl_c(story: Story) -> None:
+def test_sigterm_to_all_processes_is_an_interrupt_like_ctrl_c(story: Story) -> None:
     for run in (story.terminated, story.interrupted):
         assert run.code == 130, run.output
-        assert f"resume {run.run.run_id}" in run.output
+        assert re.search(rf"launch\.py resume \S*{run.run.run_id}", run.output), run.output
     assert story.killed.code == -signal.SIGKILL, story.killed.output
+    events = story.ended.events
+    assert [interrupted.reason for interrupted in payloads_of(events, Interrupted)] == ["SIGTERM", "SIGINT"]
+    assert [ended.status for ended in payloads_of(events, RunEnded)][:2] == [RunStatus.INTERRUPTED] * 2
 
 
 def test_nothing_is_lost_or_repeated(story: Story) -> None:

@@ -90,9 +90,11 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     watch = Watch(scratch)
     try:
         with ScriptedServer(_faulty_script()) as server:
-            asked = ("--llm", "gpt-canary", "--llm-base-url", f"{server.url}/v1")
+            asked = ("--workers", "1", "--llm", "gpt-canary", "--llm-base-url", f"{server.url}/v1")
             variables = {**SECRETS, "OPENAI_API_KEY": CANARY, "TMPDIR": str(scratch)}
-            faulty = launch(folder, *TINY, "--runs", "runs", *asked, interrupt_at=watch, variables=variables)
+            faulty = launch(
+                folder, *TINY, "--workers", "1", "--runs", "runs", *asked, interrupt_at=watch, variables=variables
+            )
             totals = server.totals()
         left = [str(path) for path in scratch.glob("espalier-*")]
     finally:

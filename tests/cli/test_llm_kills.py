@@ -1,4 +1,7 @@
-"""An LLM arm whose driver is killed outright at three random moments of the search, and resumed each time."""
+"""An LLM arm whose driver is killed outright at random moments of a search on Ray, and resumed each time.
+
+Every moment there is, one after the other and without Ray: `benchmarks/crash_points`.
+"""
 
 import random
 import signal
@@ -23,7 +26,7 @@ from tracking.payloads import LlmCall, Proposed, TrialEnded, Winner
 pytestmark = pytest.mark.slow
 
 SEED = 20261121
-KILLS = 3
+KILLS = 2
 TRIALS = 7
 SMALL = (
     *("--trials", str(TRIALS), "--llm", "gpt-scripted", "--llm-per-call", "2"),

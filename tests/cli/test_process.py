@@ -2,10 +2,13 @@
 
 import errno
 import os
+import threading
+from unittest.mock import patch
 
 import pytest
 
-from cli.errors import run_guarded
+from cli import lazy, logs
+from cli.errors import AGAIN, Interrupted, run_guarded
 from cli.main import main
 
 
@@ -52,3 +55,25 @@ def test_a_bug_is_told_as_one(capsys: pytest.CaptureFixture[str], error: Excepti
 
     assert run_guarded(fail, debug=False) == 1
     assert "This is a fault of Espalier" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_told_in_a_paragraph(capsys: pytest.CaptureFixture[str]) -> None:
+    """Typer makes an exit code of it, without a word; outside of Typer it would be a traceback."""
+
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as told:
+        lazy._with_paths_expanded(interrupted)()
+    for raised in (told.value, KeyboardInterrupt()):
+        with patch("cli.main._run", side_effect=raised):
+            assert main([]) == 130
+        assert capsys.readouterr().err == f"Interrupted. {AGAIN}\n"
+
+
+def test_a_thread_that_leaves_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """Those that wait for Ray leave so where its session ends."""
+    logs.install()
+    for error, told in ((SystemExit(0), ""), (KeyError("x"), "KeyError: 'x'")):
+        threading.excepthook(threading.ExceptHookArgs((type(error), error, None, None)))
+        assert told in capsys.readouterr().err if told else not capsys.readouterr().err

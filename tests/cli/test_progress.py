@@ -79,10 +79,10 @@ SEARCHING: tuple[Payload, ...] = (
 class Seen:
     """A view on a console whose text can be read back."""
 
-    def __init__(self, *, terminal: bool, width: int = 80, trials: int = 8) -> None:
+    def __init__(self, *, terminal: bool, width: int = 80, trials: int = 8, on_ray: bool = True) -> None:
         self._file = io.StringIO()
         self._console = Console(file=self._file, force_terminal=terminal, width=width, color_system=None)
-        self.view = ProgressView(trials, self._console)
+        self.view = ProgressView(trials, self._console, on_ray=on_ray)
 
     def feed(self, payloads: Sequence[Payload]) -> "Seen":
         with self.view:
@@ -128,6 +128,11 @@ def test_before_anything_was_tried(terminal: Seen) -> None:
     assert (board["best"], board["running"], board["waiting"]) == ("no trial completed yet", "none", "none")
     assert board["spent"] == "0 of 8 trials"
     assert "starting Ray" in board["search"]
+
+
+def test_without_ray_nobody_waits_for_it() -> None:
+    here = Seen(terminal=True, on_ray=False)
+    assert "Ray" not in here.feed(preparation()).board()["search"]
 
 
 def test_the_best_is_chosen_as_the_winner_is(terminal: Seen) -> None:
@@ -212,7 +217,8 @@ def test_nothing_is_wider_than_the_terminal() -> None:
 
 def test_an_error_is_shown_whole() -> None:
     failed = trial_ended(0, TrialState.FAILED, None, "out of memory " * 20)
-    assert Seen(terminal=True).feed((*preparation(), START, failed)).written.count("out of memory") == 20
+    lines = Seen(terminal=True).feed((*preparation(), START, failed)).lines
+    assert " ".join(" ".join(lines).split()).count("out of memory") == 20
 
 
 def test_a_log_has_plain_lines_and_no_board() -> None:
@@ -272,3 +278,11 @@ def test_a_fine_tune_is_seen_before_its_first_epoch_has_ended() -> None:
     assert "fine-tune: starting the workers" in log.written
     assert log.written.count(f"fine-tune: {stated}") == 1, "the next line follows a minute later"
     assert stated in terminal.written
+
+
+def test_lines_are_broken_between_words_on_a_terminal_alone() -> None:
+    for terminal in (True, False):
+        seen = Seen(terminal=terminal)
+        seen.view._line("a word " * 20)
+        assert any(len(line) > 80 for line in seen.lines) != terminal
+        assert all(line.split()[-1] == "word" for line in seen.lines)

@@ -1,6 +1,7 @@
 """A verb is one file and one line, and costs nothing until it is asked for."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -111,6 +112,8 @@ def test_help_and_a_misspelt_option_import_nothing_slow(tmp_path: Path) -> None:
     codes, text, loaded = run_in(tmp_path, *lines)
     assert codes == [0, 2] * len(verbs), text
     assert loaded & SLOW == set()
+    assert "│ --[no-]base-checkpointing " in text
+    assert not re.findall(r"--[a-z-]+…", text), "at 80 columns every name is whole"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What a recipe may choose beside the plain loop: averages, passes, distillation, mixing, schedules, layers."""
 
 import copy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from trainers.recipe import ProxyRecipe, Recipe
 from trainers.recipe_words import in_words, price_in_words
 from trainers.schedule import Rates, epoch_batches
 from trainers.state import Around, read_state, restore_state, save_state
-from trainers.stepping import Stepper
+from trainers.stepping import Stepper, even_parts
 
 CPU = Place(torch.device("cpu"))
 RECIPE = Recipe(lr=0.1, epochs=2, batch_size=20, warmup_epochs=0.5)
@@ -72,15 +73,21 @@ def test_an_average_by_hand_and_the_training_beside_it_stays_to_the_bit() -> Non
     torch.testing.assert_close(training.average.state()["0.weight"], expected)
 
 
-def test_an_average_stands_in_for_a_while() -> None:
+@pytest.mark.parametrize("tied", [False, True])
+def test_an_average_stands_in_for_a_while(tied: bool) -> None:
+    """Also of a layer that has two names."""
     model = small_net()
+    if tied:
+        model.append(nn.Identity()).append(model[6])  # type: ignore[operator, index]
     average, before = Average(model, 0.9), copy.deepcopy(model)
     with torch.no_grad():
-        model[0].weight += 1  # type: ignore[index]
+        for parameter in model.parameters():
+            parameter.add_(1)
     changed = copy.deepcopy(model)
-    with average.in_place():
-        assert same(model, before)
-    assert same(model, changed)
+    for _ in range(2):
+        with average.in_place():
+            assert same(model, before)
+        assert same(model, changed)
 
 
 @pytest.mark.parametrize("exports", [True, False])
@@ -102,6 +109,14 @@ def test_several_passes_add_up_to_the_batch() -> None:
     )]  # fmt: skip
     assert same(whole, parts, rtol=0, atol=1e-6)
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_passes_are_as_equal_as_can_be_and_one_image_is_none_for_batch_norm() -> None:
+    assert list(even_parts(9, 4)) == [(0, 3), (3, 6), (6, 9)], "not 4, 4 and a single one"
+    assert list(even_parts(20, 7)) == [(0, 7), (7, 14), (14, 20)]
+    norm = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(1, 3))
+    with pytest.raises(RecipeError, match="a pass has 1 image, and BatchNorm trains on no single one: choose a batch"):
+        trained(norm, RECIPE.override(micro_batch=1))
 
 
 def test_memory_that_runs_out_halves_the_passes_and_nothing_else(
@@ -139,8 +154,14 @@ def test_not_even_one_image_fits(monkeypatch: pytest.MonkeyPatch) -> None:
 # a state within an epoch
 
 
-def test_averages_and_passes_go_on_from_a_state_to_the_bit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compiles", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_averages_and_passes_go_on_from_a_state_to_the_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiles: bool
+) -> None:
+    """Also where the model is compiled; by torch's own wrapper, and without the minutes that code for a CPU takes."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     recipe = RECIPE.override(ema=0.9, micro_batch=7, mixup=0.4, distill=Distillation.SOFT, schedule=Schedule.LINEAR)
+    recipe = recipe.override(compile=compiles)
     teacher = small_net(seed=5)
 
     def begun(model: nn.Module) -> Training:
@@ -167,6 +188,8 @@ def test_averages_and_passes_go_on_from_a_state_to_the_bit(tmp_path: Path) -> No
     restore_state(found, again, 0)
     list(again.epochs())
     assert same(whole, resumed, rtol=0, atol=0)
+    names = {name.partition(".")[2] for name in found.tensors if name.startswith(("model.", "average."))}
+    assert names == whole.state_dict().keys(), "no wrapper's name is in them"
     assert undisturbed.average is not None
     assert again.average is not None
     pairs = zip(undisturbed.average.state().values(), again.average.state().values(), strict=True)

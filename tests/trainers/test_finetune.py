@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -30,7 +31,8 @@ from trainers.errors import (
     WorkersDifferError,
 )
 from trainers.failure import read_failure, write_failure
-from trainers.finetune import _as_ours, _trainer, _work, finetune
+from trainers.finetune import _as_ours, _run, _trainer, _work, finetune
+from trainers.hearing import Heard
 from trainers.history import EpochReport, append_epoch, read_epochs
 from trainers.job import EPOCHS, MODEL, STARTED, STOP, FinetuneJob, FinetuneResult, run_job
 from trainers.place import Place
@@ -67,6 +69,7 @@ class Survived:
         killed: process ids of the workers that were killed.
         last: process id of the main worker at the end.
         listening: addresses at which this process and its children listened when an epoch was reported, and who did.
+        running: titles of its children at these times.
     """
 
     result: FinetuneResult
@@ -74,6 +77,7 @@ class Survived:
     killed: list[int]
     last: int
     listening: set[tuple[int, str]]
+    running: set[str]
 
 
 def listeners() -> Iterator[tuple[int, str]]:
@@ -86,15 +90,24 @@ def listeners() -> Iterator[tuple[int, str]]:
                     yield process.pid, connection.laddr.ip
 
 
+def titles() -> Iterator[str]:
+    """Of all children of this process; Ray's workers title themselves by what they do."""
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            yield " ".join(process.cmdline()).strip()
+
+
 @pytest.fixture(scope="module")
 def survived(ray_session: None, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Survived:
     out = tmp_path_factory.mktemp("survived")
     heard: list[tuple[int, str]] = []
     killed: list[int] = []
     listening: set[tuple[int, str]] = set()
+    running: set[str] = set()
 
     def kill_rank_0_once(report: EpochReport) -> None:
         listening.update(listeners())
+        running.update(titles())
         heard.append((report.epoch, threading.current_thread().name))
         if report.epoch == 2 and not killed:
             killed.append(int((out / STARTED).read_text()))
@@ -104,7 +117,7 @@ def survived(ray_session: None, checkpoint: Path, tmp_path_factory: pytest.TempP
         checkpoint, "digits", None, RECIPE, seed=2, workers=2, out_dir=out, storage_dir=out / "ray",
         on_epoch=kill_rank_0_once,
     )  # fmt: skip
-    return Survived(result, heard, killed, int((out / STARTED).read_text()), listening)
+    return Survived(result, heard, killed, int((out / STARTED).read_text()), listening, running)
 
 
 @pytest.mark.slow
@@ -144,6 +157,15 @@ def test_in_a_private_session_nobody_listens_elsewhere_than_on_loopback(survived
     assert set(survived.killed) <= {pid for pid, _ in survived.listening}, "the main worker was looked at"
     outside = {(pid, ip) for pid, ip in survived.listening if not ip_address(ip.removeprefix("::ffff:")).is_loopback}
     assert not outside
+
+
+@pytest.mark.slow
+def test_of_ray_train_s_own_processes_only_those_run_that_it_needs(survived: Survived) -> None:
+    actors = [name for name in survived.running if name.startswith("ray::")]
+    for wanted in ("TrainController", "RayTrainWorker"):
+        assert any(wanted in name for name in actors)
+    for spared in ("DatasetManager", "PlacementGroupCleaner", "AutoscalingCoordinator"):
+        assert not any(spared in name for name in actors), actors
 
 
 class FakeTrainer:
@@ -240,7 +262,8 @@ def test_a_range_of_workers_is_ray_s_elastic_range(
     """At the same batch size: the recipe's is that of all workers together."""
     made: dict[str, Any] = {}
     monkeypatch.setattr("trainers.finetune.ray.nodes", list)
-    monkeypatch.setattr("trainers.finetune.ray.train.torch.TorchTrainer", lambda _, **options: made.update(options))
+    monkeypatch.setattr("trainers.finetune._own_session", lambda: False)
+    monkeypatch.setattr("trainers.finetune.ClusterTrainer", lambda _, **options: made.update(options))
     job = FinetuneJob(checkpoint_dir=checkpoint, dataset="digits", recipe=RECIPE, seed=2, out_dir=tmp_path)
     for given, number in ((Workers(2, 8), (2, 8)), (Workers(3, 3), 3)):
         _trainer(job, Group(given, gpu=True, cpus=1), 2, tmp_path, 7.0)
@@ -517,3 +540,14 @@ def test_what_every_worker_would_fail_on_fails_in_the_driver(
 ) -> None:
     with pytest.raises(DataPathError, match="has 10 classes"):
         finetune(checkpoint, "shapes", None, RECIPE, seed=2, workers=1, out_dir=tmp_path, storage_dir=tmp_path)
+
+
+def test_a_thread_that_ray_ends_keeps_what_it_held(tmp_path: Path) -> None:
+    """As where Ctrl-C ends Ray's session under it: a handle that is given up then ends this process, with code 1."""
+
+    class Ended:
+        def fit(self) -> None:
+            raise SystemExit(0)
+
+    with pytest.raises(FinetuneError, match="SystemExit"):
+        _run(Ended(), SimpleNamespace(out_dir=tmp_path), Heard(tmp_path, print, print), 60.0, lambda: None)  # type: ignore[arg-type]

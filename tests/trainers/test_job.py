@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,13 +13,17 @@ from torch import Tensor
 
 from pruning.checkpoint import load_pruned, save_pruned
 from pruning.planning import build_plan
+from pruning.preprocessing import DEFAULT
 from tests.trainers.pruned import pruned_checkpoint, same_bits, weights
+from trainers import torchrun
 from trainers.alone import finetune_alone
 from trainers.datasets.digits import Digits
+from trainers.defaults import finetune_recipe
 from trainers.errors import DataPathError, DoesNotFitError, RecipeError, StateError
 from trainers.evaluate import evaluate
 from trainers.history import EpochReport, History, read_epochs
-from trainers.job import EPOCHS, MODEL, STATE, STOP, FinetuneJob, identity_of, run_job
+from trainers.holding import held
+from trainers.job import EPOCHS, MODEL, STATE, STOP, FinetuneJob, _teacher, identity_of, run_job
 from trainers.mixing import Mixed
 from trainers.place import Place
 from trainers.recipe import Recipe
@@ -62,11 +67,23 @@ def test_stopped_and_continued_equals_undisturbed(checkpoint: Path, tmp_path: Pa
     first = run_job(job, ALONE)
     assert (first.completed, len(first.history)) == (False, 1)
     assert not (job.out_dir / MODEL).exists()
-    (job.out_dir / STOP).unlink()
-    second = run_job(job, ALONE)
-    assert second.completed
-    assert timeless(second.history) == timeless(whole.history)
+    # As `python -m trainers.torchrun` does, which begins with no word of the request.
+    torchrun._train(job, ALONE)
+    assert timeless(read_epochs(job.out_dir / EPOCHS)) == timeless(whole.history)
     assert same_bits(weights(job.out_dir / MODEL), weights(tmp_path / "whole" / MODEL))
+
+
+def test_without_ray_a_models_family_decides_its_recipe_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    deit = SimpleNamespace(spec=SimpleNamespace(name="deit_tiny_patch16_224"), module=torch.nn.LayerNorm(3))
+    monkeypatch.setattr(torchrun, "load_pruned", lambda *_, **__: deit)
+    monkeypatch.setattr(torchrun, "dataset", lambda _: SimpleNamespace(check=lambda _: None))
+    given = torchrun._parser().parse_args(["--checkpoint", "c", "--dataset", "imagenet", "--out", "o"])
+    assert torchrun._recipe(given, ()) == finetune_recipe("imagenet", model="deit_tiny_patch16_224")
+
+
+def test_a_folder_is_trained_in_by_one_at_a_time(checkpoint: Path, tmp_path: Path) -> None:
+    with held(tmp_path), pytest.raises(StateError, match=f"{tmp_path} is in use: another training writes there"):
+        finetune_alone(a_job(checkpoint, tmp_path), lambda _: None)
 
 
 def passes_from(monkeypatch: pytest.MonkeyPatch, step: int, take: Callable[..., Tensor]) -> None:
@@ -143,6 +160,7 @@ def test_what_a_power_cut_takes_is_made_again(checkpoint: Path, tmp_path: Path, 
     elif lost == "states":
         for path in state_paths(state):
             path.unlink()
+        (job.out_dir / f".{STATE}-7-0123abcd.draft").write_bytes(b"of a process that was killed as it wrote")
     else:
         state.write_bytes(state.read_bytes()[:-9])
     heard: list[int] = []
@@ -150,6 +168,7 @@ def test_what_a_power_cut_takes_is_made_again(checkpoint: Path, tmp_path: Path, 
     assert heard == [1, 2, 3], "each epoch is told once, whether it was trained again or read"
     assert timeless(result.history) == timeless(whole.history)
     assert same_bits(weights(job.out_dir / MODEL), expected)
+    assert not list(job.out_dir.glob("*.draft"))
 
 
 def test_another_recipe_does_not_continue_this_state(checkpoint: Path, tmp_path: Path) -> None:
@@ -198,11 +217,19 @@ def test_the_average_is_scored_beside_the_weights_and_exported_in_their_stead(ch
     assert evaluate(exported, Digits().splits(seed=2).holdout).accuracy == average.ema_accuracy
 
 
-def test_a_teacher_is_a_part_of_what_makes_it_one_training(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_teacher_is_a_part_of_what_makes_it_one_training(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = a_job(checkpoint, tmp_path, recipe=RECIPE.override(epochs=1, distill="soft"))
     with pytest.raises(RecipeError, match="name its checkpoint, as in --teacher FOLDER"):
         run_job(job, ALONE)
     taught = job.model_copy(update={"teacher_dir": checkpoint})
+    pruned = load_pruned(checkpoint)
+    ours, theirs = (replace(pruned, preprocessing=DEFAULT.override(mean=(mean,), std=(1.0,))) for mean in (0.5, 0.4))
+    with monkeypatch.context() as patched:
+        patched.setattr("trainers.job.load_pruned", lambda *_, **__: theirs)
+        with pytest.raises(RecipeError, match=r"with mean \(0.4,\) and deviation \(1.0,\), the pruned"):
+            _teacher(taught, ours)
     plain = run_job(a_job(checkpoint, tmp_path / "plain", recipe=RECIPE.override(epochs=1)), ALONE)
     assert run_job(taught, ALONE).history[0].train_loss != plain.history[0].train_loss
     assert "teacher" in identity_of(taught, Digits().splits(seed=2))

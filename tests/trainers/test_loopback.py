@@ -9,6 +9,7 @@ import ray.train.torch
 
 from trainers import finetune
 from trainers.cluster.group import Group
+from trainers.cluster.trainer import OwnGroup
 from trainers.job import FinetuneJob
 from trainers.loopback import LOOPBACK, _listener, _loopback_interface, join_on_loopback
 from trainers.recipe import Recipe
@@ -34,13 +35,14 @@ def test_workers_of_a_private_session_make_their_own_group(
     """Elsewhere the group is Ray's, whose store all nodes have to reach."""
     made: dict[str, Any] = {}
     monkeypatch.setattr(ray, "nodes", lambda: nodes)
-    monkeypatch.setattr(ray.train.torch, "TorchTrainer", lambda _, **options: made.update(options))
+    monkeypatch.setattr(finetune, "_own_session", lambda: False)
+    monkeypatch.setattr(finetune, "ClusterTrainer", lambda _, **options: made.update(options))
     recipe = Recipe(epochs=1, batch_size=64, warmup_epochs=0.5)
     job = FinetuneJob(checkpoint_dir=tmp_path, dataset="digits", recipe=recipe, seed=0, out_dir=tmp_path)
     group = Group(Workers(2, 2), gpu=False, cpus=1)
     finetune._trainer(job, group, max_failures=1, storage_dir=tmp_path, resize_every_s=60)
     assert made["train_loop_config"]["loopback"] == ("gloo" if own else None)
-    assert isinstance(made["torch_config"], finetune._OwnGroup) == own
+    assert isinstance(made["torch_config"], OwnGroup) == own
     if own:
         backend = made["torch_config"].backend_cls()
         backend.on_start(None, made["torch_config"])  # Ray's own would start a store on all interfaces

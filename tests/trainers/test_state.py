@@ -1,5 +1,6 @@
 """Training states and reports on disk."""
 
+import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -115,7 +116,7 @@ def test_nothing_there_is_a_start(tmp_path: Path) -> None:
         ({"recipe": {"lr": 0.2, "epochs": 5}}, r"the recipe differs \(lr 0.1, here 0.2\)"),
         ({"weights": "x", "dataset": "shapes"}, "the data set differs.*the pruned weights differ"),
         ({"classes": "new"}, "the classes differ"),
-        ({"classes": "new", "content": ["a", "b"]}, r"the classes differ\. Delete"),
+        ({"classes": "new", "content": ["a", "b"]}, r"the classes differ\. Delete .*/state\* to train"),
     ],
 )
 def test_another_trainings_state_is_refused_and_what_differs_is_said(
@@ -124,6 +125,22 @@ def test_another_trainings_state_is_refused_and_what_differs_is_said(
     saved(tmp_path / "state", training())
     with pytest.raises(StateError, match=f"is the state of another training: {told}"):
         read_state(tmp_path / "state", OURS | change)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "told"),
+    [
+        ({"content": "a"}, {"content": "a", "contained": "x"}, None),  # from before all files were looked at
+        ({"content": "a", "contained": "x"}, {"content": "a", "contained": "y"}, "training: the contents of one image"),
+        ({"content": "a", "contained": "x"}, {"content": "b", "contained": "y"}, "training: the contents of one image"),
+        ({"contained": "x", "train": "a"}, {"contained": "y", "train": "b"}, "training: the training images or their"),
+    ],
+)
+def test_what_files_hold_counts_where_it_was_noted(
+    tmp_path: Path, theirs: dict[str, str], ours: dict[str, str], told: str | None
+) -> None:
+    with nullcontext() if told is None else pytest.raises(StateError, match=f"{told}.* differ. Delete .*state"):
+        check_identity(tmp_path / "state", json.dumps(OURS | theirs), OURS | ours)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +209,15 @@ def test_every_damage_is_seen_and_the_state_before_it_is_used(
     assert f"{path} cannot be read" in caplog.text
     assert "state.1.safetensors, an older state: what came after it is trained again" in caplog.text
     assert not path.exists(), "or it would become the older one that the next is saved beside"
+
+
+def test_a_state_that_the_disk_refuses_is_kept(tmp_path: Path) -> None:
+    """It may be whole, and the disk or the network well again."""
+    path = tmp_path / "state"
+    path.mkdir()
+    with pytest.raises(StateError, match=r"state cannot be read \(.*\): the training can go on once it can be"):
+        read_state(path, OURS)
+    assert path.exists()
 
 
 def test_the_last_states_are_kept(tmp_path: Path) -> None:

@@ -49,11 +49,8 @@ def check_shared(written: Path, read: Sequence[Path] = (), *, gpu: bool = False)
         _log.warning("the node %s was lost while it was asked whether it sees %s", others[node], written)
     if left := sorted(silent.keys() - lost):
         error = silent[left[0]]
-        raise ResourcesError(
-            f"the node{'s' * (len(left) > 1)} {', '.join(others[node] for node in left)} did not say within "
-            f"{_ANSWERS_S:g} s whether {written} is seen there ({type(error).__name__}): check with `ray status`, and "
-            "run the same command again"
-        ) from error
+        text = describe_silent([others[node] for node in left], str(written), error)
+        raise ResourcesError(text) from error
 
 
 def _ask_all(others: Mapping[str, str], probe: str, read: list[str]) -> dict[str, list[str] | Exception]:
@@ -93,6 +90,28 @@ def describe_unseen(answers: Mapping[str, Sequence[str]], written: str) -> str |
     )
 
 
+def describe_silent(nodes: Sequence[str], written: str, error: Exception) -> str:
+    """Say which nodes did not answer, and where to look.
+
+    Args:
+        nodes: their addresses.
+        written: the folder that they were asked for.
+        error: what came in place of the first one's answer.
+    """
+    named = f"the node{'s' * (len(nodes) > 1)} {', '.join(nodes)}"
+    if isinstance(error, ray.exceptions.WorkerCrashedError):
+        # A process of Ray's that cannot write its log ends, before any of our code runs.
+        return (
+            f"Ray's processes on {named} end as they start ({type(error).__name__}), so that nothing can run there. A "
+            f"full disk does that: look with `df -h /tmp` on {nodes[0].partition(' ')[0]}. Free it, or take the node "
+            "out with `ray stop` there, and run the same command again"
+        )
+    return (
+        f"{named} did not say within {_ANSWERS_S:g} s whether {written} is seen there ({type(error).__name__}): check "
+        "with `ray status`, and run the same command again"
+    )
+
+
 def _other_nodes(*, gpu: bool) -> dict[str, str]:
     """The addresses of the nodes beside this one on which a worker may run, by their ids."""
     own, kind = ray.get_runtime_context().get_node_id(), "GPU" if gpu else "CPU"
@@ -119,7 +138,8 @@ def unseen_here(probe: Path, read: Sequence[Path], patience_s: float) -> list[st
     deadline = time.monotonic() + patience_s
     while not (ours := _is_ours(probe)) and time.monotonic() < deadline:
         time.sleep(0.1)
-    writable = ours and _is_writable(probe.with_name(f"{probe.name}-answer"))
+    # A name of its own for each node: the answers lie in one folder, and each is deleted by who wrote it.
+    writable = ours and _is_writable(probe.with_name(f"{probe.name}-{secrets.token_hex(8)}"))
     return [*([] if writable else [str(probe.parent)]), *(str(path) for path in read if not path.exists())]
 
 

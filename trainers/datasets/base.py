@@ -93,6 +93,10 @@ class Split(ABC):
         """A hash of what some images hold, as far as `fingerprint` does not tell that; empty where it does."""
         return ""
 
+    def contained(self) -> str:
+        """A hash of what all images hold, where `fingerprint` does not tell and there are few; else empty."""
+        return ""
+
     def close(self) -> None:  # noqa: B027  most splits have nothing to let go of
         """Let go of reader processes, if there are any; they start again if they are needed."""
 

@@ -20,7 +20,7 @@ TOLERATED_SHARE = 0.01
 _JPEG = b"\xff\xd8\xff"
 
 
-_DEEP = "I;16"
+DEEP = "I;16"
 """How PIL's modes of 16 bits begin."""
 _WITHOUT_WHITE = {"I": "32-bit integers", "F": "floating-point numbers"}
 """PIL's modes of pixels of which no format says which number is white."""
@@ -33,11 +33,20 @@ def decoded(path: str) -> Image.Image:
         ValueError: its pixels cannot be shown in 8 bits.
     """
     with Image.open(path) as image:
-        check_mode(image)
-        if image.mode.startswith(_DEEP):
-            values = np.asarray(image).astype(np.uint16) >> 8
-            return Image.fromarray(values.astype(np.uint8)).convert("RGB")
-        return image.convert("RGB")
+        return in_mode(image, "RGB")
+
+
+def in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """An image in another mode of 8 bits, `L` or `RGB`.
+
+    Raises:
+        ValueError: its pixels cannot be shown in 8 bits.
+    """
+    check_mode(image)
+    if image.mode.startswith(DEEP):
+        values = np.asarray(image).astype(np.uint16) >> 8
+        return Image.fromarray(values.astype(np.uint8)).convert(mode)
+    return image.convert(mode)
 
 
 def check_mode(image: Image.Image) -> None:

@@ -15,6 +15,7 @@ from trainers.datasets.layout import (
     check_parts,
     check_same_classes,
     classes_of,
+    describe_missing,
     files_of,
     parted,
 )
@@ -133,14 +134,9 @@ class ImageFolder(Dataset):
         if data_path is None:
             raise DataPathError(f"the dataset {self.name!r} is read from a folder: give its data path")
         place = data_path / part
-        if not place.is_dir():
-            what = "has no folder" if data_path.is_dir() else "does not exist, so it has no folder"
-            raise DataPathError(
-                f"the data path {str(data_path)!r} {what} {part!r}: expected "
-                f"{data_path.name}/train/<class>/ and {data_path.name}/val/<class>/ with image files in them, or (of "
-                f"'imagefolder') {data_path.name}/<class>/ alone, which is split by a fixed seed"
-            )
-        return place
+        if place.is_dir():
+            return place
+        raise DataPathError(describe_missing(data_path, part))
 
 
 class ImageNet(ImageFolder):

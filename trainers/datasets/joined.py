@@ -27,6 +27,11 @@ class JoinedSource(PictureSource):
         source, own = self._of(index)
         return source.read(own, exactly=exactly)
 
+    def read_drawn(self, index: int, *, exactly: bool, seed: int) -> Picture:
+        """Read a picture as whichever has it does, with its chance from the seed."""
+        source, own = self._of(index)
+        return source.read_drawn(own, exactly=exactly, seed=seed)
+
     def name(self, index: int) -> str:
         """Its name there."""
         source, own = self._of(index)

@@ -9,11 +9,17 @@ from torch import Tensor
 from trainers.datasets.decoding import check_headers, refuse, too_many
 from trainers.datasets.files import Files
 from trainers.datasets.holdout import Partition, stratified_holdout
-from trainers.datasets.listing import Listing, class_names, list_images
+from trainers.datasets.listing import Listing, class_names, is_hidden, list_images
 from trainers.errors import DataPathError
 
 HOLDOUT_FRACTION = 0.1
 HOLDOUT_PER_CLASS = 50
+_PARTS = {
+    "train": frozenset({"train", "training", "trainset", "train_set", "training_set"}),
+    "val": frozenset({"val", "valid", "validation", "validation_set", "test", "testing", "testset", "test_set"}),
+}
+"""How others name the two parts."""
+_ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +34,40 @@ def classes_of(part: Path) -> tuple[str, ...]:
     if len(names) < 2:
         raise DataPathError(f"{str(part)!r} holds {len(names)} class folders: expected at least two, one per class")
     return names
+
+
+def likely_parts(folder: Path, part: str | None = None) -> list[str]:
+    """Folders whose names say that they are a part, `train` or `val` or either, in lower or upper case."""
+    wanted = _PARTS["train"] | _PARTS["val"] if part is None else _PARTS[part]
+    return sorted(entry.name for entry in folder.iterdir() if entry.name.casefold() in wanted and entry.is_dir())
+
+
+def describe_missing(data_path: Path, part: str) -> str:
+    """Say that a data path has no folder `train` or `val`, and what it may have in its place."""
+    folder, hint = data_path.name, ""
+    if data_path.is_file():
+        what, folder = "is a file: an archive has to be unpacked first. It has no folder", data_path.stem
+    elif not data_path.is_dir():
+        what = "does not exist, so it has no folder"
+    else:
+        what = "has no folder"
+        if other := _likely_parts(data_path, _PARTS[part]):
+            hint = f"; {other[0]!r} is there: `ln -s {other[0]} {data_path / part}` gives it that name"
+        elif packed := sorted(path for path in data_path.iterdir() if path.name.lower().endswith(_ARCHIVES)):
+            hint = f"; {str(packed[0])!r} there looks like an archive that is still to be unpacked"
+    return (
+        f"the data path {str(data_path)!r} {what} {part!r}: expected {folder}/train/<class>/ and {folder}/val/<class>/ "
+        f"with image files in them, or (of 'imagefolder') {folder}/<class>/ alone, which is split by a fixed seed{hint}"
+    )
+
+
+def has_parts(folder: Path) -> bool:
+    """Whether a folder in a folder is a part by its name, in lower or upper case, and not a class."""
+    return bool(_likely_parts(folder, _PARTS["train"] | _PARTS["val"]))
+
+
+def _likely_parts(folder: Path, names: frozenset[str]) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir() if entry.name.casefold() in names and entry.is_dir())
 
 
 def check_same_classes(train: Path, test: Path) -> None:
@@ -111,7 +151,8 @@ def check_parts(train: Path, test: Path) -> int:
         _log.warning("the image %r cannot be read (%s): it is not trained on", problem.path, problem.reason)
     for place, listing in listings.items():
         known = classes_of(place)
-        listing.loops += [str(entry) for entry in place.iterdir() if entry.is_dir() and entry.name not in known]
+        left = [entry for entry in place.iterdir() if entry.is_dir() and entry.name not in known]
+        listing.loops += [str(entry) for entry in left if not is_hidden(entry.name)]
         say_odd(place, listing)
     shared = set(listings[train].identities) & set(listings[test].identities)
     if shared:
@@ -138,11 +179,13 @@ def say_odd(part: Path, listing: Listing) -> None:
     for (_, label), identity in zip(listing.samples, listing.identities, strict=True):
         labels.setdefault(identity, set()).add(label)
     twice = sum(len(found) > 1 for found in labels.values())
+    hidden = sorted(str(entry) for entry in part.iterdir() if entry.is_dir() and is_hidden(entry.name))
     for paths, what in (
         (listing.loops, "links in %s lead back to a folder that holds them and are not followed (%s)"),
         (listing.repeated, "files and folders in %s are in their class by another path already: counted once (%s)"),
         (listing.outside, "links in %s lead to folders elsewhere and are followed (%s)"),
         (listing.others, "files in %s are pictures of a format that is not read, and are left out (%s)"),
+        (hidden, "hidden folders in %s are no classes (%s)"),
     ):
         if paths:
             _log.warning(f"%d {what}", len(paths), part, paths[0])

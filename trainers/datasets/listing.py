@@ -16,6 +16,8 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".
 _OTHER_SUFFIXES = (".gif", ".jfif", ".jpe", ".jp2", ".avif", ".heic", ".heif", ".tga", ".svg", ".npy", ".dcm")
 """Of pictures that are not read: left out in silence they would be missed."""
 
+_BESIDE = "._"
+
 _Identity = tuple[int, int]
 """Device and inode: equal for all paths to one real file or folder."""
 
@@ -52,7 +54,7 @@ class Listing:
 
 
 def class_names(part: Path) -> tuple[str, ...]:
-    """The folders in `part`, sorted; a link to a folder that holds `part` is none of its classes.
+    """The folders in `part`, sorted; a link to a folder that holds `part` is none of its classes, nor is a hidden one.
 
     Raises:
         DataPathError: `part` cannot be read.
@@ -62,7 +64,13 @@ def class_names(part: Path) -> tuple[str, ...]:
         folders = [entry for entry in part.iterdir() if entry.is_dir()]
     except OSError as error:
         raise DataPathError(f"the folder {str(part)!r} cannot be read: {error.strerror}") from error
-    return tuple(sorted(entry.name for entry in folders if _identity(entry.stat()) not in above))
+    named = (entry for entry in folders if not is_hidden(entry.name))
+    return tuple(sorted(entry.name for entry in named if _identity(entry.stat()) not in above))
+
+
+def is_hidden(folder: str) -> bool:
+    """Whether programs made a folder for themselves, as `.ipynb_checkpoints`."""
+    return folder.startswith(".") or folder == "__MACOSX"
 
 
 def list_images(part: Path, classes: Sequence[str]) -> Listing:
@@ -112,7 +120,8 @@ class _Walk:
 
     def _take(self, entry: os.DirEntry[str]) -> _Identity | None:
         """The identity of an image file that counts; folders are noted, and what is odd is told."""
-        is_image = entry.name.lower().endswith(SUFFIXES)
+        # What macOS keeps beside a picture begins like this, and ends like the picture.
+        is_image = entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(_BESIDE)
         try:
             state = entry.stat()
         except OSError as error:  # a broken link, or one that leads to itself
@@ -123,7 +132,7 @@ class _Walk:
         if stat.S_ISDIR(state.st_mode):
             self._note_folder(entry, identity)
         elif not is_image:
-            if entry.name.lower().endswith(_OTHER_SUFFIXES):
+            if entry.name.lower().endswith(_OTHER_SUFFIXES) or entry.name.startswith(_BESIDE):
                 self._listing.others.append(entry.path)
         elif not stat.S_ISREG(state.st_mode):
             self._listing.problems.append(Problem(entry.path, "it is not a regular file"))

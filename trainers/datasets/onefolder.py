@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trainers.datasets.decoding import check_headers, refuse, too_many
 from trainers.datasets.files import Files
-from trainers.datasets.layout import classes_of, parted, say_odd
+from trainers.datasets.layout import classes_of, has_parts, parted, say_odd
 from trainers.datasets.listing import class_names, list_images
 from trainers.errors import DataPathError
 
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 def is_one_folder(data_path: Path) -> bool:
     """Whether a folder holds class folders instead of `train/` and `val/`."""
-    if not data_path.is_dir() or any((data_path / part).is_dir() for part in _PARTS):
+    if not data_path.is_dir() or has_parts(data_path):
         return False
     names = class_names(data_path)
     # A folder of whole datasets is none: its folders are no classes.
@@ -61,7 +61,7 @@ class OneFolder:
         labels = np.array([label for _, label in listing.samples], dtype=np.int64)
         names = [Path(path).relative_to(place).as_posix() for path, _ in listing.samples]
         tested = _tested(names, labels, place)
-        files = Files.of(listing.samples)
+        files = Files.of(listing.samples, place)
         pool, test = (files.take(torch.from_numpy(np.flatnonzero(mask))) for mask in (~tested, tested))
         return cls(place, classes, pool, test)
 

@@ -8,6 +8,7 @@ taken as they are. The factory is called with those of `data_path` and `input_si
 import importlib
 import inspect
 import logging
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -236,27 +237,45 @@ def _length(items: Items, part: str) -> int:
 def _named_classes(train: Items, name: str) -> tuple[tuple[str, ...], int | None]:
     """Names and number of the classes, as far as the training part states them."""
     classes, number = getattr(train, "classes", None), getattr(train, "num_classes", None)
+    if number is not None:
+        try:
+            number = None if isinstance(number, bool) else operator.index(number)  # NumPy's and torch's, too
+        except TypeError:
+            number = 0
+        if number is None or number < 2:
+            given = train.num_classes
+            raise DataPathError(f"{name!r} has num_classes = {given!r}: a whole number from 2 on is expected")
+    if isinstance(classes, np.ndarray) and classes.ndim == 1:
+        classes = classes.tolist()
     if classes is not None and not isinstance(classes, str) and isinstance(classes, Sequence):
         if number not in (None, len(classes)):
             raise DataPathError(f"{name!r} has {len(classes)} classes by name, and num_classes = {number}")
         return tuple(map(str, classes)), len(classes)
-    if number is not None and (not isinstance(number, int) or number < 2):
-        raise DataPathError(f"{name!r} has num_classes = {number!r}: a whole number from 2 on is expected")
     return (), number
 
 
 def _labels_of(part: str, items: Items) -> Tensor:
     """All labels: by `targets` if that agrees with the items, else by reading every item."""
-    targets, count = getattr(items, "targets", None), _length(items, part)
-    if targets is not None and getattr(items, "target_transform", None) is None and len(targets) == count:
-        found = torch.as_tensor(np.asarray(targets))
-        if found.ndim == 1 and not found.is_floating_point() and found.dtype != torch.bool:
-            odd = [at for at in sampled(count, 8) if _item_at(items, part, at)[1] != int(found[at])]
-            if not odd:
-                return found.long()
+    count = _length(items, part)
+    found = _targets_of(items, count)
+    if found is not None and all(_item_at(items, part, at)[1] == int(found[at]) for at in sampled(count, 8)):
+        return found
     if count > 10_000:
         _log.warning("all %s items of %s are read for their labels; an attribute `targets` would spare it", count, part)
     return torch.tensor([_item_at(items, part, at)[1] for at in range(count)], dtype=torch.int64)
+
+
+def _targets_of(items: Items, count: int) -> Tensor | None:
+    """The attribute `targets` as so many whole numbers; None where it is anything else, as names of classes."""
+    try:
+        targets = getattr(items, "targets", None)
+        if targets is None or getattr(items, "target_transform", None) is not None or len(targets) != count:
+            return None
+        found = torch.as_tensor(np.asarray(targets))
+    except Exception:  # noqa: BLE001  a user's attribute raises anything, and the items themselves are still there
+        return None
+    whole = found.ndim == 1 and not (found.is_floating_point() or found.is_complex() or found.dtype == torch.bool)
+    return found.long() if whole else None
 
 
 def _check_labels(part: str, labels: Tensor, num_classes: int, classes: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from trainers.datasets.auto import drawn_from
 from trainers.datasets.base import InputSize
+from trainers.datasets.decoding import DEEP, check_mode, in_mode
 from trainers.datasets.source import PictureSource
 from trainers.datasets.transforms import Picture
 from trainers.errors import DataPathError
@@ -121,6 +122,10 @@ def checked_item(item: object, part: str, index: int) -> tuple[Picture, int]:
 
 def _picture(image: object, where: str) -> Picture:
     if isinstance(image, Image.Image):
+        try:
+            check_mode(image)
+        except ValueError as error:
+            raise DataPathError(f"the image of {where} cannot be used: {error}") from error
         return image
     if not isinstance(image, Tensor):
         raise DataPathError(
@@ -132,6 +137,9 @@ def _picture(image: object, where: str) -> Picture:
             f"the image of {where} is a tensor {list(image.shape)} of {image.dtype}: [C, H, W] of uint8, or of floats "
             "that are normalised already, would work"
         )
+    if not image.numel():
+        raise DataPathError(f"the image of {where} is empty: a tensor {list(image.shape)}")
+    image = image.detach()
     if image.is_floating_point() and not bool(torch.isfinite(image).all()):
         raise DataPathError(f"the image of {where} holds values that are no finite numbers")
     return image if image.dtype == torch.uint8 else image.float()
@@ -154,7 +162,7 @@ def in_channels(picture: Picture, channels: int) -> Picture:
     """The picture with this number of channels, if it is one of PIL's; tensors have their own."""
     if not isinstance(picture, Image.Image):
         return picture
-    return picture.convert("L" if channels == 1 else "RGB")
+    return in_mode(picture, "L" if channels == 1 else "RGB")
 
 
 def size_of(picture: Picture) -> InputSize:
@@ -162,7 +170,7 @@ def size_of(picture: Picture) -> InputSize:
     if isinstance(picture, Tensor):
         channels, height, width = picture.shape
         return channels, height, width
-    return 1 if picture.mode in ("1", "L", "I;16") else 3, picture.height, picture.width
+    return 1 if picture.mode in ("1", "L") or picture.mode.startswith(DEEP) else 3, picture.height, picture.width
 
 
 def bytes_of(picture: Picture) -> bytes:

@@ -104,8 +104,11 @@ class ReadSplit(Split):
 
     def content(self) -> str:
         """Hash what some files hold."""
-        sampled = b"".join(self.source.sampled())
-        return hashlib.sha256(sampled).hexdigest() if sampled else ""
+        return _hash_of(self.source.sampled())
+
+    def contained(self) -> str:
+        """Hash what all files hold, if they are few."""
+        return _hash_of(self.source.contained())
 
     def joined(self, other: Split) -> "ReadSplit":
         """Both splits' pictures, with readers of their own."""
@@ -182,3 +185,8 @@ class ReadSplit(Split):
                 _log.warning("the image %r cannot be read (%s): it is left out", path, reason)
         if too_many(len(self._unreadable), len(self)):
             refuse((Problem(*item) for item in self._unreadable.items()), len(self))
+
+
+def _hash_of(parts: Iterator[bytes]) -> str:
+    whole = b"".join(parts)
+    return hashlib.sha256(whole).hexdigest() if whole else ""

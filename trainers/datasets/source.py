@@ -45,5 +45,9 @@ class PictureSource(ABC):
         """What some pictures hold, spread over all, where `described` does not tell; nothing where it does."""
         return iter(())
 
+    def contained(self) -> Iterator[bytes]:
+        """What all pictures hold, where `described` does not tell and to read them takes seconds; else nothing."""
+        return iter(())
+
     def __len__(self) -> int:
         return len(self.labels)

@@ -73,6 +73,11 @@ def _draw(name: str, original: Curve, curves: Mapping[str, Curve], path: Path) -
         axes.set_visible(False)
     for axes in panels[: len(curves)]:
         axes.label_outer()
+    # What stands at the lower end of a column names its steps, whether or not others stand beside it.
+    for axes in panels[max(0, len(curves) - columns) : len(curves)]:
+        axes.tick_params(labelbottom=True)
+        axes.set_xlabel("step")
+    for axes in panels[: len(curves)]:
         axes.xaxis.get_major_locator().set_params(integer=True)
     canvas.legend(
         *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=9

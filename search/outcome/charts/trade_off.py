@@ -1,6 +1,7 @@
 """Accuracy against MACs: the base, the winner after its fine-tune, and all trials."""
 
 from collections.abc import Sequence
+from itertools import chain, count
 
 from search.outcome.charts.frame import LEFT, TOP, WIDTH, Frame
 from search.outcome.charts.trials import Drawn
@@ -42,7 +43,8 @@ def _place(frame: Frame, macs: int, accuracy: float, css: str, name: str, taken:
     words = f"{name}: {share_text(accuracy)} at {macs_text(macs)}, on the test set"
     (frame.canvas.square if css == "base" else frame.canvas.dot)((x, y), css, words)
     is_left = x > (LEFT + WIDTH) / 2
-    places = [height for height in (y - 9, y + 20, y + 36) if height > TOP]
+    above = [y - 9] if y - 9 > TOP else []
+    places = chain(above, (y + 20 + (LINE + 1) * step for step in count()))
     free = next(height for height in places if all(abs(height - other) >= LINE for other in taken))
     at = (x + (4 if is_left else -4), free)
     frame.canvas.text(at, f"{name} {share_text(accuracy)}", f"{'end' if is_left else ''} strong {css}-text")

@@ -3,6 +3,7 @@
 import json
 
 from ablations.floor.export import to_csv, to_json, to_latex, to_markdown
+from ablations.floor.report_files import WIDE, _shown, _with_options
 from ablations.floor.statistics import Estimate
 from ablations.floor.table import Column, Scaled, Table
 
@@ -85,3 +86,13 @@ def test_a_number_with_a_unit_of_its_own_is_stored_in_base_units() -> None:
     assert table.shown() == (("50.0 ± 10.0",), ("–",))
     assert to_csv(table) == "d,d_low,d_high,d_n\n0.5,0.4,0.6,3\n,,,\n"
     assert json.loads(to_json([table]))["tables"][0]["rows"][0]["d"]["mean"] == 0.5
+
+
+def test_a_name_of_an_option_is_not_broken_and_nothing_else_is_markup() -> None:
+    assert _with_options("<b> --no-x, a-b") == "&lt;b&gt; <code>--no-x</code>, a-b"
+
+
+def test_a_plot_of_several_panels_gets_the_whole_width() -> None:
+    for width in (WIDE, WIDE + 1):
+        header = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + width.to_bytes(4, "big")
+        assert _shown("", header)[2] == (width > WIDE)

@@ -63,7 +63,7 @@ TUNED = "tuned"
 ON_CPUS = {"precision": Precision.FP32, "channels_last": False}
 LANDED = "landed.jsonl"
 _FOLDER = "ESPALIER_TEST_LANDED"
-_POLL_S, _PATIENCE_S = 0.1, 300.0
+_POLL_S, _PATIENCE_S = 0.1, 1800.0
 
 
 def main(folder: Path, head_gpus: int, joins_after_s: float = 0.0) -> None:
@@ -74,7 +74,7 @@ def main(folder: Path, head_gpus: int, joins_after_s: float = 0.0) -> None:
     vars(tuning)["TrialActor"] = LandedActor
     with running(head_gpus) as cluster:
         asked = {"workers": TRIALS, "gpus_per_trial": SHARE, "finetune_workers": 2, "finetune_gpu": True}
-        config = make_config({"ray_address": cluster.address, "wait_for_nodes": 300, **asked})
+        config = make_config({"ray_address": cluster.address, "wait_for_nodes": 1800, **asked})
         with connected(cluster.address):
             there = awaited_machines(config) if head_gpus else joined(config, cluster, joins_after_s)
             needs = resolve_needs(config, there, SHARE)

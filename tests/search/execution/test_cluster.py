@@ -46,6 +46,18 @@ def test_a_session_that_does_not_start_is_one_paragraph_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("address", [None, "10.0.0.1:6379"])
+def test_inside_another_session_it_is_that_one(monkeypatch: pytest.MonkeyPatch, address: str | None) -> None:
+    """As a study has one for all of its runs."""
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    for name in ("init", "shutdown"):
+        monkeypatch.setattr(ray, name, lambda *_, **__: pytest.fail("it is another one's"))
+    entered = []
+    with ray_session(address, Needs(1, 1, 0, Workers(1, 1), False)):
+        entered.append(address)
+    assert entered == [address]
+
+
 @pytest.mark.parametrize("failures", [1, 3, None])
 def test_a_start_that_failed_is_tried_again_and_leaves_no_process(
     failures: int | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture

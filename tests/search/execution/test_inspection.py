@@ -11,6 +11,12 @@ from search.execution.inspection import INTERFACE, PACKAGES, about_here, inspect
 pytestmark = pytest.mark.ray
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's minute is short for a core with other work."""
+    monkeypatch.setattr("search.execution.inspection.ANSWERS_S", 600.0)
+
+
 def test_a_node_says_what_it_is_and_nothing_stays_behind(ray_session: None, tmp_path: Path) -> None:
     found = inspect_cluster(tmp_path)
     (node,) = found.nodes
@@ -18,6 +24,8 @@ def test_a_node_says_what_it_is_and_nothing_stays_behind(ray_session: None, tmp_
     assert (node.cpus, node.gpus, node.error) == (2.0, 0.0, "")
     assert 0.0 <= found.free_cpus <= 2.0
     assert node.unseen == ()
+    assert node.free_bytes is not None
+    assert node.free_bytes > 0
     assert abs(node.ahead_s) <= node.unsure_s + 1.0, "it is the same clock"
     assert node.reached is None, "there is no other node"
     assert list(tmp_path.iterdir()) == []

@@ -54,8 +54,8 @@ def test_each_signal_ends_a_run_in_order(number: signal.Signals) -> None:
         signal.signal(number, former)
 
 
-def test_a_second_signal_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a word more: whatever the run waits for may never come. What it leaves is swept by the next."""
+def test_a_second_signal_leaves_at_once(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """With one line that waits for nothing: what the run waits for may never come. What it leaves the next sweeps."""
     codes: list[int] = []
     flagged: list[bool] = []
     interrupts = Interrupts()
@@ -65,6 +65,7 @@ def test_a_second_signal_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None
         assert codes == []
         signal.raise_signal(signal.SIGINT)
     assert codes[0] == LEFT_AT_ONCE == 130
+    assert "Left at once" in capfd.readouterr().err
     assert flagged[0]
     assert interrupts.reason is not None
 

@@ -1,5 +1,7 @@
 """What a worker reports of a trial."""
 
+import ast
+import inspect
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,3 +30,12 @@ def test_a_clock_that_is_set_back_makes_no_duration_negative(monkeypatch: pytest
         assert report.error is not None
         assert report.now >= report.started
         assert 0 <= report.seconds < 60
+
+
+def test_a_worker_imports_nothing_that_prepares_a_search() -> None:
+    """Each is a process of its own: arms and clients of language models would take it half a second more to start."""
+    imported = {
+        node.module or "" for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ImportFrom)
+    }
+    assert not any(name.startswith(("search.setup", "search.proposers", "llm_clients")) for name in imported)
+    assert "search.space.history" in imported, "this is how they are found"

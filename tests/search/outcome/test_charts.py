@@ -16,6 +16,7 @@ from scipy.stats import spearmanr
 from search.outcome.charts.all_charts import charts_of
 from search.outcome.charts.scale import Scale, share_labels, share_scale
 from search.outcome.charts.sets import LEAST_TRIALS, chance, rank_correlation, telling_rung, weights
+from search.outcome.charts.trade_off import LINE, trade_off
 from search.outcome.charts.trials import drawn_trials
 from search.outcome.summary import summarise
 from tests.search import support
@@ -62,6 +63,22 @@ def test_every_chart_is_whole_and_within_its_frame(trials: int, tie: bool) -> No
             assert 0 <= x <= width
             assert 0 <= y <= height
         assert not any("nan" in value for node in tree.iter() for value in node.attrib.values())
+
+
+@pytest.mark.parametrize("winner", [0.9911, 0.98, 0.95, 0.90])
+def test_names_of_models_that_score_alike_stand_apart(winner: float) -> None:
+    """Close to the upper edge there is no room above a mark, and another name may take most of what is below."""
+    summary = summarise(numbered(whole_run()))
+    assert summary.baseline is not None
+    assert summary.winner is not None
+    for step in range(41):
+        base = summary.baseline.model_copy(update={"accuracy": winner + (step - 20) / 4000})
+        best = summary.winner.model_copy(update={"accuracy": winner})
+        drawn = trade_off(summary.model_copy(update={"baseline": base, "winner": best}), [])
+        assert drawn is not None
+        nodes = [node for node in ET.fromstring(drawn).iter() if "strong" in node.attrib.get("class", "")]  # noqa: S314
+        one, other = (float(node.attrib["y"]) for node in nodes)
+        assert abs(one - other) >= LINE
 
 
 def test_each_trial_tells_its_score_when_it_is_hovered() -> None:

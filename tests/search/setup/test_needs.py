@@ -6,7 +6,7 @@ import pytest
 
 from search.errors import ResourceError
 from search.setup.config import make_config
-from search.setup.needs import finetunes_at_once, resolve_needs
+from search.setup.needs import finetunes_at_once, part_of_range, resolve_needs
 from search.setup.resources import Machines, Needs, Node
 from trainers.workers import Workers
 
@@ -66,19 +66,22 @@ def test_only_who_keeps_both_phases_to_cpus_renounces_all_gpus() -> None:
 
 
 @pytest.mark.parametrize(
-    ("there", "workers", "gpu", "at_once"),
+    ("there", "workers", "gpu", "at_once", "most"),
     [
-        (LAPTOP, Workers(2, 2), False, 4),
-        (LAPTOP, Workers(5, 5), False, 1),
-        (EIGHT_GPUS, Workers(8, 8), True, 1),
-        (EIGHT_GPUS, Workers(2, 2), True, 4),
-        (EIGHT_GPUS, Workers(2, 4), True, 2),
-        (CPU_HEAD, Workers(1, 1), True, 4),
-        (LAPTOP, Workers(16, 16), False, 1),
+        (LAPTOP, Workers(2, 2), False, 4, 2),
+        (LAPTOP, Workers(5, 5), False, 1, 5),
+        (EIGHT_GPUS, Workers(8, 8), True, 1, 8),
+        (EIGHT_GPUS, Workers(2, 2), True, 4, 2),
+        (EIGHT_GPUS, Workers(2, 4), True, 4, 2),
+        (EIGHT_GPUS, Workers(1, 8), True, 8, 2),
+        (EIGHT_GPUS, Workers(4, 8), True, 2, 4),
+        (CPU_HEAD, Workers(1, 1), True, 4, 1),
+        (LAPTOP, Workers(16, 16), False, 1, 16),
     ],
 )
 def test_as_many_fine_tunes_at_once_as_there_is_room_for_their_workers(
-    there: Machines, workers: Workers, gpu: bool, at_once: int
+    there: Machines, workers: Workers, gpu: bool, at_once: int, most: int
 ) -> None:
-    """At least one: what is too small for it is refused elsewhere. A range may grow to its end in each of them."""
+    """At least one: what is too small for it is refused elsewhere. Three at once divide a range, and never a number."""
     assert finetunes_at_once(there, workers, gpu=gpu) == at_once
+    assert part_of_range(there, workers, gpu=gpu, among=3) == Workers(workers.least, most)

@@ -38,8 +38,9 @@ class Counting(LocalExecutor):
         return self.room
 
     def finetune(
-        self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress, check: Check = unchecked
+        self, job: FinetuneJob, on_epoch: OnEpoch, on_progress: OnProgress, check: Check = unchecked, among: int = 1
     ) -> FinetuneResult:
+        assert 1 <= among <= self.room
         trial, state = int(job.out_dir.parent.name.removeprefix("trial-")), job.out_dir / "state.json"
         self.threads.append(threading.current_thread().name)
         job.out_dir.mkdir(parents=True, exist_ok=True)
@@ -166,7 +167,7 @@ def test_killed_after_any_event_nothing_is_lost_and_nothing_trained_twice(
     ("at_once", "workers", "said"),
     [
         (2, Workers(1, 1), "2 are trained side by side, on 1 worker each"),
-        (3, Workers(2, 8), "3 are trained side by side, on 2 to 8 workers each"),
+        (3, Workers(2, 8), "3 are trained side by side, on 2 to 8 workers each, and divide them"),
         (1, Workers(1, 1), "trained one after another: there is room for one of them, on 1 worker"),
         (1, Workers(8, 8), "trained one after another: there is room for one of them, on 8 workers; fewer --finetune"),
     ],

@@ -14,7 +14,7 @@ from search.execution.local import LocalExecutor
 from search.run import STEPS, carry_out
 from search.setup.config import RunConfig
 from search.setup.preparation import Prepared, prepare
-from search.steps.base import BaseStep
+from search.steps.base import BaseStep, data_record
 from search.steps.evaluation import EvaluationStep
 from search.steps.export import ExportStep
 from search.steps.finalists import FinalistsStep
@@ -37,6 +37,7 @@ from tracking.payloads import (
     Payload,
     PlanReady,
     Resumed,
+    SplitRecord,
     Winner,
 )
 from tracking.runs import RunDirs
@@ -267,6 +268,25 @@ def test_a_base_that_is_not_the_one_a_run_began_with_is_said(
     )
     BaseStep(context).run()
     assert ("is now elsewhere/other, and this run began with" in caplog.text) == is_said
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"), [({}, None), ({"train": SplitRecord(images=9, fingerprint="x")}, "(train differ)")]
+)
+def test_other_images_than_a_run_began_with_are_said(
+    context: RunContext, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, changed: dict[str, Any],
+    told: str | None,
+) -> None:  # fmt: skip
+    """A base from a file is the same file whatever the images are."""
+    now = data_record(context.splits)
+    monkeypatch.setattr(RunContext, "base", SimpleNamespace(path=Path("base"), accuracy_holdout=1.0))
+    for payload in up_to(BaseReady)[:-1]:
+        context.ledger.record(payload)
+    begun = up_to(BaseReady)[-1].model_copy(update={"data": now.model_copy(update=changed)})
+    context.ledger.record(begun)
+    BaseStep(context).run()
+    assert ("the images are not those" in caplog.text) == (told is not None)
+    assert told is None or told in caplog.text
 
 
 @pytest.mark.parametrize(("accuracy", "told"), [(0.001, True), (0.0016, True), (0.01, False)])

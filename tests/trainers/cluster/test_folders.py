@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from ray.exceptions import RayError
+from ray.exceptions import RayError, WorkerCrashedError
 
-from trainers.cluster.folders import check_shared, describe_unseen, unseen_here
+from trainers.cluster.folders import check_shared, describe_silent, describe_unseen, unseen_here
 from trainers.errors import ResourcesError
 
 
@@ -20,6 +20,19 @@ def probe(tmp_path: Path) -> Path:
 def test_who_sees_and_writes_everything_says_nothing(probe: Path) -> None:
     assert unseen_here(probe, [probe.parent], patience_s=0) == []
     assert [file.name for file in probe.parent.iterdir()] == [probe.name], "it leaves nothing"
+
+
+def test_two_nodes_that_answer_at_once_do_not_disturb_each_other(probe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch = Path.touch
+
+    def beside_another(file: Path) -> None:
+        monkeypatch.setattr(Path, "touch", touch)
+        file.touch()
+        assert unseen_here(probe, [], patience_s=0) == []
+
+    monkeypatch.setattr(Path, "touch", beside_another)
+    assert unseen_here(probe, [], patience_s=0) == []
+    assert Path.touch is touch, "there was another"
 
 
 def test_a_folder_of_the_same_name_is_not_the_same_folder(probe: Path, tmp_path: Path) -> None:
@@ -53,6 +66,12 @@ def test_the_node_and_the_folder_are_named() -> None:
     text = describe_unseen({"10.0.0.3": ["/data"]}, "/runs")
     assert text is not None
     assert "/data is not shared: the node 10.0.0.3 of the Ray cluster cannot read what this process reads" in text
+
+
+def test_a_node_on_which_no_process_starts_is_said_to_have_a_full_disk_perhaps() -> None:
+    text = describe_silent(["10.0.0.2 (4279a7f1)"], "/runs", WorkerCrashedError())
+    assert text.startswith("Ray's processes on the node 10.0.0.2 (4279a7f1) end as they start (WorkerCrashedError)")
+    assert "`df -h /tmp` on 10.0.0.2." in text
 
 
 @pytest.mark.parametrize(("alive", "named"), [((), None), (("two",), "the node 10.0.0.2 did not say within 120 s")])

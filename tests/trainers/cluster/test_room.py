@@ -1,5 +1,7 @@
 """A fine-tune waits for room that others have, and says so."""
 
+import time
+
 import pytest
 import ray
 from ray.util.placement_group import placement_group, remove_placement_group
@@ -7,6 +9,13 @@ from ray.util.placement_group import placement_group, remove_placement_group
 from trainers.cluster.room import await_room, describe_wait
 
 pytestmark = pytest.mark.ray
+
+
+@pytest.fixture(autouse=True)
+def _room_of_former_tests(ray_session: None) -> None:
+    """The session is shared: actors of the test before may still be ending."""
+    while ray.available_resources().get("CPU", 0) < 2:
+        time.sleep(0.05)
 
 
 def cpus_held() -> int:

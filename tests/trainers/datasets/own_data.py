@@ -64,6 +64,20 @@ def of_grey_numbers() -> Any:
     return Listed(60, lambda i: numbers(i)[:1]), Listed(15, lambda i: numbers(900 + i)[:1])
 
 
+def of_grey_pictures() -> Any:
+    """Of 16 bits, as microscopes and X-rays make them."""
+    made = [Image.fromarray(pixels(index)[0].numpy().astype(np.uint16) * 256) for index in range(60)]
+    return Listed(60, made.__getitem__), Listed(15, made.__getitem__)
+
+
+def with_odd_attributes() -> Any:
+    """Classes as NumPy tells them, targets by name, and a tensor that somebody took from a model."""
+    names = np.array(["cat", "dog", "eel"])
+    named = {"targets": names.tolist() * 20, "classes": names, "num_classes": np.int64(3)}
+    train = Listed(60, lambda i: numbers(i).requires_grad_(), **named)
+    return train, Listed(15, numbers, targets={i: i % CLASSES for i in range(15)})
+
+
 def four_channels() -> Any:
     return Listed(60, lambda i: pixels(i)[[0, 1, 2, 0]]), Listed(15, lambda i: pixels(i)[[0, 1, 2, 0]])
 
@@ -154,6 +168,9 @@ varying = _bad(Listed(60, lambda i: (numbers(i) if i % 7 else torch.zeros(3, 9, 
 mixed_kinds = _bad(Listed(60, lambda i: (numbers(i) if i < 50 else pixels(i), i % 3)))
 mixed_channels = _bad(Listed(60, lambda i: (pixels(i) if i < 50 else pixels(i)[:1], i % 3)))
 not_finite = _bad(Listed(60, lambda i: (numbers(i) / (i != 30), i % 3)))
+without_white = _bad(Listed(60, lambda i: Image.fromarray(pixels(i)[0].numpy().astype(np.int32))))
+no_pixels = _bad(Listed(60, lambda i: pixels(i)[:, :0]))
+true_number = _bad(Listed(60, pixels, num_classes=True))
 odd_size = _bad(Listed(60, pixels, input_size="large"))
 
 

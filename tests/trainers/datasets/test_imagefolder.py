@@ -108,6 +108,40 @@ def test_no_val_part(tmp_path: Path, folder: Path) -> None:
         ImageFolder().splits(tmp_path, seed=0)
 
 
+@pytest.mark.parametrize("names", [("Train", "Val"), ("training", "Test")])
+def test_parts_by_another_name_are_no_classes(tmp_path: Path, folder: Path, names: tuple[str, str]) -> None:
+    """They would be two, and a model would learn to tell them apart."""
+    for part, name in zip(("train", "val"), names, strict=True):
+        (tmp_path / name).symlink_to(folder / part)
+    train, val = names
+    with pytest.raises(DataPathError, match=f"no folder 'train': .*; {train!r} is there: `ln -s {train} .*/train`"):
+        ImageFolder().info(tmp_path)
+    with pytest.raises(DataPathError, match=f"no folder 'val': .*; {val!r} is there"):
+        ImageFolder().test_info(tmp_path)
+
+
+def test_an_archive_is_told_as_that(tmp_path: Path) -> None:
+    packed = tmp_path / "flowers.zip"
+    packed.write_bytes(b"PK")
+    with pytest.raises(DataPathError, match=r"flowers.zip' is a file: an archive .* expected flowers/train/<class>/"):
+        ImageFolder().info(packed)
+    with pytest.raises(DataPathError, match=r"no folder 'train': .*flowers.zip' there looks like an archive"):
+        ImageFolder().info(tmp_path)
+
+
+def test_what_programs_keep_for_themselves_is_no_class_and_no_image(
+    own_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for hidden in (".ipynb_checkpoints", "__MACOSX"):
+        shutil.copytree(own_folder / "train" / "class0", own_folder / "train" / hidden)
+    for part in ("train", "val"):
+        (own_folder / part / "class0" / "._000.png").write_bytes(b"Mac OS X")
+    assert ImageFolder().info(own_folder).classes == ("class0", "class1")
+    assert ImageFolder().check(own_folder) == 36
+    assert f"2 hidden folders in {own_folder / 'train'} are no classes ({own_folder / 'train'}/.ipynb_" in caplog.text
+    assert "class0/._000.png)" in caplog.text
+
+
 def test_no_classes(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     with pytest.raises(DataPathError, match="0 class folders"):

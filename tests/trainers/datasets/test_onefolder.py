@@ -70,6 +70,12 @@ def test_a_fixed_share_of_each_class_is_the_test_set_and_it_is_said(
     assert ImageFolder().test_info(folder) == info
 
 
+def test_it_may_have_another_name(folder: Path, tmp_path: Path) -> None:
+    first, second = (ImageFolder().splits(place, seed=0) for place in (folder, shutil.copytree(folder, tmp_path / "x")))
+    assert first.train.fingerprint() == second.train.fingerprint()
+    assert first.train.contained() == second.train.contained() != ""
+
+
 def test_a_new_image_moves_at_most_one_other(folder: Path, tmp_path: Path) -> None:
     def tested(place: Path) -> set[str]:
         return {Path(path).relative_to(place).as_posix() for path, _ in OneFolder.of(place).test}

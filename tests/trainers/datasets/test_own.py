@@ -68,6 +68,12 @@ class TestOfMovedNumbers(OwnContract):
         )
         assert torch.equal(first, same)
         assert not torch.equal(first, other)
+        joined = splits.train.joined(splits.holdout)
+        (same,), (other,) = (
+            [images for images, _ in joined.batches(asked, place=ALONE, augment=True, seed=seed)] for seed in (1, 2)
+        )
+        assert torch.equal(first, same), "with the holdout, too"
+        assert not torch.equal(same, other)
         again = next(iter(splits.train.batches(asked, place=ALONE, augment=False, seed=7)))[0]
         assert torch.equal(plain, again), "what is scored does not depend on a seed"
         assert not torch.equal(first, plain)
@@ -93,6 +99,20 @@ def test_pictures_of_any_size_are_prepared_as_files_are() -> None:
     assert splits.train.images(torch.arange(30)).shape == (30, 3, 32, 32)
     grey = own("photos").splits(seed=0, input_size=(1, 32, 32)).test.images(torch.arange(3))
     assert grey.shape == (3, 1, 32, 32)
+
+
+def test_pictures_of_sixteen_bits_are_grey_and_not_white() -> None:
+    data = own("of_grey_pictures")
+    assert data.info().input_size == (1, 12, 12)
+    pixels = data.splits(seed=0).test.pixels_at(torch.arange(15)).images
+    expected = torch.stack([own_data.pixels(index)[0] for index in range(15)])
+    assert pixels.float().mean() == pytest.approx(expected.float().mean(), abs=3)
+
+
+def test_attributes_of_another_kind_count_as_far_as_they_say_something() -> None:
+    data = own("with_odd_attributes")
+    assert data.info().classes == ("cat", "dog", "eel")
+    assert data.check() == 54
 
 
 def test_floats_are_taken_to_the_bit() -> None:
@@ -182,6 +202,9 @@ def test_readers_read_the_same(tmp_path: Path) -> None:
         ("mixed_channels", "has 1 channels, and the first 3"),
         ("not_finite", "item 30 of the training part holds values that are no finite numbers"),
         ("odd_size", "input_size = 'large'"),
+        ("without_white", "the image of item 0 .* cannot be used: its pixels are 32-bit integers"),
+        ("no_pixels", r"the image of item 0 of the training part is empty: a tensor \[3, 0, 12\]"),
+        ("true_number", "num_classes = True: a whole number from 2 on"),
         ("unseeded", "is another one each time"),
         ("four_channels", "yields 4 channels, and the images are prepared by a mean of 3: state one value for each"),
     ],
