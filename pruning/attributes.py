@@ -67,7 +67,7 @@ def settle_shared(trace: Trace, model: nn.Module) -> None:
     """
     stated: dict[tuple[str, _Place], dict[tuple[object, ...], Axis]] = defaultdict(dict)
     for statement in _open_statements(trace):
-        for place, axis in _places(model, trace, statement):
+        for place, axis in _places(model, trace, statement) if statement.ties else ():
             stated[statement.layer, place][trace.axes.identity(axis)] = axis
     for first, *others in (list(axes.values()) for axes in stated.values()):
         for other in others:
@@ -119,7 +119,8 @@ def attribute_cuts(
                 named[statement.layer, place] = cut
             else:
                 kind = (type(model.get_submodule(statement.layer)), *place)
-                guessed[statement.layer, place] = Guess(cut, kind)
+                if statement.ties or (statement.layer, place) not in guessed:
+                    guessed[statement.layer, place] = Guess(cut, kind)
     return tuple(named.values()), tuple(guess for key, guess in guessed.items() if key not in named)
 
 
@@ -131,7 +132,7 @@ def tie(trace: Trace, layer: str) -> bool:
     """
     tied = False
     for statement in _open_statements(trace):
-        if statement.layer != layer or statement.attribute is not None:
+        if statement.layer != layer or statement.attribute is not None or not statement.ties:
             continue
         written = statement.axes[0]
         equal = [axis for axis in trace.inputs.get(layer, ()) if trace.axes.size(axis) == trace.axes.size(written)]

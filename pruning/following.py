@@ -105,7 +105,8 @@ class Follower(TorchDispatchMode):
         self._shadow = shadow
         self._origins: dict[int, tuple[Any, ...]] = {}
         self._twins: dict[int, torch.Tensor] = {}
-        self._alive: list[object] = []  # origins are stored by `id`, so no tensor may be freed
+        # Origins are stored by `id`, so no tensor may be freed: not even a buffer in whose place a pass puts another.
+        self._alive: list[object] = [*shadow.parameters(), *shadow.buffers()]
         self._count = 0
 
     # ---- for subclasses
@@ -145,7 +146,6 @@ class Follower(TorchDispatchMode):
             self._alive.append(image)
         self.layers, self.free, self._count = [""], False, 0
         hooks: list[RemovableHandle] = []
-        held = [(module, dict(module._buffers)) for module in self._shadow.modules()]
         try:
             for name, module in self._shadow.named_modules():
                 hooks.append(module.register_forward_pre_hook(partial(self._enter, name)))
@@ -160,9 +160,6 @@ class Follower(TorchDispatchMode):
         finally:
             for hook in hooks:
                 hook.remove()
-            for module, buffers in held:  # a pass may put another tensor in a buffer's place, such as a moving average
-                module._buffers.clear()
-                module._buffers.update(buffers)
             self._shadow.eval()
 
     def _enter(self, layer: str, _module: nn.Module, args: tuple[object, ...]) -> None:

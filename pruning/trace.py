@@ -40,11 +40,13 @@ class Statement:
         layer: the layer's name.
         attribute: the attribute that holds the numbers; None if it has yet to be found.
         axes: the axes whose lengths they are.
+        ties: whether what states another length as well, or is as long, must stay equally long.
     """
 
     layer: str
     attribute: str | None
     axes: tuple[Axis, ...]
+    ties: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +181,9 @@ class _Tracer(Follower):
     def states(self, attribute: str) -> bool:
         return attribute in vars(self._shadow.get_submodule(self.layers[-1]))
 
-    def written(self, size: int, axis: Axis) -> None:
+    def written(self, size: int, axis: Axis, *, ties: bool = True) -> None:
         assert size == self.axes.size(axis), (size, self.axes.size(axis))
-        self.found.statements.append(Statement(self.layers[-1], None, (axis,)))
+        self.found.statements.append(Statement(self.layers[-1], None, (axis,), ties))
 
     def fix_if_used(self, tensor: torch.Tensor, axes: Sequence[Axis], why: str) -> None:
         self._pending[id(tensor)] = tuple(axes), why

@@ -57,7 +57,7 @@ def _follow_groups(walk: Walk, groups: int, channels: int, inputs: int, outputs:
     if walk.states("groups"):
         walk.bind("groups", from_groups)
     else:
-        walk.written(groups, from_groups)
+        walk.written(groups, from_groups, ties=False)
     if size(inputs) > 1:
         walk.note(from_groups, AxisUse.CONV_GROUPS)
 

@@ -70,7 +70,7 @@ def uniform(walk: Walk, call: Call) -> None:
     dims = [walk.axes.leaf(n) for n in call.out.shape]
     walk.label(call.out, dims)
     for size, axis in zip(call.out.shape, dims, strict=True):
-        walk.written(size, axis)
+        walk.written(size, axis, ties=False)
 
 
 @rule(

@@ -81,8 +81,12 @@ class Walk(Protocol):
     def starts_after(self, axis: Axis) -> None:
         """Record that the operation's start is the length of this axis, the part before its result."""
 
-    def written(self, size: int, axis: Axis) -> None:
-        """Record that the running module wrote this length as a number; the attribute that holds it must follow."""
+    def written(self, size: int, axis: Axis, *, ties: bool = True) -> None:
+        """Record that the running module wrote this length as a number; the attribute that holds it must follow.
+
+        Without `ties` an equal length elsewhere is taken for a coincidence: that of a tensor that is made shows by
+        what it meets.
+        """
 
 
 class CannotFollowError(Exception):

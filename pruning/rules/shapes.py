@@ -96,7 +96,7 @@ def expand(walk: Walk, call: Call) -> None:
     walk.label(call.out, [*fresh, *kept])
     for before, axis in zip([1] * new + list(x.shape), walk.dims(call.out), strict=True):
         if before != walk.axes.size(axis):
-            walk.written(walk.axes.size(axis), axis)
+            walk.written(walk.axes.size(axis), axis, ties=False)
 
 
 @rule("repeat", "tile")
@@ -107,7 +107,7 @@ def repeat(walk: Walk, call: Call) -> None:
     for axis, n in zip([walk.axes.constant(1)] * (out.dim() - x.dim()) + list(walk.dims(x)), out.shape, strict=True):
         if walk.axes.size(axis) == 1:
             labelled.append(walk.axes.leaf(n))
-            walk.written(n, labelled[-1])
+            walk.written(n, labelled[-1], ties=False)
         else:
             labelled.append(walk.axes.grid([walk.axes.constant(n // walk.axes.size(axis)), axis]))
     walk.label(out, labelled)
