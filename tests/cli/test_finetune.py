@@ -251,7 +251,7 @@ def test_what_another_folder_began_is_not_gone_on_with(
         data = write_images(tmp_path / "other", 1)
     elif what == "same sizes":
         # Uncompressed pictures of both classes, exchanged under their names.
-        told = "the contents of image files differ, "
+        told = "the contents of one image file or more differ, "
         (data / "train" / "a").rename(data / "kept")
         (data / "train" / "b").rename(data / "train" / "a")
         (data / "kept").rename(data / "train" / "b")

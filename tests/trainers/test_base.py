@@ -6,6 +6,7 @@ import json
 import logging
 import multiprocessing
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -14,14 +15,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from pruning.models import ModelSpec
+from pruning.models import ModelSpec, create_model
 from tests.full_disk import full_after
-from trainers.base import train_base
+from trainers.base import Trained, cached_base, train_base
 from trainers.datasets.digits import Digits
 from trainers.datasets.memory import TensorSplit
 from trainers.datasets.shapes import Shapes
 from trainers.errors import DataPathError
 from trainers.evaluate import evaluate
+from trainers.history import EpochReport
 from trainers.mixing import Mixed
 from trainers.recipe import Recipe
 from trainers.stepping import Stepper
@@ -45,6 +47,21 @@ def test_trained_once_then_read(tmp_path: Path) -> None:
     ours, theirs = first.module.state_dict(), second.module.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert not second.module.training
+
+
+def test_what_files_hold_is_a_part_of_an_entry_that_notes_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Pictures of other classes may have the same names and sizes. An entry of an earlier version is read."""
+
+    def training() -> Iterator[Trained]:
+        yield EpochReport(1, 1.0, 0.5, 1.0, 0.1, 1.0)
+        yield create_model(SPEC).state_dict()
+
+    def is_read(cache: Path, **contents: str) -> bool:
+        return cached_base(SPEC, {"seed": 1} | contents, training, cache, None).cached
+
+    assert [is_read(tmp_path / "old"), is_read(tmp_path / "old", contents="x")] == [False, True]
+    assert [is_read(tmp_path / "new", contents=held) for held in ("x", "x", "y", "y")] == [False, True, False, True]
+    assert "it is another training's" in caplog.text
 
 
 def test_its_accuracy_is_the_holdouts(tmp_path: Path) -> None:

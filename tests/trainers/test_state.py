@@ -1,5 +1,6 @@
 """Training states and reports on disk."""
 
+import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -124,6 +125,22 @@ def test_another_trainings_state_is_refused_and_what_differs_is_said(
     saved(tmp_path / "state", training())
     with pytest.raises(StateError, match=f"is the state of another training: {told}"):
         read_state(tmp_path / "state", OURS | change)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "told"),
+    [
+        ({"content": "a"}, {"content": "a", "contained": "x"}, None),  # from before all files were looked at
+        ({"content": "a", "contained": "x"}, {"content": "a", "contained": "y"}, "training: the contents of one image"),
+        ({"content": "a", "contained": "x"}, {"content": "b", "contained": "y"}, "training: the contents of one image"),
+        ({"contained": "x", "train": "a"}, {"contained": "y", "train": "b"}, "training: the training images or their"),
+    ],
+)
+def test_what_files_hold_counts_where_it_was_noted(
+    tmp_path: Path, theirs: dict[str, str], ours: dict[str, str], told: str | None
+) -> None:
+    with nullcontext() if told is None else pytest.raises(StateError, match=f"{told}.* differ. Delete .*state"):
+        check_identity(tmp_path / "state", json.dumps(OURS | theirs), OURS | ours)
 
 
 @pytest.mark.parametrize(
