@@ -86,6 +86,6 @@ def test_no_word_of_a_line_is_broken_on_a_terminal(
     assert " ".join(line.rstrip() for line in lines).endswith(text), "nothing is lost"
     assert all(len(line.rstrip()) <= 40 for line in lines if "x" * 60 not in line)
     assert "and then `python launch.py evaluate`" in lines, "a command stays on one line"
-    say_note("  python launch.py resume " + "a b " * 20)
+    say_note("  python launch.py resume '" + "a b " * 20 + "'")
     assert capsys.readouterr().err.count("\n") == 1, "a command to be pasted is one line"
     error_console.cache_clear()

@@ -93,7 +93,7 @@ def test_search_help_has_each_option_once(capsys: pytest.CaptureFixture[str]) ->
     for name, field in RunConfig.model_fields.items():
         assert isinstance(field.json_schema_extra, dict)
         flag = str(field.json_schema_extra.get("flag", f"--{name.replace('_', '-')}"))
-        assert len(re.findall(rf"{flag}(?![-\w])", text)) == 1, name
+        assert len(re.findall(rf"--(\[no-\])?{flag[2:]}(?![-\w])", text)) == 1, name
 
 
 @pytest.mark.parametrize(

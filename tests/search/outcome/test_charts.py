@@ -5,6 +5,7 @@ import random
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from dataclasses import replace
 from html import unescape
 
 import numpy as np
@@ -71,10 +72,11 @@ def test_names_of_models_that_score_alike_stand_apart(winner: float) -> None:
     summary = summarise(numbered(whole_run()))
     assert summary.baseline is not None
     assert summary.winner is not None
+    poor = [replace(trial, scores=(0.65,)) for trial in drawn_trials(run_of(1))]
     for step in range(41):
         base = summary.baseline.model_copy(update={"accuracy": winner + (step - 20) / 4000})
         best = summary.winner.model_copy(update={"accuracy": winner})
-        drawn = trade_off(summary.model_copy(update={"baseline": base, "winner": best}), [])
+        drawn = trade_off(summary.model_copy(update={"baseline": base, "winner": best}), poor)
         assert drawn is not None
         nodes = [node for node in ET.fromstring(drawn).iter() if "strong" in node.attrib.get("class", "")]  # noqa: S314
         one, other = (float(node.attrib["y"]) for node in nodes)
