@@ -83,7 +83,8 @@ class Interrupts:
             os._exit(LEFT_AT_ONCE)
         self.reason = signal.Signals(number).name
         # In a thread: what this handler interrupts may be printing. Ending takes seconds, and silence invites a second.
-        _thread.start_new_thread(_log.warning, (ENDING, self.reason))
+        with suppress(RuntimeError):  # no room for another thread: then silently
+            _thread.start_new_thread(_log.warning, (ENDING, self.reason))
         if self._flag is None:
             self.check()
         else:

@@ -1,6 +1,7 @@
 """A run that is interrupted twice in its search and killed in its fine-tune, and then extended by more trials."""
 
 import os
+import re
 import shutil
 import signal
 from collections import Counter
@@ -77,7 +78,7 @@ def extended(story: Story, tmp_path_factory: pytest.TempPathFactory) -> Launched
 def test_sigterm_to_all_processes_is_an_interrupt_like_ctrl_c(story: Story) -> None:
     for run in (story.terminated, story.interrupted):
         assert run.code == 130, run.output
-        assert f"resume {run.run.run_id}" in run.output
+        assert re.search(rf"launch\.py resume \S*{run.run.run_id}", run.output), run.output
     assert story.killed.code == -signal.SIGKILL, story.killed.output
     events = story.ended.events
     assert [interrupted.reason for interrupted in payloads_of(events, Interrupted)] == ["SIGTERM", "SIGINT"]

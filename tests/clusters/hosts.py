@@ -46,7 +46,7 @@ mount --rbind /dev dev
 mount -t tmpfs -o size=600m tmpfs dev/shm
 mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys
-mount -t tmpfs -o size=1g,mode=1777 tmpfs tmp
+mount -t tmpfs -o size=700m,mode=1777 tmpfs tmp
 mount -t tmpfs tmpfs run; mkdir run/sshd
 mount --bind "$disk/home" root
 mkdir -p ".$SHARED_FOLDER" opt/packages
@@ -197,7 +197,7 @@ class Machines:
     def _make_disk(self, name: str) -> None:
         disk = self.folder / name / "disk"
         disk.mkdir(parents=True)
-        _run("mount", "-t", "tmpfs", "-o", "size=2g", "tmpfs", str(disk))
+        _run("mount", "-t", "tmpfs", "-o", "size=1g", "tmpfs", str(disk))
 
     def _start(self, name: str, address: str) -> Host:
         folder = self.folder / name

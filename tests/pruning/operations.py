@@ -109,9 +109,9 @@ class Gated(nn.Module):
 
 
 class Written(nn.Module):
-    """Lengths that its code writes: of a repeated filter and its groups, of two halves, and of a state that it makes.
+    """Lengths that its code writes: of a repeated number, of two halves, of a state that it makes, and of groups.
 
-    A training pass puts another tensor in its buffer's place.
+    Only one operation states each of them. A training pass puts another tensor in its buffer's place.
     """
 
     mean: torch.Tensor
@@ -119,21 +119,23 @@ class Written(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.width, self.half, self.depth = 16, 8, 6
+        self.width, self.half, self.depth, self.lanes = 16, 8, 6, 10
         self.register_buffer("mean", torch.zeros(1, 16, 1, 1))
-        self.register_buffer("filter", torch.randn(1, 1, 3, 3))
-        self.state, self.mark = nn.Conv2d(8, 6, 1), QuantStub()
+        self.register_buffer("filter", torch.randn(10, 1, 3, 3))
+        self.shift = nn.Parameter(torch.randn(1, 1, 1, 1))
+        self.state, self.last, self.mark = nn.Conv2d(8, 6, 1), nn.Conv2d(14, 10, 1), QuantStub()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.training:
             self.mean = 0.9 * self.mean + 0.1 * x.detach().mean((0, 2, 3), keepdim=True)
         x = self.mark(x - self.mean)
-        x = F.conv2d(x, self.filter.repeat(self.width, 1, 1, 1), padding=1, groups=self.width)
+        x = x + self.shift.repeat(1, self.width, 1, 1)
         a, b = x.split((self.half, self.half), 1)
         state = x.new_zeros(len(x), self.depth, *x.shape[2:])
-        for half in (a, b):
-            state = torch.tanh(self.state(half) + state)
-        return torch.cat([a, state], 1)
+        for _ in range(2):
+            state = torch.tanh(self.state(b) + state)
+        x = self.last(torch.cat([a, state], 1))
+        return F.conv2d(x, self.filter, padding=1, groups=self.lanes)
 
 
 class Crossed(nn.Module):
@@ -237,7 +239,7 @@ FREE: dict[str, tuple[Callable[[], nn.Module], list[int]]] = {
         lambda: Between(lambda x: x * torch.einsum("bh,bw->bhw", x.mean((1, 3)), x.mean((1, 2)))[:, None]),
         [16, 8],
     ),
-    "lengths that code writes, and stubs of quantisation": (lambda: Between(Written(), made=14), [8, 6, 8]),
+    "lengths that code writes, and stubs of quantisation": (lambda: Between(Written(), made=10), [8, 6, 10, 8]),
     "as many tokens as channels": (lambda: Between(_over_tokens, parts=Crossed()), [2, 8, 8]),
     "a convolution over single tokens": (lambda: Between(_over_tokens, parts=nn.Conv1d(16, 16, 1)), [16, 8]),
     "windows as channels": (lambda: Between(_windows), [16, 8]),

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from pruning.errors import UnsupportedModelError
+from pruning.following import shadow_of
 from pruning.models import ModelSpec
 from pruning.oracles import randomised_copy
 from pruning.outputs import named_tensors
@@ -17,7 +18,9 @@ from pruning.planning import build_plan
 from pruning.proof import random_selection
 from pruning.settling import probes
 from pruning.slicing import slice_model
+from pruning.trace import trace
 from tests.pruning import field
+from tests.pruning.operations import Written
 
 SPEC = ModelSpec("toy", 5, (3, 16, 16))
 
@@ -131,6 +134,13 @@ def test_the_training_pass_is_followed_through_a_cut() -> None:
     (logits.sum() + side.sum()).backward()
     assert all(parameter.grad is not None for parameter in pruned.parameters())
     assert plan.baseline_params == sum(p.numel() for p in model.parameters())
+
+
+def test_a_pass_that_puts_another_tensor_in_a_buffers_place_leaves_the_model_as_it_was() -> None:
+    shadow = shadow_of(Written())
+    before = shadow.mean
+    trace(shadow, (16, 8, 8), valued=True)
+    assert shadow.mean is before
 
 
 def test_randomness_in_training_is_no_disagreement() -> None:
