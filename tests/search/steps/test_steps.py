@@ -296,7 +296,7 @@ def test_a_base_that_only_guesses_is_told(accuracy: float, told: bool, caplog: p
     base = SimpleNamespace(accuracy_holdout=accuracy, path=Path("published"))
     context: Any = SimpleNamespace(
         base=base, splits=splits, prepared=SimpleNamespace(plan=None),
-        find=lambda kind: SimpleNamespace(checkpoint="published"),
+        find=lambda kind: SimpleNamespace(checkpoint="published", data=None),
     )  # fmt: skip
     BaseStep(context).run()
     assert ("no more than guessing among 1000 classes would" in caplog.text) is told
