@@ -119,7 +119,7 @@ class Written(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.width, self.half, self.depth, self.lanes = 16, 8, 6, 10
+        self.width, self.part, self.depth, self.lanes = 16, 8, 6, 10
         self.register_buffer("mean", torch.zeros(1, 16, 1, 1))
         self.register_buffer("filter", torch.randn(10, 1, 3, 3))
         self.shift = nn.Parameter(torch.randn(1, 1, 1, 1))
@@ -130,7 +130,7 @@ class Written(nn.Module):
             self.mean = 0.9 * self.mean + 0.1 * x.detach().mean((0, 2, 3), keepdim=True)
         x = self.mark(x - self.mean)
         x = x + self.shift.repeat(1, self.width, 1, 1)
-        a, b = x.split((self.half, self.half), 1)
+        a, b = x.split((self.part, self.part), 1)
         state = x.new_zeros(len(x), self.depth, *x.shape[2:])
         for _ in range(2):
             state = torch.tanh(self.state(b) + state)
