@@ -51,7 +51,10 @@ def prove(plan: Plan, model: nn.Module) -> str:
     shadow = valued_copy(model) if plan.valued else shadow_of(model)
     everything = tuple(tuple(range(group.units)) for group in plan.groups)
     with deterministic(double=True) if plan.valued else contextlib.nullcontext():
-        wrongs = (find_disagreement(plan, shadow, selection) for selection in (everything, *selections))
+        wrongs = (
+            find_disagreement(plan, shadow, selection)
+            for selection in (everything, *selections, *_turns(plan, selections[1]))
+        )
         wrong = next((wrong for wrong in wrongs if wrong is not None), None)
     if wrong is not None:
         failed = wrong.error
@@ -146,6 +149,16 @@ def _largest_oracle_error(plan: Plan, model: nn.Module, selection: Selection, *,
         oracles.rounding_after_cut,
     )
     return max(*(whole.checked_error(some) for some in rounds(plan)), cut.checked_error(), oracles.rubbish_error())
+
+
+def _turns(plan: Plan, selection: Selection) -> Iterator[Selection]:
+    """Cuts of changing halves of the groups of few units: two such groups are cut alike where both are cut."""
+    for some in rounds(plan):
+        if some is not None:
+            yield tuple(
+                units if group.index in some else tuple(range(group.units))
+                for group, units in zip(plan.groups, selection, strict=True)
+            )
 
 
 def rounds(plan: Plan) -> Iterator[tuple[int, ...] | None]:
