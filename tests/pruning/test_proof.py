@@ -72,6 +72,44 @@ def test_a_forgotten_attribute_is_found(vit: nn.Module, vit_plan: Plan) -> None:
         prove(dataclasses.replace(vit_plan, attributes=rest), vit)
 
 
+class Heads(nn.Module):
+    """Attention of two heads, as many as its layer says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads, self.qkv, self.out = 2, nn.Linear(8, 24), nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        y = (q @ k.transpose(-2, -1)).softmax(-1) @ v
+        return x + self.out(y.transpose(1, 2).flatten(2))
+
+
+class TwoHeads(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.first, self.second, self.head = nn.Conv2d(3, 8, 4, 4), Heads(), Heads(), nn.Linear(8, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x).flatten(2).transpose(1, 2)
+        return self.head(self.second(self.first(x)).mean(1))
+
+
+def test_a_number_that_follows_another_group_of_as_few_units_is_found() -> None:
+    """Where both groups of two are cut to one, the wrong one gives the right number."""
+    model = TwoHeads()
+    plan = build_plan(model, ModelSpec("toy", 2, (3, 8, 8)), verify=False)
+    prove(plan, model)
+    owners = {cut.layer: cut.owner for cut in plan.attributes if cut.attribute == "heads"}
+    swapped = {"first": owners["second"], "second": owners["first"]}
+    wrong = tuple(
+        dataclasses.replace(cut, owner=swapped[cut.layer]) if cut.attribute == "heads" else cut
+        for cut in plan.attributes
+    )
+    with pytest.raises(UnsupportedModelError, match="of a sliced model"):
+        prove(dataclasses.replace(plan, attributes=wrong), model)
+
+
 class _Rounded:
     """Oracles whose first random instance amplifies rounding, with what disturbed weights change in each of them."""
 
