@@ -10,6 +10,7 @@
 
 import contextlib
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -53,7 +54,7 @@ def prove(plan: Plan, model: nn.Module) -> str:
     with deterministic(double=True) if plan.valued else contextlib.nullcontext():
         wrongs = (
             find_disagreement(plan, shadow, selection)
-            for selection in (everything, *selections, *_turns(plan, selections[1]))
+            for selection in (everything, *selections, *_turns(plan, selections))
         )
         wrong = next((wrong for wrong in wrongs if wrong is not None), None)
     if wrong is not None:
@@ -151,14 +152,22 @@ def _largest_oracle_error(plan: Plan, model: nn.Module, selection: Selection, *,
     return max(*(whole.checked_error(some) for some in rounds(plan)), cut.checked_error(), oracles.rubbish_error())
 
 
-def _turns(plan: Plan, selection: Selection) -> Iterator[Selection]:
-    """Cuts of changing halves of the groups of few units: two such groups are cut alike where both are cut."""
-    for some in rounds(plan):
-        if some is not None:
-            yield tuple(
-                units if group.index in some else tuple(range(group.units))
-                for group, units in zip(plan.groups, selection, strict=True)
-            )
+def _turns(plan: Plan, selections: Sequence[Selection]) -> Iterator[Selection]:
+    """Cuts that tell apart groups of as many units of which all selections keep equally many.
+
+    A number that follows the wrong one of them would be right in every selection. For any two of them, one of these
+    cuts one group and not the other.
+    """
+    alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for group in plan.groups:
+        if group.units > 1:
+            alike[group.units, *(len(selection[group.index]) for selection in selections)].append(group.index)
+    for bit in range(max((len(groups) - 1).bit_length() for groups in alike.values()) if alike else 0):
+        cut = {index for groups in alike.values() for place, index in enumerate(groups) if place >> bit & 1}
+        yield tuple(
+            units if group.index in cut else tuple(range(group.units))
+            for group, units in zip(plan.groups, selections[1], strict=True)
+        )
 
 
 def rounds(plan: Plan) -> Iterator[tuple[int, ...] | None]:

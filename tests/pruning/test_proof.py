@@ -1,6 +1,7 @@
 """Tests of the proof: a plan that omits anything is refused."""
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
@@ -73,11 +74,11 @@ def test_a_forgotten_attribute_is_found(vit: nn.Module, vit_plan: Plan) -> None:
 
 
 class Heads(nn.Module):
-    """Attention of two heads, as many as its layer says."""
+    """Attention of so many heads, as its layer says."""
 
-    def __init__(self) -> None:
+    def __init__(self, heads: int) -> None:
         super().__init__()
-        self.heads, self.qkv, self.out = 2, nn.Linear(8, 24), nn.Linear(8, 8)
+        self.heads, self.qkv, self.out = heads, nn.Linear(8, 3 * 2 * heads), nn.Linear(2 * heads, 8)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
@@ -85,29 +86,28 @@ class Heads(nn.Module):
         return x + self.out(y.transpose(1, 2).flatten(2))
 
 
-class TwoHeads(nn.Module):
-    def __init__(self) -> None:
+class SeveralHeads(nn.Module):
+    def __init__(self, heads: int) -> None:
         super().__init__()
-        self.stem, self.first, self.second, self.head = nn.Conv2d(3, 8, 4, 4), Heads(), Heads(), nn.Linear(8, 2)
+        self.stem, self.head = nn.Conv2d(3, 8, 4, 4), nn.Linear(8, 2)
+        self.blocks = nn.Sequential(*(Heads(heads) for _ in range(5)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.stem(x).flatten(2).transpose(1, 2)
-        return self.head(self.second(self.first(x)).mean(1))
+        return self.head(self.blocks(self.stem(x).flatten(2).transpose(1, 2)).mean(1))
 
 
-def test_a_number_that_follows_another_group_of_as_few_units_is_found() -> None:
-    """Where both groups of two are cut to one, the wrong one gives the right number."""
-    model = TwoHeads()
+@pytest.mark.parametrize("heads", [2, 3, 6])
+def test_a_number_that_follows_another_group_of_as_many_units_is_found(heads: int) -> None:
+    """Where both groups are cut to equally many, the wrong one gives the right number."""
+    model = SeveralHeads(heads)
     plan = build_plan(model, ModelSpec("toy", 2, (3, 8, 8)), verify=False)
     prove(plan, model)
-    owners = {cut.layer: cut.owner for cut in plan.attributes if cut.attribute == "heads"}
-    swapped = {"first": owners["second"], "second": owners["first"]}
-    wrong = tuple(
-        dataclasses.replace(cut, owner=swapped[cut.layer]) if cut.attribute == "heads" else cut
-        for cut in plan.attributes
-    )
-    with pytest.raises(UnsupportedModelError, match="of a sliced model"):
-        prove(dataclasses.replace(plan, attributes=wrong), model)
+    places = [place for place, cut in enumerate(plan.attributes) if cut.attribute == "heads"]
+    for place, other in itertools.combinations(places, 2):
+        wrong = list(plan.attributes)
+        wrong[place] = dataclasses.replace(wrong[place], owner=wrong[other].owner)
+        with pytest.raises(UnsupportedModelError, match="of a sliced model"):
+            prove(dataclasses.replace(plan, attributes=tuple(wrong)), model)
 
 
 class _Rounded:
