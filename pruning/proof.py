@@ -23,7 +23,7 @@ from pruning.following import shadow_of
 from pruning.oracles import Oracles, randomised_copy, valued_copy
 from pruning.owners import Fixed
 from pruning.plan import Plan, PlannedPass
-from pruning.rounding import ROUNDING, TOLERANCE, allowed
+from pruning.rounding import AMPLIFIED, ROUNDING, TOLERANCE, NearlyEqualError, allowed, explains
 from pruning.settling import probes
 from pruning.slicing import Selection, slice_model
 from pruning.stated import misstated_sizes
@@ -122,7 +122,7 @@ def oracle_error(
     for seed in seeds:
         try:
             error = _largest_oracle_error(plan, model, selection, training=training, seed=seed)
-        except _NearlyEqualError as nearly:
+        except NearlyEqualError as nearly:
             unexplained = nearly
             continue
         if error <= TOLERANCE:
@@ -132,10 +132,6 @@ def oracle_error(
             return max(explained)
     assert unexplained is not None
     raise unexplained
-
-
-class _NearlyEqualError(UnsupportedModelError):
-    """The output changed by more than the tolerance and than was measured, and by no more than rounding might."""
 
 
 def _largest_oracle_error(plan: Plan, model: nn.Module, selection: Selection, *, training: bool, seed: int) -> float:
@@ -204,17 +200,18 @@ class _Oracle:
             change = self.change(groups)
             if change <= TOLERANCE:
                 return change
-            small = change <= ROUNDING
-            if small and change <= allowed(self.rounding()):
+            rounding = self.rounding() if change <= AMPLIFIED else 0.0
+            if change <= allowed(rounding):
                 return change
-            layer = "" if small else next(self._failing_groups(), "several layers together")
+            undecided = change <= ROUNDING or explains(rounding, change)
+            layer = "" if undecided else next(self._failing_groups(), "several layers together")
         except PruningError:
             raise
         except Exception as error:
             raise UnsupportedModelError(
                 "", f"forward of a sliced model: {self.what}", describe_exception(error)
             ) from error
-        kind = _NearlyEqualError if small else UnsupportedModelError
+        kind = NearlyEqualError if undecided else UnsupportedModelError
         raise kind(layer, self.what, f"the output changed by {change:.1e} relative to its largest element")
 
     def _failing_groups(self) -> Iterator[str]:

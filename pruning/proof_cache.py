@@ -21,7 +21,7 @@ from pruning.following import content_hash
 from pruning.oracles import is_randomised
 from pruning.plan import Plan
 
-_FORMAT = 6  # increase when the proof itself, or what slicing does, changes
+_FORMAT = 7  # increase when the proof itself, or what slicing does, changes
 
 
 def structural_key(plan: Plan, model: nn.Module) -> str:

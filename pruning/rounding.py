@@ -11,9 +11,11 @@ import torch
 from torch import nn
 
 from pruning.cloning import clone_structure
+from pruning.errors import UnsupportedModelError
 
 TOLERANCE = 1e-9  # of a relative difference in float64: rounding that is not amplified stays below it
 ROUNDING = 1e-6  # no difference above it is taken for rounding, whatever is measured
+AMPLIFIED = 1e-3  # no difference above it is asked again, whatever is measured
 _FAR = 2.0**-50  # of a disturbed weight, relative: up to four units in the last place
 _GOLDEN = 0.5 * (5**0.5 - 1)
 _MARGIN = 32  # sums in another order, and disturbed ones, round alike and not equally
@@ -22,6 +24,15 @@ _MARGIN = 32  # sums in another order, and disturbed ones, round alike and not e
 def allowed(measured: float) -> float:
     """The largest difference that is taken for rounding where disturbed weights change the same value by `measured`."""
     return max(TOLERANCE, min(ROUNDING, _MARGIN * measured))
+
+
+def explains(measured: float, change: float) -> bool:
+    """Whether rounding may be all of a change, although it is amplified too much for this instance to show more."""
+    return change <= min(AMPLIFIED, _MARGIN * measured)
+
+
+class NearlyEqualError(UnsupportedModelError):
+    """Two passes differ by more than is allowed, and by no more than rounding might: another instance is asked."""
 
 
 def disturbed_copy(model: nn.Module) -> nn.Module:

@@ -23,7 +23,15 @@ from torch import nn
 from pruning.errors import UnsupportedModelError
 from pruning.following import Follower, Step, tensors_in
 from pruning.plan import Plan, PlannedPass
-from pruning.rounding import ROUNDING, TOLERANCE, allowed, difference, disturbed_copy
+from pruning.rounding import (
+    AMPLIFIED,
+    TOLERANCE,
+    NearlyEqualError,
+    allowed,
+    difference,
+    disturbed_copy,
+    explains,
+)
 from pruning.slicing import Selection, selection_tensors, slice_model
 
 _SUMS = {
@@ -188,8 +196,10 @@ class _Comparison(Follower):
             )
         error = difference(seen, expected)
         number, place = where
-        if not error <= TOLERANCE and not (error <= ROUNDING and error <= allowed(self._rounding()[number][place])):
-            raise UnsupportedModelError(
+        rounding = self._rounding()[number][place] if TOLERANCE < error <= AMPLIFIED else 0.0
+        if not error <= allowed(rounding):
+            kind = NearlyEqualError if explains(rounding, error) else UnsupportedModelError
+            raise kind(
                 step.layer,
                 step.operation,
                 f"it computes something else in a sliced model than in the whole: kept values differ by {error:.1e}",

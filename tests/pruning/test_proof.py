@@ -17,7 +17,7 @@ from pruning.oracles import Oracles
 from pruning.plan import AttributeCut, Plan
 from pruning.planning import build_plan
 from pruning.proof import oracle_error, permutation_error, prove
-from pruning.rounding import ROUNDING, TOLERANCE
+from pruning.rounding import AMPLIFIED, ROUNDING, TOLERANCE, NearlyEqualError
 from pruning.rules.pointwise import same_shape
 from pruning.rules.table import RULES
 from pruning.settling import probes
@@ -153,7 +153,8 @@ def _with_oracles(monkeypatch: pytest.MonkeyPatch, first: float, later: float, m
     ("first", "later", "measured"),
     [
         (1e-5, 1e-12, (0.0,) * 4),
-        (1e-5, 1e-12, (1e-5,) * 4),  # no measure allows for so much
+        (1e-5, 1e-5, (1e-5,) * 4),  # no measure allows for so much, and no instance shows less
+        (1e-2, 1e-12, (1.0,) * 4),
         (1e-8, 1e-8, (1e-11,) * 4),
         (1e-8, 1e-8, (1e-11, 1e-8, 1e-11, 1e-11)),  # one instance is not enough
     ],
@@ -173,14 +174,19 @@ def test_rounding_in_every_instance_is_no_fault_where_disturbed_weights_change_a
     assert "error 1e-07" in prove(plan, Residual())
 
 
+def test_an_instance_that_amplifies_rounding_too_much_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = _with_oracles(monkeypatch, 1e-5, 1e-12, (1e-6,) * 4)
+    assert "error 1e-12" in prove(plan, Residual())
+
+
 class Wild(nn.Module):
     """Eleven layers, each of which makes differences several times as large."""
 
-    def __init__(self) -> None:
+    def __init__(self, gain: int = 8) -> None:
         super().__init__()
         self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Linear(8, 2)
         self.mix = nn.ModuleList(nn.Conv2d(8, 8, 1) for _ in range(11))
-        self.gain = 8
+        self.gain = gain
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.stem(x)
@@ -198,6 +204,10 @@ def test_a_network_that_amplifies_rounding_is_accepted_and_a_fault_in_it_is_not(
     assert TOLERANCE < oracles.permutation_error() < ROUNDING
     assert TOLERANCE < oracles.rubbish_error() < ROUNDING
     assert TOLERANCE < oracle_error(plan, model, cut, training=False) < ROUNDING
+    wilder = Oracles(plan, Wild(20), cut)
+    assert ROUNDING < wilder.permutation_error() < AMPLIFIED
+    with pytest.raises(NearlyEqualError):
+        wilder.rubbish_error()
     first, other = (plan.parameters[f"mix.{layer}.weight"][0] for layer in (0, 10))
     for wrong in (
         dataclasses.replace(plan, parameters={**plan.parameters, "mix.10.bias": (first,)}),
