@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.launched import endings
-from tests.clusters.cluster import SEARCH, WAIT_S, Alone, Cluster, Run, assert_same, end_of, running_cluster
+from tests.clusters.cluster import SEARCH, WAIT_S, Alone, Cluster, Run, assert_same, end_of
 from tests.clusters.hosts import ALLOWED, SHARED, Host, eventually
 from tracking.events import payloads_of
 from tracking.payloads import TrialEnded, TrialStarted, Winner
@@ -28,24 +28,6 @@ OTHER = (*SEARCH, "--seed", "7")
 EVERYWHERE = (*SEARCH, "--workers", "3")
 SLOWED_TO = 0.15
 LATE = 2
-
-
-@pytest.fixture(scope="module")
-def begun_alone(tmp_path_factory: pytest.TempPathFactory) -> Alone:
-    """The search on one machine, which runs while the hosts are set up."""
-    return Alone(tmp_path_factory.mktemp("alone"), SEARCH)
-
-
-@pytest.fixture(scope="module")
-def cluster(begun_alone: Alone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A head and three workers, on which `ray up` has been run."""
-    with running_cluster(tmp_path_factory.mktemp("hosts"), "head", "worker1", "worker2", "worker3") as up:
-        yield up
-
-
-@pytest.fixture(scope="module")
-def alone(begun_alone: Alone) -> Run:
-    return begun_alone.run()
 
 
 @pytest.fixture(scope="module")

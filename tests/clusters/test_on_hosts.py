@@ -17,7 +17,7 @@ import pytest
 from llm_clients.scripted.script import Script
 from llm_clients.scripted.server import ScriptedServer
 from tests.cli.launched import endings
-from tests.clusters.cluster import SEARCH, WAIT_S, Alone, Cluster, Run, assert_same, end_of, running_cluster
+from tests.clusters.cluster import SEARCH, WAIT_S, Cluster, Run, assert_same, end_of
 from tests.clusters.files import ROOT
 from tests.clusters.hosts import ALLOWED, SHARED, USER, Host, eventually
 from tracking.events import payloads_of
@@ -35,24 +35,6 @@ ASKING = ("--trials", "3", "--epochs", "1", "--finetune-workers", "1", "--llm-pe
 VICTIM = 2
 CANARY = "sk-canary-0123456789abcdef"
 PORT = 8265
-
-
-@pytest.fixture(scope="module")
-def begun_alone(tmp_path_factory: pytest.TempPathFactory) -> Alone:
-    """The same search on one machine, which runs while the hosts are set up."""
-    return Alone(tmp_path_factory.mktemp("alone"), SEARCH)
-
-
-@pytest.fixture(scope="module")
-def cluster(begun_alone: Alone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A head and three workers, on which `ray up` has been run."""
-    with running_cluster(tmp_path_factory.mktemp("hosts"), "head", "worker1", "worker2", "worker3") as up:
-        yield up
-
-
-@pytest.fixture(scope="module")
-def alone(begun_alone: Alone) -> Run:
-    return begun_alone.run()
 
 
 def leaks_of(cluster: Cluster) -> list[str]:
