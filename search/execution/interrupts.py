@@ -82,13 +82,20 @@ class Interrupts:
                 os.write(2, LEFT)
             os._exit(LEFT_AT_ONCE)
         self.reason = signal.Signals(number).name
-        # In a thread: what this handler interrupts may be printing. Ending takes seconds, and silence invites a second.
-        with suppress(RuntimeError):  # no room for another thread: then silently
-            _thread.start_new_thread(_log.warning, (ENDING, self.reason))
+        _tell(self.reason)
         if self._flag is None:
             self.check()
         else:
             self._flag()
+
+
+def _tell(reason: str) -> None:
+    """Say that the run is ending: that takes seconds, and silence invites a second signal.
+
+    In a thread, for what the handler interrupts may be printing.
+    """
+    with suppress(RuntimeError):  # no room for another thread: then silently
+        _thread.start_new_thread(_log.warning, (ENDING, reason))
 
 
 def _ignored(number: signal.Signals) -> bool:

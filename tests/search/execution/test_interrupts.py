@@ -60,6 +60,8 @@ def test_a_second_signal_leaves_at_once(monkeypatch: pytest.MonkeyPatch, capfd: 
     flagged: list[bool] = []
     interrupts = Interrupts()
     monkeypatch.setattr(os, "_exit", codes.append)
+    # What a thread says meanwhile would be written over what is read here.
+    monkeypatch.setattr("search.execution.interrupts._tell", lambda _: None)
     with interrupts.installed(), interrupts.flagged(lambda: flagged.append(True)):
         signal.raise_signal(signal.SIGTERM)
         assert codes == []
