@@ -46,8 +46,6 @@ _log = logging.getLogger(__name__)
 
 GRACE_S = 5.0
 """Seconds that a run has to end in order once Ray is lost."""
-END_S = 25.0
-"""Seconds that Ray has to end after an interrupt, before it counts as lost. It ends the process itself after sixty."""
 
 MakeStep = Callable[[RunContext], Step]
 STEPS: tuple[type[Step], ...] = (
@@ -245,22 +243,6 @@ def _ready(context: RunContext, steps: Sequence[Step], lost: Lost) -> Iterator[N
     if all(step.is_done() for step in steps):
         yield
         return
-    with context.executor.ready():
-        try:
-            with context.executor.watched(lost):
-                context.interrupts.reinstall()
-                yield
-        finally:
-            if context.interrupts.reason is not None:
-                _leave_if_stuck(lost)
-
-
-def _leave_if_stuck(lost: Lost) -> None:
-    """Count the executor as lost if the run has not ended in a while.
-
-    A signal that went to all processes has ended Ray's, too, perhaps before anybody saw it: to shut down waits for them
-    for a minute, and then Ray ends this process without a word.
-    """
-    timer = threading.Timer(END_S, lost, ("Ray does not end",))
-    timer.daemon = True
-    timer.start()
+    with context.executor.ready(), context.executor.watched(lost):
+        context.interrupts.reinstall()
+        yield

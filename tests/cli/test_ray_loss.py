@@ -1,4 +1,4 @@
-"""The loss of one of Ray's own processes: recorded as an interrupt, with a way on. All of them: `test_kills.py`."""
+"""The loss of one of Ray's own processes: recorded as an interrupt, with a way on."""
 
 from pathlib import Path
 

@@ -1,23 +1,18 @@
 """How a run ends: its outputs, then its end, then MLflow; and what its clock measures. No step does its work here."""
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from search.execution.executor import Lost
-from search.execution.interrupts import Interrupts
 from search.execution.local import LocalExecutor
 from search.launching import is_complete
-from search.run import Run, _ready
+from search.run import Run
 from search.setup.config import RunConfig
 from search.setup.preparation import Prepared, prepare
 from tracking.events import Event, payloads_of
@@ -152,28 +147,3 @@ def test_a_run_that_ends_in_order_is_not_left(
     run.execute()
     run._lose("Ray's process raylet has ended")
     assert [event.payload for event in read_ledger(folder.ledger) if isinstance(event.payload, Interrupted)] == []
-
-
-@pytest.mark.parametrize("reason", ["SIGTERM", None])
-def test_a_ray_that_does_not_end_after_an_interrupt_counts_as_lost(
-    monkeypatch: pytest.MonkeyPatch, reason: str | None
-) -> None:
-    """A signal to all processes has ended Ray's before anybody saw it, and its shutdown waits for them."""
-    told = threading.Event()
-
-    class Stuck(LocalExecutor):
-        @contextmanager
-        def ready(self) -> Iterator[None]:
-            yield
-            if reason is not None:
-                assert told.wait(60)
-
-    monkeypatch.setattr("search.run.END_S", 0.0)
-    interrupts = Interrupts()
-    context: Any = SimpleNamespace(executor=Stuck(), interrupts=interrupts)
-    step: Any = SimpleNamespace(is_done=lambda: False)
-    before = threading.active_count()
-    with interrupts.installed(), _ready(context, [step], lambda _: told.set()):
-        interrupts.reason = reason
-    assert told.is_set() == (reason is not None)
-    assert reason is not None or threading.active_count() == before
