@@ -52,9 +52,11 @@ def _may_have(name: str, value: str) -> bool:
 
 @contextmanager
 def only_handed_on() -> Iterator[None]:
-    """Start Ray's processes with that environment until the block ends.
+    """Start Ray's processes with that environment, and in sessions of their own, until the block ends.
 
-    Not by changing this process's own: other threads read it meanwhile, such as that which writes to MLflow.
+    Not by changing this process's own: other threads read it meanwhile, such as that which writes to MLflow. In the
+    process group of the driver, Ray's would end by a signal that a scheduler, `timeout` or a terminal sends to all of
+    it, and Ray ends a driver whose raylet was asked to end at once, with code 1 and no word.
     """
     from ray._private import services
 
@@ -62,7 +64,8 @@ def only_handed_on() -> Iterator[None]:
 
     class Started(original):  # type: ignore[misc, valid-type]
         def __init__(self, *arguments: Any, env: Mapping[str, str] | None = None, **options: Any) -> None:
-            super().__init__(*arguments, env=handed_on(os.environ if env is None else env), **options)
+            given = handed_on(os.environ if env is None else env)
+            super().__init__(*arguments, env=given, **{**options, "start_new_session": True})
 
     services.ConsolePopen = Started
     try:

@@ -21,8 +21,8 @@ from search.setup.address import PREFIX
 OWNER = ".espalier-owner"
 SOCKET_BYTES = 107
 """The longest path of a Unix socket."""
-BELOW = len("/espalier-12345678/r/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store")
-"""What Ray's longest socket adds to the folder for temporary files."""
+BELOW = len("/espalier-12345678/r99/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store")
+"""What Ray's longest socket adds to the folder for temporary files; each try to start Ray has a folder of its own."""
 _MADE = re.compile(rf"{PREFIX}[a-z0-9_]{{8}}")
 _UNBORN_S = 3600.0
 

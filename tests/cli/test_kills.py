@@ -1,5 +1,6 @@
 """A run that is interrupted twice in its search and killed in its fine-tune, and then extended by more trials."""
 
+import os
 import re
 import shutil
 import signal
@@ -54,8 +55,13 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     def struck(by: signal.Signals, words: str, *arguments: str) -> Launched:
         return launch(folder, *arguments, interrupt_at=says(words), by=by)
 
+    def end_all(driver: int) -> None:
+        """As a scheduler or `kill -- -PID` does: it is the driver that hears it, and not Ray's processes."""
+        os.killpg(driver, signal.SIGTERM)
+
+    begun = (*QUICK, "--workers", "1", "--no-mlflow")
     return Story(
-        struck(signal.SIGTERM, "trial   1", *QUICK, "--workers", "1", "--no-mlflow"),
+        launch(folder, *begun, interrupt_at=says("trial   1"), strike=end_all),
         struck(signal.SIGINT, "trial   3", *RESUME),
         struck(signal.SIGKILL, "fine-tune: ", *RESUME),
         launch(folder, *RESUME),
@@ -69,7 +75,7 @@ def extended(story: Story, tmp_path_factory: pytest.TempPathFactory) -> Launched
     return run_alone(folder, *RESUME, "--add-trials", "2")
 
 
-def test_sigterm_is_an_interrupt_like_ctrl_c(story: Story) -> None:
+def test_sigterm_to_all_processes_is_an_interrupt_like_ctrl_c(story: Story) -> None:
     for run in (story.terminated, story.interrupted):
         assert run.code == 130, run.output
         assert re.search(rf"launch\.py resume \S*{run.run.run_id}", run.output), run.output
